@@ -1,0 +1,70 @@
+"""The error tree: every failure a user can meet is one sentence that names the thing, and a hint that says what to do next.
+
+The exit codes are part of the command-line contract (DESIGN: 0 done, 1 internal, 2 usage, 3 bad input, 4 missing or
+invalid weights, 5 out of resources, 130 cancelled).
+"""
+
+from __future__ import annotations
+
+
+class VdepthError(Exception):
+    """Base of all errors vdepth raises on purpose.
+
+    Attributes:
+        message: One sentence that names the file, option or model at fault.
+        hint: The next step for the user; may be empty.
+        code: A stable machine-readable word, used in events.
+        exit_code: The process exit code.
+    """
+
+    code = "internal"
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class UsageError(VdepthError):
+    """The options contradict each other, or name something that does not exist."""
+
+    code = "usage"
+    exit_code = 2
+
+
+class JobConflictError(UsageError):
+    """The output folder holds a job with another configuration."""
+
+    code = "job_conflict"
+
+
+class InputError(VdepthError):
+    """A clip, image or data file cannot be used."""
+
+    code = "bad_input"
+    exit_code = 3
+
+
+class WeightsError(VdepthError):
+    """Weights are missing, damaged, of the wrong layout, or not allowed to be used."""
+
+    code = "weights"
+    exit_code = 4
+
+
+class ResourceError(VdepthError):
+    """Disk full, folder not writable, or out of memory."""
+
+    code = "resources"
+    exit_code = 5
+
+
+class Cancelled(VdepthError):
+    """The user asked to stop; what is done stays done."""
+
+    code = "cancelled"
+    exit_code = 130

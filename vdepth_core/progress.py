@@ -1,0 +1,53 @@
+"""Progress reporting: what a long step tells whoever watches it, without knowing who that is."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from .errors import Cancelled
+
+
+class Progress:
+    """Receives progress and carries the wish to cancel; the base class reports to nobody.
+
+    Calls may come from several threads; one stage is named once and may run beside another.
+    """
+
+    def __init__(self) -> None:
+        self._cancelled = threading.Event()
+
+    def stage(self, name: str, total: int | None) -> None:
+        """Announces stage ``name`` with ``total`` units of work (None: not known yet)."""
+
+    def advance(self, name: str, done: int = 1) -> None:
+        """Says that ``done`` more units of stage ``name`` are finished."""
+
+    def warn(self, message: str) -> None:
+        """Passes on one sentence the user should see; the job goes on."""
+
+    def cancel(self) -> None:
+        """Asks the work to stop at its next `check`; safe in a signal handler."""
+        self._cancelled.set()
+
+    @property
+    def cancelled(self) -> bool:
+        """True once somebody asked to stop."""
+        return self._cancelled.is_set()
+
+    def check(self) -> None:
+        """Call between units of work.
+
+        Raises:
+            Cancelled: somebody asked to stop.
+        """
+        if self._cancelled.is_set():
+            raise Cancelled("Cancelled.", "Run the same command again to go on where it stopped.")
+
+    @contextmanager
+    def step(self, name: str, done: int = 1) -> Iterator[None]:
+        """One unit of work: checks for cancellation before it, advances ``name`` after it."""
+        self.check()
+        yield
+        self.advance(name, done)

@@ -1,0 +1,197 @@
+"""Value types and the three seams (model, method, exporter) shared by every room of the house.
+
+Conventions: OpenCV camera (x right, y down, z forward), pixel centres at +0.5, arrays (T, H, W), display-referred sRGB,
+rates and times as `fractions.Fraction`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    from .progress import Progress
+    from .store import DepthStore
+
+Quantity = Literal["disparity", "depth"]
+Space = Literal["metric", "scale_invariant", "affine_invariant"]
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What a model's numbers mean and what it may be used for.
+
+    Attributes:
+        name: Registry name, or the file name of user weights.
+        quantity: ``disparity`` (bigger = nearer) or ``depth`` (planar z).
+        space: ``metric`` (metres), ``scale_invariant`` or ``affine_invariant``.
+        license: SPDX-like name of the weights' licence.
+        commercial: Whether the weights may be used commercially.
+        window: Frames the network sees at once; 1 = per frame.
+        multiple: Both sides of the network input are multiples of this.
+        native_size: The shorter side of the network input, in pixels.
+        parameters: Number of parameters, 0 when not known.
+        weights_sha256: SHA-256 of the weights file, empty when there is none.
+    """
+
+    name: str
+    quantity: Quantity
+    space: Space
+    license: str
+    commercial: bool
+    window: int = 1
+    multiple: int = 32
+    native_size: int = 256
+    parameters: int = 0
+    weights_sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """The frames between two cuts: half-open range [start, stop) of clip frame indices.
+
+    ``exposure`` is the linear gain applied to every frame of a scene-linear or HDR shot before the display transform
+    (one exposure a shot, so that a plate never flickers); 1 for display-referred clips.
+    """
+
+    index: int
+    start: int
+    stop: int
+    exposure: float = 1.0
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One decoded picture.
+
+    Attributes:
+        index: Position in presentation order, from 0, counted from the clip's first frame.
+        time: Presentation time in seconds, relative to the first frame.
+        pts: The container's own timestamp in ``time_base`` units (the file's frame number for image sequences).
+        rgb: (H, W, 3) uint8, display-referred sRGB, upright, source raster (non-square pixels stay non-square).
+    """
+
+    index: int
+    time: Fraction
+    pts: int
+    rgb: np.ndarray
+
+
+@dataclass(frozen=True)
+class ClipInfo:
+    """The facts of a clip that are known on opening it; `ClipScan` holds what only a pass over all frames can tell.
+
+    Attributes:
+        path: The movie file, or the first file of an image sequence.
+        kind: ``movie`` or ``sequence``.
+        name: Stem used in output file names.
+        width, height: Size of the upright picture in pixels.
+        pixel_aspect: Width of a pixel over its height, after rotation.
+        rate: Nominal frames per second.
+        first_number: Frame number of the first frame: a sequence's own, else None.
+        timecode: Start timecode as in the container (``01:00:00:00``, ``;`` for drop frame), or None.
+        codec, pixel_format, bit_depth, transfer: What the file holds; ``transfer`` in FFmpeg's words, or ``linear``.
+        rotation: Clockwise degrees applied to make the picture upright; ``mirrored`` says whether it was also flipped.
+        has_alpha, interlaced: The source has an alpha channel (dropped); its frames are woven fields.
+        frames_declared: What the container claims, None when silent; never trusted.
+        notes: Sentences the user should read, one a problem.
+    """
+
+    path: Path
+    kind: Literal["movie", "sequence"]
+    name: str
+    width: int
+    height: int
+    pixel_aspect: Fraction
+    rate: Fraction
+    first_number: int | None = None
+    timecode: str | None = None
+    codec: str = ""
+    pixel_format: str = ""
+    bit_depth: int = 8
+    transfer: str = ""
+    rotation: int = 0
+    mirrored: bool = False
+    has_alpha: bool = False
+    interlaced: bool = False
+    frames_declared: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+class ShotFrames(Protocol):
+    """The frames of one shot, as a method sees them: decoded on demand, never all in memory."""
+
+    shot: Shot
+    info: ClipInfo
+
+    def __len__(self) -> int:
+        """Number of frames in the shot."""
+
+    def frames(self, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
+        """Yields frames [start, stop) of the shot, 0-based within it, in order (decoded ahead in a thread)."""
+
+
+@runtime_checkable
+class DepthModel(Protocol):
+    """A network with its weights and preprocessing.
+
+    ``predict`` takes frames (T, 3, H, W) in [0, 1] sRGB whose sides the model's own `input_size` chose, on any device,
+    and returns (T, H, W) float32 on the CPU or the model's device, in ``spec.quantity``.
+    """
+
+    spec: ModelSpec
+
+    def predict(self, frames: Tensor) -> Tensor:
+        """Predicts ``spec.quantity`` for frames (T, 3, H, W) -> (T, H, W)."""
+
+
+@runtime_checkable
+class Method(Protocol):
+    """How a model meets a clip, in two phases so that the accelerator never waits for CPU work.
+
+    `run` needs the model and fills ``store.raw``; `settle` needs only the store (co-alignment, filtering) and fills
+    ``store.final`` while the next shot's `run` is already under way. Both skip what the store says is done and are
+    deterministic, so a killed job goes on to the same bytes.
+    """
+
+    name: str
+
+    def run(self, shot: ShotFrames, model: DepthModel, store: DepthStore, progress: Progress) -> None:
+        """Predicts every frame of the shot into ``store.raw``."""
+
+    def settle(self, shot: Shot, spec: ModelSpec, store: DepthStore, progress: Progress) -> ShotAlignment:
+        """Turns the shot's raw predictions into final ones in ``store.final``; returns what it did."""
+
+
+@dataclass(frozen=True)
+class ShotAlignment:
+    """Per-frame scale and shift a method applied (final = scale * raw + shift before filtering), and consistency plots.
+
+    Attributes:
+        scale, shift: One value a frame of the shot.
+        curves: Name -> one value a frame (NaN where undefined), shown in the report.
+        notes: Sentences for the report and the manifest.
+    """
+
+    scale: tuple[float, ...]
+    shift: tuple[float, ...]
+    curves: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+class Exporter(Protocol):
+    """One finished sequence to one foreign format."""
+
+    name: str
+
+    def export(self, sequence: Any, out: Path, convention: str, progress: Progress) -> list[Path]:
+        """Writes ``sequence`` (a `read_sequence` result) below ``out``; returns the files written."""
