@@ -1,7 +1,7 @@
-"""The error tree: every failure a user can meet is one sentence that names the thing, and a hint for the next step.
+"""The error tree: every failure is one sentence that names the thing, and a hint for the next step.
 
-The exit codes are part of the command-line contract: 0 done, 1 internal, 2 usage, 3 bad input, 4 missing or invalid
-weights, 5 out of resources, 130 cancelled.
+The exit codes are part of the command-line contract: 0 done, 1 internal, 2 usage, 3 bad input, 4 missing or
+invalid weights, 5 out of resources, 130 cancelled.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The on-disk prediction store of one shot: raw and final maps at inference resolution, and the luma the flow needs.
+"""The on-disk prediction store of one shot: raw and final maps at inference resolution, and luma for the flow.
 
-Plain files with windowed reads and writes, so memory never depends on the clip's length and no page stays mapped. Every
-frame has a checksum in an index beside the data; a frame counts as done only if its bytes still match, so a job killed
-(or a machine that lost power) between two writes resumes without trusting half a frame.
+Plain files with windowed reads and writes, so memory never depends on the clip's length and no page stays mapped.
+Every frame has a checksum in an index beside the data; a frame counts as done only if its bytes still match, so a
+job killed (or a machine that lost power) between two writes resumes without trusting half a frame.
 """
 
 from __future__ import annotations
@@ -61,14 +61,14 @@ class FrameArray:
         crc = np.array([zlib.crc32(frame) or 1 for frame in frames], "<u4")
         with self._lock:
             self._data.seek(start * self._bytes)
-            _write_all(self._data, memoryview(frames).cast("B"))
+            _write_all(self._data, memoryview(frames.tobytes()))
             self._index.seek(4 * start)
             _write_all(self._index, memoryview(crc.tobytes()))
             self._crc[start : start + len(frames)] = crc
             self._checked[start : start + len(frames)] = True
 
     def read(self, start: int, stop: int | None = None) -> np.ndarray:
-        """Reads frames [start, stop) as (n, *shape); ``stop`` None means one frame, still with the leading axis.
+        """Reads frames [start, stop) as (n, *shape); ``stop`` None means one frame, with its leading axis.
 
         Raises:
             KeyError: a frame of the range was never written, or its bytes are damaged.
@@ -119,10 +119,10 @@ class FrameArray:
 
 
 class DepthStore:
-    """Predictions of one shot: ``raw`` and ``final`` (float32) and ``luma`` (uint8), all (count, height, width).
+    """Predictions of one shot: ``raw`` and ``final`` (float32) and ``luma`` (uint8), (count, height, width) each.
 
-    ``raw`` is what the model said, in its own quantity. ``final`` is always disparity: what the method made of it
-    (for a model of quantity depth, 1/z). ``luma`` is the plate at inference size, for optical flow.
+    ``raw`` is what the model said, in its own quantity. ``final`` is always disparity: what the method made of
+    it (for a model of quantity depth, 1/z). ``luma`` is the plate at inference size, for optical flow.
     """
 
     def __init__(self, folder: Path, count: int, height: int, width: int) -> None:
@@ -138,7 +138,8 @@ class DepthStore:
         if path.exists():
             if json.loads(path.read_text()) != facts:
                 raise InputError(
-                    f"The prediction store {folder} belongs to another job.", "Delete it or use --overwrite."
+                    f"The prediction store {folder} belongs to another job.",
+                    "Delete it or use --overwrite.",
                 )
         else:
             temporary = path.with_suffix(".tmp")

@@ -1,7 +1,7 @@
 """Value types and the three seams (model, method, exporter) shared by every room of the house.
 
-Conventions: OpenCV camera (x right, y down, z forward), pixel centres at +0.5, arrays (T, H, W), display-referred sRGB,
-rates and times as `fractions.Fraction`.
+Conventions: OpenCV camera (x right, y down, z forward), pixel centres at +0.5, arrays (T, H, W), display-referred
+sRGB, rates and times as `fractions.Fraction`.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ class ModelSpec:
 class Shot:
     """The frames between two cuts: half-open range [start, stop) of clip frame indices.
 
-    ``exposure`` is the linear gain applied to every frame of a scene-linear or HDR shot before the display transform
-    (one exposure a shot, so that a plate never flickers); 1 for display-referred clips.
+    ``exposure`` is the linear gain applied to every frame of a scene-linear or HDR shot before the display
+    transform (one exposure a shot, so that a plate never flickers); 1 for display-referred clips.
     """
 
     index: int
@@ -76,8 +76,8 @@ class Frame:
     Attributes:
         index: Position in presentation order, from 0, counted from the clip's first frame.
         time: Presentation time in seconds, relative to the first frame.
-        pts: The container's own timestamp in ``time_base`` units (the file's frame number for image sequences).
-        rgb: (H, W, 3) uint8, display-referred sRGB, upright, source raster (non-square pixels stay non-square).
+        pts: The container's own timestamp in stream time-base units (a sequence's frame number).
+        rgb: (H, W, 3) uint8, display-referred sRGB, upright, source raster (anamorphic pixels stay so).
     """
 
     index: int
@@ -88,7 +88,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class ClipInfo:
-    """The facts of a clip that are known on opening it; `ClipScan` holds what only a pass over all frames can tell.
+    """The facts of a clip known on opening it; `ClipScan` holds what only a pass over all frames can tell.
 
     Attributes:
         path: The movie file, or the first file of an image sequence.
@@ -99,8 +99,8 @@ class ClipInfo:
         rate: Nominal frames per second.
         first_number: Frame number of the first frame: a sequence's own, else None.
         timecode: Start timecode as in the container (``01:00:00:00``, ``;`` for drop frame), or None.
-        codec, pixel_format, bit_depth, transfer: What the file holds; ``transfer`` in FFmpeg's words, or ``linear``.
-        rotation: Clockwise degrees applied to make the picture upright; ``mirrored`` says whether it was also flipped.
+        codec, pixel_format, bit_depth, transfer: What the file holds; ``transfer`` in FFmpeg's words.
+        rotation, mirrored: Clockwise degrees applied to make the picture upright; whether it was flipped too.
         has_alpha, interlaced: The source has an alpha channel (dropped); its frames are woven fields.
         frames_declared: What the container claims, None when silent; never trusted.
         notes: Sentences the user should read, one a problem.
@@ -137,15 +137,15 @@ class ShotFrames(Protocol):
         """Number of frames in the shot."""
 
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
-        """Yields frames [start, stop) of the shot, 0-based within it, in order (decoded ahead in a thread)."""
+        """Yields frames [start, stop) of the shot, 0-based within it, in order; decoded ahead in a thread."""
 
 
 @runtime_checkable
 class DepthModel(Protocol):
     """A network with its weights and preprocessing.
 
-    ``predict`` takes frames (T, 3, H, W) in [0, 1] sRGB whose sides the model's own `input_size` chose, on any device,
-    and returns (T, H, W) float32 on the CPU or the model's device, in ``spec.quantity``.
+    ``predict`` takes frames (T, 3, H, W) in [0, 1] sRGB whose sides are multiples of ``spec.multiple``, on any
+    device, and returns (T, H, W) float32 on the model's device, in ``spec.quantity``.
     """
 
     spec: ModelSpec
@@ -158,9 +158,9 @@ class DepthModel(Protocol):
 class Method(Protocol):
     """How a model meets a clip, in two phases so that the accelerator never waits for CPU work.
 
-    `run` needs the model and fills ``store.raw``; `settle` needs only the store (co-alignment, filtering) and fills
-    ``store.final`` while the next shot's `run` is already under way. Both skip what the store says is done and are
-    deterministic, so a killed job goes on to the same bytes.
+    `run` needs the model and fills ``store.raw``; `settle` needs only the store (co-alignment, filtering) and
+    fills ``store.final`` while the next shot's `run` is already under way. Both skip what the store says is done
+    and are deterministic, so a killed job goes on to the same bytes.
     """
 
     name: str
@@ -174,7 +174,7 @@ class Method(Protocol):
 
 @dataclass(frozen=True)
 class ShotAlignment:
-    """Per-frame scale and shift a method applied (final = scale * raw + shift before filtering), and consistency plots.
+    """Per-frame scale and shift a method applied (final = scale * raw + shift before filtering), and its plots.
 
     Attributes:
         scale, shift: One value a frame of the shot.
