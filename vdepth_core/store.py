@@ -1,8 +1,9 @@
-"""The on-disk prediction store of one shot: raw and final maps at inference resolution, and luma for the flow.
+"""The on-disk prediction store of one shot: raw and final maps at inference size, luma for the flow.
 
-Plain files with windowed reads and writes, so memory never depends on the clip's length and no page stays mapped.
-Every frame has a checksum in an index beside the data; a frame counts as done only if its bytes still match, so a
-job killed (or a machine that lost power) between two writes resumes without trusting half a frame.
+Plain files with windowed reads and writes, so memory never depends on the clip's length and no page stays
+mapped. Every frame has a checksum in an index beside the data; a frame counts as done only if its bytes
+still match, so a job killed (or a machine that lost power) between two writes resumes without trusting half
+a frame.
 """
 
 from __future__ import annotations
@@ -119,10 +120,10 @@ class FrameArray:
 
 
 class DepthStore:
-    """Predictions of one shot: ``raw`` and ``final`` (float32) and ``luma`` (uint8), (count, height, width) each.
+    """Predictions of one shot: ``raw``, ``final`` (float32) and ``luma`` (uint8), (count, height, width) each.
 
-    ``raw`` is what the model said, in its own quantity. ``final`` is always disparity: what the method made of
-    it (for a model of quantity depth, 1/z). ``luma`` is the plate at inference size, for optical flow.
+    ``raw`` is what the model said, in its own quantity. ``final`` is always disparity: what the method made
+    of it (for a model of quantity depth, 1/z). ``luma`` is the plate at inference size, for optical flow.
     """
 
     def __init__(self, folder: Path, count: int, height: int, width: int) -> None:

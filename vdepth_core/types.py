@@ -1,7 +1,7 @@
 """Value types and the three seams (model, method, exporter) shared by every room of the house.
 
-Conventions: OpenCV camera (x right, y down, z forward), pixel centres at +0.5, arrays (T, H, W), display-referred
-sRGB, rates and times as `fractions.Fraction`.
+Conventions: OpenCV camera (x right, y down, z forward), pixel centres at +0.5, arrays (T, H, W),
+display-referred sRGB, rates and times as `fractions.Fraction`.
 """
 
 from __future__ import annotations
@@ -144,8 +144,8 @@ class ShotFrames(Protocol):
 class DepthModel(Protocol):
     """A network with its weights and preprocessing.
 
-    ``predict`` takes frames (T, 3, H, W) in [0, 1] sRGB whose sides are multiples of ``spec.multiple``, on any
-    device, and returns (T, H, W) float32 on the model's device, in ``spec.quantity``.
+    ``predict`` takes frames (T, 3, H, W) in [0, 1] sRGB whose sides are multiples of ``spec.multiple``, on
+    any device, and returns (T, H, W) float32 on the model's device, in ``spec.quantity``.
     """
 
     spec: ModelSpec
@@ -159,8 +159,8 @@ class Method(Protocol):
     """How a model meets a clip, in two phases so that the accelerator never waits for CPU work.
 
     `run` needs the model and fills ``store.raw``; `settle` needs only the store (co-alignment, filtering) and
-    fills ``store.final`` while the next shot's `run` is already under way. Both skip what the store says is done
-    and are deterministic, so a killed job goes on to the same bytes.
+    fills ``store.final`` while the next shot's `run` is already under way. Both skip what the store says is
+    done and are deterministic, so a killed job goes on to the same bytes.
     """
 
     name: str
@@ -174,7 +174,7 @@ class Method(Protocol):
 
 @dataclass(frozen=True)
 class ShotAlignment:
-    """Per-frame scale and shift a method applied (final = scale * raw + shift before filtering), and its plots.
+    """Per-frame scale and shift a method applied (final = scale * raw + shift before filtering), and plots.
 
     Attributes:
         scale, shift: One value a frame of the shot.
