@@ -1,3 +1,36 @@
-"""vdepth: depth for video that artists can composite with."""
+"""vdepth: depth for video that artists can composite with.
+
+The public names load on first use, so that importing this package costs nothing:
+
+    >>> import vdepth_core
+    >>> manifest = vdepth_core.estimate("shot.mov", "depth/", {"preset": "balanced"})  # doctest: +SKIP
+    >>> depth = vdepth_core.read_sequence("depth/")[0]  # (H, W) float32  # doctest: +SKIP
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .clip import open_clip
+    from .jobs.batch import estimate
+    from .models.registry import list_models, load_model
+    from .output.exports.registry import export
+    from .output.sequence import read_sequence
 
 __version__ = "0.1.0"
+__all__ = ["estimate", "export", "list_models", "load_model", "open_clip", "read_sequence"]
+
+_HOME = {
+    "estimate": "jobs.batch",
+    "export": "output.exports.registry",
+    "list_models": "models.registry",
+    "load_model": "models.registry",
+    "open_clip": "clip",
+    "read_sequence": "output.sequence",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'vdepth_core' has no attribute {name!r}")
+    return getattr(import_module(f".{_HOME[name]}", __name__), name)

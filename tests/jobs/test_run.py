@@ -1,0 +1,228 @@
+"""A job end to end: its files, its resumption, its refusals."""
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from generated import RampModel, write_movie
+
+from vdepth_core.errors import InputError, JobConflictError
+from vdepth_core.jobs.batch import estimate_clips
+from vdepth_core.jobs.config import EstimateConfig
+from vdepth_core.jobs.events import Done, Error, FrameDone, Started
+from vdepth_core.jobs.shelf import ModelShelf
+from vdepth_core.output.sequence import read_sequence
+
+OPTIONS = {"model": "ramp", "device": "cpu", "dtype": "fp32", "size": 64}
+
+
+def run(clips, out, model=None, on_event=None, overwrite=False, **options):
+    """Runs jobs with the ramp model; returns the results."""
+    shelf = ModelShelf()
+    shelf.put("ramp", "cpu", "fp32", model or RampModel())
+    config = EstimateConfig.parse(**{**OPTIONS, **options})
+    return estimate_clips(clips, out, config, on_event=on_event, overwrite=overwrite, shelf=shelf)
+
+
+def digest(out: Path) -> dict[str, str]:
+    """Hash of every file a job leaves, timings apart."""
+    found = {}
+    for path in sorted(out.iterdir()):
+        if path.name == "manifest.json":
+            manifest = json.loads(path.read_text())
+            del manifest["timings"]
+            found[path.name] = json.dumps(manifest, sort_keys=True)
+        elif path.is_file():
+            found[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+@pytest.fixture(scope="module")
+def movie(tmp_path_factory):
+    return write_movie(tmp_path_factory.mktemp("clip") / "shot.mp4", 24, shots=2)
+
+
+@pytest.fixture(scope="module")
+def finished(movie, tmp_path_factory):
+    out = tmp_path_factory.mktemp("finished")
+    result = run([movie], out)[0]
+    assert result.error is None, result.error
+    return out
+
+
+def test_every_frame_of_every_shot_is_written(finished):
+    names = sorted(path.name for path in finished.glob("*.exr"))
+    assert names == sorted(
+        f"shot_{kind}.{number}.exr" for kind in ("depth", "disparity") for number in range(1001, 1025)
+    )
+    sequence = read_sequence(finished)
+    assert len(sequence) == 24
+    assert [(shot.start, shot.stop) for shot in sequence.manifest.shots] == [(0, 12), (12, 24)]
+    for frame in sequence:
+        assert frame.shape == (64, 96)
+        assert np.isfinite(frame).all()
+        assert frame.min() >= 1 - 1e-5
+        assert frame.max() <= 100 * (1 + 1e-5)
+    for name in ("manifest.json", "preview.mp4", "report.html"):
+        assert (finished / name).stat().st_size > 0
+
+
+def test_nothing_is_left_of_the_work(finished):
+    assert not list((finished / ".vdepth").glob("shot_*"))
+    assert not list(finished.rglob("*.tmp"))
+
+
+def test_two_runs_are_byte_identical(movie, finished, tmp_path):
+    assert run([movie], tmp_path)[0].error is None
+    assert digest(tmp_path) == digest(finished)
+
+
+def test_finished_job_returns_without_work(movie, finished):
+    model, events = RampModel(), []
+    result = run([movie], finished, model, events.append)[0]
+    assert result.error is None
+    assert model.seen == 0
+    assert [type(event) for event in events] == [Started, Done]
+    assert events[0].resumed
+
+
+def test_one_lost_frame_is_written_again(movie, finished, tmp_path):
+    run([movie], tmp_path)
+    (tmp_path / "shot_depth.1007.exr").unlink()
+    with (tmp_path / "shot_disparity.1020.exr").open("r+b") as file:
+        file.truncate(700)
+    events = []
+    assert run([movie], tmp_path, on_event=events.append)[0].error is None
+    assert digest(tmp_path) == digest(finished)
+
+
+def test_another_configuration_is_refused_and_overwritten_on_request(movie, finished, tmp_path):
+    run([movie], tmp_path, frames="0-5")
+    kept = digest(tmp_path)
+    refused = run([movie], tmp_path)[0]
+    assert isinstance(refused.error, JobConflictError)
+    assert "frames" in refused.error.message
+    assert digest(tmp_path) == kept
+    assert run([movie], tmp_path, overwrite=True)[0].error is None
+    assert digest(tmp_path) == digest(finished)
+
+
+def test_a_frame_range_keeps_the_clips_numbers(movie, tmp_path):
+    assert run([movie], tmp_path, frames="8-14", start_frame=1)[0].error is None
+    numbers = sorted(int(path.name.split(".")[1]) for path in tmp_path.glob("shot_depth.*"))
+    assert numbers == list(range(9, 16))
+
+
+def test_constant_rate_repeats_frames_without_gaps(movie, tmp_path):
+    assert run([movie], tmp_path, cfr="60")[0].error is None
+    sequence = read_sequence(tmp_path)
+    assert len(sequence) == 60
+    np.testing.assert_array_equal(sequence[0], sequence[2])  # 24 to 60: 3, 2, 3, 2 ...
+    assert not np.array_equal(sequence[2], sequence[3])
+
+
+def test_one_bad_clip_does_not_stop_the_others(movie, tmp_path):
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"not a movie at all" * 100)
+    events = []
+    results = run([movie, broken, movie], tmp_path / "out", on_event=events.append, frames="0-3")
+    assert results[0].error is None
+    assert isinstance(results[1].error, InputError)
+    assert results[2].error is None
+    assert [path.name for path in sorted((tmp_path / "out").iterdir())][-2:] == ["shot", "shot_2"]
+    told = [event for event in events if isinstance(event, Error)]
+    assert [(event.clip, event.code) for event in told] == [(str(broken), "bad_input")]
+
+
+def test_cancelling_keeps_what_is_done_and_resumes(movie, finished, tmp_path):
+    class Stopper(RampModel):
+        def predict(self, frames):
+            if self.seen >= 15:
+                raise KeyboardInterrupt
+            return super().predict(frames)
+
+    first = Stopper()
+    assert run([movie], tmp_path, first)[0].error.exit_code == 130
+    assert not (tmp_path / "manifest.json").exists()
+    again = RampModel()
+    assert run([movie], tmp_path, again)[0].error is None
+    assert again.seen <= 24 - 12, "the first shot was predicted again"
+    assert digest(tmp_path) == digest(finished)
+
+
+def test_a_model_that_fails_is_an_internal_error_in_one_line(movie, tmp_path):
+    class Broken(RampModel):
+        def predict(self, frames):
+            raise RuntimeError("kernel\nexploded")
+
+    error = run([movie], tmp_path, Broken())[0].error
+    assert error.exit_code == 1
+    assert "\n" not in str(error)
+
+
+def test_full_disk_is_a_resource_error_and_nothing_is_lost(movie, finished, tmp_path, monkeypatch):
+    import vdepth_core.output.writer as writer
+
+    written, real = [], writer.write_exr
+
+    def limited(path, *arguments):
+        if len(written) >= 9:
+            raise OSError(28, os.strerror(28), str(path))
+        written.append(path)
+        real(path, *arguments)
+
+    monkeypatch.setattr(writer, "write_exr", limited)
+    error = run([movie], tmp_path)[0].error
+    assert error.exit_code == 5
+    monkeypatch.undo()
+    assert run([movie], tmp_path)[0].error is None
+    assert digest(tmp_path) == digest(finished)
+
+
+KILLED = textwrap.dedent(
+    """
+    import sys, time
+    sys.path[:0] = {paths!r}
+    from test_run import run
+    from generated import RampModel
+    from pathlib import Path
+
+    class Slow(RampModel):
+        def predict(self, frames):
+            time.sleep(0.02)
+            return super().predict(frames)
+
+    print("ready", flush=True)
+    result = run([Path(sys.argv[1])], Path(sys.argv[2]), Slow())[0]
+    assert result.error is None, result.error
+    """
+)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL does not exist on Windows")
+def test_killed_at_random_moments_the_result_is_the_same(movie, finished, tmp_path):
+    here = Path(__file__).parent
+    script = tmp_path / "job.py"
+    script.write_text(KILLED.format(paths=[str(here), str(here.parent)]))
+    out = tmp_path / "out"
+    moments = random.Random(0)
+    for _ in range(4):
+        with subprocess.Popen(
+            [sys.executable, str(script), str(movie), str(out)], stdout=subprocess.PIPE, text=True
+        ) as job:
+            assert job.stdout.readline() == "ready\n"
+            time.sleep(moments.uniform(0.05, 0.7))
+            job.send_signal(signal.SIGKILL)
+    events = []
+    assert run([movie], out, on_event=events.append)[0].error is None
+    assert digest(out) == digest(finished)
+    assert sum(isinstance(event, FrameDone) for event in events) in (0, 24)

@@ -1,0 +1,94 @@
+"""The house keeps its order: imports point only upwards, nothing heavy loads before it is needed."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import vdepth_core
+
+ROOT = Path(vdepth_core.__file__).parent
+ROOMS = [
+    ("types", "errors", "store", "progress"),
+    ("clip",),
+    ("geometry", "flow"),
+    ("align",),
+    ("networks",),
+    ("weights",),
+    ("models",),
+    ("methods",),
+    ("evaluation", "demo"),
+    ("adaptation",),
+    ("training",),
+    ("output",),
+    ("jobs",),
+    ("cli",),
+]
+FLOOR = {room: number for number, rooms in enumerate(ROOMS) for room in rooms}
+
+
+def _imports(path: Path) -> set[str]:
+    """Rooms of ours that a module imports, anywhere in it."""
+    package = ["vdepth_core", *path.relative_to(ROOT).parts[:-1]]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = [*base, *(node.module.split(".") if node.module else [])]
+            names = [module] if len(module) > 1 else [[*module, alias.name] for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name.split(".") for alias in node.names]
+        found |= {name[1] for name in names if name[0] == "vdepth_core" and len(name) > 1}
+    return found
+
+
+MODULES = sorted(path for path in ROOT.rglob("*.py") if path.parent != ROOT or path.name != "__init__.py")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_upwards(path):
+    room = path.relative_to(ROOT).parts[0].removesuffix(".py")
+    assert room in FLOOR, f"{room} is not a room of the house"
+    if room == "cli" or path.name == "main.py":
+        return
+    for other in _imports(path) & FLOOR.keys():
+        assert FLOOR[other] <= FLOOR[room], f"{path.name} in {room} imports {other}, which is below it"
+
+
+def test_nothing_imports_cli():
+    users = [path for path in MODULES if "cli" not in path.parts and "cli" in _imports(path)]
+    assert users == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["inspect", "--help"], ["estimate", "--help"]]
+)
+def test_help_never_imports_heavy_packages(arguments):
+    code = (
+        "import sys\nfrom vdepth_core.cli.main import app\n"
+        f"sys.argv = ['vdepth', *{arguments!r}]\n"
+        "try:\n    app()\nexcept SystemExit as stop:\n    assert not stop.code, stop.code\n"
+        "heavy = {'torch', 'cv2', 'av', 'scenedetect', 'OpenEXR'} & sys.modules.keys()\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_files_stay_readable():
+    long = {str(p.relative_to(ROOT)): n for p in MODULES if (n := len(p.read_text().splitlines())) > 500}
+    assert long == {}
+
+
+def test_python_files_carry_no_stray_prints():
+    users = [
+        str(path.relative_to(ROOT))
+        for path in MODULES
+        if path.relative_to(ROOT).parts[0] not in {"cli", "training"}
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+    assert users == []

@@ -1,0 +1,97 @@
+"""How a running job looks: rich bars on a terminal, plain lines in a log, JSON lines for programs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from ..jobs.events import Done, Error, Event, ProgressEvent, Stage, Started, Warning_
+
+_WORDS = {"scan": "Reading", "infer": "Estimating", "settle": "Stabilizing", "write": "Writing"}
+
+
+class EventLines:
+    """Prints every event as one JSON line on stdout, flushed."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def on_event(self, event: Event) -> None:
+        """Prints ``event``."""
+        sys.stdout.write(event.model_dump_json() + "\n")
+        sys.stdout.flush()
+
+
+class ConsoleDisplay:
+    """Shows events to a person: one bar a stage and clip, sentences above the bars."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True, highlight=False)
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[fps]}"),
+            TimeRemainingColumn(compact=True),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._tasks: dict[tuple[str, str], TaskID] = {}
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def on_event(self, event: Event) -> None:
+        """Shows ``event``."""
+        name = Path(event.clip).name
+        match event:
+            case Started():
+                text = "Resuming" if event.resumed else "Estimating"
+                height, width = event.size
+                self._say(
+                    f"{text} {escape(name)}: {event.method}, {event.model} ({event.license}), "
+                    f"{width}x{height} on {event.device}, into {escape(event.out)}"
+                )
+            case Stage():
+                self._bars.update(self._task(event.clip, event.name), total=event.total)
+            case ProgressEvent():
+                task = self._task(event.clip, event.stage)
+                self._bars.update(
+                    task, completed=event.done, total=event.total, fps=f"{event.fps:.1f} frames/s"
+                )
+            case Warning_():
+                self._say(f"[yellow]Warning:[/] {escape(name)}: {escape(event.message)}")
+            case Done():
+                self._forget(event.clip)
+                self._say(f"[green]Done:[/] {escape(name)}: {escape(event.manifest)}")
+            case Error():
+                self._forget(event.clip)
+                self._say(f"[red]{escape(name)}:[/] {escape(event.message)} {escape(event.hint)}")
+            case _:
+                pass
+
+    def _say(self, text: str) -> None:
+        self._bars.console.print(text, soft_wrap=True)
+
+    def _task(self, clip: str, stage: str) -> TaskID:
+        key = (clip, stage)
+        if key not in self._tasks:
+            words = f"{_WORDS.get(stage, stage)} {Path(clip).name}"
+            self._tasks[key] = self._bars.add_task(words, total=None, fps="")
+        return self._tasks[key]
+
+    def _forget(self, clip: str) -> None:
+        for key in [key for key in self._tasks if key[0] == clip]:
+            self._bars.remove_task(self._tasks.pop(key))

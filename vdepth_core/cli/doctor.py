@@ -1,0 +1,154 @@
+"""``vdepth doctor``: checks the installation and says what to fix."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the doctor's report; ``fix`` is empty when ``ok``."""
+
+    name: str
+    ok: bool
+    found: str
+    fix: str = ""
+
+
+def doctor(
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check the installation and say what to fix."""
+    checks = run_checks()
+    if json_:
+        typer.echo(json.dumps([asdict(check) for check in checks], indent=1))
+    else:
+        for check in checks:
+            typer.echo(f"{'ok ' if check.ok else 'FIX'}  {check.name:<18} {check.found}")
+            if not check.ok:
+                typer.echo(f"     {'':<18} -> {check.fix}")
+    if not all(check.ok for check in checks):
+        raise typer.Exit(1)
+
+
+def run_checks() -> list[Check]:
+    """Runs every check; a check that raises is a finding, never a crash."""
+    checks = []
+    for name, check, fix in _CHECKS:
+        try:
+            checks.append(Check(name, True, check()))
+        except Exception as error:
+            text = " ".join(str(error).split()) or type(error).__name__
+            checks.append(Check(name, False, text, fix))
+    return checks
+
+
+def _python() -> str:
+    if sys.prefix == sys.base_prefix:
+        return f"{sys.version.split()[0]} (not a virtual environment: fine, but upgrades may collide)"
+    return f"{sys.version.split()[0]} in {sys.prefix}"
+
+
+def _packages() -> str:
+    names = ("numpy", "cv2", "av", "OpenEXR", "scenedetect", "pydantic", "safetensors", "jinja2")
+    return ", ".join(f"{name} {importlib.import_module(name).__version__}" for name in names)
+
+
+def _torch() -> str:
+    import torch
+
+    devices = ["cpu"]
+    if torch.cuda.is_available():
+        devices.append(f"cuda ({torch.cuda.get_device_name()})")
+    if torch.backends.mps.is_available():
+        devices.append("mps")
+    return f"torch {torch.__version__}; devices: {', '.join(devices)}"
+
+
+def _video() -> str:
+    import av
+
+    for codec in ("h264", "hevc", "vp9", "prores", "mpeg2video"):
+        av.Codec(codec, "r")
+    encoder = "libx264" if "libx264" in av.codecs_available else "mpeg4"
+    av.Codec(encoder, "w")
+    return f"PyAV {av.__version__}, previews with {encoder}"
+
+
+def _exr() -> str:
+    import numpy as np
+
+    from ..output.exr import read_exr, write_exr
+
+    plane = np.linspace(1, 100, 12, dtype=np.float32).reshape(3, 4)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "check.exr"
+        write_exr(path, {"Z": plane, "Y": plane}, {})
+        channels, _ = read_exr(path)
+    if not np.array_equal(channels["Z"], plane):
+        raise RuntimeError("an EXR did not read back as it was written")
+    return "written and read back exactly"
+
+
+def _embedded() -> str:
+    import torch
+
+    from ..models.registry import load_model
+
+    model = load_model("embedded", "cpu", "fp32")
+    side = model.spec.multiple * 2
+    disparity = model.predict(torch.linspace(0, 1, 3 * side * side).reshape(1, 3, side, side))
+    if not torch.isfinite(disparity).all():
+        raise RuntimeError("the embedded model predicts non-finite values")
+    return f"{model.spec.parameters / 1e6:.2f} M parameters, {model.spec.weights_sha256[:12]}"
+
+
+def _weights() -> str:
+    from ..weights.location import weights_folder
+
+    folder = weights_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=folder):
+        free = shutil.disk_usage(folder).free
+    return f"{folder} ({free / 1e9:.0f} GB free)"
+
+
+def _plugins() -> str:
+    from importlib.metadata import entry_points
+
+    found = [
+        point
+        for group in ("vdepth_core.models", "vdepth_core.methods", "vdepth_core.exporters")
+        for point in entry_points(group=group)
+    ]
+    for point in found:
+        try:
+            point.load()
+        except Exception as error:
+            raise RuntimeError(f"plug-in {point.name} ({point.value}) does not load: {error}") from error
+    if not found:
+        raise RuntimeError("no models, methods or exporters are registered")
+    return ", ".join(sorted(point.name for point in found))
+
+
+_REINSTALL = "Reinstall: pip install --force-reinstall -c constraints.txt vdepth"
+_CHECKS: list[tuple[str, Callable[[], str], str]] = [
+    ("python", _python, "Install Python 3.11 or newer and make a fresh virtual environment."),
+    ("packages", _packages, _REINSTALL),
+    ("torch", _torch, "Install torch for this machine as pytorch.org says, then run this again."),
+    ("video", _video, "Reinstall PyAV from a wheel: pip install --force-reinstall --only-binary :all: av"),
+    ("exr", _exr, _REINSTALL),
+    ("embedded model", _embedded, _REINSTALL),
+    ("weights folder", _weights, "Set VDEPTH_WEIGHTS to a folder you may write to."),
+    ("plug-ins", _plugins, "Uninstall or update the package that provides it."),
+]

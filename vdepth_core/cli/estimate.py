@@ -1,0 +1,65 @@
+"""``vdepth estimate``: clips in, depth EXR sequences out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def estimate(
+    clips: Annotated[list[Path], typer.Argument(metavar="CLIP...", help="Movies or image sequences.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Output folder; one subfolder a clip if several.")],
+    preset: Annotated[str, typer.Option(help="draft, balanced or best.")] = "balanced",
+    method: Annotated[str | None, typer.Option(help="framewise or temporal (default: the preset's).")] = None,
+    model: Annotated[str | None, typer.Option(help="Model name or weights file (default: preset's).")] = None,
+    size: Annotated[int | None, typer.Option(help="Shorter side of the network input, pixels.")] = None,
+    frames: Annotated[str | None, typer.Option(metavar="A-B", help="Frames A to B, inclusive.")] = None,
+    start_frame: Annotated[
+        int | None, typer.Option(help="Number of a movie's first frame (default 1001).")
+    ] = None,
+    near: Annotated[float | None, typer.Option(help="Nearest depth, scene units (default 1).")] = None,
+    far: Annotated[float | None, typer.Option(help="Farthest depth, scene units (default 100).")] = None,
+    fov: Annotated[float | None, typer.Option(help="Horizontal field of view, degrees.")] = None,
+    intrinsics: Annotated[Path | None, typer.Option(help="JSON file with fx, fy, cx, cy, pixels.")] = None,
+    stabilize: Annotated[str, typer.Option(help="off, align or filter, for --method temporal.")] = "filter",
+    normals: Annotated[bool, typer.Option("--normals", help="Also write camera-space normals.")] = False,
+    layered: Annotated[bool, typer.Option("--layered", help="One layered EXR instead of several.")] = False,
+    compression: Annotated[str, typer.Option(help="zip, zips or pxr24.")] = "zip",
+    shots: Annotated[bool, typer.Option("--shots/--no-shots", help="Cut the clip into shots.")] = True,
+    cfr: Annotated[str | None, typer.Option(metavar="RATE", help="Resample to a constant rate, fps.")] = None,
+    rate: Annotated[
+        str | None, typer.Option(help="Rate of an image sequence, fps (default: its own or 24).")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
+    dtype: Annotated[str, typer.Option(help="auto, fp32, fp16 or bf16.")] = "auto",
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    keep_store: Annotated[bool, typer.Option("--keep-store", help="Keep the raw predictions.")] = False,
+    events: Annotated[bool, typer.Option("--events", help="Print one JSON object a line.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a different job in OUT.")] = False,
+) -> None:
+    """Estimate depth and write EXR sequences."""
+    options = {
+        name: value for name, value in locals().items() if name not in {"clips", "out", "events", "overwrite"}
+    }
+    run_clips(clips, out, options, events=events, overwrite=overwrite)
+
+
+def run_clips(
+    clips: list[Path], out: Path, options: dict[str, object], *, events: bool, overwrite: bool
+) -> None:
+    """Runs the jobs with a live display or events on stdout; exits with the first failure's code."""
+    from ..jobs.config import EstimateConfig
+    from .display import ConsoleDisplay, EventLines
+
+    config = EstimateConfig.parse(**options)
+    from ..jobs.batch import estimate_clips
+
+    with EventLines() if events else ConsoleDisplay() as show:
+        results = estimate_clips(
+            clips, out, config, on_event=show.on_event, overwrite=overwrite, signals=True
+        )
+    failed = [result.error for result in results if result.error is not None]
+    if failed:
+        raise typer.Exit(failed[0].exit_code)

@@ -1,0 +1,137 @@
+"""``vdepth inspect``: what a clip is, and what may go wrong with it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from ..clip import Clip
+
+
+def inspect(
+    clip: Annotated[Path, typer.Argument(help="Movie, folder of images, or pattern such as shot.####.exr.")],
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    shots: Annotated[bool, typer.Option(help="Look for cuts.")] = True,
+) -> None:
+    """Say what a clip is: size, rate, frames, times, shots, colour, problems."""
+    from ..clip import open_clip
+
+    opened = open_clip(clip)
+    for _ in opened.scan(shots=shots):
+        pass
+    found = describe(opened)
+    if json_:
+        typer.echo(json.dumps(found, indent=1))
+    else:
+        _print(found)
+
+
+def describe(clip: Clip) -> dict[str, Any]:
+    """Everything `inspect` reports about a scanned clip, ready for JSON; rates and aspects as ``n/d``.
+
+    Raises:
+        ValueError: the clip was not scanned.
+    """
+    from ..clip import fingerprint
+    from ..clip.timing import is_regular, last_duration
+
+    info, facts = clip.info, clip.facts
+    if facts is None:
+        raise ValueError("scan the clip first")
+    gaps = [later - earlier for earlier, later in pairwise(facts.times)]
+    return {
+        "path": str(info.path),
+        "kind": info.kind,
+        "name": info.name,
+        "width": info.width,
+        "height": info.height,
+        "pixel_aspect": str(info.pixel_aspect),
+        "rate": str(info.rate),
+        "frames": facts.frames,
+        "frames_declared": info.frames_declared,
+        "seconds": float(facts.times[-1] + last_duration(facts.times, 1 / info.rate)),
+        "constant_rate": is_regular(facts.times, info.rate),
+        "shortest_gap": float(min(gaps, default=0)),
+        "longest_gap": float(max(gaps, default=0)),
+        "first_number": info.first_number,
+        "timecode": info.timecode,
+        "codec": info.codec,
+        "pixel_format": info.pixel_format,
+        "bit_depth": info.bit_depth,
+        "transfer": info.transfer,
+        "rotation": info.rotation,
+        "mirrored": info.mirrored,
+        "alpha": info.has_alpha,
+        "interlaced": info.interlaced,
+        "shots": [
+            {"start": shot.start, "stop": shot.stop, "exposure": shot.exposure} for shot in facts.shots
+        ],
+        "problems": [*info.notes, *facts.warnings],
+        "fingerprint": fingerprint(clip.source),
+    }
+
+
+@dataclass(frozen=True)
+class _Row:
+    label: str
+    text: str
+
+
+def _print(found: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(
+        show_header=False, box=None, pad_edge=False, title=escape(found["path"]), title_justify="left"
+    )
+    table.title_justify = "left"
+    table.add_column(style="bold")
+    table.add_column()
+    for row in _rows(found):
+        table.add_row(row.label, escape(row.text))
+    console = Console()
+    console.print(table)
+    for problem in found["problems"]:
+        console.print(f"[yellow]Note[/yellow]  {escape(problem)}")
+
+
+def _rows(found: dict[str, Any]) -> list[_Row]:
+    aspect = "" if found["pixel_aspect"] == "1" else f", pixel aspect {found['pixel_aspect']}"
+    turned = "".join(
+        (f", turned {found['rotation']} degrees clockwise" if found["rotation"] else "",
+         ", mirrored" if found["mirrored"] else "")
+    )  # fmt: skip
+    regular = "constant" if found["constant_rate"] else (
+        f"variable, {1e3 * found['shortest_gap']:.1f} to {1e3 * found['longest_gap']:.1f} ms between frames"
+    )  # fmt: skip
+    first = found["first_number"]
+    numbers = "" if first is None else f", numbered {first} to {first + found['frames'] - 1}"
+    base = first or 0
+    shots = [
+        f"{base + shot['start']}-{base + shot['stop'] - 1}"
+        + ("" if shot["exposure"] == 1 else f" (exposure {shot['exposure']:.3g})")
+        for shot in found["shots"]
+    ]
+    more = f" and {len(shots) - 12} more" if len(shots) > 12 else ""
+    rows = [
+        _Row("Size", f"{found['width']} x {found['height']} pixels{aspect}{turned}"),
+        _Row("Frames", f"{found['frames']} ({found['seconds']:.2f} seconds){numbers}"),
+        _Row("Rate", f"{found['rate']} frames per second, {regular}"),
+        _Row("Shots", f"{len(shots)}: {', '.join(shots[:12])}{more}"),
+        _Row(
+            "Colour",
+            f"{found['codec']}, {found['pixel_format']}, {found['bit_depth']} bits, {found['transfer']}"
+            + (", alpha" if found["alpha"] else "")
+            + (", interlaced" if found["interlaced"] else ""),
+        ),
+    ]
+    if found["timecode"]:
+        rows.append(_Row("Timecode", found["timecode"]))
+    return rows

@@ -1,0 +1,206 @@
+"""Several clips in one command, two in flight: while one is written, the next is on the accelerator.
+
+Clips take their turn on the accelerator in the order given. One that fails is reported and does not stop the
+others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import re
+import signal
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import Cancelled, ResourceError, UsageError, VdepthError
+from ..output.manifest import Manifest
+from .config import EstimateConfig
+from .events import OnEvent
+from .reporting import JobProgress
+from .run import ClipJob
+from .shelf import ModelShelf, Turns
+
+_log = logging.getLogger(__name__)
+_IN_FLIGHT = 2
+
+
+@dataclass
+class ClipResult:
+    """What became of one clip: a manifest or an error."""
+
+    clip: Path
+    out: Path
+    manifest: Manifest | None = None
+    error: VdepthError | None = None
+
+
+def estimate(
+    clip: str | Path,
+    out: str | Path,
+    config: EstimateConfig | Mapping[str, Any] | None = None,
+    on_event: OnEvent | None = None,
+) -> Manifest:
+    """Estimates depth for one clip and writes its EXR sequences, manifest, preview and report into ``out``.
+
+    The same call resumes a job that was interrupted; a finished job returns at once.
+
+    Args:
+        clip: A movie, an image of a sequence, or a folder with one.
+        out: Output folder of this clip.
+        config: Options named as in `EstimateConfig` (``{"preset": "best", "near": 0.5}``); ``overwrite`` is
+        one more.
+        on_event: Called with every event of the protocol, from several threads but never two at a time.
+
+    Returns:
+        The manifest, as written to ``out/manifest.json``.
+
+    Raises:
+        VdepthError: one of its subclasses says what is wrong and what to do.
+    """
+    options = dict(config) if isinstance(config, Mapping) else {}
+    overwrite = bool(options.pop("overwrite", False))
+    parsed = config if isinstance(config, EstimateConfig) else EstimateConfig.parse(**options)
+    result = estimate_clips([Path(clip)], Path(out), parsed, on_event=on_event, overwrite=overwrite)[0]
+    if result.error is not None:
+        raise result.error
+    assert result.manifest is not None
+    return result.manifest
+
+
+def estimate_clips(
+    clips: Sequence[Path],
+    out: Path,
+    config: EstimateConfig,
+    *,
+    on_event: OnEvent | None = None,
+    overwrite: bool = False,
+    signals: bool = False,
+    shelf: ModelShelf | None = None,
+) -> list[ClipResult]:
+    """Runs one job a clip; a single clip works in ``out``, several in one subfolder each.
+
+    Args:
+        clips: The clips, in order.
+        out: Output folder.
+        config: The same configuration for all.
+        on_event: See `estimate`.
+        overwrite: Replace a job of another configuration.
+        signals: Let Ctrl-C and SIGTERM cancel cleanly (main thread only).
+        shelf: Models already loaded; None starts an empty shelf.
+
+    Returns:
+        One result a clip, in order.
+
+    Raises:
+        UsageError: no clips given.
+    """
+    if not clips:
+        raise UsageError("No clip given.", "Name at least one movie or image sequence.")
+    results = [ClipResult(clip, folder) for clip, folder in zip(clips, _folders(clips, out), strict=True)]
+    told = threading.Lock()
+
+    def tell(event: Any) -> None:
+        with told:
+            if on_event is not None:
+                on_event(event)
+
+    progress = [JobProgress(str(result.clip), tell) for result in results]
+    with _cancelling(progress) if signals else contextlib.nullcontext():
+        _run_all(results, progress, config, overwrite, shelf or ModelShelf())
+    return results
+
+
+def _run_all(
+    results: list[ClipResult],
+    progress: list[JobProgress],
+    config: EstimateConfig,
+    overwrite: bool,
+    shelf: ModelShelf,
+) -> None:
+    slots = threading.Semaphore(_IN_FLIGHT)
+    turns = Turns()
+    threads = []
+    try:
+        for number, (result, own) in enumerate(zip(results, progress, strict=True)):
+            slots.acquire()
+            job = ClipJob(result.clip, result.out, config, own, shelf, turns, number)
+            thread = threading.Thread(
+                target=_run_one, args=(job, result, overwrite, slots), name=f"job-{number}"
+            )
+            thread.start()
+            threads.append(thread)
+        for thread in threads:
+            thread.join()
+    except BaseException:  # Ctrl-C without signal handlers: stop cleanly before passing it on
+        for own in progress:
+            own.cancel()
+        for thread in threads:
+            thread.join()
+        raise
+
+
+def _run_one(job: ClipJob, result: ClipResult, overwrite: bool, slots: threading.Semaphore) -> None:
+    try:
+        result.manifest = job.run(overwrite=overwrite)
+    except BaseException as error:
+        _log.debug("job for %s failed", result.clip, exc_info=True)
+        result.error = as_vdepth_error(error)
+        job.progress.fail(result.error)
+    finally:
+        slots.release()
+
+
+def as_vdepth_error(error: BaseException) -> VdepthError:
+    """The sentence, hint and exit code for whatever went wrong."""
+    if isinstance(error, VdepthError):
+        return error
+    if isinstance(error, KeyboardInterrupt):
+        return Cancelled("Cancelled.", "Run the same command again to go on where it stopped.")
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        return ResourceError(
+            f"The disk is full ({error.filename or 'while writing'}).",
+            "Free some space and run the same command again: what is done stays done.",
+        )
+    if isinstance(error, OSError) and error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        return ResourceError(
+            f"{error.filename or 'The output folder'} cannot be written.", "Choose another folder with -o."
+        )
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return ResourceError("Out of memory.", "Use a smaller --size, or close other programs.")
+    text = " ".join(str(error).split()) or type(error).__name__
+    return VdepthError(f"Internal error: {text}.", "Run with --debug to see where, and report it.")
+
+
+def _folders(clips: Sequence[Path], out: Path) -> list[Path]:
+    """One folder a clip; clips of the same name get a number so that nothing is overwritten."""
+    if len(clips) == 1:
+        return [out]
+    seen: dict[str, int] = {}
+    folders = []
+    for clip in clips:
+        stem = re.sub(r"[._-]?(#+|%0?\d*d)$", "", clip.stem) or "clip"
+        seen[stem] = seen.get(stem, 0) + 1
+        folders.append(out / (stem if seen[stem] == 1 else f"{stem}_{seen[stem]}"))
+    return folders
+
+
+@contextlib.contextmanager
+def _cancelling(progress: list[JobProgress]) -> Iterator[None]:
+    """Ctrl-C or SIGTERM asks every job to stop; a second one stops at once."""
+
+    def stop(number: int, _frame: object) -> None:
+        for own in progress:
+            own.cancel()
+        signal.signal(number, signal.SIG_DFL)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

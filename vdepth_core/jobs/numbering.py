@@ -1,0 +1,54 @@
+"""Which number a frame has: in ``--frames``, in file names, and at a constant output rate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from ..clip import cfr_span, parse_range
+from ..types import ClipInfo
+from .config import EstimateConfig
+
+MOVIE_START = 1001  # the number VFX gives a movie's first frame
+
+
+@dataclass(frozen=True)
+class Numbering:
+    """Frame numbers of one clip.
+
+    Attributes:
+        source_first: The clip's own number of its first frame: a sequence's file number, 0 for a movie.
+        output_first: The number of that frame in file names.
+        rate: Rate of the output, frames per second.
+        constant: Whether frames are resampled in time to ``rate``.
+    """
+
+    source_first: int
+    output_first: int
+    rate: Fraction
+    constant: bool
+
+    @classmethod
+    def of(cls, info: ClipInfo, config: EstimateConfig) -> Numbering:
+        """The numbering a clip gets under a configuration."""
+        own = info.first_number
+        first = config.start_frame
+        if first is None:
+            first = MOVIE_START if own is None else own
+        rate = Fraction(config.cfr) if config.cfr else info.rate
+        return cls(own or 0, first, rate, config.cfr is not None)
+
+    def indices(self, frames: str | None) -> tuple[int, int | None]:
+        """Clip frame indices [start, stop) of ``A-B``; everything for None.
+
+        Raises:
+            UsageError: the range is malformed or begins before the clip.
+        """
+        return (0, None) if frames is None else parse_range(frames, self.source_first)
+
+    def numbers(self, index: int, time: Fraction, next_time: Fraction) -> range:
+        """Output frame numbers that show clip frame ``index``, on screen in [time, next_time) seconds."""
+        if not self.constant:
+            return range(self.output_first + index, self.output_first + index + 1)
+        span = cfr_span(time, next_time, self.rate)
+        return range(self.output_first + span.start, self.output_first + span.stop)

@@ -1,0 +1,290 @@
+"""One clip, one job: the only place that knows the whole way from clip to files.
+
+Three threads, queues between them:
+
+* scan cuts the clip into shots, a cheap pass that runs ahead;
+* infer predicts shot by shot, on the accelerator;
+* write settles a shot, maps disparity to depth, up-samples and writes, beside the next shot's inference.
+
+Each picks up where the job folder says it stopped; all of them are deterministic.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import TypeVar
+
+from .. import __version__
+from ..clip import Clip, ShotView, fingerprint, open_clip
+from ..clip.scan import ClipScan
+from ..errors import Cancelled, InputError
+from ..methods.registry import create_method
+from ..models.preprocess import network_size
+from ..models.registry import installed_models, pick_device
+from ..models.threads import set_threads
+from ..output.exr import exr_matches
+from ..output.manifest import Manifest, read_manifest
+from ..output.naming import manifest_path
+from ..store import DepthStore
+from ..types import DepthModel, Method, Shot
+from .config import EstimateConfig
+from .events import Done, Started
+from .folder import JobFolder
+from .presets import resolve
+from .reporting import JobProgress
+from .shelf import ModelShelf, Turns, cpu_threads
+from .numbering import Numbering
+from .writing import ClipWriter
+
+_POLL_S = 0.2
+_SHOTS_AHEAD = 2  # predicted but not yet written: bounds open files and the disk a job needs at once
+Item = TypeVar("Item")
+
+
+class ClipJob:
+    """Estimates one clip into one folder; `run` does everything and may be called once."""
+
+    def __init__(
+        self,
+        path: Path,
+        out: Path,
+        config: EstimateConfig,
+        progress: JobProgress,
+        shelf: ModelShelf,
+        turns: Turns,
+        turn: int,
+    ) -> None:
+        self.path, self.out, self.config, self.progress = path, out, config, progress
+        self._shelf, self._turns, self._turn = shelf, turns, turn
+        self._seconds: dict[str, float] = {}
+        self._failure: BaseException | None = None
+
+    def run(self, *, overwrite: bool = False) -> Manifest:
+        """Runs or resumes the job.
+
+        Raises:
+            VdepthError: one of its subclasses says what is wrong; everything finished stays on disk.
+        """
+        try:
+            return self._run(overwrite)
+        finally:
+            self._turns.pass_on(self._turn)
+
+    def _run(self, overwrite: bool) -> Manifest:
+        began = time.monotonic()
+        clip = open_clip(self.path, rate=Fraction(self.config.rate) if self.config.rate else None)
+        device = pick_device(self.config.device)
+        config = resolve(self.config, installed_models(), device)
+        assert config.model is not None
+        assert config.method is not None
+        model = self._shelf.get(config.model, device, config.dtype)
+        method = create_method(config.method, stabilize=config.stabilize)
+        info = clip.info
+        size = network_size(info.width, info.height, info.pixel_aspect, model.spec, config.size)
+        source = fingerprint(self.path)
+        job = config.job_hash(source, model.spec.weights_sha256)
+        with JobFolder(self.out, info.name) as folder:
+            folder.sweep()
+            facts = {"config": config.model_dump(mode="json"), "source": source, "vdepth": __version__}
+            resumed = folder.claim(job, facts, overwrite=overwrite)
+            self.progress.tell(
+                Started(
+                    clip=self.progress.clip,
+                    vdepth=__version__,
+                    job=job,
+                    out=str(self.out),
+                    method=method.name,
+                    model=model.spec.name,
+                    license=model.spec.license,
+                    device=device,
+                    size=size,
+                    frames=info.frames_declared,
+                    resumed=resumed,
+                )
+            )
+            for note in info.notes:
+                self.progress.warn(note)
+            if resumed and (manifest := self._finished(job)):
+                self._turns.pass_on(self._turn)
+            else:
+                self._restore_scan(clip, folder)
+                self._check_space(folder, clip, size)
+                writer = ClipWriter(clip, folder, config, model.spec, method.name, job, source, self.progress)
+                try:
+                    self._pipeline(clip, folder, config, model, method, size, writer)
+                except BaseException:
+                    writer.abandon()
+                    raise
+                self._seconds["total"] = time.monotonic() - began
+                manifest = writer.finish(self._seconds)
+                if not config.keep_store:
+                    folder.drop_stores()
+        self.progress.tell(Done(clip=self.progress.clip, manifest=str(manifest_path(self.out))))
+        return manifest
+
+    def _finished(self, job: str) -> Manifest | None:
+        """The manifest, if this very job is complete: every file it names is there and whole."""
+        try:
+            manifest = read_manifest(manifest_path(self.out))
+        except InputError:
+            return None
+        if manifest.job != job:
+            return None
+        size = manifest.clip.width, manifest.clip.height
+        whole = all(
+            exr_matches(manifest.path(self.out, kind, number), {"vdepth/job": job}, size)
+            for kind in manifest.sequences
+            for number in manifest.numbers
+        )
+        return manifest if whole else None
+
+    def _restore_scan(self, clip: Clip, folder: JobFolder) -> None:
+        saved = folder.load("scan.json")
+        if saved is not None:
+            clip.facts = ClipScan.from_json(json.dumps(saved))
+
+    def _check_space(self, folder: JobFolder, clip: Clip, size: tuple[int, int]) -> None:
+        frames = clip.facts.frames if clip.facts else clip.info.frames_declared or 0
+        if self.config.frames:
+            first, stop = Numbering.of(clip.info, self.config).indices(self.config.frames)
+            frames = min(frames, (stop or frames) - first)
+        store = frames * size[0] * size[1] * 9  # raw and final float32, luma uint8
+        pictures = frames * clip.info.width * clip.info.height * 3  # 12 bytes a pixel before compression
+        folder.need(store + pictures)
+
+    def _pipeline(
+        self,
+        clip: Clip,
+        folder: JobFolder,
+        config: EstimateConfig,
+        model: DepthModel,
+        method: Method,
+        size: tuple[int, int],
+        writer: ClipWriter,
+    ) -> None:
+        shots: queue.Queue[Shot | None] = queue.Queue()
+        predicted: queue.Queue[tuple[Shot, DepthStore] | None] = queue.Queue(_SHOTS_AHEAD)
+        scan = self._thread("scan", lambda: self._scan(clip, folder, config, shots))
+        write = self._thread("write", lambda: self._write(predicted, method, model, writer))
+        try:
+            with self._guard():
+                self._turns.wait(self._turn, self.progress)
+                self._infer(clip, folder, config.device, model, method, size, shots, predicted)
+        finally:
+            self._turns.pass_on(self._turn)
+            self._put(predicted, None)
+            scan.join()
+            write.join()
+        if self._failure is not None:
+            raise self._failure
+
+    def _scan(
+        self, clip: Clip, folder: JobFolder, config: EstimateConfig, shots: queue.Queue[Shot | None]
+    ) -> None:
+        try:
+            with self._timed("scan"):
+                if clip.facts is None:
+                    start, stop = Numbering.of(clip.info, config).indices(config.frames)
+                    for shot in clip.scan(shots=config.shots, start=start, stop=stop, progress=self.progress):
+                        shots.put(shot)
+                    assert clip.facts is not None
+                    folder.save("scan.json", json.loads(clip.facts.to_json()))
+                else:
+                    for shot in clip.facts.shots:
+                        shots.put(shot)
+            assert clip.facts is not None
+            for warning in clip.facts.warnings:
+                self.progress.warn(warning)
+            total = sum(len(shot) for shot in clip.facts.shots)
+            for stage in ("infer", "settle", "write"):
+                self.progress.stage(stage, total)
+        finally:
+            shots.put(None)
+
+    def _infer(
+        self,
+        clip: Clip,
+        folder: JobFolder,
+        device: str,
+        model: DepthModel,
+        method: Method,
+        size: tuple[int, int],
+        shots: queue.Queue[Shot | None],
+        predicted: queue.Queue[tuple[Shot, DepthStore] | None],
+    ) -> None:
+        if device == "cpu":
+            set_threads(cpu_threads(model, size))
+        for shot in self._drain(shots):
+            store = DepthStore(folder.store(shot.index), len(shot), *size)
+            with self._timed("infer"):
+                method.run(ShotView(clip, shot), model, store, self.progress)
+            self._put(predicted, (shot, store))
+
+    def _write(
+        self,
+        predicted: queue.Queue[tuple[Shot, DepthStore] | None],
+        method: Method,
+        model: DepthModel,
+        writer: ClipWriter,
+    ) -> None:
+        for shot, store in self._drain(predicted):
+            with store:
+                with self._timed("settle"):
+                    alignment = method.settle(shot, model.spec, store, self.progress)
+                with self._timed("write"):
+                    writer.write_shot(shot, store, alignment)
+
+    def _thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
+        def guarded() -> None:
+            with self._guard():
+                work()
+
+        thread = threading.Thread(target=guarded, name=f"{name} {self.path.name}")
+        thread.start()
+        return thread
+
+    @contextmanager
+    def _guard(self) -> Iterator[None]:
+        """Keeps the first real failure and stops the other threads."""
+        try:
+            yield
+        except BaseException as error:
+            if self._failure is None or isinstance(self._failure, Cancelled):
+                self._failure = error
+            self.progress.cancel()
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self._seconds[stage] = self._seconds.get(stage, 0.0) + time.monotonic() - began
+
+    def _put(self, items: queue.Queue[Item | None], item: Item | None) -> None:
+        """Puts into a bounded queue unless its reader is gone."""
+        while not self.progress.cancelled:
+            try:
+                items.put(item, timeout=_POLL_S)
+            except queue.Full:
+                continue
+            return
+
+    def _drain(self, items: queue.Queue[Item | None]) -> Iterator[Item]:
+        """Items until None, waking up to notice a cancelled job."""
+        while True:
+            self.progress.check()
+            try:
+                item = items.get(timeout=_POLL_S)
+            except queue.Empty:
+                continue
+            if item is None:
+                return
+            yield item

@@ -1,0 +1,215 @@
+"""The last thread of a job: from a settled shot to EXR files, preview, report and manifest."""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from fractions import Fraction
+
+from ..clip import Clip, ShotView
+from ..clip.timing import last_duration
+from ..errors import Cancelled
+from ..geometry.camera import Intrinsics, load_intrinsics
+from ..output.attributes import FrameAttributes
+from ..output.finish import DepthMapping, fit_mapping
+from ..output.manifest import (
+    CameraEntry,
+    ClipEntry,
+    FramesEntry,
+    Manifest,
+    ModelEntry,
+    ShotEntry,
+    write_manifest,
+)
+from ..output.naming import frame_pattern, manifest_path, preview_path, report_path
+from ..output.preview import PreviewWriter
+from ..output.report import ReportCollector
+from ..output.writer import SequenceSettings, SequenceWriter, WrittenFrame
+from ..store import DepthStore
+from ..types import ClipInfo, Frame, ModelSpec, Shot, ShotAlignment
+from .config import EstimateConfig
+from .events import FrameDone
+from .folder import JobFolder
+from .numbering import Numbering
+from .reporting import JobProgress
+
+_THREADS = 2  # EXR compression releases the interpreter; more threads would starve a small machine's model
+_IN_FLIGHT = 4  # full-size frames in memory at once
+
+
+@dataclass(frozen=True)
+class _Pending:
+    frame: Frame
+    numbers: range
+    work: Future[list[WrittenFrame]]
+
+
+class ClipWriter:
+    """Writes everything a job leaves behind, shot by shot, frames in order.
+
+    Frames whose files are there already cost a decode and an up-sampling, for the preview, but no
+    compression.
+    """
+
+    def __init__(
+        self,
+        clip: Clip,
+        folder: JobFolder,
+        config: EstimateConfig,
+        spec: ModelSpec,
+        method: str,
+        job: str,
+        source: str,
+        progress: JobProgress,
+    ) -> None:
+        self._clip, self._folder, self._config, self._spec = clip, folder, config, spec
+        self._method, self._job, self._source, self._progress = method, job, source, progress
+        info = clip.info
+        self._numbering = Numbering.of(info, config)
+        self._camera = plate_camera(info, config)
+        settings = SequenceSettings(
+            normals=config.normals, layered=config.layered, compression=config.compression
+        )
+        self._files = SequenceWriter(folder.out, info.name, settings)
+        size = (info.width, info.height)
+        self._preview = PreviewWriter(preview_path(folder.out), self._numbering.rate, size, info.pixel_aspect)
+        self._report = ReportCollector(info.pixel_aspect)
+        self._shots: list[tuple[Shot, ShotAlignment, DepthMapping]] = []
+        self._first: tuple[int, Fraction] | None = None  # number and time of the first frame written
+        self._count = 0
+
+    def write_shot(self, shot: Shot, store: DepthStore, alignment: ShotAlignment) -> None:
+        """Writes all frames of a settled shot.
+
+        At a constant output rate the clip's scan must be over: the last frame's duration is known only then.
+
+        Raises:
+            ResourceError: the disk is full or not writable.
+            Cancelled: the user asked to stop.
+        """
+        mapping = fit_mapping(store.final, self._spec.space, self._config.near, self._config.far)
+        self._shots.append((shot, alignment, mapping))
+        self._report.add_shot(shot, alignment)
+        pending: deque[_Pending] = deque()
+        with (
+            ThreadPoolExecutor(_THREADS, "exr") as pool,
+            closing(ShotView(self._clip, shot).frames()) as frames,
+        ):
+            for frame in frames:
+                self._progress.check()
+                numbers = self._numbering.numbers(frame.index, frame.time, self._until(frame))
+                headers = [self._attributes(frame, number, shot, alignment, mapping) for number in numbers]
+                work = pool.submit(self._write_frame, frame, shot, store, headers)
+                pending.append(_Pending(frame, numbers, work))
+                if len(pending) >= _IN_FLIGHT:
+                    self._collect(pending.popleft())
+            while pending:
+                self._collect(pending.popleft())
+
+    def finish(self, timings: dict[str, float]) -> Manifest:
+        """Closes the preview and writes report and manifest; call once, after the last shot.
+
+        Raises:
+            ResourceError: the disk is full or not writable.
+        """
+        self._preview.close()
+        manifest = self._manifest(timings)
+        self._report.write(report_path(self._folder.out), manifest)
+        write_manifest(manifest, manifest_path(self._folder.out))
+        return manifest
+
+    def abandon(self) -> None:
+        """Drops the unfinished preview of a job that failed or was cancelled."""
+        error = Cancelled("Cancelled.")
+        self._preview.__exit__(Cancelled, error, None)
+
+    def _until(self, frame: Frame) -> Fraction:
+        """The time at which the next frame replaces this one; only constant rates need it."""
+        facts = self._clip.facts
+        if not self._numbering.constant or facts is None:
+            return frame.time
+        if frame.index + 1 < facts.frames:
+            return facts.times[frame.index + 1]
+        return frame.time + last_duration(facts.times, 1 / self._clip.info.rate)
+
+    def _attributes(
+        self, frame: Frame, number: int, shot: Shot, alignment: ShotAlignment, mapping: DepthMapping
+    ) -> FrameAttributes:
+        info, within = self._clip.info, frame.index - shot.start
+        return FrameAttributes(
+            number=number,
+            rate=self._numbering.rate,
+            pixel_aspect=info.pixel_aspect,
+            mapping=mapping,
+            scale=alignment.scale[within],
+            shift=alignment.shift[within],
+            shot=shot.index,
+            method=self._method,
+            model=self._spec.name,
+            weights_sha256=self._spec.weights_sha256,
+            license=self._spec.license,
+            source=info.path.name,
+            source_pts=frame.pts,
+            intrinsics=self._camera,
+            job=self._job,
+            timecode=info.timecode,
+            since_start=number - self._numbering.output_first,
+            comments="" if self._spec.commercial else f"Non-commercial use only ({self._spec.license}).",
+        )
+
+    def _write_frame(
+        self, frame: Frame, shot: Shot, store: DepthStore, headers: list[FrameAttributes]
+    ) -> list[WrittenFrame]:
+        disparity = store.final.read(frame.index - shot.start)[0]
+        return [self._files.write(frame.rgb, disparity, header) for header in headers]
+
+    def _collect(self, pending: _Pending) -> None:
+        frame, clip = pending.frame, self._progress.clip
+        for number, written in zip(pending.numbers, pending.work.result(), strict=True):
+            self._first = self._first or (number, frame.time)
+            constant = Fraction(number - self._first[0]) / self._numbering.rate
+            time = constant if self._numbering.constant else frame.time - self._first[1]
+            self._preview.write(frame.rgb, written.d, time)
+            self._report.add(number, frame.rgb, written.d)
+            self._count += 1
+            path = str(written.paths[0])
+            self._progress.tell(FrameDone(clip=clip, index=frame.index, number=number, path=path))
+        self._progress.advance("write")
+
+    def _manifest(self, timings: dict[str, float]) -> Manifest:
+        info, facts = self._clip.info, self._clip.facts
+        assert facts is not None
+        assert self._first is not None
+        first, stop = self._shots[0][0].start, self._shots[-1][0].stop
+        pts, times = list(facts.pts[first:stop]), list(facts.times[first:stop])
+        return Manifest(
+            job=self._job,
+            clip=ClipEntry.of(info, self._source, pts, times),
+            frames=FramesEntry(first=first, stop=stop, start_number=self._first[0], count=self._count),
+            shots=[ShotEntry.of(*parts) for parts in self._shots],
+            model=ModelEntry.of(self._spec),
+            method=self._method,
+            camera=CameraEntry.of(self._camera),
+            sequences={kind: frame_pattern(info.name, kind) for kind in self._files.settings.kinds},
+            preview=preview_path(self._folder.out).name,
+            report=report_path(self._folder.out).name,
+            configuration=self._config.model_dump(mode="json"),
+            warnings=list(self._progress.warnings),
+            timings={name: round(seconds, 3) for name, seconds in timings.items()},
+        )
+
+
+def plate_camera(info: ClipInfo, config: EstimateConfig) -> Intrinsics:
+    """The plate's camera: from the file, the field of view, or assumed.
+
+    Raises:
+        InputError: the file cannot be read or says something else.
+    """
+    plate = (info.width, info.height, info.pixel_aspect)
+    if config.intrinsics is not None:
+        return load_intrinsics(config.intrinsics, *plate)
+    if config.fov is not None:
+        return Intrinsics.from_fov(config.fov, *plate)
+    return Intrinsics.default(*plate)
