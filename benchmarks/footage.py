@@ -1,4 +1,4 @@
-"""Generated footage for benchmarks: textured, moving, with hard cuts, and a model that takes time but no CPU."""
+"""Generated footage for benchmarks (textured, moving, hard cuts) and a model that costs time but no CPU."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from vdepth_core.types import ModelSpec
 def make_clip(path: Path, width: int, height: int, frames: int, shots: int = 1) -> Path:
     """Writes an H.264 movie of ``frames`` frames at 24 fps in ``shots`` equally long shots.
 
-    Every shot pans over its own random picture with a sharp disc moving the other way: something to decode, to match
-    and to compress, unlike flat colour.
+    Every shot pans over its own random picture with a sharp disc moving the other way: something to decode,
+    to match and to compress, unlike flat colour.
     """
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(24))
@@ -49,7 +49,7 @@ def _picture(shot: int, within: int, width: int, height: int) -> np.ndarray:
 
 
 class StandIn:
-    """A model that sleeps as an accelerator would let the CPU sleep; its disparity is a ramp and the picture."""
+    """A model that sleeps, as an accelerator lets the CPU do; its disparity is a ramp and the picture."""
 
     def __init__(self, seconds_a_frame: float) -> None:
         self.spec = ModelSpec("stand-in", "disparity", "affine_invariant", "none", True, native_size=384)

@@ -1,9 +1,10 @@
-"""Peak anonymous memory of a whole job at 800 frames over that at 100: streaming means the ratio stays near 1.
+"""Peak anonymous memory of a whole job at 800 frames over that at 100: streaming keeps the ratio near 1.
 
     python benchmarks/memory.py [--full]      (--full: 4000 frames against 100)
 
-Each job runs in a process of its own; RssAnon is sampled from /proc every 20 ms (Linux only). Temporal method, all
-outputs, one long shot, a stand-in network, so what is measured is the pipeline and not a network's activations.
+Each job runs in a process of its own; RssAnon is sampled from /proc every 20 ms (Linux only). Temporal
+method, all outputs, one long shot, a stand-in network, so what is measured is the pipeline and not a
+network's activations.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ def _job(clip: Path, out: Path) -> int:
 
 def main() -> None:
     """Prints the peaks and, last, the JSON line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--full", action="store_true", help="4000 frames instead of 800")
     parser.add_argument("--job", nargs=2, type=Path, metavar=("CLIP", "OUT"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()

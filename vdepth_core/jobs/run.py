@@ -65,6 +65,7 @@ class ClipJob:
         self._shelf, self._turns, self._turn = shelf, turns, turn
         self._seconds: dict[str, float] = {}
         self._failure: BaseException | None = None
+        self._open_stores: set[DepthStore] = set()
 
     def run(self, *, overwrite: bool = False) -> Manifest:
         """Runs or resumes the job.
@@ -182,6 +183,8 @@ class ClipJob:
             self._put(predicted, None)
             scan.join()
             write.join()
+            for store in self._open_stores:  # those a failure left behind
+                store.close()
         if self._failure is not None:
             raise self._failure
 
@@ -223,6 +226,7 @@ class ClipJob:
             set_threads(cpu_threads(model, size))
         for shot in self._drain(shots):
             store = DepthStore(folder.store(shot.index), len(shot), *size)
+            self._open_stores.add(store)
             with self._timed("infer"):
                 method.run(ShotView(clip, shot), model, store, self.progress)
             self._put(predicted, (shot, store))
@@ -240,6 +244,7 @@ class ClipJob:
                     alignment = method.settle(shot, model.spec, store, self.progress)
                 with self._timed("write"):
                     writer.write_shot(shot, store, alignment)
+            self._open_stores.discard(store)
 
     def _thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
         def guarded() -> None:

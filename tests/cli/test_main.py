@@ -1,0 +1,81 @@
+"""The command's contract: help, version handshake, one-sentence errors and exit codes."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from generated import write_movie
+
+import vdepth_core
+from vdepth_core.jobs.events import Done, Started, parse_event
+
+COMMAND = [sys.executable, "-c", "from vdepth_core.cli.main import main; main()"]
+
+
+def vdepth(*arguments, check=None):
+    """Runs the command; returns the finished process."""
+    done = subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, check=False)
+    if check is not None:
+        assert done.returncode == check, done.stderr
+    return done
+
+
+def test_version_handshake_is_json():
+    facts = json.loads(vdepth("--json", "--version", check=0).stdout)
+    assert facts["vdepth"] == vdepth_core.__version__
+    assert facts["events"] == 1
+
+
+def test_help_names_every_verb():
+    text = vdepth("--help", check=0).stdout
+    for verb in ("estimate", "demo", "inspect", "export", "models", "doctor", "train-embedded"):
+        assert verb in text
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "words"),
+    [
+        ("estimate", 2, "Missing"),
+        ("estimate {clip} -o {out} --near 0", 2, "--near"),
+        ("estimate {clip} -o {out} --method magic", 2, "magic"),
+        ("estimate {clip} -o {out} --frames 90-99", 2, "ends at frame 2"),
+        ("estimate {clip} -o {out} --model no-such-model", 2, "no-such-model"),
+        ("estimate missing.mp4 -o {out}", 3, "missing.mp4"),
+        ("estimate {text} -o {out}", 3, "text.mp4"),
+        ("estimate {clip} -o {out} --model midas-v21", 4, "midas-v21"),
+        ("estimate {clip} -o {clip}/below", 5, "below"),
+        ("inspect {text}", 3, "text.mp4"),
+        ("export {out} --to npz", 3, "manifest"),
+    ],
+)
+def test_failures_are_one_sentence_with_the_documented_code(tmp_path, command, code, words, monkeypatch):
+    monkeypatch.setenv("VDEPTH_WEIGHTS", str(tmp_path / "weights"))
+    clip, text = write_movie(tmp_path / "clip.mp4", 3), tmp_path / "text.mp4"
+    text.write_text("no movie")
+    done = vdepth(*(part.format(clip=clip, text=text, out=tmp_path / "out") for part in command.split()))
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_events_are_one_json_object_a_line(tmp_path):
+    clip = write_movie(tmp_path / "clip.mp4", 3)
+    done = vdepth(
+        "estimate",
+        clip,
+        "-o",
+        tmp_path / "out",
+        "--model",
+        "embedded",
+        "--device",
+        "cpu",
+        "--size",
+        64,
+        "--events",
+        check=0,
+    )
+    events = [parse_event(line) for line in done.stdout.splitlines()]
+    assert isinstance(events[0], Started)
+    assert isinstance(events[-1], Done)
+    assert done.stderr == ""

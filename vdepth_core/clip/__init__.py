@@ -1,0 +1,24 @@
+"""Clips: open and read movies and image sequences by presentation time, find their shots, know their numbers
+and times.
+"""
+
+from __future__ import annotations
+
+from .base import Clip
+from .fingerprint import fingerprint
+from .opening import open_clip
+from .scan import ClipScan
+from .timing import Timecode, cfr_numbers, cfr_span, parse_range
+from .view import ShotView
+
+__all__ = [
+    "Clip",
+    "ClipScan",
+    "ShotView",
+    "Timecode",
+    "cfr_numbers",
+    "cfr_span",
+    "fingerprint",
+    "open_clip",
+    "parse_range",
+]

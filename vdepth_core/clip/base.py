@@ -1,0 +1,91 @@
+"""What every kind of clip offers, whatever it is stored in (the model is PySceneDetect's `VideoStream`)."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+from ..progress import Progress
+from ..types import ClipInfo, Frame, Shot
+from .scan import ClipScan, Probe, scan_clip
+
+MIN_SIDE = 16  # pixels; nothing smaller holds a scene
+THUMBNAIL = 256  # pixels on the longer side: what PySceneDetect works on
+
+
+class Clip(ABC):
+    """A movie or an image sequence, opened and understood but not decoded yet.
+
+    Safe to read from several threads at once: every `read` has a decoder of its own.
+
+    Attributes:
+        info: What is known without a pass over the frames.
+        source: What the user named: the file, folder or pattern.
+    """
+
+    info: ClipInfo
+
+    def __init__(self, source: Path) -> None:
+        self.source = source
+        self._facts: ClipScan | None = None
+        # Appended to by a scan under way, in this order, and read by other threads; see `begin_scan`.
+        self._times: list[Fraction] = []
+        self._pts: list[int] = []
+        self._sound = True
+
+    @property
+    def facts(self) -> ClipScan | None:
+        """What the last complete `scan` found; assign a saved one to go without a scan."""
+        return self._facts
+
+    @facts.setter
+    def facts(self, facts: ClipScan) -> None:
+        self._facts = facts
+        self._times, self._pts = list(facts.times), list(facts.pts)
+        self._sound = not facts.warnings
+
+    @abstractmethod
+    def read(
+        self, start: int = 0, stop: int | None = None, *, exposure: float = 1.0, max_side: int | None = None
+    ) -> Generator[Frame]:
+        """Yields frames [start, stop) in presentation order; the same frames whatever ``start`` is.
+
+        Args:
+            start: First clip frame index.
+            stop: One past the last; None reads to the end. Reading past the end just ends.
+            exposure: Linear gain for scene-linear and HDR sources (`Shot.exposure`); others ignore it.
+            max_side: Shrink the picture, cheaply, so that no side is longer than this.
+
+        Raises:
+            InputError: a picture cannot be read.
+        """
+
+    @abstractmethod
+    def probes(self, start: int, stop: int | None, warnings: list[str]) -> Generator[Probe]:
+        """Yields what the scan needs of frames [0, stop), with pictures from ``start`` on; adds to
+        ``warnings``.
+        """
+
+    def scan(
+        self, *, shots: bool = True, start: int = 0, stop: int | None = None, progress: Progress | None = None
+    ) -> Iterator[Shot]:
+        """Passes once over the clip and yields each shot of [start, stop) as soon as it is complete.
+
+        The shots cover the range exactly; with ``shots`` False there is one. When the pass is over, `facts`
+        is set.
+
+        Raises:
+            InputError: no frame decodes.
+            UsageError: the range starts beyond the clip's end.
+            Cancelled: ``progress`` says so.
+        """
+        return scan_clip(self, shots=shots, start=start, stop=stop, progress=progress or Progress())
+
+    def begin_scan(self) -> tuple[list[Fraction], list[int]]:
+        """The lists a scan appends times and timestamps to; `read` uses what is there before the scan is
+        over.
+        """
+        self._times, self._pts, self._sound = [], [], True
+        return self._times, self._pts

@@ -1,0 +1,163 @@
+"""From linear light to the picture a display shows, because networks were trained on photographs.
+
+One gain a shot, then a highlight shoulder, then the sRGB curve. The shoulder is the operator L / (1 + L) of
+Reinhard et al. 2002 (eq. 3) applied only above a knee, so that mid-tones keep the values a photograph has and
+bright lights, however far they reach, stay distinct. PQ and HLG are decoded by BT.2100; their wide primaries
+are turned into Rec. 709's.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+KNEE = 0.5  # linear; display value 188. Below it the transform is the plain sRGB curve.
+KEY = 0.12  # where the exposure puts the log-average of a shot: the median of ordinary display-referred clips
+PQ_WHITE = 203.0  # cd/m2 of diffuse white in PQ, ITU-R BT.2408
+HLG_WHITE = 0.265  # linear level of diffuse white in HLG (75 % signal), ITU-R BT.2408
+REC709_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+
+# BT.2087, table 4 inverted: linear BT.2020 RGB to linear BT.709 RGB.
+BT2020_TO_709 = np.array(
+    [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]], np.float32
+)
+
+
+def srgb_encode(linear: np.ndarray) -> np.ndarray:
+    """sRGB curve (IEC 61966-2-1) of linear values in [0, 1]."""
+    low = 12.92 * linear
+    return np.where(linear <= 0.0031308, low, 1.055 * np.maximum(linear, 0.0031308) ** (1 / 2.4) - 0.055)
+
+
+def shoulder(linear: np.ndarray) -> np.ndarray:
+    """Maps [0, inf) to [0, 1): identity up to `KNEE`, Reinhard 2002 (eq. 3) above, smooth in slope."""
+    over = np.maximum(linear - KNEE, 0) / (1 - KNEE)
+    return np.where(linear <= KNEE, linear, KNEE + (1 - KNEE) * over / (1 + over))
+
+
+def linear_to_display(linear: np.ndarray, exposure: float = 1.0) -> np.ndarray:
+    """Display picture of scene-linear Rec. 709 values.
+
+    Args:
+        linear: Any shape, float16 or float32; negative and NaN become black, infinite becomes white.
+        exposure: Gain before the curve, one a shot.
+
+    Returns:
+        The same shape, uint8 sRGB.
+    """
+    # 16 bits of a float (half: all; single: exponent and 8 bits of mantissa) have 65536 values: the whole
+    # transform is one table, which is many times faster than evaluating it.
+    if linear.dtype == np.float16:
+        return _half_table(float(exposure))[linear.view(np.uint16)]
+    positive = np.maximum(linear.astype(np.float32, copy=False), np.float32(1e-30))
+    return _single_table(float(exposure))[positive.view(np.uint32) >> 15]
+
+
+@lru_cache(maxsize=16)
+def _half_table(exposure: float) -> np.ndarray:
+    return _display(np.arange(65536, dtype=np.uint16).view(np.float16), exposure)
+
+
+@lru_cache(maxsize=16)
+def _single_table(exposure: float) -> np.ndarray:
+    middles = (np.arange(65536, dtype=np.uint32) << 15) + (1 << 14)
+    middles[0xFF00] = 0x7F800000  # infinity itself; everything above is not a number
+    return _display(middles.view(np.float32), exposure)
+
+
+def _display(linear: np.ndarray, exposure: float) -> np.ndarray:
+    known = np.where(np.isnan(linear), 0, linear).astype(np.float64)
+    return np.round(255 * srgb_encode(shoulder(np.clip(known, 0, 1e30) * exposure))).astype(np.uint8)
+
+
+@lru_cache(maxsize=4)
+def light_table(transfer: str) -> np.ndarray:
+    """Linear light of each 16-bit code of a PQ, HLG or linear signal, diffuse white at 1: (65536,) float32.
+
+    HLG is taken as scene light (its system gamma is for the display, and the exposure is ours).
+
+    Raises:
+        KeyError: ``transfer`` is not one of these (FFmpeg's words).
+    """
+    signal = np.arange(65536) / 65535
+    if transfer == "smpte2084":  # BT.2100, table 4: PQ EOTF
+        m1, m2, c1, c2, c3 = 2610 / 16384, 2523 / 32, 3424 / 4096, 2413 / 128, 2392 / 128
+        power = signal ** (1 / m2)
+        light = 10000 / PQ_WHITE * (np.maximum(power - c1, 0) / (c2 - c3 * power)) ** (1 / m1)
+    elif transfer == "arib-std-b67":  # BT.2100, table 5: HLG inverse OETF
+        a, b, c = 0.17883277, 0.28466892, 0.55991073
+        light = np.where(signal <= 0.5, signal**2 / 3, (np.exp((signal - c) / a) + b) / 12) / HLG_WHITE
+    elif transfer == "linear":
+        light = signal
+    else:
+        raise KeyError(transfer)
+    return light.astype(np.float32)
+
+
+LINEARISED = frozenset({"smpte2084", "arib-std-b67", "linear"})
+
+
+def signal_to_linear(codes: np.ndarray, transfer: str, wide: bool) -> np.ndarray:
+    """Linear Rec. 709 light of 16-bit RGB codes.
+
+    Args:
+        codes: (H, W, 3) uint16, full range.
+        transfer: One of `LINEARISED`.
+        wide: Whether the primaries are BT.2020's.
+
+    Returns:
+        (H, W, 3) float32, diffuse white at 1; colours outside Rec. 709 have negative parts.
+    """
+    light = light_table(transfer)[codes]
+    return cv2.transform(light, BT2020_TO_709) if wide else light
+
+
+def log_picture(linear: np.ndarray) -> np.ndarray:
+    """An 8-bit picture in which equal ratios of light are equal steps, for comparing frames at any exposure.
+
+    Args:
+        linear: (H, W, 3) float; 2**-12 and less is 0, 2**12 and more is 255.
+    """
+    stops = np.log2(np.maximum(linear, 2.0**-12), dtype=np.float32)
+    return np.clip((stops + 12) * (255 / 24), 0, 255).astype(np.uint8)
+
+
+class ExposureMeter:
+    """Finds one exposure for a shot from a running histogram of log luminance; memory does not grow with the
+    shot.
+
+    The mean of log2 luminance between the 5th and 95th percentile of all lit pixels is put at `KEY` (the
+    log-average key of Reinhard et al. 2002, eq. 1, made robust against lamps and mattes).
+    """
+
+    _BINS, _LOW, _PER_STOP = 640, -20.0, 16.0
+
+    def __init__(self) -> None:
+        self._histogram = np.zeros(self._BINS, np.int64)
+
+    def add(self, histogram: np.ndarray) -> None:
+        """Adds one frame's `measure`."""
+        self._histogram += histogram
+
+    @classmethod
+    def measure(cls, linear: np.ndarray) -> np.ndarray:
+        """Histogram of one frame (H, W, 3) of linear light: (640,) counts, 1/16 stop a bin; black does not
+        count.
+        """
+        light = linear.reshape(-1, 3) @ REC709_LUMA
+        light = light[(light > 2.0**cls._LOW) & np.isfinite(light)]
+        bins = ((np.log2(light) - cls._LOW) * cls._PER_STOP).astype(np.int64)
+        return np.bincount(np.minimum(bins, cls._BINS - 1), minlength=cls._BINS)
+
+    def exposure(self) -> float:
+        """The gain for everything added so far; 1 when nothing was lit."""
+        total = int(self._histogram.sum())
+        if not total:
+            return 1.0
+        below = np.cumsum(self._histogram)
+        inside = np.clip(below, 0.05 * total, 0.95 * total)
+        weight = np.diff(inside, prepend=0.05 * total)
+        stops = self._LOW + (np.arange(self._BINS) + 0.5) / self._PER_STOP
+        return float(f"{KEY / 2.0 ** float((weight * stops).sum() / weight.sum()):.6g}")

@@ -1,0 +1,56 @@
+"""Display matrices: the eight ways a stored picture may lie, and what makes it upright."""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+_TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
+
+
+@dataclass(frozen=True)
+class Orientation:
+    """How to make a stored picture upright: mirror it left-right if ``mirrored``, then turn it clockwise.
+
+    Attributes:
+        rotation: Clockwise degrees: 0, 90, 180 or 270.
+        mirrored: Whether the stored picture is flipped left-right before it is turned.
+        exact: False when the matrix asked for an angle between, and the nearest right angle was taken.
+    """
+
+    rotation: int = 0
+    mirrored: bool = False
+    exact: bool = True
+
+    @property
+    def swaps_sides(self) -> bool:
+        """Whether width and height change places."""
+        return self.rotation % 180 == 90
+
+    def apply(self, picture: np.ndarray) -> np.ndarray:
+        """Turns ``picture`` (H, W, 3) upright; the same array when there is nothing to do."""
+        if self.mirrored:
+            picture = cv2.flip(picture, 1)
+        if self.rotation:
+            picture = cv2.rotate(picture, _TURNS[self.rotation])
+        return picture
+
+
+def from_display_matrix(data: bytes) -> Orientation:
+    """Reads the 3 x 3 matrix of FFmpeg's side data (nine int32, 16.16 fixed point, the first two rows' a b /
+    c d).
+
+    ISO/IEC 14496-12, 8.2.2: (x', y') = (a x + c y, b x + d y) with y pointing down, so a pure clockwise turn
+    by t has a = cos t, b = sin t; a negative determinant means the picture is mirrored as well.
+    """
+    a, b, _, c, d = (value / 65536 for value in struct.unpack("<5i", data[:20]))
+    if a == b == c == d == 0:
+        return Orientation()
+    mirrored = a * d - b * c < 0
+    angle = math.degrees(math.atan2(-b, -a) if mirrored else math.atan2(b, a))
+    quarter = round(angle / 90)
+    return Orientation(quarter % 4 * 90, mirrored, abs(angle - 90 * quarter) < 1)

@@ -1,0 +1,80 @@
+"""One shot as a method sees it: frames decoded ahead in a thread, never more than a handful in memory."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Generator
+from contextlib import closing
+
+from ..errors import InputError
+from ..types import Frame, Shot
+from .base import Clip
+
+_AHEAD = 4  # frames; decoding is faster than inference, so a few are enough to never wait
+
+
+class ShotView:
+    """The frames of ``shot`` in ``clip``; implements `vdepth_core.types.ShotFrames`."""
+
+    def __init__(self, clip: Clip, shot: Shot) -> None:
+        self.clip, self.shot, self.info = clip, shot, clip.info
+
+    def __len__(self) -> int:
+        return len(self.shot)
+
+    def frames(self, start: int = 0, stop: int | None = None) -> Generator[Frame]:
+        """Yields frames [start, stop) of the shot, 0-based within it.
+
+        Decoding runs ahead in a thread of its own; closing the generator stops and joins it.
+
+        Raises:
+            InputError: a frame cannot be read, or is no longer there.
+        """
+        stop = len(self) if stop is None else min(stop, len(self))
+        if start >= stop:
+            return
+        ahead: queue.Queue[Frame | BaseException | None] = queue.Queue(_AHEAD)
+        stopped = threading.Event()
+        first, last = self.shot.start + start, self.shot.start + stop
+        thread = threading.Thread(
+            target=self._decode, args=(first, last, ahead, stopped), name="vdepth-decode", daemon=True
+        )
+        thread.start()
+        expected = first
+        try:
+            while (item := ahead.get()) is not None:
+                if isinstance(item, BaseException):
+                    raise item
+                expected += 1
+                yield item
+        finally:
+            stopped.set()
+            while thread.is_alive():
+                try:  # make room for a producer that waits
+                    ahead.get_nowait()
+                except queue.Empty:
+                    thread.join(0.01)
+        if expected < last:
+            raise InputError(
+                f"Frame {expected} of {self.info.path} can no longer be decoded.",
+                "The file changed since it was scanned; start the job again with --overwrite.",
+            )
+
+    def _decode(
+        self,
+        first: int,
+        last: int,
+        ahead: queue.Queue[Frame | BaseException | None],
+        stopped: threading.Event,
+    ) -> None:
+        try:
+            with closing(self.clip.read(first, last, exposure=self.shot.exposure)) as frames:
+                for frame in frames:
+                    ahead.put(frame)
+                    if stopped.is_set():
+                        return
+        except BaseException as error:  # whatever it is, the consumer must see it
+            ahead.put(error)
+            return
+        ahead.put(None)
