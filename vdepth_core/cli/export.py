@@ -30,7 +30,9 @@ def export(
         files = run(out, to, destination, convention, progress)
     for file in files[:1] + files[1:][-1:]:  # the first and the last say enough of a thousand
         typer.echo(file)
-    typer.echo(f"{len(files)} {'file' if len(files) == 1 else 'files'} written, convention {convention}", err=True)
+    typer.echo(
+        f"{len(files)} {'file' if len(files) == 1 else 'files'} written, convention {convention}", err=True
+    )
 
 
 class _Bars(Progress):

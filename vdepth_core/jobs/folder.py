@@ -16,7 +16,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ..errors import JobConflictError, ResourceError
-from ..output.atomic import write_bytes
+from ..output.atomic import remove_leftovers, write_bytes
 
 _OURS = ("manifest.json", "preview.mp4", "report.html")
 
@@ -56,10 +56,9 @@ class JobFolder:
         self._lock.release()
 
     def sweep(self) -> None:
-        """Removes the half-written files of a killed run (their names start with a dot and end with .tmp)."""
+        """Removes the half-written files of a killed run."""
         for folder in (self.out, self.work):
-            for path in folder.glob(".*.tmp"):
-                path.unlink(missing_ok=True)
+            remove_leftovers(folder)
 
     def claim(self, job: str, facts: dict[str, Any], *, overwrite: bool) -> bool:
         """Makes the folder this job's own; returns True when it resumes an earlier run of the same job.

@@ -29,7 +29,6 @@ from ..methods.registry import create_method
 from ..models.preprocess import network_size
 from ..models.registry import installed_models, pick_device
 from ..models.threads import set_threads
-from ..output.exr import exr_matches
 from ..output.manifest import Manifest, read_manifest
 from ..output.naming import manifest_path
 from ..store import DepthStore
@@ -37,10 +36,10 @@ from ..types import DepthModel, Method, Shot
 from .config import EstimateConfig
 from .events import Done, Started
 from .folder import JobFolder
+from .numbering import Numbering
 from .presets import resolve
 from .reporting import JobProgress
 from .shelf import ModelShelf, Turns, cpu_threads
-from .numbering import Numbering
 from .writing import ClipWriter
 
 _POLL_S = 0.2
@@ -136,15 +135,7 @@ class ClipJob:
             manifest = read_manifest(manifest_path(self.out))
         except InputError:
             return None
-        if manifest.job != job:
-            return None
-        size = manifest.clip.width, manifest.clip.height
-        whole = all(
-            exr_matches(manifest.path(self.out, kind, number), {"vdepth/job": job}, size)
-            for kind in manifest.sequences
-            for number in manifest.numbers
-        )
-        return manifest if whole else None
+        return manifest if manifest.job == job and manifest.complete(self.out) else None
 
     def _restore_scan(self, clip: Clip, folder: JobFolder) -> None:
         saved = folder.load("scan.json")

@@ -10,7 +10,6 @@ from fractions import Fraction
 
 from ..clip import Clip, ShotView
 from ..clip.timing import last_duration
-from ..errors import Cancelled
 from ..geometry.camera import Intrinsics, load_intrinsics
 from ..output.attributes import FrameAttributes
 from ..output.finish import DepthMapping, fit_mapping
@@ -46,6 +45,15 @@ class _Pending:
     work: Future[list[WrittenFrame]]
 
 
+@dataclass(frozen=True)
+class _Shown:
+    """One output frame: its number, and the source's time stamp and the time in seconds it stands for."""
+
+    number: int
+    pts: int
+    time: Fraction
+
+
 class ClipWriter:
     """Writes everything a job leaves behind, shot by shot, frames in order.
 
@@ -77,8 +85,7 @@ class ClipWriter:
         self._preview = PreviewWriter(preview_path(folder.out), self._numbering.rate, size, info.pixel_aspect)
         self._report = ReportCollector(info.pixel_aspect)
         self._shots: list[tuple[Shot, ShotAlignment, DepthMapping]] = []
-        self._first: tuple[int, Fraction] | None = None  # number and time of the first frame written
-        self._count = 0
+        self._shown: list[_Shown] = []
 
     def write_shot(self, shot: Shot, store: DepthStore, alignment: ShotAlignment) -> None:
         """Writes all frames of a settled shot.
@@ -122,8 +129,7 @@ class ClipWriter:
 
     def abandon(self) -> None:
         """Drops the unfinished preview of a job that failed or was cancelled."""
-        error = Cancelled("Cancelled.")
-        self._preview.__exit__(Cancelled, error, None)
+        self._preview.abandon()
 
     def _until(self, frame: Frame) -> Fraction:
         """The time at which the next frame replaces this one; only constant rates need it."""
@@ -168,12 +174,11 @@ class ClipWriter:
     def _collect(self, pending: _Pending) -> None:
         frame, clip = pending.frame, self._progress.clip
         for number, written in zip(pending.numbers, pending.work.result(), strict=True):
-            self._first = self._first or (number, frame.time)
-            constant = Fraction(number - self._first[0]) / self._numbering.rate
-            time = constant if self._numbering.constant else frame.time - self._first[1]
-            self._preview.write(frame.rgb, written.d, time)
+            steps = number - self._numbering.output_first
+            time = steps / self._numbering.rate if self._numbering.constant else frame.time
+            self._shown.append(_Shown(number, frame.pts, time))
+            self._preview.write(frame.rgb, written.d, time - self._shown[0].time)
             self._report.add(number, frame.rgb, written.d)
-            self._count += 1
             path = str(written.paths[0])
             self._progress.tell(FrameDone(clip=clip, index=frame.index, number=number, path=path))
         self._progress.advance("write")
@@ -181,13 +186,15 @@ class ClipWriter:
     def _manifest(self, timings: dict[str, float]) -> Manifest:
         info, facts = self._clip.info, self._clip.facts
         assert facts is not None
-        assert self._first is not None
+        assert self._shown
         first, stop = self._shots[0][0].start, self._shots[-1][0].stop
-        pts, times = list(facts.pts[first:stop]), list(facts.times[first:stop])
+        pts, times = [shown.pts for shown in self._shown], [shown.time for shown in self._shown]
         return Manifest(
             job=self._job,
             clip=ClipEntry.of(info, self._source, pts, times),
-            frames=FramesEntry(first=first, stop=stop, start_number=self._first[0], count=self._count),
+            frames=FramesEntry(
+                first=first, stop=stop, start_number=self._shown[0].number, count=len(self._shown)
+            ),
             shots=[ShotEntry.of(*parts) for parts in self._shots],
             model=ModelEntry.of(self._spec),
             method=self._method,

@@ -1,0 +1,64 @@
+"""Normals of surfaces whose normals are known."""
+
+import numpy as np
+import pytest
+
+from vdepth_core.geometry.camera import Intrinsics
+from vdepth_core.geometry.normals import normals_from_depth
+
+WIDTH, HEIGHT = 96, 72
+CAMERA = Intrinsics.from_fov(60, WIDTH, HEIGHT, 1.2)
+
+
+def plane(normal, distance=4.0):
+    """Depth of the plane with ``normal`` (x right, y up, z to us) that crosses the axis at ``distance``."""
+    n = np.asarray(normal, np.float64) * (1, -1, -1)  # to the camera's own axes
+    rays = CAMERA.rays(WIDTH, HEIGHT).astype(np.float64)
+    return (n[2] * distance / (rays @ n)).astype(np.float32)
+
+
+@pytest.mark.parametrize("normal", [(0, 0, 1), (0.3, 0, 1), (0, 1, 0.8), (-0.5, 0.4, 1), (0.2, -0.6, 1)])
+def test_exact_on_planes_up_to_the_border(normal):
+    wanted = np.asarray(normal) / np.linalg.norm(normal)
+    found = normals_from_depth(plane(normal), CAMERA)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, np.broadcast_to(wanted, found.shape), atol=2e-4)
+
+
+def test_a_sphere():
+    rays = CAMERA.rays(WIDTH, HEIGHT).astype(np.float64)
+    centre, radius = np.array([0.1, -0.2, 5.0]), 1.8
+    a, b, c = (rays**2).sum(2), rays @ centre, centre @ centre - radius**2
+    inside = b * b - a * c > 0.15 * b * b * 0.1
+    z = np.where(inside, (b - np.sqrt(np.maximum(b * b - a * c, 0))) / a, 1e10)
+    wanted = (rays * z[..., None] - centre) / radius * (1, -1, -1)
+    found = normals_from_depth(z.astype(np.float32), CAMERA)
+    core = (b * b - a * c > 0.3 * radius**2 * a) & inside
+    assert core.sum() > 500
+    angle = np.degrees(np.arccos(np.clip((found * wanted).sum(2)[core], -1, 1)))
+    assert np.median(angle) < 1.5
+    assert angle.max() < 5
+
+
+def test_no_normal_spans_a_depth_edge():
+    depth = plane((0.3, 0.2, 1))
+    depth[:, 50:] = plane((-0.4, 0, 1), 9.0)[:, 50:]
+    found = normals_from_depth(depth, CAMERA)
+    for columns, normal in ((slice(0, 50), (0.3, 0.2, 1)), (slice(50, None), (-0.4, 0, 1))):
+        wanted = np.asarray(normal) / np.linalg.norm(normal)
+        np.testing.assert_allclose(found[:, columns] @ wanted, 1, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (2, 2)])
+def test_tiny_pictures_and_sky_face_the_camera(shape):
+    found = normals_from_depth(np.full(shape, 1e10, np.float32), CAMERA)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=2), 1, rtol=1e-6)
+    np.testing.assert_allclose(found[..., 2], 1, rtol=1e-6)
+
+
+def test_unit_length_and_facing_the_camera_on_anything():
+    depth = np.random.default_rng(0).uniform(0.5, 50, (HEIGHT, WIDTH)).astype(np.float32)
+    found = normals_from_depth(depth, CAMERA)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=2), 1, rtol=1e-5)
+    to_camera = -CAMERA.rays(WIDTH, HEIGHT) * (1, -1, -1)
+    assert ((found * to_camera).sum(2) > 0).all()

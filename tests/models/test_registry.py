@@ -1,0 +1,177 @@
+"""Models by name and by file; broken plug-ins; one contract for every installed model."""
+
+import logging
+import os
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from vdepth_core.errors import UsageError, WeightsError
+from vdepth_core.models import registry
+from vdepth_core.models.registry import installed_models, list_models, load_model, pick_device
+from vdepth_core.models.threads import probe_threads, set_threads
+from vdepth_core.networks.tcmonodepth_small import TCSmallNet
+from vdepth_core.types import DepthModel
+
+PUBLISHED = Path(__file__).parents[2] / ".." / "shared" / "weights" / "tcmonodepth-small.pt.tar"
+
+
+def random_network(seed):
+    """Random weights whose output is not all zero behind the last ReLU."""
+    torch.manual_seed(seed)
+    network = TCSmallNet().eval()
+    torch.nn.init.normal_(network.decoder.final.weight, 0, 1)
+    torch.nn.init.constant_(network.decoder.final.bias, 1)
+    return network
+
+
+@pytest.fixture(scope="module")
+def random_small(tmp_path_factory):
+    """A random checkpoint of the published layout."""
+    path = tmp_path_factory.mktemp("weights") / "mine.pt.tar"
+    torch.save({"state_dict": {f"module.{k}": v for k, v in random_network(0).state_dict().items()}}, path)
+    return path
+
+
+@pytest.fixture(scope="module", params=["embedded", "file", "published"])
+def model(request, random_small):
+    if request.param == "embedded":
+        return load_model("embedded")
+    if request.param == "file":
+        return load_model(random_small)
+    if not PUBLISHED.is_file():
+        pytest.skip("the published checkpoint is not beside the checkout")
+    return load_model(str(PUBLISHED))
+
+
+def test_contract(model):
+    assert isinstance(model, DepthModel)
+    frames = torch.rand(3, 3, 64, 96)
+    copy = frames.clone()
+    prediction = model.predict(frames)
+    assert prediction.shape == (3, 64, 96)
+    assert prediction.dtype == torch.float32
+    assert bool(torch.isfinite(prediction).all())
+    assert float(prediction.min()) >= 0
+    assert not prediction.requires_grad
+    assert torch.equal(frames, copy)
+    assert torch.equal(prediction, model.predict(frames))
+    assert len(model.spec.weights_sha256) == 64
+    with pytest.raises(ValueError, match="multiples"):
+        model.predict(torch.rand(1, 3, 60, 96))
+
+
+def test_a_frame_does_not_depend_on_its_batch(model):
+    frames = torch.rand(3, 3, 64, 96)
+    together = model.predict(frames)
+    for index in range(3):
+        alone = model.predict(frames[index : index + 1])[0]
+        torch.testing.assert_close(together[index], alone, rtol=1e-4, atol=1e-4 * float(together.max()))
+
+
+def test_half_precision_is_close(random_small):
+    frames = torch.rand(1, 3, 64, 96)
+    full, half = load_model("embedded"), load_model("embedded", dtype="bf16")
+    scale = float(full.predict(frames).std())
+    assert float((full.predict(frames) - half.predict(frames)).abs().max()) < max(0.5 * scale, 0.05)
+    assert torch.equal(
+        load_model("embedded", dtype="fp16").predict(frames), full.predict(frames)
+    )  # CPU: fp32
+
+
+def test_random_checkpoint_round_trip(random_small, tmp_path):
+    model = load_model(random_small)
+    other = {k: v.clone() for k, v in random_network(1).state_dict().items()}
+    save_file(other, tmp_path / "other.safetensors")
+    frames = torch.rand(1, 3, 64, 64)
+    assert model.spec.name == "mine.pt.tar"
+    assert not torch.equal(model.predict(frames), load_model(tmp_path / "other.safetensors").predict(frames))
+    network = TCSmallNet().eval()
+    network.load_state_dict({k[7:]: v for k, v in torch.load(random_small)["state_dict"].items()})
+    with torch.inference_mode():
+        torch.testing.assert_close(model.predict(frames), network(frames * 255), rtol=1e-3, atol=1e-5)
+
+
+def test_licence_of_user_files(random_small, tmp_path):
+    assert load_model(random_small).spec.license == "unknown"
+    assert not load_model(random_small).spec.commercial
+    state = {k: v.clone() for k, v in TCSmallNet().state_dict().items()}
+    save_file(state, tmp_path / "w.safetensors", {"license": "CC-BY-4.0", "commercial": "true"})
+    spec = load_model(tmp_path / "w.safetensors").spec
+    assert (spec.license, spec.commercial) == ("CC-BY-4.0", True)
+
+
+@pytest.mark.skipif(not PUBLISHED.is_file(), reason="the published checkpoint is not beside the checkout")
+def test_the_published_file_works_from_the_weights_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("VDEPTH_WEIGHTS", str(tmp_path))
+    assert "tcmonodepth-small" not in installed_models()
+    with pytest.raises(WeightsError, match="not installed"):
+        load_model("tcmonodepth-small")
+    (tmp_path / "tcmonodepth-small.pt.tar").write_bytes(PUBLISHED.read_bytes())
+    assert "tcmonodepth-small" in installed_models()
+    by_name, by_path = load_model("tcmonodepth-small"), load_model(PUBLISHED)
+    assert by_name.spec == by_path.spec
+    assert by_name.spec.license == "MIT"
+    frames = torch.rand(1, 3, 64, 64)
+    assert torch.equal(by_name.predict(frames), by_path.predict(frames))
+
+
+def test_wrong_names_and_files(tmp_path):
+    with pytest.raises(UsageError, match="embedded"):
+        load_model("nonsense")
+    with pytest.raises(WeightsError, match="does not exist"):
+        load_model(tmp_path / "none.safetensors")
+    save_file({"some.key": torch.zeros(3)}, tmp_path / "w.safetensors")
+    with pytest.raises(WeightsError, match="no network known"):
+        load_model(tmp_path / "w.safetensors")
+    with pytest.raises(UsageError, match="dtype"):
+        load_model("embedded", dtype="int8")
+
+
+def test_devices():
+    assert pick_device("cpu") == "cpu"
+    assert pick_device("auto") in ("cpu", "cuda", "mps")
+    with pytest.raises(UsageError, match="tpu"):
+        pick_device("tpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(UsageError, match="not available"):
+            load_model("embedded", "cuda:0")
+
+
+def test_broken_plugins_are_reported_and_the_others_go_on(monkeypatch, caplog):
+    good = EntryPoint("embedded", "vdepth_core.models.embedded:load", registry.GROUP)
+    bad = [
+        EntryPoint("gone", "no_such_package:load", registry.GROUP),
+        EntryPoint("odd", "vdepth_core.models.registry:GROUP", registry.GROUP),
+    ]
+    monkeypatch.setattr(registry, "entry_points", lambda group: [bad[0], good, bad[1]])
+    with caplog.at_level(logging.WARNING):
+        names = [entry.name for entry in list_models()]
+    assert names == ["embedded"]
+    assert "gone" in caplog.text
+    assert "odd" in caplog.text
+
+
+def test_listing_needs_no_torch():
+    code = "import sys, vdepth_core.models.registry as r; print([e.name for e in r.list_models()]); assert 'torch' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("['embedded'")
+
+
+def test_probing_leaves_the_setting_alone(model):
+    before = torch.get_num_threads()
+    threads = probe_threads(model, (64, 64))
+    assert threads in (
+        1,
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+    )
+    assert torch.get_num_threads() == before
+    set_threads(1)
+    assert torch.get_num_threads() == 1
+    set_threads(before)

@@ -1,0 +1,133 @@
+"""The networks have the published key layouts, sizes and numerics."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from vdepth_core.networks.embedded import EmbeddedConfig, EmbeddedNet, fold_norms
+from vdepth_core.networks.folding import fold_batchnorms
+from vdepth_core.networks.midas import MidasNet, ResidualConvUnit
+from vdepth_core.networks.tcmonodepth_small import ShuffleBlock, TCSmallNet
+
+PUBLISHED = Path(__file__).parents[2] / ".." / "shared" / "weights" / "tcmonodepth-small.pt.tar"
+
+
+def parameters(network: nn.Module) -> int:
+    return sum(p.numel() for p in network.parameters())
+
+
+def shake(network: nn.Module) -> nn.Module:
+    """Random statistics in every normalisation, so that folding them is a real test."""
+    torch.manual_seed(0)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.2)
+            module.running_var.uniform_(0.5, 2)
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.normal_(module.bias, 0, 0.2)
+    return network.eval()
+
+
+def test_tcmonodepth_small_layout():
+    network = TCSmallNet()
+    state = network.state_dict()
+    assert parameters(network) == 186_063
+    assert len(state) == 714
+    assert state["encoder.stage2.7.branch_main.0.weight"] is not None
+    assert (
+        state["encoder.stage3.12.branch_proj.0.weight"].data_ptr()
+        == state["encoder.features.12.branch_proj.0.weight"].data_ptr()
+    )
+
+
+def test_midas_layout():
+    with torch.device("meta"):
+        network = MidasNet()
+    state = network.state_dict()
+    assert len(state) == 666
+    assert abs(parameters(network) / 1e6 - 105.36) < 0.005
+    for key, shape in {
+        "pretrained.layer1.0.weight": (64, 3, 7, 7),
+        "pretrained.layer3.22.conv2.weight": (1024, 32, 3, 3),
+        "scratch.layer4_rn.weight": (256, 2048, 3, 3),
+        "scratch.refinenet1.resConfUnit2.conv2.bias": (256,),
+        "scratch.output_conv.4.weight": (1, 32, 1, 1),
+    }.items():
+        assert tuple(state[key].shape) == shape
+
+
+@pytest.mark.skipif(not PUBLISHED.is_file(), reason="the published checkpoint is not beside the checkout")
+def test_published_small_checkpoint_fits_strictly_and_its_statistics_fit_the_wiring():
+    state = torch.load(PUBLISHED, map_location="cpu", weights_only=True)
+    network = TCSmallNet().eval()
+    network.load_state_dict(state, strict=True)
+    # A picture with edges, gradients and grain: the inputs of every normalisation should have about the mean
+    # it learnt. Wrong channel orders in shuffle or concatenation are tens of standard deviations off.
+    torch.manual_seed(0)
+    rows, columns = torch.linspace(0, 1, 192)[:, None], torch.linspace(0, 1, 256)[None]
+    grey = 0.35 + 0.3 * (1 - rows) + 0.15 * torch.sign(torch.sin(9 * columns) * torch.sin(7 * rows))
+    picture = (grey + 0.05 * torch.randn(3, 192, 256)).clamp(0, 1)[None] * 255
+    off: dict[str, float] = {}
+    for name, module in network.named_modules():
+        if isinstance(module, nn.BatchNorm2d) and ".stage" not in name:
+
+            def note(norm, inputs, _, name=name):
+                difference = inputs[0].mean((0, 2, 3)) - norm.running_mean
+                off[name] = float((difference**2 / norm.running_var).median())
+
+            module.register_forward_hook(note)
+    with torch.inference_mode():
+        depth = network(picture)
+    assert depth.shape == (1, 192, 256)
+    assert max(off[f"decoder.decoder{k}.last_conv.0.conv.1"] for k in (1, 2, 3)) < 1
+    assert sorted(off.values())[len(off) // 2] < 0.2
+
+
+def test_shuffle_block_keeps_the_even_channels():
+    block = ShuffleBlock(8, 8, 1).eval()
+    x = torch.randn(1, 8, 4, 4)
+    assert torch.equal(block(x)[:, :4], x[:, 0::2])
+
+
+def test_residual_unit_adds_the_rectified_input():
+    unit = ResidualConvUnit(4)
+    for parameter in unit.parameters():
+        nn.init.zeros_(parameter)
+    x = torch.randn(1, 4, 5, 5)
+    assert torch.equal(unit(x.clone()), torch.relu(x))
+
+
+@pytest.mark.parametrize("make", [TCSmallNet, lambda: MidasNet().pretrained.layer1])
+def test_folding_changes_nothing_but_rounding(make):
+    network = shake(make())
+    folded = fold_batchnorms(network)
+    x = torch.rand(1, 3, 64, 96)
+    with torch.inference_mode():
+        expected, got = network(x), folded(x)
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in folded.modules())
+    assert any(isinstance(m, nn.BatchNorm2d) for m in network.modules())
+    torch.testing.assert_close(got, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_embedded_network_folds_exactly_and_is_positive():
+    network = shake(EmbeddedNet(EmbeddedConfig(norm=True)))
+    folded = fold_norms(network)
+    x = torch.rand(2, 3, 64, 96)
+    with torch.inference_mode():
+        expected, got = network(x), folded(x)
+    assert got.shape == (2, 64, 96)
+    assert float(got.min()) >= 0
+    torch.testing.assert_close(got, expected, rtol=1e-3, atol=1e-4)
+    assert parameters(folded) == 2_213_793
+
+
+def test_embedded_network_sees_the_whole_picture():
+    """A change in one corner reaches the opposite one: global context, which monocular depth needs."""
+    network = shake(EmbeddedNet(EmbeddedConfig(norm=True)))
+    x = torch.rand(1, 3, 192, 256)
+    changed = x.clone()
+    changed[..., :16, :16] = 1 - changed[..., :16, :16]
+    with torch.inference_mode():
+        assert (network(x) - network(changed))[0, -8:, -8:].abs().max() > 0

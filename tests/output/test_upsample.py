@@ -1,0 +1,126 @@
+"""Up-sampling moves depth edges onto picture edges, and leaves everything else alone."""
+
+import cv2
+import numpy as np
+import pytest
+
+from vdepth_core.output.upsample import Upsampler
+
+LINEAR = cv2.INTER_LINEAR
+
+
+def texture(height, width, seed=0, low=0, high=256):
+    return np.random.default_rng(seed).integers(low, high, (height, width, 3)).astype(np.uint8)
+
+
+def card(height=180, width=320, left=101, top=47):
+    """A plate with a card whose edges lie off the map's grid, and the true disparity."""
+    rgb = texture(height, width, 1, 40, 70)
+    rgb[top:150, left:243] = texture(150 - top, 243 - left, 2, 150, 190)
+    truth = np.full((height, width), 0.2, np.float32)
+    truth[top:150, left:243] = 0.8
+    return rgb, truth
+
+
+def seen(truth, shift=0):
+    """What a network makes of it: low resolution, blurred, a little misplaced."""
+    moved = np.roll(truth, shift, axis=1)
+    return cv2.GaussianBlur(cv2.resize(moved, (80, 45), interpolation=cv2.INTER_AREA), (0, 0), 1.0)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_slopes_are_interpolated_exactly_whatever_the_texture(axis):
+    ramp = np.linspace(0, 1, 64, dtype=np.float32)
+    p = np.tile(ramp, (48, 1)) if axis else np.tile(ramp[:48, None], (1, 64))
+    out = Upsampler(1.0)(p, texture(192, 256))
+    linear = cv2.resize(p, (256, 192), interpolation=LINEAR)
+    np.testing.assert_allclose(out, linear, atol=1e-6)
+    # not even a picture that brightens along the slope makes stairs of it
+    shaded = np.repeat((linear * 255).astype(np.uint8)[..., None], 3, axis=2)
+    np.testing.assert_allclose(Upsampler(1.0)(p, shaded)[16:-16, 16:-16], linear[16:-16, 16:-16], atol=2e-3)
+    # pixel centres at +0.5: the middle of a plane stays where it is
+    step = ramp[1] / 4
+    wanted = (np.arange(256 if axis else 192) + 0.5) * step - ramp[1] / 2
+    profile = out[100] if axis else out[:, 100]
+    np.testing.assert_allclose(profile[8:-8], wanted[8:-8], atol=1e-5)
+
+
+@pytest.mark.parametrize("shift", [0, 3, -3])
+def test_edges_snap_to_the_picture(shift):
+    rgb, truth = card()
+    p = seen(truth, shift)
+    out = Upsampler(0.6)(p, rgb)
+    linear = cv2.resize(p, (320, 180), interpolation=LINEAR)
+    near_edge = cv2.dilate(cv2.Laplacian(truth, cv2.CV_32F).__abs__(), np.ones((17, 17))) > 0.1
+    ours, theirs = np.abs(out - truth)[near_edge].mean(), np.abs(linear - truth)[near_edge].mean()
+    assert ours < 0.3 * theirs
+    # the transition itself is sharp: two pixels around the card's left edge
+    assert out[90:110, 98].max() < 0.35
+    assert out[90:110, 104].min() > 0.65
+
+
+def test_texture_away_from_steps_is_not_copied():
+    rgb, truth = card()
+    p = seen(truth)
+    out = Upsampler(0.6)(p, rgb)
+    linear = cv2.resize(p, (320, 180), interpolation=LINEAR)
+    away = cv2.dilate(cv2.morphologyEx(truth, cv2.MORPH_GRADIENT, np.ones((3, 3))), np.ones((41, 41))) == 0
+    assert away.sum() > 5000
+    np.testing.assert_allclose(out[away], linear[away], atol=1e-6)
+
+
+def test_without_an_edge_in_the_picture_the_map_decides():
+    _, truth = card()
+    grey = np.full((180, 320, 3), 128, np.uint8)
+    p = seen(truth)
+    linear = cv2.resize(p, (320, 180), interpolation=LINEAR)
+    np.testing.assert_allclose(Upsampler(0.6)(p, grey), linear, atol=1e-3)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_nothing_leaves_the_local_range(seed):
+    p = np.random.default_rng(seed).random((20, 30), np.float32)
+    out = Upsampler(0.5)(p, texture(73, 111, seed))
+    envelope = [
+        cv2.resize(f(p, np.ones((7, 7), np.uint8)), (111, 73), interpolation=cv2.INTER_NEAREST)
+        for f in (cv2.erode, cv2.dilate)
+    ]
+    assert (out >= envelope[0] - 1e-6).all()
+    assert (out <= envelope[1] + 1e-6).all()
+
+
+@pytest.mark.parametrize("small", [(1, 1), (1, 7), (7, 1), (5, 9), (32, 57)])
+@pytest.mark.parametrize("large", [(1, 1), (1, 33), (33, 1), (31, 57), (101, 77)])
+def test_any_size_to_any_size(small, large):
+    p = np.random.default_rng(0).random(small, np.float32)
+    out = Upsampler(1.0)(p, texture(*large))
+    assert out.shape == large
+    assert out.dtype == np.float32
+    assert p.min() - 1e-6 <= out.min() <= out.max() <= p.max() + 1e-6
+
+
+def test_a_smaller_plate_gets_area_averages_and_the_same_size_the_same_values():
+    p = np.random.default_rng(0).random((60, 80), np.float32)
+    out = Upsampler(1.0)(p, texture(30, 40))
+    np.testing.assert_allclose(out, p.reshape(30, 2, 40, 2).mean((1, 3)), rtol=1e-5)
+    same = Upsampler(1.0)(p, texture(60, 80))
+    np.testing.assert_array_equal(same, p)
+    assert same is not p
+
+
+def test_holes_stay_holes_and_do_not_spread():
+    rgb, truth = card()
+    p = seen(truth)
+    whole = Upsampler(0.6)(p, rgb)
+    p[:6, 60:] = np.nan
+    p[0, 0] = np.inf
+    out = Upsampler(0.6)(p, rgb)
+    hole = ~np.isfinite(out)
+    assert hole[:24, 240:].all()
+    assert hole.sum() == 24 * 80 + 16
+    np.testing.assert_allclose(out[60:], whole[60:], atol=1e-6)
+
+
+def test_span_must_be_positive():
+    with pytest.raises(ValueError, match="span"):
+        Upsampler(0.0)

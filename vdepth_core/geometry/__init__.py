@@ -1,0 +1,1 @@
+"""Cameras, unprojection, normals, warping and meshes."""

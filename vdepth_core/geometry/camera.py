@@ -1,0 +1,138 @@
+"""The pinhole camera of a plate: OpenCV axes (x right, y down, z forward), pixel centres at +0.5."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InputError, UsageError
+
+DEFAULT_FOV = 55.0
+"""Horizontal field of view in degrees when nothing is known: a phone's video, a lens of 24 mm on Super 35."""
+
+
+@dataclass(frozen=True)
+class Intrinsics:
+    """Focal lengths and principal point in pixels of the plate, whose top left corner is (0, 0).
+
+    Attributes:
+        fx, fy: Focal lengths; they differ where pixels are not square.
+        cx, cy: Principal point.
+        assumed: Nobody measured these values: they follow from a field of view that was only assumed.
+    """
+
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+    assumed: bool = False
+
+    def __post_init__(self) -> None:
+        values = (self.fx, self.fy, self.cx, self.cy)
+        if not all(math.isfinite(value) for value in values) or self.fx <= 0 or self.fy <= 0:
+            raise ValueError(f"focal lengths must be positive and all values finite: {values}")
+
+    @classmethod
+    def from_fov(
+        cls,
+        horizontal_deg: float,
+        width: int,
+        height: int,
+        pixel_aspect: Fraction | float = 1,
+        assumed: bool = False,
+    ) -> Intrinsics:
+        """A camera with the principal point in the middle.
+
+        Args:
+            horizontal_deg: Horizontal field of view in degrees, between 0 and 180.
+            width, height: Size of the plate in pixels.
+            pixel_aspect: Width of a pixel over its height.
+            assumed: Whether the field of view is a guess.
+
+        Raises:
+            UsageError: the field of view is out of range.
+        """
+        if not 0 < horizontal_deg < 180:
+            raise UsageError(
+                f"A field of view of {horizontal_deg} degrees is none.", "Give one between 0 and 180."
+            )
+        fx = width / 2 / math.tan(math.radians(horizontal_deg) / 2)
+        return cls(fx, fx * float(pixel_aspect), width / 2, height / 2, assumed)
+
+    @classmethod
+    def default(cls, width: int, height: int, pixel_aspect: Fraction | float = 1) -> Intrinsics:
+        """The camera of a plate nothing is known about: `DEFAULT_FOV`, marked as assumed."""
+        return cls.from_fov(DEFAULT_FOV, width, height, pixel_aspect, assumed=True)
+
+    def scaled(self, sx: float, sy: float) -> Intrinsics:
+        """The same camera after the plate was resized by ``sx`` and ``sy``."""
+        return Intrinsics(self.fx * sx, self.fy * sy, self.cx * sx, self.cy * sy, self.assumed)
+
+    def rays(self, width: int, height: int) -> np.ndarray:
+        """Points at z = 1 through every pixel centre: (H, W, 3) float32."""
+        x = (np.arange(width) + 0.5 - self.cx) / self.fx
+        y = (np.arange(height) + 0.5 - self.cy) / self.fy
+        rays = np.ones((height, width, 3), np.float32)
+        rays[..., 0], rays[..., 1] = x, y[:, None]
+        return rays
+
+
+def unproject(depth: np.ndarray, intrinsics: Intrinsics) -> np.ndarray:
+    """Planar z (H, W) -> points (H, W, 3) float32 in the camera's frame, in units of ``depth``."""
+    return intrinsics.rays(depth.shape[1], depth.shape[0]) * depth[..., None].astype(np.float32, copy=False)
+
+
+def load_intrinsics(path: Path, width: int, height: int, pixel_aspect: Fraction | float = 1) -> Intrinsics:
+    """Reads a camera from a JSON file.
+
+    The file holds one object: either ``fov`` (horizontal, degrees), or ``fx`` with optional ``fy`` (default:
+    fx times pixel aspect), ``cx``, ``cy`` (default: the middle), or ``K``, a 3x3 matrix. With ``width`` and
+    ``height`` of the picture they were measured on, pixel values are scaled to the plate.
+
+    Raises:
+        InputError: the file cannot be read or says something else.
+    """
+    hint = 'Write for example {"fx": 1000, "fy": 1000, "cx": 640, "cy": 360} or {"fov": 55}.'
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"Cannot read the camera file {path}: {error.strerror}.", hint) from error
+    except ValueError as error:
+        raise InputError(f"The camera file {path} is not JSON: {error}.", hint) from error
+    if not isinstance(values, dict):
+        raise InputError(f"The camera file {path} holds no object.", hint)
+    try:
+        if "fov" in values:
+            return Intrinsics.from_fov(_number(values, "fov"), width, height, pixel_aspect)
+        if "K" in values:
+            k = np.asarray(values["K"], np.float64)
+            if k.shape != (3, 3) or abs(k[0, 1]) > 1e-6 * abs(k[0, 0]) or not np.allclose(k[2], (0, 0, 1)):
+                raise ValueError("K is no 3x3 matrix [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]")
+            values = {**values, "fx": k[0, 0], "fy": k[1, 1], "cx": k[0, 2], "cy": k[1, 2]}
+        sx = width / _number(values, "width", width)
+        sy = height / _number(values, "height", height)
+        fx = _number(values, "fx")
+        return Intrinsics(
+            fx * sx,
+            _number(values, "fy", fx * sx / sy * float(pixel_aspect)) * sy,
+            _number(values, "cx", width / sx / 2) * sx,
+            _number(values, "cy", height / sy / 2) * sy,
+        )
+    except UsageError as error:
+        raise InputError(f"The camera file {path} is wrong: {error.message}", error.hint) from error
+    except (ValueError, TypeError, ZeroDivisionError) as error:
+        raise InputError(f"The camera file {path} is wrong: {error}.", hint) from error
+
+
+def _number(values: dict, name: str, default: float | None = None) -> float:
+    value = values.get(name, default)
+    if value is None:
+        raise ValueError(f"{name} is missing")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{name} is no number")
+    return float(value)

@@ -1,0 +1,1 @@
+"""Exporters: one finished sequence to one foreign format, one file a format."""

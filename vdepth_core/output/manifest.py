@@ -1,0 +1,263 @@
+"""The manifest beside the frames: what was read, what was done to it and what lies in the folder.
+
+Everything but ``timings`` is the same for the same input and configuration.
+"""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .. import __version__
+from ..errors import InputError
+from ..geometry.camera import Intrinsics
+from ..types import ClipInfo, ModelSpec, Quantity, Shot, ShotAlignment, Space
+from .atomic import write_bytes
+from .channels import SequenceKind
+from .exr import exr_matches
+from .finish import DepthMapping, DisparityRange
+
+SCHEMA_VERSION = 1
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class ClipEntry(_Model):
+    """The clip. Rates, ratios and times are exact: ``"24000/1001"``.
+
+    ``pts`` and ``times`` (seconds since the clip's first frame) hold one value for every frame of
+    ``FramesEntry``.
+    """
+
+    path: str
+    name: str
+    kind: str
+    fingerprint: str
+    width: int
+    height: int
+    pixel_aspect: str
+    rate: str
+    timecode: str | None = None
+    codec: str = ""
+    pixel_format: str = ""
+    bit_depth: int = 8
+    transfer: str = ""
+    rotation: int = 0
+    mirrored: bool = False
+    has_alpha: bool = False
+    interlaced: bool = False
+    pts: list[int] = Field(default_factory=list)
+    times: list[str] = Field(default_factory=list)
+
+    @classmethod
+    def of(cls, info: ClipInfo, fingerprint: str, pts: list[int], times: list[Fraction]) -> ClipEntry:
+        """The entry of an opened clip."""
+        same = (
+            "name",
+            "kind",
+            "width",
+            "height",
+            "timecode",
+            "codec",
+            "pixel_format",
+            "bit_depth",
+            "transfer",
+        )
+        more = ("rotation", "mirrored", "has_alpha", "interlaced")
+        return cls(
+            path=str(info.path),
+            fingerprint=fingerprint,
+            pixel_aspect=ratio(info.pixel_aspect),
+            rate=ratio(info.rate),
+            pts=pts,
+            times=[ratio(time) for time in times],
+            **{name: getattr(info, name) for name in same + more},
+        )
+
+
+class FramesEntry(_Model):
+    """The frames done: clip frame indices [first, stop); ``count`` files from ``start_number`` on, without gaps.
+
+    ``count`` is stop − first, unless the job resampled to a constant rate.
+    """
+
+    first: int
+    stop: int
+    start_number: int
+    count: int
+
+
+class ShotEntry(_Model):
+    """One shot: clip frame indices [start, stop), its alignment (one value a frame) and its depth mapping."""
+
+    index: int
+    start: int
+    stop: int
+    exposure: float = 1.0
+    scale: list[float] = Field(default_factory=list)
+    shift: list[float] = Field(default_factory=list)
+    lo: float
+    hi: float
+    near: float
+    far: float
+    notes: list[str] = Field(default_factory=list)
+
+    @classmethod
+    def of(cls, shot: Shot, alignment: ShotAlignment, mapping: DepthMapping) -> ShotEntry:
+        """The entry of a finished shot."""
+        return cls(
+            index=shot.index,
+            start=shot.start,
+            stop=shot.stop,
+            exposure=shot.exposure,
+            scale=list(alignment.scale),
+            shift=list(alignment.shift),
+            lo=mapping.range.lo,
+            hi=mapping.range.hi,
+            near=mapping.near,
+            far=mapping.far,
+            notes=list(alignment.notes),
+        )
+
+    def mapping(self, space: Space) -> DepthMapping:
+        """The shot's depth mapping again."""
+        return DepthMapping(space, DisparityRange(self.lo, self.hi), self.near, self.far)
+
+
+class ModelEntry(_Model):
+    """The model and the terms of its weights."""
+
+    name: str
+    quantity: Quantity
+    space: Space
+    license: str
+    commercial: bool
+    weights_sha256: str = ""
+
+    @classmethod
+    def of(cls, spec: ModelSpec) -> ModelEntry:
+        """The entry of a loaded model."""
+        return cls(**{name: getattr(spec, name) for name in cls.model_fields})
+
+
+class CameraEntry(_Model):
+    """The plate's camera in pixels; ``assumed`` when nobody measured it."""
+
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+    assumed: bool
+
+    @classmethod
+    def of(cls, intrinsics: Intrinsics) -> CameraEntry:
+        """The entry of a camera."""
+        return cls(**{name: getattr(intrinsics, name) for name in cls.model_fields})
+
+    def intrinsics(self) -> Intrinsics:
+        """The camera again."""
+        return Intrinsics(self.fx, self.fy, self.cx, self.cy, self.assumed)
+
+
+class Manifest(_Model):
+    """All facts of a finished job; ``sequences`` holds file names with ``####`` for the frame number."""
+
+    schema_version: int = SCHEMA_VERSION
+    version: str = __version__
+    job: str
+    clip: ClipEntry
+    frames: FramesEntry
+    shots: list[ShotEntry]
+    model: ModelEntry
+    method: str
+    camera: CameraEntry
+    sequences: dict[SequenceKind, str]
+    preview: str | None = None
+    report: str | None = None
+    configuration: dict[str, Any] = Field(default_factory=dict)
+    warnings: list[str] = Field(default_factory=list)
+    timings: dict[str, float] = Field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        """Number of output frames."""
+        return self.frames.count
+
+    @property
+    def numbers(self) -> range:
+        """The frames' numbers in the file names."""
+        return range(self.frames.start_number, self.frames.start_number + self.count)
+
+    def path(self, out: Path, kind: SequenceKind, number: int) -> Path:
+        """The file of one frame; ``out`` is the job's folder wherever it lies now.
+
+        Raises:
+            InputError: the job has no such sequence.
+        """
+        if kind not in self.sequences:
+            raise InputError(f"{out} holds no {kind} sequence.", f"It holds {', '.join(self.sequences)}.")
+        return out / Path(self.sequences[kind]).name.replace("####", f"{number:04d}")
+
+    def complete(self, out: Path) -> bool:
+        """Whether every file the manifest names is there, whole and of this very job."""
+        extras = [out / Path(name).name for name in (self.preview, self.report) if name]
+        size = self.clip.width, self.clip.height
+        return all(path.is_file() for path in extras) and all(
+            exr_matches(self.path(out, kind, number), {"vdepth/job": self.job}, size)
+            for kind in self.sequences
+            for number in self.numbers
+        )
+
+
+def ratio(value: Fraction) -> str:
+    """An exact number as ``"n/d"``."""
+    return f"{value.numerator}/{value.denominator}"
+
+
+def write_manifest(manifest: Manifest, path: Path) -> None:
+    """Writes the manifest atomically.
+
+    Raises:
+        ResourceError: the disk is full or the folder cannot be written.
+        ValueError: a value is not finite: JSON has no word for it.
+    """
+    text = json.dumps(
+        manifest.model_dump(mode="python"), indent=1, ensure_ascii=False, allow_nan=False, default=str
+    )
+    write_bytes(path, f"{text}\n".encode())
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Reads a manifest.
+
+    Raises:
+        InputError: it is missing, damaged, or of a later schema.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{path.parent} holds no finished depth sequence: {path.name} is missing.",
+            "Give the output folder of vdepth estimate, after it has finished.",
+        ) from error
+    except OSError as error:
+        raise InputError(f"Cannot read {path}: {error.strerror}.", "Check the folder.") from error
+    except ValueError as error:
+        raise InputError(f"{path} is damaged: {error}.", "Run the same vdepth estimate again.") from error
+    schema = values.get("schema_version") if isinstance(values, dict) else None
+    if isinstance(schema, int) and schema > SCHEMA_VERSION:
+        raise InputError(f"{path} was written by a later version of vdepth.", "Update vdepth.")
+    try:
+        return Manifest.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise InputError(
+            f"{path} is damaged: {where}: {first['msg']}.", "Run the same vdepth estimate again."
+        ) from error

@@ -1,0 +1,204 @@
+"""The report of a job: one HTML file with everything in it, to be looked at before the depth is used.
+
+A contact sheet, a slice through time (flicker shows as vertical stripes), the alignment's curves and the
+facts. Memory does not depend on the clip's length: pictures are thinned out as it grows. No dates: the same
+job gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import cv2
+import jinja2
+import numpy as np
+
+from ..types import Shot, ShotAlignment
+from .atomic import write_bytes
+from .chart import line_chart
+from .manifest import Manifest
+from .preview import colour_map
+
+_THUMBNAILS = 16
+_COLUMNS = 1000
+_SLICE_HEIGHT = 240
+_THUMBNAIL = (320, 240)  # largest width and height
+_T = TypeVar("_T")
+
+
+class ReportCollector:
+    """Gathers what the report shows, fed once a frame, in order."""
+
+    def __init__(self, pixel_aspect: Fraction = Fraction(1)) -> None:
+        self._aspect = float(pixel_aspect)
+        self._sheet: _Thinned[_Thumbnail] = _Thinned(_THUMBNAILS)
+        self._slice: _Thinned[np.ndarray] = _Thinned(_COLUMNS)
+        self._shots: list[tuple[Shot, ShotAlignment]] = []
+
+    def add(self, number: int, rgb: np.ndarray, d: np.ndarray) -> None:
+        """Takes one frame.
+
+        Args:
+            number: Its number in the file names.
+            rgb: (H, W, 3) uint8 plate.
+            d: (H, W) normalised disparity in [0, 1], 1 = near.
+        """
+        if self._slice.wants():
+            self._slice.put(_column(rgb, d))
+        else:
+            self._slice.skip()
+        if self._sheet.wants():
+            self._sheet.put(self._thumbnail(number, rgb, d))
+        else:
+            self._sheet.skip()
+
+    def add_shot(self, shot: Shot, alignment: ShotAlignment) -> None:
+        """Takes what the method says about one shot, in order."""
+        self._shots.append((shot, alignment))
+
+    def write(self, path: Path, manifest: Manifest) -> None:
+        """Writes the report atomically.
+
+        Raises:
+            ResourceError: the disk is full or the folder cannot be written.
+        """
+        environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(Path(__file__).parent),
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            undefined=jinja2.StrictUndefined,
+        )
+        page = environment.get_template("report.html.j2").render(
+            manifest=manifest,
+            facts=_facts(manifest),
+            thumbnails=self._sheet.items,
+            slice=self._slice_picture(),
+            charts=self._charts(manifest),
+            notes=list(dict.fromkeys(note for _, alignment in self._shots for note in alignment.notes)),
+        )
+        write_bytes(path, page.encode())
+
+    def _thumbnail(self, number: int, rgb: np.ndarray, d: np.ndarray) -> _Thumbnail:
+        height, width = d.shape
+        scale = min(_THUMBNAIL[0] / (width * self._aspect), _THUMBNAIL[1] / height)
+        size = max(1, round(width * self._aspect * scale)), max(1, round(height * scale))
+        how = cv2.INTER_AREA if scale <= 1 else cv2.INTER_NEAREST
+        depth = colour_map(cv2.resize(d, size, interpolation=how))
+        return _Thumbnail(number, _jpeg(cv2.resize(rgb, size, interpolation=how)), _jpeg(depth))
+
+    def _slice_picture(self) -> tuple[str, str] | None:
+        columns = self._slice.items
+        if not columns:
+            return None
+        picture = np.stack(columns, axis=1)  # (height, time, 6)
+        widen = max(1, _COLUMNS // picture.shape[1])
+        picture = np.repeat(picture, widen, axis=1)
+        return _jpeg(np.ascontiguousarray(picture[..., :3])), _jpeg(np.ascontiguousarray(picture[..., 3:]))
+
+    def _charts(self, manifest: Manifest) -> list[tuple[str, str]]:
+        done = manifest.frames
+        # A constant rate shows frames more than once, or never: the curves then count the clip's own frames.
+        offset = done.start_number - done.first if done.count == done.stop - done.first else 0
+        series: dict[str, dict[int, float]] = {}
+        for shot, alignment in self._shots:
+            curves = {"scale": alignment.scale, "shift": alignment.shift, **alignment.curves}
+            for name, values in curves.items():
+                into = series.setdefault(name, {})
+                into.update((shot.start + index + offset, float(value)) for index, value in enumerate(values))
+        cuts = [shot.start + offset for shot, _ in self._shots[1:]]
+        numbers = [index + offset for index in range(done.first, done.stop)]
+        return [
+            (name, line_chart([values.get(number, float("nan")) for number in numbers], numbers, cuts))
+            for name, values in series.items()
+        ]
+
+
+@dataclass(frozen=True)
+class _Thumbnail:
+    number: int
+    plate: str
+    depth: str
+
+
+class _Thinned(Generic[_T]):
+    """Keeps at most ``limit`` evenly spaced items of a long stream: when full, every second one goes."""
+
+    def __init__(self, limit: int) -> None:
+        self.items: list[_T] = []
+        self._limit, self._seen, self._stride = limit, 0, 1
+
+    def wants(self) -> bool:
+        return self._seen % self._stride == 0
+
+    def put(self, item: _T) -> None:
+        if len(self.items) == self._limit:
+            self.items = self.items[::2]
+            self._stride *= 2
+            if not self.wants():
+                self.skip()
+                return
+        self.items.append(item)
+        self._seen += 1
+
+    def skip(self) -> None:
+        self._seen += 1
+
+
+def _column(rgb: np.ndarray, d: np.ndarray) -> np.ndarray:
+    """The picture's middle column, plate and colours of depth: (height, 6) uint8."""
+    middle, size = d.shape[1] // 2, (1, _SLICE_HEIGHT)
+    how = cv2.INTER_AREA if d.shape[0] >= _SLICE_HEIGHT else cv2.INTER_NEAREST
+    plate = cv2.resize(np.ascontiguousarray(rgb[:, middle : middle + 1]), size, interpolation=how)
+    depth = colour_map(cv2.resize(np.ascontiguousarray(d[:, middle : middle + 1]), size, interpolation=how))
+    return np.concatenate([plate, depth], axis=2)[:, 0]
+
+
+def _jpeg(rgb: np.ndarray) -> str:
+    """A picture as a ``data:`` address."""
+    _, data = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
+    return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}"
+
+
+def _facts(manifest: Manifest) -> list[tuple[str, str]]:
+    clip, model = manifest.clip, manifest.model
+    rate = Fraction(clip.rate)
+    shots = len(manifest.shots)
+    numbers = manifest.numbers
+    camera = manifest.camera
+    space = {
+        "metric": "metric, in metres",
+        "scale_invariant": "up to scale",
+        "affine_invariant": "relative: near and far are declared, not measured",
+    }[model.space]
+    nearest, farthest = (
+        (min(shot.near for shot in manifest.shots), max(shot.far for shot in manifest.shots))
+        if shots
+        else (0, 0)
+    )
+    return [
+        ("Clip", clip.name),
+        ("Picture", f"{clip.width} × {clip.height}, {float(rate):.5g} frames a second ({clip.rate})"),
+        (
+            "Frames",
+            f"{manifest.count}, numbered {numbers.start} to {numbers.stop - 1}" if manifest.count else "0",
+        ),
+        ("Shots", str(shots)),
+        ("Time code", clip.timecode or "none"),
+        ("Depth", space),
+        ("Near, far", f"{nearest:.4g}, {farthest:.4g}"),
+        ("Method", manifest.method),
+        ("Model", model.name),
+        ("Weights", model.weights_sha256 or "unknown"),
+        (
+            "Camera",
+            f"fx {camera.fx:.1f}, fy {camera.fy:.1f}, cx {camera.cx:.1f}, cy {camera.cy:.1f} pixels"
+            + (" (assumed)" if camera.assumed else ""),
+        ),
+        ("Sequences", ", ".join(manifest.sequences.values())),
+        ("vdepth", manifest.version),
+    ]

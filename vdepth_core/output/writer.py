@@ -1,0 +1,144 @@
+"""Writes everything one frame of a job becomes: full-size maps, then its EXR files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ..errors import UsageError
+from ..geometry.normals import normals_from_depth
+from .atomic import make_folder
+from .attributes import FrameAttributes
+from .channels import SequenceKind, channels_of
+from .exr import COMPRESSIONS, exr_matches, write_exr
+from .naming import frame_path
+from .upsample import Upsampler
+
+
+@dataclass(frozen=True)
+class SequenceSettings:
+    """Which sequences a job writes and how.
+
+    ``layered`` replaces the other sequences by one file a frame.
+    """
+
+    depth: bool = True
+    disparity: bool = True
+    confidence: bool = False
+    normals: bool = False
+    layered: bool = False
+    compression: str = "zip"
+
+    def __post_init__(self) -> None:
+        if self.compression not in COMPRESSIONS:
+            raise UsageError(
+                f"Unknown EXR compression {self.compression}.", f"Use one of {', '.join(COMPRESSIONS)}."
+            )
+
+    @property
+    def kinds(self) -> tuple[SequenceKind, ...]:
+        """The sequences to write."""
+        if self.layered:
+            return ("layers",)
+        wanted: tuple[tuple[bool, SequenceKind], ...] = (
+            (self.depth, "depth"),
+            (self.disparity, "disparity"),
+            (self.confidence, "confidence"),
+            (self.normals, "normal"),
+        )
+        return tuple(kind for flag, kind in wanted if flag)
+
+
+@dataclass(frozen=True)
+class WrittenFrame:
+    """What became of one frame.
+
+    Attributes:
+        paths: Its EXR files, one a sequence.
+        fresh: Those of them written now; the others were there already.
+        d: (H, W) float32 in [0, 1], normalised disparity at full size, 1 = near: for the preview and the
+            report.
+    """
+
+    paths: tuple[Path, ...]
+    fresh: tuple[Path, ...]
+    d: np.ndarray
+
+
+class SequenceWriter:
+    """Writes the EXR files of a job, frame by frame, in any order.
+
+    Keeps no state between frames: several threads may call `write` at once, on different frames.
+    """
+
+    def __init__(self, out: Path, clip_name: str, settings: SequenceSettings) -> None:
+        """Creates folder ``out``.
+
+        Raises:
+            ResourceError: it cannot be created.
+        """
+        self.out, self.clip_name, self.settings = make_folder(out), clip_name, settings
+
+    def paths(self, number: int) -> dict[SequenceKind, Path]:
+        """The files of frame ``number``, by sequence."""
+        return {kind: frame_path(self.out, self.clip_name, kind, number) for kind in self.settings.kinds}
+
+    def done(self, attributes: FrameAttributes, size: tuple[int, int]) -> bool:
+        """Whether all files of the frame are there, whole and of this job; ``size`` is (width, height)."""
+        return not self._missing(attributes, size)
+
+    def write(
+        self,
+        rgb: np.ndarray,
+        disparity: np.ndarray,
+        attributes: FrameAttributes,
+        confidence: np.ndarray | None = None,
+    ) -> WrittenFrame:
+        """Brings a frame's maps to the plate's size and writes the files that are not there yet.
+
+        Args:
+            rgb: (H, W, 3) uint8, the plate: its raster is the files' raster, its edges guide the up-sampling.
+            disparity: (h, w) final disparity of the frame; what is not finite becomes sky.
+            attributes: What the headers say; its mapping turns disparity into depth.
+            confidence: (h, w) in [0, 1] where the method gives one.
+
+        Raises:
+            ResourceError: the disk is full or the folder cannot be written.
+            UsageError: a wanted sequence needs a map the method does not give.
+        """
+        size = rgb.shape[1], rgb.shape[0]
+        mapping = attributes.mapping
+        missing = self._missing(attributes, size)
+        full = Upsampler(mapping.range.hi - mapping.range.lo)(disparity, rgb)
+        planes = {"disparity": full}
+        wanted = set(missing)
+        if wanted & {"depth", "normal", "layers"}:
+            planes["depth"] = mapping.depth(full)
+        if "normal" in wanted or ("layers" in wanted and self.settings.normals):
+            normals = normals_from_depth(planes["depth"], attributes.intrinsics)
+            planes |= {f"normal.{axis}": normals[..., index] for index, axis in enumerate("xyz")}
+        if confidence is not None and wanted & {"confidence", "layers"}:
+            planes["confidence"] = _resized(confidence, size)
+        d = mapping.normalised(full)
+        if not np.isfinite(full).all():
+            full[~np.isfinite(full)] = 0.0
+        for kind, path in missing.items():
+            channels = channels_of(kind, planes)
+            write_exr(path, channels, attributes.header(kind), self.settings.compression)
+        return WrittenFrame(tuple(self.paths(attributes.number).values()), tuple(missing.values()), d)
+
+    def _missing(self, attributes: FrameAttributes, size: tuple[int, int]) -> dict[SequenceKind, Path]:
+        return {
+            kind: path
+            for kind, path in self.paths(attributes.number).items()
+            if not exr_matches(path, attributes.header(kind), size)
+        }
+
+
+def _resized(confidence: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    values = np.nan_to_num(np.clip(confidence.astype(np.float32), 0, 1))
+    shrinks = size[0] <= values.shape[1] and size[1] <= values.shape[0]
+    return cv2.resize(values, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
