@@ -12,6 +12,7 @@ import av
 import cv2
 import numpy as np
 import torch
+from torch.nn.functional import avg_pool2d, interpolate
 
 from vdepth_core.types import ModelSpec
 
@@ -28,13 +29,15 @@ def make_clip(path: Path, width: int, height: int, frames: int, shots: int = 1) 
         stream.options = {"preset": "veryfast", "crf": "20"}
         for index in range(frames):
             shot, within = divmod(index, -(-frames // shots))
-            frame = av.VideoFrame.from_ndarray(_picture(shot, within, width, height), "rgb24")
+            if not within:
+                wide = _panorama(shot, width, height)
+            frame = av.VideoFrame.from_ndarray(_view(wide, within, width, height), "rgb24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
 
 
-def _picture(shot: int, within: int, width: int, height: int) -> np.ndarray:
+def _panorama(shot: int, width: int, height: int) -> np.ndarray:
     random = np.random.default_rng(shot)
     wide = np.zeros((height, width * 2, 3), np.float32)
     for octave in range(2, 8):
@@ -42,14 +45,18 @@ def _picture(shot: int, within: int, width: int, height: int) -> np.ndarray:
         wide += cv2.resize(cells, (width * 2, height), interpolation=cv2.INTER_CUBIC) / octave
     wide -= wide.min()
     wide *= (90 + 150 * (shot * 0.37 % 1)) / wide.max()
+    return wide.clip(0, 255).astype(np.uint8)
+
+
+def _view(wide: np.ndarray, within: int, width: int, height: int) -> np.ndarray:
     left = (within * 3) % width
-    picture = np.ascontiguousarray(wide[:, left : left + width]).clip(0, 255).astype(np.uint8)
+    picture = np.ascontiguousarray(wide[:, left : left + width])
     centre = (width - (within * 5) % width, height // 2)
-    return cv2.circle(picture, centre, height // 5, (30 + 40 * shot % 200, 180, 60), -1, cv2.LINE_AA)
+    return cv2.circle(picture, centre, height // 5, (130, 180, 60), -1, cv2.LINE_AA)
 
 
 class StandIn:
-    """A model that sleeps, as an accelerator lets the CPU do; its disparity is a ramp and the picture."""
+    """A model that sleeps, as an accelerator lets the CPU do; it answers a ramp and the blurred picture."""
 
     def __init__(self, seconds_a_frame: float) -> None:
         self.spec = ModelSpec("stand-in", "disparity", "affine_invariant", "none", True, native_size=384)
@@ -59,7 +66,9 @@ class StandIn:
         """(T, 3, H, W) -> (T, H, W) after the time it is to take."""
         until = time.perf_counter() + self.seconds_a_frame * len(frames)
         ramp = torch.linspace(0.2, 1.0, frames.shape[2])[None, :, None]
-        disparity = ramp + 0.2 * frames[:, 1]
+        # smooth like a network's answer: raw texture would not compress as depth does
+        smooth = interpolate(avg_pool2d(frames[:, 1:2], 16), size=frames.shape[2:], mode="bilinear")[:, 0]
+        disparity = ramp + 0.4 * smooth
         time.sleep(max(until - time.perf_counter(), 0.0))
         return disparity
 

@@ -130,7 +130,7 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help="1000 frames instead of 180")
     parser.add_argument("--no-table", action="store_true", help="only the ratio")
     arguments = parser.parse_args()
-    frames, shots = (1000, 20) if arguments.full else (180, 9)
+    frames, shots = (1000, 20) if arguments.full else (240, 16)
     model = StandIn(SECONDS_A_FRAME)
     with tempfile.TemporaryDirectory() as folder:
         clip = make_clip(Path(folder) / "clip.mp4", 1280, 720, frames, shots)

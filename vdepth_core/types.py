@@ -6,7 +6,7 @@ display-referred sRGB, rates and times as `fractions.Fraction`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -136,7 +136,7 @@ class ShotFrames(Protocol):
     def __len__(self) -> int:
         """Number of frames in the shot."""
 
-    def frames(self, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
+    def frames(self, start: int = 0, stop: int | None = None) -> Generator[Frame]:
         """Yields frames [start, stop) of the shot, 0-based within it, in order; decoded ahead in a thread."""
 
 

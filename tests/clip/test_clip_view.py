@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from clip_media import number_of
 
-from vdepth_core.clip import Clip, ShotView, open_clip
+from vdepth_core.clip import Clip, ClipReader, ShotView, open_clip
 from vdepth_core.errors import InputError
 from vdepth_core.types import Frame, Shot
 
@@ -81,3 +81,23 @@ def test_missing_frames_are_an_error(movie: Path) -> None:
     clip = open_clip(movie)
     with pytest.raises(InputError, match=r"Frame 60 .*can no longer be decoded"):
         list(ShotView(clip, Shot(0, 50, 70)).frames())
+
+
+def test_reader_goes_on_from_shot_to_shot_with_one_decoder(
+    movie: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip, starts = open_clip(movie), []
+    read = clip.read
+
+    def counted(start: int = 0, *rest: object, **options: object) -> Generator[Frame]:
+        starts.append(start)
+        return read(start, *rest, **options)
+
+    monkeypatch.setattr(clip, "read", counted)
+    with ClipReader(clip) as reader:
+        first = [number_of(frame.rgb) for frame in ShotView(reader, Shot(0, 3, 10)).frames()]
+        second = [number_of(frame.rgb) for frame in ShotView(reader, Shot(1, 10, 30)).frames()]
+        again = [number_of(frame.rgb) for frame in ShotView(reader, Shot(1, 10, 30)).frames(5, 7)]
+    assert [*first, *second] == list(range(3, 30))
+    assert again == [15, 16]
+    assert starts == [3, 15]

@@ -27,8 +27,10 @@ def texture(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return cv2.remap(padded, u, v, cv2.INTER_LINEAR)
 
 
-def corridor(camera_z: float, sway: float = 0.0, size: tuple[int, int] = (96, 160)) -> tuple[np.ndarray, np.ndarray]:
-    """An endless corridor with pillars, seen from ``camera_z``: luma uint8 and disparity float32, both ``size``."""
+def corridor(
+    camera_z: float, sway: float = 0.0, size: tuple[int, int] = (96, 160)
+) -> tuple[np.ndarray, np.ndarray]:
+    """An endless corridor with pillars from ``camera_z``: luma uint8 and disparity float32, both ``size``."""
     h, w = size
     y, x = np.mgrid[0:h, 0:w].astype(np.float64)
     x, y = (x - w / 2 + 0.5) / (0.8 * w), (y - h / 2 + 0.5) / (0.8 * w)
@@ -52,7 +54,9 @@ def corridor(camera_z: float, sway: float = 0.0, size: tuple[int, int] = (96, 16
 
 
 def fill(
-    folder: Path, frames: list[tuple[np.ndarray, np.ndarray]], predict: Callable[[int, np.ndarray], np.ndarray]
+    folder: Path,
+    frames: list[tuple[np.ndarray, np.ndarray]],
+    predict: Callable[[int, np.ndarray], np.ndarray],
 ) -> DepthStore:
     """A store with the luma of ``frames`` and raw = predict(t, truth)."""
     store = DepthStore(folder, len(frames), *frames[0][0].shape)
@@ -63,7 +67,7 @@ def fill(
 
 
 def clip_error(store: DepthStore, truth: list[np.ndarray]) -> float:
-    """RMS of the final disparity after ONE scale and shift for the whole clip, relative to the truth's spread."""
+    """RMS error of the final disparity after ONE scale and shift for the clip, over the truth's spread."""
     final = store.final.read(0, store.count).astype(np.float64)
     target = np.stack(truth).astype(np.float64)
     scale, shift = fit_scale_shift(final, target)

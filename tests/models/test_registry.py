@@ -1,9 +1,9 @@
 """Models by name and by file; broken plug-ins; one contract for every installed model."""
 
 import logging
-import os
 import subprocess
 import sys
+import time
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -12,9 +12,8 @@ import torch
 from safetensors.torch import save_file
 
 from vdepth_core.errors import UsageError, WeightsError
-from vdepth_core.models import registry
+from vdepth_core.models import registry, threads
 from vdepth_core.models.registry import installed_models, list_models, load_model, pick_device
-from vdepth_core.models.threads import probe_threads, set_threads
 from vdepth_core.networks.tcmonodepth_small import TCSmallNet
 from vdepth_core.types import DepthModel
 
@@ -158,20 +157,34 @@ def test_broken_plugins_are_reported_and_the_others_go_on(monkeypatch, caplog):
 
 
 def test_listing_needs_no_torch():
-    code = "import sys, vdepth_core.models.registry as r; print([e.name for e in r.list_models()]); assert 'torch' not in sys.modules"
+    code = (
+        "import sys, vdepth_core.models.registry as r; print([e.name for e in r.list_models()]); "
+        "assert 'torch' not in sys.modules"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("['embedded'")
 
 
-def test_probing_leaves_the_setting_alone(model):
+class Pretend:
+    """A model that takes as long as it is told, by the number of threads."""
+
+    def __init__(self, seconds):
+        self.spec, self.seconds = load_model("embedded").spec, seconds
+
+    def predict(self, frames):
+        time.sleep(self.seconds[torch.get_num_threads() > 1])
+        return frames[:, 0]
+
+
+@pytest.mark.parametrize(("seconds", "best"), [((0.01, 0.05), 1), ((0.05, 0.01), 2), ((0.02, 0.02), 1)])
+def test_probing_takes_the_faster_number_and_leaves_the_setting_alone(seconds, best, monkeypatch):
+    monkeypatch.setattr(threads, "_cores", lambda: 2)
     before = torch.get_num_threads()
-    threads = probe_threads(model, (64, 64))
-    assert threads in (
-        1,
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-    )
+    assert threads.probe_threads(Pretend(seconds), (64, 64)) == best
     assert torch.get_num_threads() == before
-    set_threads(1)
+    monkeypatch.setattr(threads, "_cores", lambda: 1)
+    assert threads.probe_threads(Pretend(seconds), (64, 64)) == 1
+    threads.set_threads(1)
     assert torch.get_num_threads() == 1
-    set_threads(before)
+    threads.set_threads(before)

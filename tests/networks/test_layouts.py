@@ -75,13 +75,13 @@ def test_published_small_checkpoint_fits_strictly_and_its_statistics_fit_the_wir
 
             def note(norm, inputs, _, name=name):
                 difference = inputs[0].mean((0, 2, 3)) - norm.running_mean
-                off[name] = float((difference**2 / norm.running_var).median())
+                off[name] = float((difference**2 / norm.running_var).mean())
 
             module.register_forward_hook(note)
     with torch.inference_mode():
         depth = network(picture)
     assert depth.shape == (1, 192, 256)
-    assert max(off[f"decoder.decoder{k}.last_conv.0.conv.1"] for k in (1, 2, 3)) < 1
+    assert max(off[f"decoder.decoder{k}.last_conv.0.conv.1"] for k in (1, 2, 3)) < 0.3
     assert sorted(off.values())[len(off) // 2] < 0.2
 
 

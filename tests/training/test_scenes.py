@@ -118,7 +118,7 @@ def test_every_layout(layout):
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_flow_leads_to_the_same_surface(seed):
-    """Following the flow to frame 1 and unprojecting there gives the same world point, wherever it is still seen."""
+    """Following the flow to frame 1 and unprojecting there gives the same point, where it is still seen."""
     clip = render_clip(seed, 2, 96, 128)
     flow = clip.flow[0]
     assert flow.shape == (96, 128, 2)

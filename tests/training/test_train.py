@@ -97,7 +97,7 @@ def test_renderers_fill_the_pool(tmp_path):
 
 
 def test_samples_keep_picture_and_truth_together():
-    """A white half over a black one, near over far: after any crop and flip the bright part is the near one."""
+    """White and near over black and far: after any crop and flip the bright part is the near one."""
     rgb = np.zeros((216, 320, 3), np.uint8)
     rgb[:108] = 220
     disparity = np.zeros((216, 320), np.float32)

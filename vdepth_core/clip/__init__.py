@@ -9,10 +9,11 @@ from .fingerprint import fingerprint
 from .opening import open_clip
 from .scan import ClipScan
 from .timing import Timecode, cfr_numbers, cfr_span, parse_range
-from .view import ShotView
+from .view import ClipReader, ShotView
 
 __all__ = [
     "Clip",
+    "ClipReader",
     "ClipScan",
     "ShotView",
     "Timecode",

@@ -95,7 +95,8 @@ class Timecode:
         two (at 59.94 four) numbers of every minute but each tenth (SMPTE 12M-1, 8.2).
         """
         base = max(1, math.ceil(rate - Fraction(1, 2)))
-        dropped = base // 15 if self.drop_frame and base % 30 == 0 else 0
+        drops = self.drop_frame and base % 30 == 0 and rate.denominator == 1001
+        dropped = base // 15 if drops else 0
         return _from_count(self._count(base, dropped) + frames, base, dropped, self.drop_frame)
 
     def _count(self, base: int, dropped: int) -> int:

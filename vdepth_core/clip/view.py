@@ -14,11 +14,51 @@ from .base import Clip
 _AHEAD = 4  # frames; decoding is faster than inference, so a few are enough to never wait
 
 
-class ShotView:
-    """The frames of ``shot`` in ``clip``; implements `vdepth_core.types.ShotFrames`."""
+class ClipReader:
+    """Reads shot after shot with one decoder.
 
-    def __init__(self, clip: Clip, shot: Shot) -> None:
-        self.clip, self.shot, self.info = clip, shot, clip.info
+    Opening and seeking costs tens of milliseconds, and in a damaged file every start is a decode from its
+    first frame. One consumer at a time; use as a context manager.
+    """
+
+    def __init__(self, clip: Clip) -> None:
+        self.clip = clip
+        self._frames: Generator[Frame] | None = None
+        self._next, self._exposure = 0, 1.0
+
+    def __enter__(self) -> ClipReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def read(self, first: int, last: int, *, exposure: float) -> Generator[Frame]:
+        """Yields clip frames [first, last), going on where the last call stopped if that is ``first``."""
+        if self._frames is None or (self._next, self._exposure) != (first, exposure):
+            self.close()
+            self._frames = self.clip.read(first, None, exposure=exposure)
+            self._next, self._exposure = first, exposure
+        while self._next < last and (frame := next(self._frames, None)) is not None:
+            self._next += 1
+            yield frame
+
+    def close(self) -> None:
+        """Closes the decoder."""
+        if self._frames is not None:
+            self._frames.close()
+        self._frames = None
+
+
+class ShotView:
+    """The frames of ``shot``; implements `vdepth_core.types.ShotFrames`.
+
+    ``source`` is the clip, or a `ClipReader` on it when shot after shot is read in order.
+    """
+
+    def __init__(self, source: Clip | ClipReader, shot: Shot) -> None:
+        self.clip = source.clip if isinstance(source, ClipReader) else source
+        self._reader = source if isinstance(source, ClipReader) else None
+        self.shot, self.info = shot, self.clip.info
 
     def __len__(self) -> int:
         return len(self.shot)
@@ -69,7 +109,8 @@ class ShotView:
         stopped: threading.Event,
     ) -> None:
         try:
-            with closing(self.clip.read(first, last, exposure=self.shot.exposure)) as frames:
+            source = self._reader or self.clip
+            with closing(source.read(first, last, exposure=self.shot.exposure)) as frames:
                 for frame in frames:
                     ahead.put(frame)
                     if stopped.is_set():

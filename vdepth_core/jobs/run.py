@@ -1,10 +1,11 @@
 """One clip, one job: the only place that knows the whole way from clip to files.
 
-Three threads, queues between them:
+Four threads, queues between them, each on another shot:
 
 * scan cuts the clip into shots, a cheap pass that runs ahead;
 * infer predicts shot by shot, on the accelerator;
-* write settles a shot, maps disparity to depth, up-samples and writes, beside the next shot's inference.
+* settle co-aligns and filters a predicted shot;
+* write maps disparity to depth, up-samples and writes a settled shot.
 
 Each picks up where the job folder says it stopped; all of them are deterministic.
 """
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from .. import __version__
-from ..clip import Clip, ShotView, fingerprint, open_clip
+from ..clip import Clip, ClipReader, ShotView, fingerprint, open_clip
 from ..clip.scan import ClipScan
 from ..errors import Cancelled, InputError
 from ..methods.registry import create_method
@@ -32,7 +33,7 @@ from ..models.threads import set_threads
 from ..output.manifest import Manifest, read_manifest
 from ..output.naming import manifest_path
 from ..store import DepthStore
-from ..types import DepthModel, Method, Shot
+from ..types import DepthModel, Method, Shot, ShotAlignment
 from .config import EstimateConfig
 from .events import Done, Started
 from .folder import JobFolder
@@ -43,8 +44,10 @@ from .shelf import ModelShelf, Turns, cpu_threads
 from .writing import ClipWriter
 
 _POLL_S = 0.2
-_SHOTS_AHEAD = 2  # predicted but not yet written: bounds open files and the disk a job needs at once
+_SHOTS_AHEAD = 2  # waiting between two threads: bounds open files
 Item = TypeVar("Item")
+_Predicted = tuple[Shot, DepthStore]
+_Settled = tuple[Shot, DepthStore, ShotAlignment]
 
 
 class ClipJob:
@@ -162,9 +165,13 @@ class ClipJob:
         writer: ClipWriter,
     ) -> None:
         shots: queue.Queue[Shot | None] = queue.Queue()
-        predicted: queue.Queue[tuple[Shot, DepthStore] | None] = queue.Queue(_SHOTS_AHEAD)
-        scan = self._thread("scan", lambda: self._scan(clip, folder, config, shots))
-        write = self._thread("write", lambda: self._write(predicted, method, model, writer))
+        predicted: queue.Queue[_Predicted | None] = queue.Queue(_SHOTS_AHEAD)
+        settled: queue.Queue[_Settled | None] = queue.Queue(_SHOTS_AHEAD)
+        threads = [
+            self._thread("scan", lambda: self._scan(clip, folder, config, shots)),
+            self._thread("settle", lambda: self._settle(predicted, settled, method, model)),
+            self._thread("write", lambda: self._write(settled, writer)),
+        ]
         try:
             with self._guard():
                 self._turns.wait(self._turn, self.progress)
@@ -172,8 +179,8 @@ class ClipJob:
         finally:
             self._turns.pass_on(self._turn)
             self._put(predicted, None)
-            scan.join()
-            write.join()
+            for thread in threads:
+                thread.join()
             for store in self._open_stores:  # those a failure left behind
                 store.close()
         if self._failure is not None:
@@ -211,30 +218,35 @@ class ClipJob:
         method: Method,
         size: tuple[int, int],
         shots: queue.Queue[Shot | None],
-        predicted: queue.Queue[tuple[Shot, DepthStore] | None],
+        predicted: queue.Queue[_Predicted | None],
     ) -> None:
         if device == "cpu":
             set_threads(cpu_threads(model, size))
-        for shot in self._drain(shots):
-            store = DepthStore(folder.store(shot.index), len(shot), *size)
-            self._open_stores.add(store)
-            with self._timed("infer"):
-                method.run(ShotView(clip, shot), model, store, self.progress)
-            self._put(predicted, (shot, store))
+        with ClipReader(clip) as reader:
+            for shot in self._drain(shots):
+                store = DepthStore(folder.store(shot.index), len(shot), *size)
+                self._open_stores.add(store)
+                with self._timed("infer"):
+                    method.run(ShotView(reader, shot), model, store, self.progress)
+                self._put(predicted, (shot, store))
 
-    def _write(
+    def _settle(
         self,
-        predicted: queue.Queue[tuple[Shot, DepthStore] | None],
+        predicted: queue.Queue[_Predicted | None],
+        settled: queue.Queue[_Settled | None],
         method: Method,
         model: DepthModel,
-        writer: ClipWriter,
     ) -> None:
         for shot, store in self._drain(predicted):
-            with store:
-                with self._timed("settle"):
-                    alignment = method.settle(shot, model.spec, store, self.progress)
-                with self._timed("write"):
-                    writer.write_shot(shot, store, alignment)
+            with self._timed("settle"):
+                alignment = method.settle(shot, model.spec, store, self.progress)
+            self._put(settled, (shot, store, alignment))
+        self._put(settled, None)
+
+    def _write(self, settled: queue.Queue[_Settled | None], writer: ClipWriter) -> None:
+        for shot, store, alignment in self._drain(settled):
+            with store, self._timed("write"):
+                writer.write_shot(shot, store, alignment)
             self._open_stores.discard(store)
 
     def _thread(self, name: str, work: Callable[[], None]) -> threading.Thread:

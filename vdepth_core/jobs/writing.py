@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ..clip import Clip, ShotView
+from ..clip import Clip, ClipReader, ShotView
 from ..clip.timing import last_duration
 from ..geometry.camera import Intrinsics, load_intrinsics
 from ..output.attributes import FrameAttributes
@@ -73,6 +73,7 @@ class ClipWriter:
         progress: JobProgress,
     ) -> None:
         self._clip, self._folder, self._config, self._spec = clip, folder, config, spec
+        self._reader = ClipReader(clip)
         self._method, self._job, self._source, self._progress = method, job, source, progress
         info = clip.info
         self._numbering = Numbering.of(info, config)
@@ -102,7 +103,7 @@ class ClipWriter:
         pending: deque[_Pending] = deque()
         with (
             ThreadPoolExecutor(_THREADS, "exr") as pool,
-            closing(ShotView(self._clip, shot).frames()) as frames,
+            closing(ShotView(self._reader, shot).frames()) as frames,
         ):
             for frame in frames:
                 self._progress.check()
@@ -121,6 +122,7 @@ class ClipWriter:
         Raises:
             ResourceError: the disk is full or not writable.
         """
+        self._reader.close()
         self._preview.close()
         manifest = self._manifest(timings)
         self._report.write(report_path(self._folder.out), manifest)
@@ -129,6 +131,7 @@ class ClipWriter:
 
     def abandon(self) -> None:
         """Drops the unfinished preview of a job that failed or was cancelled."""
+        self._reader.close()
         self._preview.abandon()
 
     def _until(self, frame: Frame) -> Fraction:
