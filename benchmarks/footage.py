@@ -49,9 +49,9 @@ def _panorama(shot: int, width: int, height: int) -> np.ndarray:
 
 
 def _view(wide: np.ndarray, within: int, width: int, height: int) -> np.ndarray:
-    left = (within * 3) % width
+    left = width - abs(within * 3 % (2 * width) - width)  # to and fro: a jump would be a cut
     picture = np.ascontiguousarray(wide[:, left : left + width])
-    centre = (width - (within * 5) % width, height // 2)
+    centre = (abs(within * 5 % (2 * width) - width), height // 2)
     return cv2.circle(picture, centre, height // 5, (130, 180, 60), -1, cv2.LINE_AA)
 
 

@@ -9,7 +9,7 @@ import typer
 
 
 def estimate(
-    clips: Annotated[list[Path], typer.Argument(metavar="CLIP...", help="Movies or image sequences.")],
+    clips: Annotated[list[Path], typer.Argument(metavar="CLIP", help="Movies or image sequences.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Output folder; one subfolder a clip if several.")],
     preset: Annotated[str, typer.Option(help="draft, balanced or best.")] = "balanced",
     method: Annotated[str | None, typer.Option(help="framewise or temporal (default: the preset's).")] = None,

@@ -82,7 +82,7 @@ class ClipEntry(_Model):
 
 
 class FramesEntry(_Model):
-    """The frames done: clip frame indices [first, stop); ``count`` files from ``start_number`` on, without gaps.
+    """The frames done: clip frame indices [first, stop); ``count`` files from ``start_number`` on, no gaps.
 
     ``count`` is stop − first, unless the job resampled to a constant rate.
     """

@@ -1,0 +1,1 @@
+"""Methods: how a model is run over a shot, and what is made of its predictions."""

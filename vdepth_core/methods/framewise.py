@@ -1,0 +1,41 @@
+"""`framewise`: every frame by itself. The baseline, and the right choice for stills."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..types import ShotAlignment
+from .inference import predict_shot, to_disparity
+
+if TYPE_CHECKING:
+    from ..progress import Progress
+    from ..store import DepthStore
+    from ..types import DepthModel, ModelSpec, Shot, ShotFrames
+
+SETTLE = "settle"
+
+
+class Framewise:
+    """Runs a per-frame model over the shot; the predictions stay as they are."""
+
+    name = "framewise"
+
+    def __init__(self, batch: int | None = None) -> None:
+        """``batch``: frames a forward pass; None chooses by device."""
+        self.batch = batch
+
+    def run(self, shot: ShotFrames, model: DepthModel, store: DepthStore, progress: Progress) -> None:
+        """Predicts every frame into ``store.raw``; see `predict_shot` for what it raises."""
+        predict_shot(shot, model, store, progress, self.batch)
+
+    def settle(self, shot: Shot, spec: ModelSpec, store: DepthStore, progress: Progress) -> ShotAlignment:
+        """Writes every raw prediction as disparity to ``store.final``.
+
+        Raises:
+            UsageError: the model's quantity cannot become disparity.
+        """
+        for index in range(store.count):
+            with progress.step(SETTLE):
+                if not store.final.done(index):
+                    store.final.write(index, to_disparity(store.raw.read(index), spec))
+        return ShotAlignment((1.0,) * store.count, (0.0,) * store.count)
