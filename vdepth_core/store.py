@@ -120,7 +120,7 @@ class FrameArray:
 
 
 class DepthStore:
-    """Predictions of one shot: ``raw``, ``final`` (float32) and ``luma`` (uint8), (count, height, width) each.
+    """Predictions of one shot: ``raw``, ``final`` (float32) and ``luma`` (uint8), each (count, h, w).
 
     ``raw`` is what the model said, in its own quantity. ``final`` is always disparity: what the method made
     of it (for a model of quantity depth, 1/z). ``luma`` is the plate at inference size, for optical flow.

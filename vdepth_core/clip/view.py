@@ -14,8 +14,45 @@ from .base import Clip
 _AHEAD = 4  # frames; decoding is faster than inference, so a few are enough to never wait
 
 
+def decode_ahead(clip: Clip, first: int, last: int | None, exposure: float) -> Generator[Frame]:
+    """Yields clip frames [first, last), decoded ahead in a thread; closing the generator stops and joins it.
+
+    Raises:
+        InputError: a frame cannot be read.
+    """
+    ahead: queue.Queue[Frame | BaseException | None] = queue.Queue(_AHEAD)
+    stopped = threading.Event()
+
+    def decode() -> None:
+        try:
+            with closing(clip.read(first, last, exposure=exposure)) as frames:
+                for frame in frames:
+                    ahead.put(frame)
+                    if stopped.is_set():
+                        return
+        except BaseException as error:  # whatever it is, the consumer must see it
+            ahead.put(error)
+            return
+        ahead.put(None)
+
+    thread = threading.Thread(target=decode, name="vdepth-decode", daemon=True)
+    thread.start()
+    try:
+        while (item := ahead.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stopped.set()
+        while thread.is_alive():
+            try:  # make room for a producer that waits
+                ahead.get_nowait()
+            except queue.Empty:
+                thread.join(0.01)
+
+
 class ClipReader:
-    """Reads shot after shot with one decoder.
+    """Reads shot after shot with one decoder that runs ahead across the cuts.
 
     Opening and seeking costs tens of milliseconds, and in a damaged file every start is a decode from its
     first frame. One consumer at a time; use as a context manager.
@@ -32,11 +69,11 @@ class ClipReader:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def read(self, first: int, last: int, *, exposure: float) -> Generator[Frame]:
+    def read(self, first: int, last: int, exposure: float) -> Generator[Frame]:
         """Yields clip frames [first, last), going on where the last call stopped if that is ``first``."""
         if self._frames is None or (self._next, self._exposure) != (first, exposure):
             self.close()
-            self._frames = self.clip.read(first, None, exposure=exposure)
+            self._frames = decode_ahead(self.clip, first, None, exposure)
             self._next, self._exposure = first, exposure
         while self._next < last and (frame := next(self._frames, None)) is not None:
             self._next += 1
@@ -64,9 +101,7 @@ class ShotView:
         return len(self.shot)
 
     def frames(self, start: int = 0, stop: int | None = None) -> Generator[Frame]:
-        """Yields frames [start, stop) of the shot, 0-based within it.
-
-        Decoding runs ahead in a thread of its own; closing the generator stops and joins it.
+        """Yields frames [start, stop) of the shot, 0-based within it; see `decode_ahead`.
 
         Raises:
             InputError: a frame cannot be read, or is no longer there.
@@ -74,48 +109,18 @@ class ShotView:
         stop = len(self) if stop is None else min(stop, len(self))
         if start >= stop:
             return
-        ahead: queue.Queue[Frame | BaseException | None] = queue.Queue(_AHEAD)
-        stopped = threading.Event()
         first, last = self.shot.start + start, self.shot.start + stop
-        thread = threading.Thread(
-            target=self._decode, args=(first, last, ahead, stopped), name="vdepth-decode", daemon=True
-        )
-        thread.start()
+        if self._reader is not None:
+            source = self._reader.read(first, last, self.shot.exposure)
+        else:
+            source = decode_ahead(self.clip, first, last, self.shot.exposure)
         expected = first
-        try:
-            while (item := ahead.get()) is not None:
-                if isinstance(item, BaseException):
-                    raise item
+        with closing(source):
+            for frame in source:
                 expected += 1
-                yield item
-        finally:
-            stopped.set()
-            while thread.is_alive():
-                try:  # make room for a producer that waits
-                    ahead.get_nowait()
-                except queue.Empty:
-                    thread.join(0.01)
+                yield frame
         if expected < last:
             raise InputError(
                 f"Frame {expected} of {self.info.path} can no longer be decoded.",
                 "The file changed since it was scanned; start the job again with --overwrite.",
             )
-
-    def _decode(
-        self,
-        first: int,
-        last: int,
-        ahead: queue.Queue[Frame | BaseException | None],
-        stopped: threading.Event,
-    ) -> None:
-        try:
-            source = self._reader or self.clip
-            with closing(source.read(first, last, exposure=self.shot.exposure)) as frames:
-                for frame in frames:
-                    ahead.put(frame)
-                    if stopped.is_set():
-                        return
-        except BaseException as error:  # whatever it is, the consumer must see it
-            ahead.put(error)
-            return
-        ahead.put(None)

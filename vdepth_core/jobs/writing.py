@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
@@ -34,8 +35,10 @@ from .folder import JobFolder
 from .numbering import Numbering
 from .reporting import JobProgress
 
-_THREADS = 2  # EXR compression releases the interpreter; more threads would starve a small machine's model
-_IN_FLIGHT = 4  # full-size frames in memory at once
+# Up-sampling and compression release the interpreter. One thread more than cores, as each also waits for the
+# disk; at most seven, as each holds a few hundred megabytes at 4K.
+_THREADS = min(6, os.cpu_count() or 1) + 1
+_IN_FLIGHT = _THREADS + 2  # full-size frames in memory at once
 
 
 @dataclass(frozen=True)
