@@ -3,12 +3,12 @@
     python benchmarks/overhead.py [--full]
 
 1. A 720p clip in shots of eight frames goes through the complete job (scan, inference, co-alignment and
-   filter, up-sampling, depth and disparity EXRs, preview, report) with a stand-in model that takes 150 ms a
-   frame without using the CPU, as an accelerator would. ``ratio`` is the job's throughput over the model's
-   alone. Shots overlap: one is settled and written while the next is predicted. What nothing can overlap is
-   counted too: opening the clip, and the tail, when the last shot is settled and written. Short shots keep the
-   tail of this short run small; a lone clip of one long shot is all tail (add up the stage table), and a batch
-   of such clips overlaps clip by clip instead.
+   filter, up-sampling, depth and disparity EXRs, preview, report) with a stand-in model that takes 150 ms
+   a frame without using the CPU, as an accelerator would. ``ratio`` is the job's throughput over the
+   model's alone. Shots overlap: one is settled and written while the next is predicted. What nothing can
+   overlap is counted too: opening the clip, and the tail, when the last shot is settled and written.
+   Short shots keep the tail of this short run small; a lone clip of one long shot is all tail (add up the
+   stage table), and a batch of such clips overlaps clip by clip instead.
 2. CPU milliseconds a frame of each stage on the same clip, with the embedded model (not with --no-table).
 """
 

@@ -25,11 +25,11 @@ def test_json(tmp_path):
 
 
 def test_table(tmp_path):
-    text = run("models", env={"VDEPTH_WEIGHTS": str(tmp_path), "COLUMNS": "120"})
+    text = run("models", env={"VDEPTH_WEIGHTS": str(tmp_path), "COLUMNS": "80"})
     for word in (
         "embedded",
         "tcmonodepth-small",
-        "affine-invariant disparity",
+        "affine disparity",
         "MIT",
         "Apache-2.0",
         "yes",

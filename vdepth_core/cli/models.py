@@ -23,7 +23,12 @@ def models(json_: Annotated[bool, typer.Option("--json", help="Print one JSON li
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False)
+    table = Table(
+        box=None,
+        pad_edge=False,
+        caption="Size: parameters. Affine: up to scale and shift.",
+        caption_justify="left",
+    )
     for title in ("Name", "Installed", "Size", "Predicts", "Licence", "Commercial"):
         table.add_column(title, overflow="fold")
     for entry in entries:
@@ -39,8 +44,8 @@ def _cells(entry: ModelEntry) -> tuple[str, str, str, str]:
     spec = entry.spec
     if spec is None:
         return "?", "?", "?", "?"
-    size = f"{spec.parameters / 1e6:.1f} M parameters, {spec.native_size} px"
-    predicts = f"{spec.space.replace('_', '-')} {spec.quantity}"
+    size = f"{spec.parameters / 1e6:.1f} M"
+    predicts = f"{spec.space.replace('_invariant', '')} {spec.quantity}"  # short, to fit eighty columns
     return size, predicts, spec.license, "yes" if spec.commercial else "no"
 
 

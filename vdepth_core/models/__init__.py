@@ -1,0 +1,1 @@
+"""Models: a network with its weights and preprocessing, found by name or by file."""

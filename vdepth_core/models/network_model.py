@@ -1,0 +1,128 @@
+"""What all our models are: a torch network on a device, with its input scaling and precision."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import UsageError
+from ..types import DepthModel, ModelSpec
+from ..weights.loading import load_into, load_state_dict, read_metadata, sha256_of
+from ..weights.location import find_weights
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_log = logging.getLogger(__name__)
+
+DTYPES = ("fp32", "fp16", "bf16")
+Prepare = Callable[["Tensor"], "Tensor"]
+
+
+class NetworkModel:
+    """A per-frame network as a `DepthModel`.
+
+    Attributes:
+        spec: What its numbers mean.
+        network: The torch module, in evaluation mode.
+        device: Where it runs, as torch spells it.
+    """
+
+    def __init__(
+        self, network: nn.Module, spec: ModelSpec, device: str, dtype: str, prepare: Prepare | None
+    ) -> None:
+        """Moves ``network`` to ``device``; ``prepare`` maps frames in [0, 1] to what the network wants.
+
+        Raises:
+            UsageError: ``dtype`` does not exist.
+        """
+        import torch
+
+        if dtype not in DTYPES:
+            raise UsageError(f"There is no dtype {dtype}.", f"Choose one of {', '.join(DTYPES)}.")
+        self.spec, self.device, self._prepare = spec, device, prepare
+        kind = device.split(":")[0]
+        if kind == "cpu" and dtype == "fp16":
+            _log.debug("CPUs are slow at fp16; %s runs in fp32", spec.name)
+            dtype = "fp32"
+        self._half = {"fp16": torch.float16, "bf16": torch.bfloat16}.get(dtype)
+        network = network.eval().requires_grad_(False).to(device)
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def predict(self, frames: Tensor) -> Tensor:
+        """Predicts ``spec.quantity``.
+
+        Args:
+            frames: (T, 3, H, W) in [0, 1], sides multiples of ``spec.multiple``, on any device.
+
+        Returns:
+            (T, H, W) float32 on the model's device.
+
+        Raises:
+            ValueError: the shape does not fit.
+        """
+        import torch
+
+        if (
+            frames.ndim != 4
+            or frames.shape[1] != 3
+            or any(side % self.spec.multiple for side in frames.shape[2:])
+        ):
+            raise ValueError(
+                f"{tuple(frames.shape)} is not (T, 3, H, W) with sides multiples of {self.spec.multiple}"
+            )
+        kind = self.device.split(":")[0]
+        half = torch.autocast(kind, dtype=self._half) if self._half else nullcontext()
+        with torch.inference_mode(), half:
+            frames = frames.to(self.device, torch.float32, memory_format=torch.channels_last)
+            return self.network(self._prepare(frames) if self._prepare else frames).float()
+
+
+@dataclass(frozen=True)
+class Family:
+    """One registered model: its facts, and how to build it; calling it loads it.
+
+    Attributes:
+        spec: What it is, without weights hash.
+        build: Makes the empty network.
+        finish: Turns the loaded network into the one that runs (folding), may be the same.
+        matches: Whether a file with these keys belongs here.
+        prepare: Maps frames in [0, 1] to the network's input; None: nothing to do.
+        published: SHA-256 sums of published files, whose licence is ``spec.license``.
+    """
+
+    spec: ModelSpec
+    build: Callable[[], nn.Module]
+    finish: Callable[[nn.Module], nn.Module]
+    matches: Callable[[Collection[str]], bool]
+    prepare: Prepare | None = None
+    published: tuple[str, ...] = ()
+
+    def __call__(self, path: Path | None = None, device: str = "cpu", dtype: str = "fp32") -> DepthModel:
+        """Loads the model from ``path``, or from where its weights are installed.
+
+        Raises:
+            WeightsError: the weights are missing, damaged or of another layout.
+            UsageError: ``dtype`` does not exist.
+        """
+        source = path or find_weights(self.spec.name)
+        state = load_state_dict(source)
+        network = self.build()
+        load_into(network, state, source)
+        spec = self.spec_of(source, user_file=path is not None)
+        return NetworkModel(self.finish(network.eval()), spec, device, dtype, self.prepare)
+
+    def spec_of(self, source: Path, user_file: bool) -> ModelSpec:
+        """The spec of a weights file: of a user's own file we know the licence only if the file says it."""
+        digest = sha256_of(source)
+        if not user_file or digest in self.published:
+            return replace(self.spec, weights_sha256=digest)
+        facts = read_metadata(source)
+        return replace(
+            self.spec, name=source.name, weights_sha256=digest, license=facts.get("license", "unknown"),
+            commercial=facts.get("commercial", "false") == "true",
+        )  # fmt: skip

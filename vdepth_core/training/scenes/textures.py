@@ -1,0 +1,201 @@
+"""A fixed library of periodic grey textures with mip levels; materials colour and mix them.
+
+Generated once a process from a fixed seed, so a scene's seed alone decides its picture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import cv2
+import numpy as np
+
+SIDE = 256  # texels of level 0
+LEVELS = 6
+
+
+@dataclass(frozen=True)
+class Library:
+    """All textures, every mip level, in one flat array.
+
+    Attributes:
+        texels: (total,) float32 in [0, 1].
+        names: Texture index -> kind, for choosing.
+    """
+
+    texels: np.ndarray
+    names: tuple[str, ...]
+
+    def indices(self, *kinds: str) -> np.ndarray:
+        """Indices of the textures of the given kinds."""
+        return np.array([i for i, name in enumerate(self.names) if name in kinds])
+
+    def sample(
+        self, index: np.ndarray, u: np.ndarray, v: np.ndarray, texels_per_pixel: np.ndarray
+    ) -> np.ndarray:
+        """Bilinear, mip-mapped lookup; all arguments (N,), u and v in tiles, result (N,) in [0, 1]."""
+        level = np.clip(np.log2(np.maximum(texels_per_pixel, 1e-6)) + 0.3, 0, LEVELS - 1).astype(np.int64)
+        side = SIDE >> level
+        base = index * _STRIDE + _OFFSETS[level]
+        x, y = (u % 1) * side - 0.5, (v % 1) * side - 0.5
+        x0, y0 = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
+        fx, fy = (x - x0).astype(np.float32), (y - y0).astype(np.float32)
+        mask = side - 1
+        xa, xb, ya, yb = (
+            x0 & mask,
+            (x0 + 1) & mask,
+            base + (y0 & mask) * side,
+            base + ((y0 + 1) & mask) * side,
+        )
+        top = self.texels[ya + xa] * (1 - fx) + self.texels[ya + xb] * fx
+        low = self.texels[yb + xa] * (1 - fx) + self.texels[yb + xb] * fx
+        return top * (1 - fy) + low * fy
+
+
+_OFFSETS = np.cumsum([0] + [(SIDE >> k) ** 2 for k in range(LEVELS - 1)])
+_STRIDE = int(sum((SIDE >> k) ** 2 for k in range(LEVELS)))
+
+
+@cache
+def library() -> Library:
+    """The library; about a second the first time."""
+    rng = np.random.default_rng(20240)
+    images: list[tuple[str, np.ndarray]] = []
+    for beta in np.linspace(0.6, 3.0, 14):
+        images.append(("noise", fractal(rng, beta)))
+    for stretch in (4, 8, 16, 30):
+        images.append(("wood", _wood(rng, stretch)))
+    for tiles in (2, 4, 8, 12):
+        images.append(("tiles", _tiles(rng, tiles, checker=False)))
+        images.append(("checker", _tiles(rng, tiles, checker=True)))
+    for rows in (8, 12, 16):
+        images.append(("brick", _brick(rng, rows)))
+    for count in (4, 10, 22):
+        images.append(("stripes", _stripes(rng, count)))
+    for columns, rows in ((3, 3), (4, 5), (6, 4), (8, 8), (2, 4)):
+        images.append(("facade", _facade(rng, columns, rows)))
+    for count in (12, 40, 90, 160):
+        images.append(("patches", _patches(rng, count)))
+        images.append(("spines", _spines(rng, count)))
+    for count in (30, 120, 400):
+        images.append(("cells", _cells(rng, count)))
+    for lines in (6, 14):
+        images.append(("text", _text(rng, lines)))
+    for beta in (0.2, 0.8, 1.3):
+        images.append(("leaves", np.clip(fractal(rng, beta) * 3 - 1.1, 0, 1)))
+    flat = []
+    for _, image in images:
+        level = image.astype(np.float32)
+        for _ in range(LEVELS):
+            flat.append(level.ravel())
+            level = np.asarray(cv2.resize(level, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
+    return Library(np.concatenate(flat), tuple(name for name, _ in images))
+
+
+def fractal(rng: np.random.Generator, beta: float) -> np.ndarray:
+    """(SIDE, SIDE) periodic 1/f^beta noise in [0, 1], median 0.5."""
+    f = np.hypot(*np.meshgrid(np.fft.fftfreq(SIDE), np.fft.fftfreq(SIDE), indexing="ij"))
+    f[0, 0] = 1
+    spectrum = np.fft.fft2(rng.normal(size=(SIDE, SIDE))) / f**beta
+    spectrum[0, 0] = 0
+    image = np.fft.ifft2(spectrum).real
+    return np.clip(0.5 + 0.22 * image / image.std(), 0, 1)
+
+
+def _wood(rng: np.random.Generator, stretch: int) -> np.ndarray:
+    grain = cv2.resize(fractal(rng, 1.0)[: SIDE // stretch], (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    planks = np.repeat(rng.uniform(-0.25, 0.25, 8), SIDE // 8)[:, None]
+    image = grain.T + planks.T
+    image[:, :: SIDE // 8] -= 0.35
+    return np.clip(image, 0, 1)
+
+
+def _tiles(rng: np.random.Generator, tiles: int, checker: bool) -> np.ndarray:
+    size = SIDE // tiles
+    cells = np.indices((tiles, tiles)).sum(0) % 2 * 0.7 if checker else rng.uniform(0.5, 0.75, (tiles, tiles))
+    image = np.kron(cells, np.ones((size, size)))
+    image = np.pad(image, ((0, SIDE - len(image)), (0, SIDE - len(image))), mode="wrap")
+    if not checker:
+        gap = np.arange(SIDE) % size < max(1, size // 24)
+        image[gap] = image[:, gap] = 0.15
+    return np.clip(image + 0.15 * (fractal(rng, 1.5) - 0.5), 0, 1)
+
+
+def _brick(rng: np.random.Generator, rows: int) -> np.ndarray:
+    image, height = np.full((SIDE, SIDE), 0.9), SIDE // rows
+    width = height * 2
+    for row in range(rows + 1):
+        for column in range(-1, SIDE // width + 1):
+            x = column * width + (row % 2) * height
+            image[row * height + 1 : (row + 1) * height - 1, max(0, x + 1) : max(0, x + width - 1)] = (
+                rng.uniform(0.2, 0.55)
+            )
+    return np.clip(image + 0.2 * (fractal(rng, 1.0) - 0.5), 0, 1)
+
+
+def _stripes(rng: np.random.Generator, count: int) -> np.ndarray:
+    edges = np.sort(rng.integers(0, SIDE, count))
+    values = rng.uniform(0, 1, count + 1)
+    return np.tile(values[np.searchsorted(edges, np.arange(SIDE))], (SIDE, 1))
+
+
+def _facade(rng: np.random.Generator, columns: int, rows: int) -> np.ndarray:
+    image = 0.75 + 0.15 * (fractal(rng, 1.2) - 0.5)
+    w, h = SIDE / columns, SIDE / rows
+    margin_x, margin_y = rng.uniform(0.1, 0.3), rng.uniform(0.12, 0.3)
+    for r in range(rows):
+        for c in range(columns):
+            x0, x1 = int((c + margin_x) * w), int((c + 1 - margin_x) * w)
+            y0, y1 = int((r + margin_y) * h), int((r + 1 - margin_y) * h)
+            image[y0 - 2 : y1 + 2, max(0, x0 - 2) : x1 + 2] = 0.95
+            image[y0:y1, x0:x1] = rng.uniform(0.0, 0.35)
+            image[y0:y1, (x0 + x1) // 2] = 0.8
+    return np.clip(image, 0, 1)
+
+
+def _patches(rng: np.random.Generator, count: int) -> np.ndarray:
+    image = np.full((SIDE, SIDE), rng.uniform(), np.float64)
+    for _ in range(count):
+        x, y = rng.integers(0, SIDE, 2)
+        w, h = rng.integers(8, 20 + 1200 // count, 2)
+        value = float(rng.uniform())
+        if rng.uniform() < 0.5:
+            cv2.rectangle(image, (int(x), int(y)), (int(x + w), int(y + h)), value, -1)
+        else:
+            cv2.ellipse(
+                image, (int(x), int(y)), (int(w), int(h)), float(rng.uniform(0, 180)), 0, 360, value, -1
+            )
+    return np.clip(image, 0, 1)
+
+
+def _spines(rng: np.random.Generator, count: int) -> np.ndarray:
+    image = _stripes(rng, count)
+    label = rng.uniform(0.2, 0.8)
+    image[int(SIDE * 0.2) : int(SIDE * 0.3)] = 0.6 * image[:1] + 0.4 * label
+    image[int(SIDE * 0.7) : int(SIDE * 0.75)] = 1 - image[:1]
+    return image
+
+
+def _cells(rng: np.random.Generator, count: int) -> np.ndarray:
+    points = rng.uniform(0, SIDE, (count, 2))
+    image = np.full((SIDE, SIDE), 255, np.uint8)
+    for dx in (-SIDE, 0, SIDE):
+        for dy in (-SIDE, 0, SIDE):
+            for x, y in points + np.array((dx, dy)):
+                if 0 <= x < SIDE and 0 <= y < SIDE:
+                    image[int(y), int(x)] = 0
+    distance = cv2.distanceTransform(image, cv2.DIST_L2, 3)
+    return np.clip(distance / (2 * distance.mean() + 1e-6), 0, 1)
+
+
+def _text(rng: np.random.Generator, lines: int) -> np.ndarray:
+    image = np.full((SIDE, SIDE), 0.95)
+    step = SIDE // (lines + 2)
+    for line in range(1, lines + 1):
+        x = 20
+        while x < SIDE - 30 and not (line % 5 == 4 and x > 120):
+            w = int(rng.integers(4, 24))
+            image[line * step : line * step + step // 2, x : x + w] = rng.uniform(0, 0.3)
+            x += w + int(rng.integers(3, 8))
+    return image

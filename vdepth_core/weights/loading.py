@@ -1,0 +1,150 @@
+"""Reads weights files safely: tensors only, never code.
+
+Pickles go through torch's restricted unpickler (``weights_only=True``); a file that wants anything but
+tensors is refused before it can run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import WeightsError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+PICKLES = (".pt", ".pth", ".tar", ".ckpt", ".bin")
+_WRAPPERS = ("state_dict", "model_state_dict", "model")  # what training scripts put around the tensors
+_AGAIN = "Get the file again from its publisher, or choose another model."
+_CHUNK = 1 << 20
+
+
+def load_state_dict(path: Path) -> dict[str, Tensor]:
+    """Reads the tensors of a weights file onto the CPU.
+
+    Args:
+        path: A ``.safetensors`` file, or a PyTorch checkpoint (``.pt``, ``.pth``, ``.pt.tar``, ``.ckpt``,
+        ``.bin``),
+            whose tensors may lie under ``state_dict`` or ``model`` and carry the prefix ``module.``.
+
+    Returns:
+        Key -> tensor, in the file's order.
+
+    Raises:
+        WeightsError: the file is missing, damaged, of an unknown type, or holds something other than tensors.
+    """
+    if not path.is_file():
+        raise WeightsError(f"The weights file {path} does not exist.", "Check the path given with --model.")
+    if path.suffix == ".safetensors":
+        return _plain(_read_safetensors(path), path)
+    if path.suffix in PICKLES:
+        return _plain(_read_pickle(path), path)
+    raise WeightsError(
+        f"{path.name} is no weights file by its name.", f"Known endings: .safetensors, {', '.join(PICKLES)}."
+    )
+
+
+def load_into(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
+    """Copies ``state`` into ``network``, strictly: every key must match in name and shape.
+
+    Raises:
+        WeightsError: keys are missing, left over, or of another shape.
+    """
+    own = network.state_dict()
+    missing, extra = [k for k in own if k not in state], [k for k in state if k not in own]
+    wrong = [k for k in own if k in state and own[k].shape != state[k].shape]
+    for problem, keys in (("lacks", missing), ("has unknown", extra), ("has wrong shapes for", wrong)):
+        if keys:
+            some = ", ".join(keys[:3]) + (" …" if len(keys) > 3 else "")
+            raise WeightsError(
+                f"{path.name} does not fit {type(network).__name__}: it {problem} {len(keys)} keys ({some}).",
+                _AGAIN,
+            )
+    network.load_state_dict(dict(state), strict=True)
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """The text facts a safetensors file carries; empty for other files and for damaged ones."""
+    if path.suffix != ".safetensors":
+        return {}
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            return dict(file.metadata() or {})
+    except (OSError, SafetensorError):
+        return {}
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file as 64 hex digits.
+
+    Raises:
+        WeightsError: the file cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+    except OSError as error:
+        raise WeightsError(f"The weights file {path} cannot be read: {error.strerror}.", _AGAIN) from error
+    return digest.hexdigest()
+
+
+def _read_safetensors(path: Path) -> Any:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path, device="cpu")
+    except (OSError, SafetensorError, ValueError) as error:
+        raise WeightsError(f"The weights file {path.name} is damaged: {_line(error)}.", _AGAIN) from error
+
+
+def _read_pickle(path: Path) -> Any:
+    import pickle
+
+    import torch
+
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise WeightsError(
+            f"The weights file {path.name} is damaged, or holds more than tensors and could run code.",
+            "Ask its publisher for a safetensors file.",
+        ) from error
+    except Exception as error:  # a damaged archive fails in many ways
+        raise WeightsError(f"The weights file {path.name} is damaged: {_line(error)}.", _AGAIN) from error
+
+
+def _plain(content: Any, path: Path) -> dict[str, Tensor]:
+    from torch import Tensor
+
+    for _ in _WRAPPERS:  # wrappers may be nested
+        inner = next(
+            (
+                content[k]
+                for k in _WRAPPERS
+                if isinstance(content, Mapping) and isinstance(content.get(k), Mapping)
+            ),
+            None,
+        )
+        if inner is None:
+            break
+        content = inner
+    if not isinstance(content, Mapping) or not content:
+        raise WeightsError(f"{path.name} holds no table of tensors.", _AGAIN)
+    strange = [str(k) for k, v in content.items() if not isinstance(k, str) or not isinstance(v, Tensor)]
+    if strange:
+        raise WeightsError(
+            f"{path.name} holds entries that are no tensors ({', '.join(strange[:3])}).", _AGAIN
+        )
+    return {k.removeprefix("module."): v for k, v in content.items()}
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
