@@ -208,7 +208,7 @@ def export(average: dict[str, Tensor], path: Path) -> None:
         k: v.to(torch.float16).contiguous() for k, v in fold_norms(network.eval()).state_dict().items()
     }
     temporary = path.with_suffix(path.suffix + ".tmp")
-    save_file(tensors, temporary, {"format": "pt", "family": "embedded"})
+    save_file(tensors, temporary, {"format": "pt"})  # one entry: safetensors shuffles several
     temporary.replace(path)
 
 
