@@ -40,3 +40,12 @@ def test_hash_follows_what_changes_the_bytes():
         assert base.model_copy(update=update).job_hash("clip", "weights") != same
     assert base.job_hash("other clip", "weights") != same
     assert base.job_hash("clip", "other weights") != same
+
+
+def test_hash_follows_the_content_of_the_camera_file(tmp_path):
+    camera = tmp_path / "camera.json"
+    camera.write_text('{"fov": 55}')
+    config = EstimateConfig(intrinsics=camera)
+    before = config.job_hash("clip", "weights")
+    camera.write_text('{"fov": 60}')
+    assert config.job_hash("clip", "weights") != before

@@ -41,6 +41,14 @@ def test_overwrite_deletes_only_ours(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir() if p.name != ".vdepth") == sorted(mine)
 
 
+def test_overwrite_knows_the_names_files_really_have(tmp_path):
+    frame = tmp_path / "shot_take_1_depth.1001.exr"
+    with JobFolder(tmp_path, "shot:take*1") as folder:
+        frame.touch()
+        folder.clear()
+    assert not frame.exists()
+
+
 def test_half_written_files_of_a_killed_run_are_swept(tmp_path):
     stale = tmp_path / ".shot_depth.1001.exr.123-456.tmp"
     with JobFolder(tmp_path, "shot") as folder:

@@ -104,8 +104,18 @@ class EstimateConfig(BaseModel):
             "config": {k: v for k, v in self.model_dump(mode="json").items() if k not in _NOT_IN_HASH},
             "clip": clip_fingerprint,
             "weights": weights_sha256,
+            "camera": self._camera_digest(),
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+    def _camera_digest(self) -> str:
+        """Hash of the intrinsics file's content: the path alone would not notice an edit."""
+        if self.intrinsics is None:
+            return ""
+        try:
+            return hashlib.sha256(self.intrinsics.read_bytes()).hexdigest()
+        except OSError:
+            return ""  # reading the camera says what is wrong, in its own words
 
 
 def _sentence(error: ValidationError | ZeroDivisionError) -> str:

@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from ..errors import JobConflictError, ResourceError
 from ..output.atomic import remove_leftovers, write_bytes
+from ..output.naming import safe_name
 
 _OURS = ("manifest.json", "preview.mp4", "report.html")
 
@@ -84,7 +85,7 @@ class JobFolder:
     def clear(self) -> None:
         """Deletes what vdepth made for this clip, and nothing else."""
         frame = re.compile(
-            re.escape(self.clip_name) + r"_(depth|disparity|confidence|normal|layers)\.\d+\.exr"
+            re.escape(safe_name(self.clip_name)) + r"_(depth|disparity|confidence|normal|layers)\.\d+\.exr"
         )
         for path in self.out.iterdir():
             if path.is_file() and (path.name in _OURS or frame.fullmatch(path.name)):

@@ -118,7 +118,8 @@ class ClipJob:
                 self._turns.pass_on(self._turn)
             else:
                 self._restore_scan(clip, folder)
-                self._check_space(folder, clip, size)
+                if not resumed:
+                    self._check_space(folder, clip, size)
                 writer = ClipWriter(clip, folder, config, model.spec, method.name, job, source, self.progress)
                 try:
                     self._pipeline(clip, folder, config, model, method, size, writer)
