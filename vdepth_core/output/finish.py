@@ -21,9 +21,8 @@ FAR_AWAY = np.float32(1e10)
 """Z of sky and pixels without depth, as Blender writes it: large, but infinities break compositor nodes."""
 
 LOW_QUANTILE, HIGH_QUANTILE = 0.001, 0.999
-_FLAT = (
-    1e-5  # a range narrower than this part of its values is a flat shot, and rounding noise is all it holds
-)
+# A range narrower than this part of its values is a flat shot, and rounding noise is all it holds.
+_FLAT = 1e-5
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,8 @@ from ..clip.timing import Timecode
 from .exr_header import TimeCode
 
 _LARGEST_RATE = 60  # SMPTE ST 12-1 has no time code above
-_PAIRS_ABOVE = (
-    30  # the frame field holds two decimal digits up to 39: faster rates count pairs and a field flag
-)
+# The frame field holds two decimal digits up to 39: faster rates count pairs and a field flag.
+_PAIRS_ABOVE = 30
 
 
 def timecode_at(start: str, rate: Fraction, frames: int) -> TimeCode | None:

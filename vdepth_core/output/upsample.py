@@ -17,16 +17,13 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-_RADIUS = (
-    4  # of the linear model's window, in pixels of the map: covers a network's blur plus its misplacement
-)
+# Of the linear model's window, in pixels of the map: covers a network's blur plus its misplacement.
+_RADIUS = 4
 _EPS = 1e-3  # regularises the colour covariance: contrasts below 0.03 are noise
 _REACH = np.ones((5, 5), np.uint8)  # a step and its two sides lie within this
 _AROUND = np.ones((9, 9), np.uint8)
-_STEP = (
-    0.04,
-    0.12,
-)  # local range over the shot's range: below the first it is a slope, above the second a step
+# Local range over the shot's range: below the first it is a slope, above the second a step.
+_STEP = (0.04, 0.12)
 _TRUST = (0.2, 0.5)  # R² below the first: the picture has no such edge; above the second: it has
 _CORE = (0.55, 0.75)  # range within reach over range around: 0.5 on a slope, 1 in the middle of a step
 _SHARPEN = (0.25, 0.75)  # membership below the first is far, above the second near
