@@ -6,7 +6,9 @@ reduced size, and every pair is fitted on the pixels both frames see. Only 17 re
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ import numpy as np
 
 from ..align.joint import Pair
 from ..align.scale_shift import fit_pair
+from ..errors import Cancelled
 from ..flow.dis import DisFlow, reduce, working_size
 from ..flow.visibility import forward_backward, photometric, squared_length
 from ..flow.warp import sample, target
@@ -29,6 +32,7 @@ GRID = 3  # every third pixel both ways is matched
 MIN_VISIBLE = 0.1  # pairs that share less than this part of the picture say nothing
 EVIDENCE = 0.4  # of the picture must be found again before a pair says whether the camera moved
 STILL_PIXELS = 0.35  # a pixel that moved less than this (at LONGEST) stood still; DIS noise is about 0.1
+_POLL_S = 0.01
 TEXTURE = 6.0  # luma steps; flow is only evidence where there is something to see
 
 
@@ -48,7 +52,11 @@ class Matches:
 
 
 def match_shot(
-    store: DepthStore, disparity: Callable[[int], np.ndarray], scale_only: bool, progress: Progress
+    store: DepthStore,
+    disparity: Callable[[int], np.ndarray],
+    scale_only: bool,
+    progress: Progress,
+    ready: Callable[[int], None] = lambda t: None,
 ) -> Matches:
     """Matches the frames of a shot.
 
@@ -57,6 +65,7 @@ def match_shot(
         disparity: Frame index -> the model's disparity (h, w).
         scale_only: The model's disparities have no unknown shift.
         progress: Asked for cancellation once a frame.
+        ready: Called with a frame's index before it is read; may block until the frame is there.
     """
     size = working_size(store.height, store.width, LONGEST)
     estimator = DisFlow("fast")
@@ -68,6 +77,7 @@ def match_shot(
     grid = (slice(GRID // 2, None, GRID), slice(GRID // 2, None, GRID))
     for t in range(store.count):
         progress.check()
+        ready(t)
         lumas[t] = reduce(store.luma.read(t)[0], size)
         full = disparity(t)
         clamped[t] = float(np.count_nonzero(full[::4, ::4] == 0)) / full[::4, ::4].size
@@ -95,6 +105,38 @@ def match_shot(
         lumas.pop(t - OFFSETS[-1], None)
         maps.pop(t - OFFSETS[-1], None)
     return Matches(tuple(pairs), _stillness(store.count, moved), clamped)
+
+
+class MatchAhead:
+    """`match_shot` in a thread of its own while the shot is still being predicted.
+
+    The result is the same as afterwards: it depends on the store's contents only. The accelerator does the
+    predicting, so this work is off the way by the time the last frame is there.
+    """
+
+    def __init__(
+        self, store: DepthStore, disparity: Callable[[int], np.ndarray], scale_only: bool, progress: Progress
+    ) -> None:
+        self._store, self._progress = store, progress
+        self._stopped = threading.Event()
+        thread = ThreadPoolExecutor(1, "vdepth-match")
+        self._matches = thread.submit(match_shot, store, disparity, scale_only, progress, self._ready)
+        thread.shutdown(wait=False)
+
+    def result(self) -> Matches:
+        """Waits for the last frame; raises what `match_shot` raises."""
+        return self._matches.result()
+
+    def abandon(self) -> None:
+        """Stops and waits; for a shot whose prediction failed."""
+        self._stopped.set()
+        wait([self._matches])
+
+    def _ready(self, t: int) -> None:
+        while not (self._store.raw.done(t) and self._store.luma.done(t)):
+            self._progress.check()
+            if self._stopped.wait(_POLL_S):
+                raise Cancelled("The shot was not predicted to its end.")
 
 
 def _still_share(luma: np.ndarray, flow: np.ndarray, weight: np.ndarray) -> float:

@@ -17,10 +17,13 @@ from ..flow.dis import MIN_SIDE
 from ..types import ShotAlignment
 from .framewise import SETTLE, Framewise
 from .inference import predict_shot, to_disparity
-from .matching import Matches, match_shot
+from .matching import MatchAhead, Matches, match_shot
 from .stabilize import stabilize
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from ..progress import Progress
     from ..store import DepthStore
     from ..types import DepthModel, ModelSpec, Shot, ShotFrames
@@ -49,10 +52,21 @@ class Temporal:
                 f"--stabilize {stabilize} does not exist.", f"Choose one of {', '.join(get_args(Stabilize))}."
             )
         self.stabilize, self.batch = stabilize, batch
+        self._ahead: dict[Path, MatchAhead] = {}
 
     def run(self, shot: ShotFrames, model: DepthModel, store: DepthStore, progress: Progress) -> None:
         """Predicts every frame into ``store.raw``; see `predict_shot` for what it raises."""
-        predict_shot(shot, model, store, progress, self.batch)
+        if not self._aligns(store):
+            predict_shot(shot, model, store, progress, self.batch)
+            return
+        scale_only = model.spec.space != "affine_invariant"
+        ahead = MatchAhead(store, _disparity(store, model.spec), scale_only, progress)
+        try:
+            predict_shot(shot, model, store, progress, self.batch)
+        except BaseException:
+            ahead.abandon()
+            raise
+        self._ahead[store.folder] = ahead
 
     def settle(self, shot: Shot, spec: ModelSpec, store: DepthStore, progress: Progress) -> ShotAlignment:
         """Co-aligns and filters the shot from ``store`` alone.
@@ -61,15 +75,12 @@ class Temporal:
             UsageError: the model's quantity cannot become disparity.
             Cancelled: the user asked to stop.
         """
-        too_small = min(store.height, store.width) < MIN_SIDE  # to track anything in it
-        if self.stabilize == "off" or too_small:
+        if not self._aligns(store):
             return Framewise().settle(shot, spec, store, progress)
         scale_only = spec.space != "affine_invariant"
-
-        def disparity(t: int) -> np.ndarray:
-            return to_disparity(store.raw.read(t)[0], spec)
-
-        matches = match_shot(store, disparity, scale_only, progress)
+        disparity = _disparity(store, spec)
+        ahead = self._ahead.pop(store.folder, None)
+        matches = ahead.result() if ahead else match_shot(store, disparity, scale_only, progress)
         alignment = solve(store.count, matches.pairs, matches.still, scale_only=scale_only)
         floor = _floor(matches, alignment) if not scale_only else 0.0
 
@@ -93,6 +104,15 @@ class Temporal:
             },
             _notes(alignment),
         )
+
+    def _aligns(self, store: DepthStore) -> bool:
+        """Whether there is anything to do, in a picture large enough to track something in it."""
+        return self.stabilize != "off" and min(store.height, store.width) >= MIN_SIDE
+
+
+def _disparity(store: DepthStore, spec: ModelSpec) -> Callable[[int], np.ndarray]:
+    """Frame index -> the model's own disparity (h, w)."""
+    return lambda t: to_disparity(store.raw.read(t)[0], spec)
 
 
 def _floor(matches: Matches, alignment: Alignment) -> np.float32:
