@@ -85,7 +85,7 @@ def stage_table(clip: Path, folder: Path) -> None:
     method = Temporal()
     with DepthStore(folder / "store", count, *size) as store:
         whole = _cpu(lambda: method.run(view, model, store, Progress())) * 1000 / count
-        rows[f"predict ({size[1]}x{size[0]})"] = whole - rows["decode"]
+        rows[f"predict {size[1]}x{size[0]}, match"] = whole - rows["decode"]
         alignment: list[ShotAlignment] = []
         settle = _cpu(lambda: alignment.append(method.settle(shot, model.spec, store, Progress())))
         rows["co-align and filter"] = settle * 1000 / count
