@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from pathlib import Path
 
 import av
@@ -11,10 +10,11 @@ import numpy as np
 
 from ...errors import ResourceError
 from ...progress import Progress
-from ..atomic import commit, temporary_beside, write_error
+from ..atomic import atomic_path
+from ..conventions import Converter
 from ..naming import safe_name
 from ..sequence import DepthSequence
-from .scaling import converter_of, fit_scaling, is_sky, write_sidecar
+from .scaling import Scaling, converter_of, fit_scaling, is_sky, write_sidecar
 
 _LOG = logging.getLogger(__name__)
 _TICKS = 8  # a nominal frame, as in the preview
@@ -46,23 +46,23 @@ class Mp4:
         progress.stage("export", len(sequence))
         stem = f"{safe_name(sequence.manifest.clip.name)}_{convention}"
         path = out / f"{stem}.mp4"
-        temporary = temporary_beside(path)
-        try:
+        with atomic_path(path) as temporary:
             film = av.open(str(temporary), "w", format="mp4", options={"fflags": "+bitexact"})
             try:
                 codec = self._encode(film, sequence, converter, scaling, progress)
             finally:
                 film.close()
-            commit(temporary, path)
-        except OSError as error:
-            raise write_error(path, error) from error
-        finally:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
         words = f"{stem}.mp4, {codec}, lossless 10-bit grey, full range"
         return [path, write_sidecar(out / f"{stem}.json", sequence, converter, scaling, words)]
 
-    def _encode(self, film, sequence, converter, scaling, progress) -> str:  # type: ignore[no-untyped-def]
+    def _encode(
+        self,
+        film: av.container.OutputContainer,
+        sequence: DepthSequence,
+        converter: Converter,
+        scaling: Scaling,
+        progress: Progress,
+    ) -> str:
         tick = 1 / (sequence.rate * _TICKS)
         stream, codec = _stream(film, sequence, tick)
         times, last = sequence.times, -1
