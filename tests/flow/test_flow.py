@@ -9,7 +9,7 @@ import pytest
 from vdepth_core.flow.dis import DisFlow, reduce, working_size
 from vdepth_core.flow.guided import spread_by_guide
 from vdepth_core.flow.visibility import forward_backward, photometric
-from vdepth_core.flow.warp import inside, target, warp
+from vdepth_core.flow.warp import inside, sample, target
 
 
 def picture(height: int = 120, width: int = 160, seed: int = 0) -> np.ndarray:
@@ -67,7 +67,7 @@ def test_working_size_never_enlarges() -> None:
 def test_warp_samples_the_target() -> None:
     image = picture().astype(np.float32)
     flow = np.full((120, 160, 2), (3.0, -2.0), np.float32)
-    np.testing.assert_allclose(warp(image, flow)[2:, :-3], image[:-2, 3:], atol=1e-3)
+    np.testing.assert_allclose(sample(image, target(flow))[2:, :-3], image[:-2, 3:], atol=1e-3)
     ok = inside(target(flow), 120, 160)
     assert ok[2:, :-3].all()
     assert not ok[:2].any()

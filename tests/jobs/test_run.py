@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from generated import RampModel, write_movie
 
+from vdepth_core.clip.movie import MovieClip
 from vdepth_core.errors import InputError, JobConflictError
 from vdepth_core.jobs.batch import estimate_clips
 from vdepth_core.jobs.config import EstimateConfig
@@ -128,6 +129,20 @@ def test_constant_rate_repeats_frames_without_gaps(movie, tmp_path):
     assert len(sequence) == 60
     np.testing.assert_array_equal(sequence[0], sequence[2])  # 24 to 60: 3, 2, 3, 2 ...
     assert not np.array_equal(sequence[2], sequence[3])
+
+
+def test_a_constant_rate_waits_for_the_end_of_the_scan(movie, tmp_path, monkeypatch):
+    assert run([movie], tmp_path / "quick", cfr="60")[0].error is None
+    scan = MovieClip.scan
+
+    def slow(self, **options):
+        for shot in scan(self, **options):
+            yield shot
+            time.sleep(1.0)  # the first shot is predicted and settled long before the second is found
+
+    monkeypatch.setattr(MovieClip, "scan", slow)
+    assert run([movie], tmp_path / "slow", cfr="60")[0].error is None
+    assert digest(tmp_path / "slow") == digest(tmp_path / "quick")
 
 
 def test_one_bad_clip_does_not_stop_the_others(movie, tmp_path):

@@ -30,8 +30,3 @@ def sample(image: np.ndarray, where: np.ndarray) -> np.ndarray:
 def inside(where: np.ndarray, height: int, width: int) -> np.ndarray:
     """(h, w) bool: the place lies within the picture, pixel centres included."""
     return np.asarray(cv2.inRange(where, (0.0, 0.0), (width - 1.0, height - 1.0))) > 0
-
-
-def warp(image: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """Brings frame b's ``image`` (h, w[, C]) onto frame a by the flow a→b (h, w, 2)."""
-    return sample(image, target(flow))

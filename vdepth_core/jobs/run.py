@@ -68,6 +68,7 @@ class ClipJob:
         self._seconds: dict[str, float] = {}
         self._failure: BaseException | None = None
         self._open_stores: set[DepthStore] = set()
+        self._scanned = threading.Event()
 
     def run(self, *, overwrite: bool = False) -> Manifest:
         """Runs or resumes the job.
@@ -171,7 +172,7 @@ class ClipJob:
         threads = [
             self._thread("scan", lambda: self._scan(clip, folder, config, shots)),
             self._thread("settle", lambda: self._settle(predicted, settled, method, model)),
-            self._thread("write", lambda: self._write(settled, writer)),
+            self._thread("write", lambda: self._write(settled, config, writer)),
         ]
         try:
             with self._guard():
@@ -207,6 +208,7 @@ class ClipJob:
             total = sum(len(shot) for shot in clip.facts.shots)
             for stage in ("infer", "settle", "write"):
                 self.progress.stage(stage, total)
+            self._scanned.set()
         finally:
             shots.put(None)
 
@@ -244,7 +246,11 @@ class ClipJob:
             self._put(settled, (shot, store, alignment))
         self._put(settled, None)
 
-    def _write(self, settled: queue.Queue[_Settled | None], writer: ClipWriter) -> None:
+    def _write(
+        self, settled: queue.Queue[_Settled | None], config: EstimateConfig, writer: ClipWriter
+    ) -> None:
+        while config.cfr and not self._scanned.wait(_POLL_S):  # only the scan knows when a frame ends
+            self.progress.check()
         for shot, store, alignment in self._drain(settled):
             with store, self._timed("write"):
                 writer.write_shot(shot, store, alignment)

@@ -139,9 +139,10 @@ class ClipWriter:
 
     def _until(self, frame: Frame) -> Fraction:
         """The time at which the next frame replaces this one; only constant rates need it."""
-        facts = self._clip.facts
-        if not self._numbering.constant or facts is None:
+        if not self._numbering.constant:
             return frame.time
+        facts = self._clip.facts
+        assert facts is not None
         if frame.index + 1 < facts.frames:
             return facts.times[frame.index + 1]
         return frame.time + last_duration(facts.times, 1 / self._clip.info.rate)

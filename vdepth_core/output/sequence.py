@@ -39,7 +39,7 @@ class LazyFrames:
         Raises:
             InputError: the job has no such plane.
         """
-        self._out, self._manifest, self._plane = out, manifest, plane
+        self._out, self._manifest = out, manifest
         found = [place for place in _CHANNEL[plane] if place[0] in manifest.sequences]
         if not found:
             raise InputError(
