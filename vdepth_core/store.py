@@ -122,8 +122,10 @@ class FrameArray:
 class DepthStore:
     """Predictions of one shot: ``raw``, ``final`` (float32) and ``luma`` (uint8), each (count, h, w).
 
-    ``raw`` is what the model said, in its own quantity. ``final`` is always disparity: what the method made
-    of it (for a model of quantity depth, 1/z). ``luma`` is the plate at inference size, for optical flow.
+    ``raw`` is what the model said, in its own quantity. ``final`` is what the method made of it: disparity
+    (for a model of quantity depth, 1/z), or affine-invariant depth, which has no reciprocal, as it is.
+    ``luma`` is the plate at inference size, for optical flow. ``fov`` (count,) is the horizontal field of
+    view in degrees where the model estimates it.
     """
 
     def __init__(self, folder: Path, count: int, height: int, width: int) -> None:
@@ -150,6 +152,7 @@ class DepthStore:
         self.raw = FrameArray(folder / "raw.f32", count, shape, "<f4")
         self.final = FrameArray(folder / "final.f32", count, shape, "<f4")
         self.luma = FrameArray(folder / "luma.u8", count, shape, "u1")
+        self.fov = FrameArray(folder / "fov.f32", count, (), "<f4")
 
     def __enter__(self) -> DepthStore:
         return self
@@ -159,7 +162,7 @@ class DepthStore:
 
     def close(self) -> None:
         """Closes all files of the store."""
-        for array in (self.raw, self.final, self.luma):
+        for array in (self.raw, self.final, self.luma, self.fov):
             array.close()
 
 

@@ -35,7 +35,11 @@ class ModelSpec:
         commercial: Whether the weights may be used commercially.
         window: Frames the network sees at once; 1 = per frame.
         multiple: Both sides of the network input are multiples of this.
-        native_size: The shorter side of the network input, in pixels.
+        native_size: The side of the network input that ``native_side`` names, in pixels.
+        native_side: Which side ``native_size`` speaks of.
+        fixed_size: The only (height, width) the network takes, whatever the picture's aspect; None: any.
+        canonical: Disparity is per picture width: times width / fx it is metric (Depth Pro); such a model is
+            a `CameraModel`.
         parameters: Number of parameters, 0 when not known.
         weights_sha256: SHA-256 of the weights file, empty when there is none.
     """
@@ -48,6 +52,9 @@ class ModelSpec:
     window: int = 1
     multiple: int = 32
     native_size: int = 256
+    native_side: Literal["shorter", "longer"] = "shorter"
+    fixed_size: tuple[int, int] | None = None
+    canonical: bool = False
     parameters: int = 0
     weights_sha256: str = ""
 
@@ -152,6 +159,17 @@ class DepthModel(Protocol):
 
     def predict(self, frames: Tensor) -> Tensor:
         """Predicts ``spec.quantity`` for frames (T, 3, H, W) -> (T, H, W)."""
+
+
+@runtime_checkable
+class CameraModel(DepthModel, Protocol):
+    """A model that also sees the lens. Its spec is ``canonical``: one focal length a shot makes it metric."""
+
+    def predict_with_fov(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Frames (T, 3, H, W) -> canonical disparity (T, H, W) and horizontal field of view (T,), degrees.
+
+        `predict` of such a model returns the same canonical disparity.
+        """
 
 
 @runtime_checkable

@@ -16,9 +16,9 @@ def test_the_outermost_edges_span_the_field_of_view():
     assert math.degrees(2 * math.atan(640 / camera.fx)) == pytest.approx(70)
     assert camera.fy == camera.fx
     assert (camera.cx, camera.cy) == (640, 360)
-    assert not camera.assumed
+    assert camera.source == "given"
     guess = Intrinsics.default(1280, 720)
-    assert guess.assumed
+    assert guess.source == "assumed"
     assert math.degrees(2 * math.atan(640 / guess.fx)) == pytest.approx(DEFAULT_FOV)
 
 
@@ -55,7 +55,7 @@ def test_files_of_every_kind(tmp_path, content, wanted):
     path.write_text(json.dumps(content))
     camera = load_intrinsics(path, 64, 48, pixel_aspect=2)
     assert (camera.fx, camera.fy, camera.cx, camera.cy) == pytest.approx(wanted)
-    assert not camera.assumed
+    assert camera.source == "given"
 
 
 @pytest.mark.parametrize(

@@ -103,13 +103,17 @@ def test_metric_depth_keeps_its_zero(tmp_path: Path, dolly: Frames) -> None:
         assert set(settle(store, "align", METRIC).shift) == {0.0}
 
 
-def test_depth_up_to_a_shift_is_refused(tmp_path: Path, dolly: Frames) -> None:
-    spec = ModelSpec("odd", "depth", "affine_invariant", "none", True)
-    with (
-        fill(tmp_path, dolly[:3], lambda t, truth: 1 / truth) as store,
-        pytest.raises(UsageError, match="shift"),
-    ):
-        settle(store, "filter", spec)
+def test_depth_up_to_a_shift_is_aligned_as_depth(tmp_path: Path) -> None:
+    """It has no reciprocal: jitter of scale and shift is taken out of the depth itself."""
+    spec = ModelSpec("marigold-like", "depth", "affine_invariant", "none", True)
+    frames = [corridor(1.0)] * 20
+    scale, shift = jitter(20)
+    depth = 1 / frames[0][1]
+    with fill(tmp_path, frames, lambda t, truth: (scale[t] / truth + shift[t]).astype(np.float32)) as store:
+        settle(store, "align", spec)
+        final = store.final.read(0, 20)
+    assert np.abs(final - final[0]).max() < 1e-3 * np.ptp(final[0])
+    assert np.corrcoef(final[7].ravel(), depth.ravel())[0, 1] > 0.9999
 
 
 def test_static_scene_loses_most_of_its_noise(tmp_path: Path) -> None:

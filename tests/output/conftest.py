@@ -58,6 +58,9 @@ def make_frame(index):
     return rgb, disparity
 
 
+CAMERA = CameraEntry.of(Intrinsics.default(WIDTH, HEIGHT))
+
+
 def make_manifest(**changes):
     """The manifest of the made-up job."""
     values = {
@@ -76,7 +79,7 @@ def make_manifest(**changes):
             times=[ratio(index / RATE) for index in range(COUNT)],
         ),
         "frames": FramesEntry(first=0, stop=COUNT, start_number=1001, count=COUNT),
-        "shots": [ShotEntry(index=0, start=0, stop=COUNT, lo=0.1, hi=0.9, near=1, far=100)],
+        "shots": [ShotEntry(index=0, start=0, stop=COUNT, lo=0.1, hi=0.9, near=1, far=100, camera=CAMERA)],
         "model": ModelEntry(
             name="embedded",
             quantity="disparity",
@@ -85,7 +88,7 @@ def make_manifest(**changes):
             commercial=True,
         ),
         "method": "temporal",
-        "camera": CameraEntry.of(Intrinsics.default(WIDTH, HEIGHT)),
+        "camera": CAMERA,
         "sequences": {kind: frame_pattern("a clip", kind) for kind in ("depth", "disparity")},
     }
     return Manifest(**(values | changes))

@@ -106,3 +106,32 @@ def test_near_must_be_nearer(tmp_path):
         for near, far in ((2, 1), (0, 1), (1, 1), (-1, 5)):
             with pytest.raises(ValueError, match="near"):
                 fit_mapping(final, "affine_invariant", near, far)
+
+
+def test_canonical_disparity_becomes_metric_by_its_gain(tmp_path):
+    """Inverse depth per picture width: a lens twice as long makes the same picture twice as far."""
+    canonical = np.linspace(0.01, 0.5, 600, dtype=np.float32).reshape(1, 20, 30)
+    with stored(tmp_path, canonical) as final:
+        wide = fit_mapping(final, "metric", gain=0.8)
+        long = fit_mapping(final, "metric", gain=0.4)
+    depth = wide.depth(wide.disparity(canonical[0]))
+    np.testing.assert_allclose(depth, 1 / (0.8 * canonical[0]), rtol=1e-6)
+    np.testing.assert_allclose(long.depth(long.disparity(canonical[0])), 2 * depth, rtol=1e-6)
+    assert wide.near <= depth.min() * 1.01
+    assert wide.far >= depth.max() * 0.9
+
+
+def test_depth_up_to_a_shift_lies_linearly_between_near_and_far(tmp_path):
+    affine = (3 + 5 * np.linspace(0, 1, 5001, dtype=np.float32)).reshape(1, 3, 1667)
+    with stored(tmp_path, affine) as final:
+        mapping = fit_mapping(final, "affine_invariant", 2, 12, quantity="depth")
+    middle = affine[0, 1:2]  # within the quantiles
+    lo, hi = mapping.depth_ends
+    z = mapping.depth(mapping.disparity(middle))
+    np.testing.assert_allclose(z, 2 + 10 * (middle - lo) / (hi - lo), rtol=1e-4)
+    ends = mapping.depth(mapping.disparity(np.float32([[lo - 1, lo, hi, hi + 1]])))
+    np.testing.assert_allclose(ends, [[2, 2, 12, 12]], rtol=1e-4)
+    d = mapping.normalised(mapping.disparity(np.float32([[lo, hi]])))
+    np.testing.assert_allclose(d, [[1, 0]], atol=1e-5)
+    hole = mapping.depth(mapping.disparity(np.float32([[np.nan]])))
+    assert hole == FAR_AWAY

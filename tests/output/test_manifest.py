@@ -10,7 +10,6 @@ from vdepth_core.errors import InputError
 from vdepth_core.geometry.camera import Intrinsics
 from vdepth_core.output.finish import DepthMapping, DisparityRange
 from vdepth_core.output.manifest import (
-    CameraEntry,
     ClipEntry,
     ModelEntry,
     ShotEntry,
@@ -43,13 +42,14 @@ def test_entries_hold_what_the_types_say():
     entry = ClipEntry.of(info, "sha256:0", [0, 7], [Fraction(0), Fraction(7, 90000)])
     assert (entry.pixel_aspect, entry.rate, entry.times[1]) == ("16/11", "30000/1001", "7/90000")
     mapping = DepthMapping("affine_invariant", DisparityRange(0.1, 0.7), 1.0, 100.0)
-    shot = ShotEntry.of(Shot(2, 5, 7, 0.5), ShotAlignment((1.0, 1.1), (0.0, 0.1), notes=("n",)), mapping)
+    camera = Intrinsics(1, 2, 3, 4, "estimated")
+    alignment = ShotAlignment((1.0, 1.1), (0.0, 0.1), notes=("n",))
+    shot = ShotEntry.of(Shot(2, 5, 7, 0.5), alignment, mapping, camera)
     assert (shot.index, shot.start, shot.stop, shot.exposure, shot.scale) == (2, 5, 7, 0.5, [1.0, 1.1])
     assert shot.mapping("affine_invariant") == mapping
     spec = ModelSpec("m", "disparity", "metric", "MIT", True, weights_sha256="ab")
     assert ModelEntry.of(spec).weights_sha256 == "ab"
-    camera = Intrinsics(1, 2, 3, 4, assumed=True)
-    assert CameraEntry.of(camera).intrinsics() == camera
+    assert shot.camera.intrinsics() == camera
 
 
 def test_numbers_json_has_no_word_for_are_refused_before_anything_is_written(tmp_path, manifest):

@@ -42,7 +42,7 @@ def test_disparity_times_numbers_and_attributes(job):
     assert depth.attributes(-1)["imageCounter"] == 1005
     assert depth.attributes(0)["framesPerSecond"] == depth.rate
     assert depth.near_far == (1, 100)
-    assert depth.intrinsics.assumed
+    assert depth.intrinsics.source == "assumed"
     assert depth.manifest.method == "temporal"
     with pytest.raises(InputError, match="confidence"):
         _ = depth.confidence

@@ -39,7 +39,7 @@ def test_the_two_standard_sequences(tmp_path, attributes, frame):
     assert header["imageCounter"] == 1001
     assert header["vdepth/license"] == "Apache-2.0"
     assert intrinsics_from(header).fx == pytest.approx(attributes().intrinsics.fx, rel=1e-6)
-    assert intrinsics_from(header).assumed
+    assert intrinsics_from(header).source == "assumed"
 
 
 def test_a_second_run_writes_nothing_and_another_job_everything(tmp_path, attributes, frame):

@@ -7,11 +7,13 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from ..errors import InputError, UsageError
 
+CameraSource = Literal["given", "estimated", "assumed"]
 DEFAULT_FOV = 55.0
 """Horizontal field of view in degrees when nothing is known: a phone's video, a lens of 24 mm on Super 35."""
 
@@ -23,14 +25,14 @@ class Intrinsics:
     Attributes:
         fx, fy: Focal lengths; they differ where pixels are not square.
         cx, cy: Principal point.
-        assumed: Nobody measured these values: they follow from a field of view that was only assumed.
+        source: ``given`` by the user, ``estimated`` from the pictures by a model, or only ``assumed``.
     """
 
     fx: float
     fy: float
     cx: float
     cy: float
-    assumed: bool = False
+    source: CameraSource = "given"
 
     def __post_init__(self) -> None:
         values = (self.fx, self.fy, self.cx, self.cy)
@@ -44,7 +46,7 @@ class Intrinsics:
         width: int,
         height: int,
         pixel_aspect: Fraction | float = 1,
-        assumed: bool = False,
+        source: CameraSource = "given",
     ) -> Intrinsics:
         """A camera with the principal point in the middle.
 
@@ -52,7 +54,7 @@ class Intrinsics:
             horizontal_deg: Horizontal field of view in degrees, between 0 and 180.
             width, height: Size of the plate in pixels.
             pixel_aspect: Width of a pixel over its height.
-            assumed: Whether the field of view is a guess.
+            source: Where the field of view comes from.
 
         Raises:
             UsageError: the field of view is out of range.
@@ -62,16 +64,16 @@ class Intrinsics:
                 f"A field of view of {horizontal_deg} degrees is none.", "Give one between 0 and 180."
             )
         fx = width / 2 / math.tan(math.radians(horizontal_deg) / 2)
-        return cls(fx, fx * float(pixel_aspect), width / 2, height / 2, assumed)
+        return cls(fx, fx * float(pixel_aspect), width / 2, height / 2, source)
 
     @classmethod
     def default(cls, width: int, height: int, pixel_aspect: Fraction | float = 1) -> Intrinsics:
         """The camera of a plate nothing is known about: `DEFAULT_FOV`, marked as assumed."""
-        return cls.from_fov(DEFAULT_FOV, width, height, pixel_aspect, assumed=True)
+        return cls.from_fov(DEFAULT_FOV, width, height, pixel_aspect, "assumed")
 
     def scaled(self, sx: float, sy: float) -> Intrinsics:
         """The same camera after the plate was resized by ``sx`` and ``sy``."""
-        return Intrinsics(self.fx * sx, self.fy * sy, self.cx * sx, self.cy * sy, self.assumed)
+        return Intrinsics(self.fx * sx, self.fy * sy, self.cx * sx, self.cy * sy, self.source)
 
     def rays(self, width: int, height: int) -> np.ndarray:
         """Points at z = 1 through every pixel centre: (H, W, 3) float32."""

@@ -6,8 +6,10 @@ import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+
+import numpy as np
 
 from ..clip import Clip, ClipReader, ShotView
 from ..clip.timing import last_duration
@@ -27,7 +29,7 @@ from ..output.naming import frame_pattern, manifest_path, preview_path, report_p
 from ..output.preview import PreviewWriter
 from ..output.report import ReportCollector
 from ..output.writer import SequenceSettings, SequenceWriter, WrittenFrame
-from ..store import DepthStore
+from ..store import DepthStore, FrameArray
 from ..types import ClipInfo, Frame, ModelSpec, Shot, ShotAlignment
 from .config import EstimateConfig
 from .events import FrameDone
@@ -38,6 +40,8 @@ from .reporting import JobProgress
 # Up-sampling and compression release the interpreter. One thread more than cores, as each also waits for the
 # disk; at most seven, as each holds a few hundred megabytes at 4K.
 _THREADS = min(6, os.cpu_count() or 1) + 1
+_FOV_RANGE = (1.0, 175.0)  # degrees; what --fov takes
+_ZOOM = 1.15  # spread of the estimated field of view from which a user should hear of it
 _IN_FLIGHT = _THREADS + 2  # full-size frames in memory at once
 
 
@@ -80,7 +84,7 @@ class ClipWriter:
         self._method, self._job, self._source, self._progress = method, job, source, progress
         info = clip.info
         self._numbering = Numbering.of(info, config)
-        self._camera = plate_camera(info, config)
+        self._camera = plate_camera(info, config)  # before any work: a bad file must not cost an hour
         settings = SequenceSettings(
             normals=config.normals, layered=config.layered, compression=config.compression
         )
@@ -88,7 +92,7 @@ class ClipWriter:
         size = (info.width, info.height)
         self._preview = PreviewWriter(preview_path(folder.out), self._numbering.rate, size, info.pixel_aspect)
         self._report = ReportCollector(info.pixel_aspect)
-        self._shots: list[tuple[Shot, ShotAlignment, DepthMapping]] = []
+        self._shots: list[tuple[Shot, ShotAlignment, DepthMapping, Intrinsics]] = []
         self._shown: list[_Shown] = []
 
     def write_shot(self, shot: Shot, store: DepthStore, alignment: ShotAlignment) -> None:
@@ -100,8 +104,18 @@ class ClipWriter:
             ResourceError: the disk is full or not writable.
             Cancelled: the user asked to stop.
         """
-        mapping = fit_mapping(store.final, self._spec.space, self._config.near, self._config.far)
-        self._shots.append((shot, alignment, mapping))
+        camera, notes = shot_camera(self._camera, store.fov, self._clip.info)
+        alignment = replace(alignment, notes=(*alignment.notes, *notes))
+        gain = self._clip.info.width / camera.fx if self._spec.canonical else 1.0
+        mapping = fit_mapping(
+            store.final,
+            self._spec.space,
+            self._config.near,
+            self._config.far,
+            gain=gain,
+            quantity=self._spec.quantity,
+        )
+        self._shots.append((shot, alignment, mapping, camera))
         self._report.add_shot(shot, alignment)
         pending: deque[_Pending] = deque()
         with (
@@ -111,7 +125,9 @@ class ClipWriter:
             for frame in frames:
                 self._progress.check()
                 numbers = self._numbering.numbers(frame.index, frame.time, self._until(frame))
-                headers = [self._attributes(frame, number, shot, alignment, mapping) for number in numbers]
+                headers = [
+                    self._attributes(frame, number, shot, alignment, mapping, camera) for number in numbers
+                ]
                 work = pool.submit(self._write_frame, frame, shot, store, headers)
                 pending.append(_Pending(frame, numbers, work))
                 if len(pending) >= _IN_FLIGHT:
@@ -148,7 +164,13 @@ class ClipWriter:
         return frame.time + last_duration(facts.times, 1 / self._clip.info.rate)
 
     def _attributes(
-        self, frame: Frame, number: int, shot: Shot, alignment: ShotAlignment, mapping: DepthMapping
+        self,
+        frame: Frame,
+        number: int,
+        shot: Shot,
+        alignment: ShotAlignment,
+        mapping: DepthMapping,
+        camera: Intrinsics,
     ) -> FrameAttributes:
         info, within = self._clip.info, frame.index - shot.start
         return FrameAttributes(
@@ -156,8 +178,8 @@ class ClipWriter:
             rate=self._numbering.rate,
             pixel_aspect=info.pixel_aspect,
             mapping=mapping,
-            scale=alignment.scale[within],
-            shift=alignment.shift[within],
+            scale=alignment.scale[within] * mapping.gain,
+            shift=alignment.shift[within] * mapping.gain,
             shot=shot.index,
             method=self._method,
             model=self._spec.name,
@@ -165,7 +187,7 @@ class ClipWriter:
             license=self._spec.license,
             source=info.path.name,
             source_pts=frame.pts,
-            intrinsics=self._camera,
+            intrinsics=camera,
             job=self._job,
             timecode=info.timecode,
             since_start=number - self._numbering.output_first,
@@ -175,8 +197,8 @@ class ClipWriter:
     def _write_frame(
         self, frame: Frame, shot: Shot, store: DepthStore, headers: list[FrameAttributes]
     ) -> list[WrittenFrame]:
-        disparity = store.final.read(frame.index - shot.start)[0]
-        return [self._files.write(frame.rgb, disparity, header) for header in headers]
+        final = store.final.read(frame.index - shot.start)[0]
+        return [self._files.write(frame.rgb, header.mapping.disparity(final), header) for header in headers]
 
     def _collect(self, pending: _Pending) -> None:
         frame, clip = pending.frame, self._progress.clip
@@ -205,7 +227,7 @@ class ClipWriter:
             shots=[ShotEntry.of(*parts) for parts in self._shots],
             model=ModelEntry.of(self._spec),
             method=self._method,
-            camera=CameraEntry.of(self._camera),
+            camera=CameraEntry.of(self._shots[0][3]),
             sequences={kind: frame_pattern(info.name, kind) for kind in self._files.settings.kinds},
             preview=preview_path(self._folder.out).name,
             report=report_path(self._folder.out).name,
@@ -227,3 +249,24 @@ def plate_camera(info: ClipInfo, config: EstimateConfig) -> Intrinsics:
     if config.fov is not None:
         return Intrinsics.from_fov(config.fov, *plate)
     return Intrinsics.default(*plate)
+
+
+def shot_camera(plate: Intrinsics, fov: FrameArray, info: ClipInfo) -> tuple[Intrinsics, tuple[str, ...]]:
+    """One camera for a shot, and sentences about it.
+
+    What the user gave wins; then the median of what the model saw, because a focal length that changes from
+    frame to frame makes depth breathe; then the assumption.
+    """
+    if plate.source == "given" or not fov.done(0):
+        return plate, ()
+    views = fov.read(0, fov.count)
+    middle = float(np.clip(np.median(views), *_FOV_RANGE))
+    notes: tuple[str, ...] = ()
+    low, high = np.quantile(views, (0.05, 0.95))
+    if high > _ZOOM * low:
+        notes = (
+            f"The estimated field of view varies from {low:.1f} to {high:.1f} degrees: one lens of "
+            f"{middle:.1f} was used for the shot. If it zooms, depth changes with it.",
+        )
+    camera = Intrinsics.from_fov(middle, info.width, info.height, info.pixel_aspect, "estimated")
+    return camera, notes

@@ -29,11 +29,7 @@ class Framewise:
         predict_shot(shot, model, store, progress, self.batch)
 
     def settle(self, shot: Shot, spec: ModelSpec, store: DepthStore, progress: Progress) -> ShotAlignment:
-        """Writes every raw prediction as disparity to ``store.final``.
-
-        Raises:
-            UsageError: the model's quantity cannot become disparity.
-        """
+        """Writes every raw prediction as `to_disparity` gives it to ``store.final``."""
         for index in range(store.count):
             with progress.step(SETTLE):
                 if not store.final.done(index):

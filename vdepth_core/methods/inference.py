@@ -13,12 +13,13 @@ import cv2
 import numpy as np
 
 from ..errors import InputError, ResourceError, UsageError
+from ..types import CameraModel
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from ..progress import Progress
-    from ..store import DepthStore
+    from ..store import DepthStore, FrameArray
     from ..types import DepthModel, ModelSpec, ShotFrames
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ class _Batch:
 def predict_shot(
     shot: ShotFrames, model: DepthModel, store: DepthStore, progress: Progress, batch: int | None = None
 ) -> None:
-    """Fills ``store.raw`` and ``store.luma`` for every frame of the shot.
+    """Fills ``store.raw`` and ``store.luma`` for every frame of the shot, ``store.fov`` for a `CameraModel`.
 
     Batches start at multiples of ``batch`` from the shot's start, so a resumed job runs the same batches.
     Batches that are done are skipped. Out of CUDA memory, a batch is split in halves, and so are the ones
@@ -62,16 +63,17 @@ def predict_shot(
     limit = size
     warned = False
     writing: list[Future[None]] = []
+    needed = [store.raw, store.luma] + ([store.fov] if isinstance(model, CameraModel) else [])
     with ThreadPoolExecutor(1, "vdepth-read") as reader, ThreadPoolExecutor(1, "vdepth-write") as writer:
         try:
-            for start, stop in _runs_to_do(store, size, progress):
+            for start, stop in _runs_to_do(store, needed, size, progress):
                 source = _batches(shot, store, start, stop, size)
                 coming = reader.submit(next, source, None)
                 try:
                     while (item := coming.result()) is not None:
                         progress.check()
                         coming = reader.submit(next, source, None)
-                        raw, limit = _predict(model, item.frames, limit)
+                        raw, fov, limit = _predict(model, item.frames, limit)
                         raw, bad = _repair(raw)
                         if bad and not warned:
                             warned = True
@@ -81,7 +83,7 @@ def predict_shot(
                             )
                         while len(writing) > 1:
                             writing.pop(0).result()
-                        writing.append(writer.submit(_write, store, item, raw, progress))
+                        writing.append(writer.submit(_write, store, item, raw, fov, progress))
                 finally:  # the decoder must be at rest before anybody else reads the clip
                     wait([coming])
                     source.close()
@@ -91,18 +93,13 @@ def predict_shot(
 
 
 def to_disparity(raw: np.ndarray, spec: ModelSpec) -> np.ndarray:
-    """The model's own numbers as disparity, float32: unchanged, or 1/z for depth (0 where z is not positive).
+    """The model's own numbers as methods align and filter them, float32.
 
-    Raises:
-        UsageError: affine-invariant depth has no reciprocal.
+    Disparity stays as it is, depth z becomes 1/z (0 where z is not positive). Affine-invariant depth stays
+    too: its shift is unknown, so it has no reciprocal until finishing places it between near and far.
     """
-    if spec.quantity == "disparity":
+    if spec.quantity == "disparity" or spec.space == "affine_invariant":
         return np.asarray(raw, np.float32)
-    if spec.space == "affine_invariant":
-        raise UsageError(
-            f"The model {spec.name} predicts depth up to an unknown shift, which has no reciprocal.",
-            "Use a model that predicts disparity, or depth without a shift.",
-        )
     out = np.zeros(raw.shape, np.float32)
     np.divide(np.float32(1.0), raw, out=out, where=raw > 1e-6)
     return out
@@ -112,12 +109,14 @@ def _on_cuda(model: DepthModel) -> bool:
     return str(getattr(model, "device", "cpu")).startswith("cuda")
 
 
-def _runs_to_do(store: DepthStore, size: int, progress: Progress) -> list[tuple[int, int]]:
+def _runs_to_do(
+    store: DepthStore, needed: list[FrameArray], size: int, progress: Progress
+) -> list[tuple[int, int]]:
     """Runs of frames whose batches are not complete, on batch boundaries."""
     runs: list[tuple[int, int]] = []
     for start in range(0, store.count, size):
         stop = min(start + size, store.count)
-        if all(store.raw.done(index) and store.luma.done(index) for index in range(start, stop)):
+        if all(array.done(index) for array in needed for index in range(start, stop)):
             progress.advance(STAGE, stop - start)
         elif runs and runs[-1][1] == start:
             runs[-1] = (runs[-1][0], stop)
@@ -154,16 +153,24 @@ def _luma(frames: Tensor) -> np.ndarray:
     return np.asarray(luma.round_().clamp_(0, 255).numpy().astype(np.uint8))
 
 
-def _predict(model: DepthModel, frames: Tensor, limit: int) -> tuple[np.ndarray, int]:
-    """Predictions (n, h, w) float32 in parts of at most ``limit`` frames, and the limit that worked."""
+def _predict(model: DepthModel, frames: Tensor, limit: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """In parts of at most ``limit`` frames: (n, h, w) float32, fields of view (n,) or (0,), and the limit
+    that worked.
+    """
     import torch
 
     parts: list[np.ndarray] = []
+    views: list[np.ndarray] = []
     done = 0
     while done < len(frames):
         try:
             with torch.inference_mode():
-                part = model.predict(frames[done : done + limit])
+                chunk = frames[done : done + limit]
+                if isinstance(model, CameraModel):
+                    part, view = model.predict_with_fov(chunk)
+                    views.append(view.detach().float().cpu().numpy())
+                else:
+                    part = model.predict(chunk)
             parts.append(part.detach().float().cpu().numpy())
         except torch.cuda.OutOfMemoryError:
             if limit == 1:
@@ -177,7 +184,7 @@ def _predict(model: DepthModel, frames: Tensor, limit: int) -> tuple[np.ndarray,
             torch.cuda.empty_cache()
             continue
         done += len(parts[-1])
-    return (parts[0] if len(parts) == 1 else np.concatenate(parts)), limit
+    return np.concatenate(parts), np.concatenate(views or [np.empty(0, np.float32)]), limit
 
 
 def _repair(raw: np.ndarray) -> tuple[np.ndarray, bool]:
@@ -201,7 +208,8 @@ def _repair(raw: np.ndarray) -> tuple[np.ndarray, bool]:
     return raw, True
 
 
-def _write(store: DepthStore, item: _Batch, raw: np.ndarray, progress: Progress) -> None:
+def _write(store: DepthStore, item: _Batch, raw: np.ndarray, fov: np.ndarray, progress: Progress) -> None:
     store.luma.write(item.start, item.luma)
+    store.fov.write(item.start, fov)
     store.raw.write(item.start, raw)
     progress.advance(STAGE, len(raw))

@@ -72,7 +72,6 @@ class Temporal:
         """Co-aligns and filters the shot from ``store`` alone.
 
         Raises:
-            UsageError: the model's quantity cannot become disparity.
             Cancelled: the user asked to stop.
         """
         if not self._aligns(store):

@@ -92,7 +92,7 @@ class FrameAttributes:
             "fy": float(camera.fy),
             "cx": float(camera.cx),
             "cy": float(camera.cy),
-            "camera": "assumed" if camera.assumed else "given",
+            "camera": camera.source,
             "job": self.job,
         }
         return standard | {PREFIX + name: value for name, value in own.items()}
@@ -117,10 +117,4 @@ def intrinsics_from(attributes: Mapping[str, Any]) -> Intrinsics:
         KeyError: the file was not written by vdepth.
     """
     fx, fy, cx, cy = (attributes[PREFIX + name] for name in ("fx", "fy", "cx", "cy"))
-    return Intrinsics(
-        fx,
-        fy,
-        cx,
-        cy,
-        assumed=attributes.get(PREFIX + "camera") == "assumed",
-    )
+    return Intrinsics(fx, fy, cx, cy, attributes[PREFIX + "camera"])

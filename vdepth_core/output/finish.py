@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..store import FrameArray
-from ..types import Space
+from ..types import Quantity, Space
 from .upsample import Upsampler
 
 __all__ = ["FAR_AWAY", "DepthMapping", "DisparityRange", "Upsampler", "fit_mapping", "fit_range"]
@@ -41,16 +41,32 @@ class DepthMapping:
     Otherwise Z = 1/y where y > 0, and d only serves the preview. What is not finite, and y ≤ 0 where Z = 1/y,
     becomes Z = `FAR_AWAY` and d = 0.
 
+    What the store calls final need not be disparity yet; `disparity` makes it so, with ``gain`` and
+    ``depth_ends``. Files always hold disparity, so neither is in their headers.
+
     Attributes:
         space: What the numbers mean.
         range: Robust disparity range of the shot.
         near, far: Depth at d = 1 and d = 0.
+        gain: Factor from final values to disparity: width / fx for canonical disparity.
+        depth_ends: (lo, hi) of a shot whose final values are affine-invariant depth; they become ``near`` and
+            ``far``.
     """
 
     space: Space
     range: DisparityRange
     near: float
     far: float
+    gain: float = 1.0
+    depth_ends: tuple[float, float] | None = None
+
+    def disparity(self, final: np.ndarray) -> np.ndarray:
+        """Disparity (H, W) float32 of the store's ``final`` (H, W); what is not finite stays so."""
+        if self.depth_ends is None:
+            return final if self.gain == 1.0 else final * np.float32(self.gain)
+        lo, hi = self.depth_ends
+        z = np.clip((final - np.float32(lo)) * np.float32(1.0 / (hi - lo)), 0.0, 1.0)
+        return np.asarray(np.reciprocal(self.near + z * np.float32(self.far - self.near)), np.float32)
 
     def normalised(self, disparity: np.ndarray) -> np.ndarray:
         """d in [0, 1], float32, of ``disparity`` (H, W); 0 where it is not finite."""
@@ -128,12 +144,26 @@ def fit_range(final: FrameArray, space: Space = "affine_invariant") -> Disparity
 
 
 def fit_mapping(
-    final: FrameArray, space: Space, near: float | None = None, far: float | None = None
+    final: FrameArray,
+    space: Space,
+    near: float | None = None,
+    far: float | None = None,
+    *,
+    gain: float = 1.0,
+    quantity: Quantity = "disparity",
 ) -> DepthMapping:
     """Fits the range of a shot and settles near and far.
 
     For an affine-invariant shot they are ``near`` and ``far`` as asked, 1 and 100 unless given. Otherwise the
     depth is what it is, and they report the robust depth range of the shot.
+
+    Args:
+        final: The shot's settled maps, all frames done.
+        space: What they mean.
+        near, far: Depth of the ends of an affine-invariant shot.
+        gain: Factor from ``final`` to disparity, > 0.
+        quantity: The model's. Affine-invariant *depth* has no reciprocal until near and far place it: there
+            Z = near + (far − near)·(final − lo)/(hi − lo).
 
     Raises:
         KeyError: a frame of the shot is not there.
@@ -144,10 +174,15 @@ def fit_mapping(
         near, far = 1.0 if near is None else near, 100.0 if far is None else far
         if not 0.0 < near < far < FAR_AWAY:
             raise ValueError(f"near {near} and far {far} do not satisfy 0 < near < far < 1e10")
+        if quantity == "depth":
+            return DepthMapping(
+                space, DisparityRange(1.0 / far, 1.0 / near), near, far, depth_ends=(ends.lo, ends.hi)
+            )
     else:
+        ends = DisparityRange(ends.lo * gain, ends.hi * gain)
         tiny = 1.0 / float(FAR_AWAY)
         near, far = 1.0 / max(ends.hi, 2 * tiny), 1.0 / max(ends.lo, tiny)
-    return DepthMapping(space, ends, near, far)
+    return DepthMapping(space, ends, near, far, gain)
 
 
 def _all_finite(values: np.ndarray) -> bool:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .. import __version__
 from ..errors import InputError
-from ..geometry.camera import Intrinsics
+from ..geometry.camera import CameraSource, Intrinsics
 from ..types import ClipInfo, ModelSpec, Quantity, Shot, ShotAlignment, Space
 from .atomic import write_bytes
 from .channels import SequenceKind
@@ -93,6 +93,25 @@ class FramesEntry(_Model):
     count: int
 
 
+class CameraEntry(_Model):
+    """The plate's camera in pixels, and where it comes from."""
+
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+    source: CameraSource
+
+    @classmethod
+    def of(cls, intrinsics: Intrinsics) -> CameraEntry:
+        """The entry of a camera."""
+        return cls(**{name: getattr(intrinsics, name) for name in cls.model_fields})
+
+    def intrinsics(self) -> Intrinsics:
+        """The camera again."""
+        return Intrinsics(self.fx, self.fy, self.cx, self.cy, self.source)
+
+
 class ShotEntry(_Model):
     """One shot: clip frame indices [start, stop), its alignment (one value a frame) and its depth mapping."""
 
@@ -106,10 +125,11 @@ class ShotEntry(_Model):
     hi: float
     near: float
     far: float
+    camera: CameraEntry
     notes: list[str] = Field(default_factory=list)
 
     @classmethod
-    def of(cls, shot: Shot, alignment: ShotAlignment, mapping: DepthMapping) -> ShotEntry:
+    def of(cls, shot: Shot, alignment: ShotAlignment, mapping: DepthMapping, camera: Intrinsics) -> ShotEntry:
         """The entry of a finished shot."""
         return cls(
             index=shot.index,
@@ -122,6 +142,7 @@ class ShotEntry(_Model):
             hi=mapping.range.hi,
             near=mapping.near,
             far=mapping.far,
+            camera=CameraEntry.of(camera),
             notes=list(alignment.notes),
         )
 
@@ -146,27 +167,11 @@ class ModelEntry(_Model):
         return cls(**{name: getattr(spec, name) for name in cls.model_fields})
 
 
-class CameraEntry(_Model):
-    """The plate's camera in pixels; ``assumed`` when nobody measured it."""
-
-    fx: float
-    fy: float
-    cx: float
-    cy: float
-    assumed: bool
-
-    @classmethod
-    def of(cls, intrinsics: Intrinsics) -> CameraEntry:
-        """The entry of a camera."""
-        return cls(**{name: getattr(intrinsics, name) for name in cls.model_fields})
-
-    def intrinsics(self) -> Intrinsics:
-        """The camera again."""
-        return Intrinsics(self.fx, self.fy, self.cx, self.cy, self.assumed)
-
-
 class Manifest(_Model):
-    """All facts of a finished job; ``sequences`` holds file names with ``####`` for the frame number."""
+    """All facts of a finished job; ``sequences`` holds file names with ``####`` for the frame number.
+
+    ``camera`` is the first shot's; a model that sees the lens estimates one a shot.
+    """
 
     schema_version: int = SCHEMA_VERSION
     version: str = __version__

@@ -197,7 +197,7 @@ def _facts(manifest: Manifest) -> list[tuple[str, str]]:
         (
             "Camera",
             f"fx {camera.fx:.1f}, fy {camera.fy:.1f}, cx {camera.cx:.1f}, cy {camera.cy:.1f} pixels"
-            + (" (assumed)" if camera.assumed else ""),
+            + (f" ({camera.source})"),
         ),
         ("Sequences", ", ".join(manifest.sequences.values())),
         ("vdepth", manifest.version),

@@ -1,0 +1,76 @@
+"""The lens: given, seen by the model, or assumed; one a shot, in every header, and behind metric depth."""
+
+import numpy as np
+import pytest
+import torch
+from generated import write_movie
+
+from vdepth_core.jobs.batch import estimate_clips
+from vdepth_core.jobs.config import EstimateConfig
+from vdepth_core.jobs.shelf import ModelShelf
+from vdepth_core.output.sequence import read_sequence
+from vdepth_core.types import CameraModel, ModelSpec
+
+CANONICAL = 0.25  # inverse depth per picture width: at 90 degrees, width / fx = 2, so 2 m away
+
+
+class LensModel:
+    """Sees a flat wall and a lens whose estimate trembles from frame to frame; `sees` gives each frame's."""
+
+    def __init__(self, sees) -> None:
+        self.spec = ModelSpec(
+            "lens", "disparity", "metric", "CC0", True, native_size=64, canonical=True, weights_sha256="01"
+        )
+        self.sees, self.frame = sees, 0
+
+    def predict(self, frames: torch.Tensor) -> torch.Tensor:
+        return torch.full((len(frames), *frames.shape[2:]), CANONICAL)
+
+    def predict_with_fov(self, frames: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        views = [self.sees(self.frame + offset) for offset in range(len(frames))]
+        self.frame += len(frames)
+        return self.predict(frames), torch.tensor(views)
+
+
+@pytest.fixture(scope="module")
+def movie(tmp_path_factory):
+    return write_movie(tmp_path_factory.mktemp("clip") / "shot.mp4", 24, shots=2)
+
+
+def job(movie, out, sees, **options):
+    shelf = ModelShelf()
+    shelf.put("lens", "cpu", "fp32", LensModel(sees))
+    config = EstimateConfig.parse(model="lens", device="cpu", dtype="fp32", size=64, **options)
+    result = estimate_clips([movie], out, config, shelf=shelf)[0]
+    assert result.error is None, result.error
+    return read_sequence(out)
+
+
+@pytest.mark.parametrize("method", ["framewise", "temporal"])
+def test_one_estimated_lens_a_shot_reaches_the_headers_and_makes_depth_metric(movie, tmp_path, method):
+    trembling = [60.0, 50.0, 55.0] * 4 + [90.0, 86.0, 94.0] * 4
+    depth = job(movie, tmp_path, trembling.__getitem__, method=method)
+    for index, fov in ((0, 55.0), (11, 55.0), (12, 90.0), (23, 90.0)):
+        header = depth.attributes(index)
+        fx = 96 / 2 / np.tan(np.radians(fov) / 2)
+        assert header["vdepth/camera"] == "estimated"
+        assert header["vdepth/fx"] == pytest.approx(fx, rel=1e-5)
+        assert header["vdepth/units"] == "m"
+        np.testing.assert_allclose(depth[index], fx / 96 / CANONICAL, rtol=1e-4)
+    assert [shot.camera.source for shot in depth.manifest.shots] == ["estimated", "estimated"]
+    assert depth.manifest.shots[1].camera.fx == pytest.approx(48)
+
+
+def test_a_given_lens_beats_the_estimate(movie, tmp_path):
+    depth = job(movie, tmp_path, lambda frame: 20.0, fov=90, method="framewise")
+    assert depth.attributes(3)["vdepth/camera"] == "given"
+    np.testing.assert_allclose(depth[3], 2.0, rtol=1e-4)
+
+
+def test_a_zoom_is_told(movie, tmp_path):
+    depth = job(movie, tmp_path, lambda frame: 30.0 + 2 * (frame % 12), method="framewise")
+    assert any("varies from" in note for note in depth.manifest.shots[0].notes)
+
+
+def test_the_test_model_is_what_the_job_looks_for():
+    assert isinstance(LensModel(float), CameraModel)
