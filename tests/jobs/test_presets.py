@@ -1,9 +1,21 @@
-"""Presets choose from what is installed; what the user says always wins."""
+"""Presets choose from what is installed and may be used; what the user says always wins."""
 
 import pytest
 
 from vdepth_core.jobs.config import EstimateConfig
 from vdepth_core.jobs.presets import resolve
+from vdepth_core.models.registry import ModelEntry
+from vdepth_core.types import ModelSpec
+
+
+def models(*names, non_commercial=()):
+    """Entries of installed models."""
+    return [
+        ModelEntry(
+            name, True, ModelSpec(name, "disparity", "affine_invariant", "-", name not in non_commercial)
+        )
+        for name in (*names, *non_commercial)
+    ]
 
 
 @pytest.mark.parametrize("preset", ["draft", "balanced", "best"])
@@ -17,7 +29,7 @@ def test_with_nothing_installed_the_embedded_model_does_it(preset, device):
 
 
 def test_best_takes_the_best_installed():
-    installed = ["embedded", "midas-v21", "tcmonodepth-small"]
+    installed = models("embedded", "midas-v21", "tcmonodepth-small")
     assert resolve(EstimateConfig(preset="best"), installed, "cpu").model == "midas-v21"
     assert resolve(EstimateConfig(preset="balanced"), installed, "cpu").model == "tcmonodepth-small"
     assert resolve(EstimateConfig(preset="balanced"), installed, "cuda").model == "midas-v21"
@@ -25,9 +37,21 @@ def test_best_takes_the_best_installed():
 
 def test_explicit_choices_win():
     asked = EstimateConfig(preset="draft", method="temporal", model="mine.pt", size=320, dtype="bf16")
-    chosen = resolve(asked, ["embedded"], "cuda")
+    chosen = resolve(asked, models("embedded"), "cuda")
     assert (chosen.method, chosen.model, chosen.size, chosen.dtype) == ("temporal", "mine.pt", 320, "bf16")
 
 
 def test_a_chosen_model_keeps_its_native_size():
     assert resolve(EstimateConfig(preset="draft", model="midas-v21"), [], "cpu").size is None
+
+
+def test_presets_leave_non_commercial_weights_alone_unless_told():
+    installed = models("embedded", "depth-anything-v2-small", non_commercial=("depth-anything-v2-large",))
+    assert resolve(EstimateConfig(preset="best"), installed, "cuda").model == "depth-anything-v2-small"
+    told = resolve(EstimateConfig(preset="best", non_commercial=True), installed, "cuda")
+    assert told.model == "depth-anything-v2-large"
+
+
+def test_what_is_not_installed_is_not_chosen():
+    entries = [ModelEntry("midas-v21", False, models("midas-v21")[0].spec), *models("embedded")]
+    assert resolve(EstimateConfig(preset="best"), entries, "cuda").model == "embedded"

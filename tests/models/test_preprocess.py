@@ -1,5 +1,6 @@
 """The size rule and the resampling."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -32,6 +33,22 @@ def test_native_size_and_pixel_aspect():
     assert network_size(1920, 1080, Fraction(1), SPEC) == network_size(1920, 1080, Fraction(1), SPEC, 256)
     assert network_size(1440, 1080, Fraction(4, 3), SPEC) == network_size(1920, 1080, Fraction(1), SPEC)
     assert network_size(720, 576, Fraction(16, 15), SPEC, 384) == (384, 512)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "expected"),
+    [(1920, 1080, (432, 768)), (1080, 1920, (768, 432)), (1998, 1080, (416, 768)), (5000, 100, (16, 768))],
+)
+def test_a_native_size_may_be_that_of_the_longer_side(width, height, expected):
+    spec = replace(SPEC, multiple=8, native_size=768, native_side="longer")
+    assert network_size(width, height, Fraction(1), spec) == expected
+    assert network_size(1920, 1080, Fraction(1), spec, 256) == (256, 456)  # what the user says is the shorter
+
+
+def test_a_fixed_size_is_what_it_is():
+    spec = replace(SPEC, fixed_size=(384, 384))
+    assert network_size(1920, 1080, Fraction(1), spec) == (384, 384)
+    assert network_size(1080, 1920, Fraction(1), spec, 256) == (384, 384)
 
 
 @pytest.mark.parametrize(("width", "height"), [(10_000, 1000), (20_000, 10), (1, 5000), (4001, 1000)])

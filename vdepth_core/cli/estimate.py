@@ -13,7 +13,15 @@ def estimate(
     out: Annotated[Path, typer.Option("-o", "--out", help="Output folder; one subfolder a clip if several.")],
     preset: Annotated[str, typer.Option(help="draft, balanced or best.")] = "balanced",
     method: Annotated[str | None, typer.Option(help="framewise or temporal (default: the preset's).")] = None,
-    model: Annotated[str | None, typer.Option(help="Model name or weights file (default: preset's).")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Model name, or path of weights (default: preset's).")
+    ] = None,
+    predicts: Annotated[
+        str | None, typer.Option(help="What a --model PATH means, e.g. metric-depth (default: its family's).")
+    ] = None,
+    non_commercial: Annotated[
+        bool, typer.Option("--non-commercial", help="Presets may choose non-commercial weights.")
+    ] = False,
     size: Annotated[int | None, typer.Option(help="Shorter side of the network input, pixels.")] = None,
     frames: Annotated[str | None, typer.Option(metavar="A-B", help="Frames A to B, inclusive.")] = None,
     start_frame: Annotated[
@@ -34,6 +42,9 @@ def estimate(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
     dtype: Annotated[str, typer.Option(help="auto, fp32, fp16 or bf16.")] = "auto",
+    compile_: Annotated[
+        bool, typer.Option("--compile", help="Compile the network: slow start, faster long clips.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     keep_store: Annotated[bool, typer.Option("--keep-store", help="Keep the raw predictions.")] = False,
     events: Annotated[bool, typer.Option("--events", help="Print one JSON object a line.")] = False,
@@ -41,7 +52,9 @@ def estimate(
 ) -> None:
     """Estimate depth and write EXR sequences."""
     options = {
-        name: value for name, value in locals().items() if name not in {"clips", "out", "events", "overwrite"}
+        name.rstrip("_"): value
+        for name, value in locals().items()
+        if name not in {"clips", "out", "events", "overwrite"}
     }
     run_clips(clips, out, options, events=events, overwrite=overwrite)
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ..errors import UsageError
+from ..models.registry import Predicts
 
 Preset = Literal["draft", "balanced", "best"]
 Stabilize = Literal["off", "align", "filter"]
@@ -19,7 +20,8 @@ Device = Literal["auto", "cuda", "mps", "cpu"]
 Dtype = Literal["auto", "fp32", "fp16", "bf16"]
 
 JOB_FORMAT = 1  # raised whenever the same configuration would give other bytes
-_NOT_IN_HASH = {"keep_store", "preset"}  # the preset is resolved to method, model and size before hashing
+# The preset is resolved to method, model and size before hashing.
+_NOT_IN_HASH = {"keep_store", "preset", "non_commercial"}
 
 
 class EstimateConfig(BaseModel):
@@ -28,7 +30,10 @@ class EstimateConfig(BaseModel):
     Attributes:
         preset: Chooses method, model and size from what is installed and the device.
         method: ``framewise``, ``temporal`` or a registered method.
-        model: Registry name, or the path of a weights file of a known family.
+        model: Registry name, or the path of a weights file or folder of a known family.
+        predicts: What the numbers of a ``model`` given by its path mean, where its family's default is wrong.
+        non_commercial: Let the preset choose weights that may not be used commercially.
+        compile: Compile the network with `torch.compile`: slow to start, faster on long clips.
         size: Shorter side of the network's input, pixels.
         frames: ``A-B``, inclusive, in the clip's own numbering (a movie counts from 0).
         start_frame: Number of a movie's first frame in file names.
@@ -51,6 +56,9 @@ class EstimateConfig(BaseModel):
     preset: Preset = "balanced"
     method: str | None = None
     model: str | None = None
+    predicts: Predicts | None = None
+    non_commercial: bool = False
+    compile: bool = False
     size: Annotated[int, Field(ge=32, le=4096)] | None = None
     frames: str | None = None
     start_frame: Annotated[int, Field(ge=0, le=9_999_999)] | None = None

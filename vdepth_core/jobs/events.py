@@ -21,13 +21,16 @@ class _Event(BaseModel):
 
 
 class Started(_Event):
-    """A job begins or resumes. ``frames`` is what the container declares, None when it does not."""
+    """A job begins or resumes. ``frames`` is what the container declares, None when it does not; ``method``,
+    ``model`` and ``size`` (height, width) are what ``preset`` chose, where the user left it the choice.
+    """
 
     event: Literal["started"] = "started"
     version: int = EVENTS_VERSION
     vdepth: str
     job: str
     out: str
+    preset: str = ""
     method: str
     model: str
     license: str

@@ -1,10 +1,15 @@
-"""Presets: which method, model and size a word stands for on this machine."""
+"""Presets: which method, model and size a word stands for on this machine.
+
+A preset never takes weights that may not be used commercially unless it is told that it may: nobody should
+find out after delivery what a word chose.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Literal, NamedTuple
 
+from ..models.registry import ModelEntry
 from .config import EstimateConfig, Preset
 
 
@@ -14,36 +19,47 @@ class _Choice(NamedTuple):
     size: int | None  # None: the model's native size
 
 
-# The large model is worth its hundred million parameters only where an accelerator runs it.
+_SMALL = ("tcmonodepth-small", "embedded")
+_LARGE = ("dpt-large", "dpt-hybrid", "midas-v21", "tcmonodepth-large", *_SMALL)
+# Transformers are worth their seconds a frame on an accelerator, or where the best is asked for.
 _ACCELERATOR: dict[Preset, _Choice] = {
-    "draft": _Choice("framewise", ("tcmonodepth-small", "embedded"), None),
+    "draft": _Choice("framewise", _SMALL, None),
     "balanced": _Choice(
-        "temporal", ("tcmonodepth-large", "midas-v21", "tcmonodepth-small", "embedded"), None
+        "temporal", ("depth-anything-v2-small", "tcmonodepth-large", "midas-v21", *_SMALL), None
     ),
-    "best": _Choice("temporal", ("midas-v21", "tcmonodepth-large", "tcmonodepth-small", "embedded"), None),
+    "best": _Choice(
+        "temporal",
+        ("depth-anything-v2-large", "depth-anything-v2-base", "depth-anything-v2-small", *_LARGE),
+        None,
+    ),
 }
 _CPU: dict[Preset, _Choice] = {
     "draft": _Choice("framewise", ("embedded",), 192),
-    "balanced": _Choice("temporal", ("tcmonodepth-small", "embedded"), None),
-    "best": _Choice("temporal", ("midas-v21", "tcmonodepth-large", "tcmonodepth-small", "embedded"), None),
+    "balanced": _Choice("temporal", _SMALL, None),
+    "best": _Choice("temporal", ("depth-anything-v2-base", "depth-anything-v2-small", *_LARGE), None),
 }
 
 
 def resolve(
-    config: EstimateConfig, installed: Collection[str], device: Literal["cuda", "mps", "cpu"]
+    config: EstimateConfig, models: Collection[ModelEntry], device: Literal["cuda", "mps", "cpu"]
 ) -> EstimateConfig:
     """Fills in what the configuration leaves to the preset; what the user said always wins.
 
     Args:
         config: The configuration as given.
-        installed: Names of the installed models.
+        models: The registered models.
         device: The device the network will run on.
 
     Returns:
         The configuration with ``method``, ``model``, ``device`` and ``dtype`` decided.
     """
     choice = (_CPU if device == "cpu" else _ACCELERATOR)[config.preset]
-    preferred = next((name for name in choice.models if name in installed), "embedded")
+    allowed = {
+        entry.name
+        for entry in models
+        if entry.installed and entry.spec and (entry.spec.commercial or config.non_commercial)
+    }
+    preferred = next((name for name in choice.models if name in allowed), "embedded")
     dtype = config.dtype
     if dtype == "auto":
         dtype = "fp16" if device == "cuda" else "fp32"

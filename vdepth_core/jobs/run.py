@@ -28,7 +28,7 @@ from ..clip.scan import ClipScan
 from ..errors import Cancelled, InputError
 from ..methods.registry import create_method
 from ..models.preprocess import network_size
-from ..models.registry import installed_models, pick_device
+from ..models.registry import list_models, pick_device
 from ..models.threads import set_threads
 from ..output.manifest import Manifest, read_manifest
 from ..output.naming import manifest_path
@@ -85,10 +85,10 @@ class ClipJob:
         began = time.monotonic()
         clip = open_clip(self.path, rate=Fraction(self.config.rate) if self.config.rate else None)
         device = pick_device(self.config.device)
-        config = resolve(self.config, installed_models(), device)
+        config = resolve(self.config, list_models(), device)
         assert config.model is not None
         assert config.method is not None
-        model = self._shelf.get(config.model, device, config.dtype)
+        model = self._shelf.get(config.model, device, config.dtype, config.predicts, config.compile)
         method = create_method(config.method, stabilize=config.stabilize)
         info = clip.info
         size = network_size(info.width, info.height, info.pixel_aspect, model.spec, config.size)
@@ -104,6 +104,7 @@ class ClipJob:
                     vdepth=__version__,
                     job=job,
                     out=str(self.out),
+                    preset=config.preset,
                     method=method.name,
                     model=model.spec.name,
                     license=model.spec.license,

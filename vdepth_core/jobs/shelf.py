@@ -10,7 +10,7 @@ from pathlib import Path
 
 import platformdirs
 
-from ..models.registry import load_model
+from ..models.registry import Predicts, load_model
 from ..models.threads import probe_threads
 from ..output.atomic import write_bytes
 from ..progress import Progress
@@ -18,6 +18,7 @@ from ..types import DepthModel
 
 _log = logging.getLogger(__name__)
 _WAIT_S = 0.2
+_Key = tuple[str, str, str, Predicts | None, bool]
 
 
 class ModelShelf:
@@ -25,23 +26,25 @@ class ModelShelf:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._models: dict[tuple[str, str, str], DepthModel] = {}
+        self._models: dict[_Key, DepthModel] = {}
 
     def put(self, name: str, device: str, dtype: str, model: DepthModel) -> None:
         """Adds a model that is already there, under the name a configuration will ask for."""
         with self._lock:
-            self._models[name, device, dtype] = model
+            self._models[name, device, dtype, None, False] = model
 
-    def get(self, name: str, device: str, dtype: str) -> DepthModel:
+    def get(
+        self, name: str, device: str, dtype: str, predicts: Predicts | None = None, compile: bool = False
+    ) -> DepthModel:
         """The model ``name`` (or path) on ``device``.
 
         Raises:
             WeightsError, UsageError: see `load_model`.
         """
-        key = (name, device, dtype)
+        key = (name, device, dtype, predicts, compile)
         with self._lock:
             if key not in self._models:
-                self._models[key] = load_model(name, device, dtype)
+                self._models[key] = load_model(name, device, dtype, predicts=predicts, compile=compile)
             return self._models[key]
 
 

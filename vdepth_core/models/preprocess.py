@@ -26,13 +26,16 @@ def network_size(
 
     Keeps the display aspect, makes both sides multiples of ``spec.multiple`` and the shorter one at least
     the target (MiDaS' rule: 1920x1080 at 384 -> 672x384); beyond an aspect of 4:1 the longer side stays at
-    4 targets and the shorter one shrinks instead.
+    4 targets and the shorter one shrinks instead. Where the model's native size is that of the longer side
+    (the latent diffusion models: 1920x1080 at 768 -> 768x432), both sides are rounded to the nearest multiple.
+    A model of one fixed size gets just that, and the aspect is not kept.
 
     Args:
         width, height: Picture size in pixels.
         pixel_aspect: Width of a pixel over its height.
         spec: The model's.
-        size: Target of the shorter side in pixels; None: the model's native size.
+        size: Target of the shorter side in pixels; None: the model's native size. A fixed size cannot be
+            changed.
 
     Returns:
         (height, width).
@@ -45,10 +48,16 @@ def network_size(
         raise ValueError(
             f"no network size for {width}x{height}, pixel aspect {pixel_aspect}, target {target}"
         )
+    if spec.fixed_size is not None:
+        return spec.fixed_size
     aspect = Fraction(width, height) * pixel_aspect
     stretch = max(aspect, 1 / aspect)
     step = spec.multiple
     least = SMALLEST * step
+    if size is None and spec.native_side == "longer":
+        long = max(least, _nearest(Fraction(target), step))
+        short = max(least, _nearest(target / stretch, step))
+        return (short, long) if aspect >= 1 else (long, short)
     shorter, longer = Fraction(target), target * stretch
     if stretch > LONGEST:
         longer = Fraction(LONGEST * target)
