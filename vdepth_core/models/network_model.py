@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from ..types import DepthModel, ModelSpec
@@ -33,7 +33,7 @@ class NetworkModel:
     """
 
     def __init__(
-        self, network: nn.Module, spec: ModelSpec, device: str, dtype: str, prepare: Prepare | None
+        self, network: nn.Module, spec: ModelSpec, device: str, dtype: str, prepare: Prepare | None = None
     ) -> None:
         """Moves ``network`` to ``device``; ``prepare`` maps frames in [0, 1] to what the network wants.
 
@@ -52,6 +52,17 @@ class NetworkModel:
         self._half = {"fp16": torch.float16, "bf16": torch.bfloat16}.get(dtype)
         network = network.eval().requires_grad_(False).to(device)
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._compiled: Callable[..., Any] | None = None
+
+    def compile(self) -> None:
+        """Has `torch.compile` compile the network when it is first used.
+
+        Where that fails (no compiler, an operation it does not know), the network runs as it is, with a
+        warning.
+        """
+        import torch
+
+        self._compiled = torch.compile(self.network)
 
     def predict(self, frames: Tensor) -> Tensor:
         """Predicts ``spec.quantity``.
@@ -65,6 +76,10 @@ class NetworkModel:
         Raises:
             ValueError: the shape does not fit.
         """
+        return self._infer(frames).float()
+
+    def _infer(self, frames: Tensor) -> Any:
+        """Checks and moves the frames, then runs `_forward` at the model's precision."""
         import torch
 
         if (
@@ -78,8 +93,26 @@ class NetworkModel:
         kind = self.device.split(":")[0]
         half = torch.autocast(kind, dtype=self._half) if self._half else nullcontext()
         with torch.inference_mode(), half:
-            frames = frames.to(self.device, torch.float32, memory_format=torch.channels_last)
-            return self.network(self._prepare(frames) if self._prepare else frames).float()
+            return self._forward(frames.to(self.device, torch.float32, memory_format=torch.channels_last))
+
+    def _forward(self, frames: Tensor) -> Any:
+        """From frames on the device to what the network says; families with more to do replace it."""
+        return self._run(self._prepare(frames) if self._prepare else frames)
+
+    def _run(self, batch: Tensor) -> Any:
+        """The network itself, compiled where that was asked for and works."""
+        import torch
+
+        if self._compiled is not None:
+            try:
+                return self._compiled(batch)
+            except torch.cuda.OutOfMemoryError:
+                raise  # no fault of the compiler: the caller takes fewer frames
+            except Exception as error:  # compilers fail in many ways
+                reason = " ".join(str(error).split())[:200] or type(error).__name__
+                _log.warning("%s does not compile here and runs as it is: %s", self.spec.name, reason)
+                self._compiled = None
+        return self.network(batch)
 
 
 @dataclass(frozen=True)

@@ -1,25 +1,32 @@
-"""Finds models by name (entry points ``vdepth_core.models``) or by file (its keys say which family it is)."""
+"""Finds models by name (entry points ``vdepth_core.models``), by file (its keys say which family it is) or by
+folder (a transformers or diffusers model).
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 from ..errors import UsageError, WeightsError
-from ..types import DepthModel, ModelSpec
+from ..types import DepthModel, ModelSpec, Quantity, Space
+from ..weights.catalogue import catalogue
 from ..weights.loading import load_state_dict
 from ..weights.location import find_weights
-from .network_model import Family
+from .network_model import Family, NetworkModel
 
 _log = logging.getLogger(__name__)
 
 GROUP = "vdepth_core.models"
 Device = Literal["cuda", "mps", "cpu"]
 Load = Callable[[Path | None, str, str], DepthModel]
+Predicts = Literal[
+    "affine-disparity", "affine-depth", "scale-disparity", "scale-depth", "metric-disparity", "metric-depth"
+]
+_SPACES: dict[str, Space] = {"affine": "affine_invariant", "scale": "scale_invariant", "metric": "metric"}
 
 
 @dataclass(frozen=True)
@@ -30,8 +37,9 @@ class ModelEntry:
         name: What ``--model`` takes.
         installed: Whether its weights are there.
         spec: What it is; None for a plug-in that does not say.
-        path: Its weights file, None when not installed or not known.
+        path: Its weights file or folder, None when not installed or not known.
         hint: How to get the weights when they are not installed.
+        size: Bytes of the weights as published; None for a plug-in's.
     """
 
     name: str
@@ -39,53 +47,65 @@ class ModelEntry:
     spec: ModelSpec | None = None
     path: Path | None = None
     hint: str = ""
+    size: int | None = None
 
 
-def load_model(name_or_path: str | Path, device: str = "cpu", dtype: str = "fp32") -> DepthModel:
-    """Loads a registered model, or a weights file of a known family.
+def load_model(
+    name_or_path: str | Path,
+    device: str = "cpu",
+    dtype: str = "fp32",
+    *,
+    predicts: Predicts | None = None,
+    compile: bool = False,
+) -> DepthModel:
+    """Loads a registered model, or weights of a known family.
 
     Args:
-        name_or_path: A name of `list_models`, or the path of a weights file.
+        name_or_path: A name of `list_models`, or the path of a weights file, or of the folder of a
+            transformers depth model, of Marigold or of RollingDepth.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         dtype: ``fp32``, ``fp16`` or ``bf16``: what an accelerator computes in; CPUs take ``fp32`` for
-        ``fp16``.
+            ``fp16``.
+        predicts: What the numbers of weights given by their path mean, where it is not what their family's
+            usually do (a DPT fine-tuned to metric depth).
+        compile: Compile the network with `torch.compile`; where that fails it runs as it is, with a warning.
 
     Raises:
-        UsageError: no such model, device or dtype.
+        UsageError: no such model, device, dtype or meaning.
         WeightsError: the weights are missing, damaged or of an unknown layout.
     """
     device = pick_device(device)
     loaders = _loaders()
     if isinstance(name_or_path, str) and name_or_path in loaders:
-        return loaders[name_or_path](None, device, dtype)
-    path = Path(name_or_path).expanduser()
-    looks_like_file = isinstance(name_or_path, Path) or path.is_file() or len(path.parts) > 1 or path.suffix
-    if not looks_like_file:
-        raise UsageError(
-            f"There is no model {name_or_path}.",
-            f"Choose one of {', '.join(sorted(loaders))}, or give a weights file.",
-        )
-    return _family_of(path, loaders)(path, device, dtype)
+        if predicts is not None:
+            raise UsageError(
+                f"What {name_or_path} predicts is known; --predicts is for weights given by their path.",
+                "Leave --predicts out.",
+            )
+        model = loaders[name_or_path](None, device, dtype)
+    else:
+        model = _load_path(_as_path(name_or_path, loaders), loaders, device, dtype)
+        if predicts is not None:
+            model.spec = _meaning(model.spec, predicts)
+    if compile:
+        _compile(model)
+    return model
 
 
 def list_models() -> list[ModelEntry]:
     """Every registered model, the embedded one first, then by name; reads no weights and imports no torch."""
     entries = []
     for name, load in _loaders().items():
-        spec = load.spec if isinstance(load, Family) else getattr(load, "spec", None)
-        if not isinstance(load, Family):
+        spec = getattr(load, "spec", None)
+        published = catalogue().get(name)
+        if published is None:
             entries.append(ModelEntry(name, True, spec))  # a plug-in looks after its own weights
             continue
         try:
-            entries.append(ModelEntry(name, True, spec, find_weights(name)))
+            entries.append(ModelEntry(name, True, spec, find_weights(name), size=published.size))
         except WeightsError as error:
-            entries.append(ModelEntry(name, False, spec, hint=error.hint))
+            entries.append(ModelEntry(name, False, spec, hint=error.hint, size=published.size))
     return sorted(entries, key=lambda entry: (entry.name != "embedded", entry.name))
-
-
-def installed_models() -> tuple[str, ...]:
-    """Names of the models whose weights are there."""
-    return tuple(entry.name for entry in list_models() if entry.installed)
 
 
 def pick_device(device: str = "auto") -> Device:
@@ -126,6 +146,49 @@ def _loaders() -> dict[str, Load]:
             continue
         found[point.name] = load
     return found
+
+
+def _as_path(name_or_path: str | Path, loaders: dict[str, Load]) -> Path:
+    path = Path(name_or_path).expanduser()
+    if isinstance(name_or_path, Path) or path.exists() or len(path.parts) > 1 or path.suffix:
+        return path
+    raise UsageError(
+        f"There is no model {name_or_path}.",
+        f"Choose one of {', '.join(sorted(loaders))}, or give a weights file or folder.",
+    )
+
+
+def _load_path(path: Path, loaders: dict[str, Load], device: str, dtype: str) -> DepthModel:
+    if not path.is_dir():
+        return _family_of(path, loaders)(path, device, dtype)
+    if (path / "model_index.json").is_file() or (path / "unet").is_dir():
+        from .diffusers_folder import load_diffusers_folder
+
+        return load_diffusers_folder(path, device, dtype)
+    if (path / "config.json").is_file():
+        from .transformers_folder import load_folder
+
+        return load_folder(path, device, dtype)
+    raise WeightsError(
+        f"The folder {path} holds no model: neither config.json nor model_index.json is there.",
+        "Give the folder that save_pretrained or a download of the repository made.",
+    )
+
+
+def _meaning(spec: ModelSpec, predicts: Predicts) -> ModelSpec:
+    if predicts not in get_args(Predicts):
+        raise UsageError(
+            f"--predicts {predicts} is unknown.", f"Choose one of {', '.join(get_args(Predicts))}."
+        )
+    space, quantity = predicts.split("-")
+    return replace(spec, space=_SPACES[space], quantity=cast(Quantity, quantity), canonical=False)
+
+
+def _compile(model: DepthModel) -> None:
+    if not isinstance(model, NetworkModel):
+        _log.warning("The model %s cannot be compiled; it runs as it is.", model.spec.name)
+        return
+    model.compile()
 
 
 def _family_of(path: Path, loaders: dict[str, Load]) -> Family:

@@ -1,0 +1,24 @@
+"""Small random checkpoints of every published layout, to try and test a code path without its weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def tiny_families() -> tuple[str, ...]:
+    """What `make_tiny` can make."""
+    from . import diffusion, transformers
+
+    return (*transformers.FAMILIES, *diffusion.FAMILIES)
+
+
+def make_tiny(family: str, folder: Path, seed: int = 0) -> None:
+    """Writes a small random checkpoint of a family into ``folder``; the same seed gives the same bytes.
+
+    Raises:
+        UsageError: there is no such family.
+    """
+    from . import diffusion, transformers
+
+    room = diffusion if family in diffusion.FAMILIES else transformers
+    room.make_tiny(family, folder, seed)
