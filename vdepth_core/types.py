@@ -34,12 +34,14 @@ class ModelSpec:
         license: SPDX-like name of the weights' licence.
         commercial: Whether the weights may be used commercially.
         window: Frames the network sees at once; 1 = per frame.
+        chain: Frames one call of `predict` should get, from fixed positions on, where something is handed from
+            each frame to the next; 1: it does not matter.
         multiple: Both sides of the network input are multiples of this.
         native_size: The side of the network input that ``native_side`` names, in pixels.
         native_side: Which side ``native_size`` speaks of.
         fixed_size: The only (height, width) the network takes, whatever the picture's aspect; None: any.
         canonical: Disparity is per picture width: times width / fx it is metric (Depth Pro); such a model is
-            a `CameraModel`.
+            usually a `CameraModel`.
         parameters: Number of parameters, 0 when not known.
         weights_sha256: SHA-256 of the weights file, empty when there is none.
     """
@@ -50,6 +52,7 @@ class ModelSpec:
     license: str
     commercial: bool
     window: int = 1
+    chain: int = 1
     multiple: int = 32
     native_size: int = 256
     native_side: Literal["shorter", "longer"] = "shorter"

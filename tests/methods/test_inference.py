@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -82,6 +83,23 @@ def run(
         store.close()
         raise
     return store
+
+
+def test_a_chain_is_never_split(tmp_path: Path) -> None:
+    """Each frame of a chain depends on the one before: a resumed job must run the same chains."""
+    model = Mean(replace(SPEC, chain=4))
+    shot = Pictures(10)
+    with DepthStore(tmp_path, 10, *SIZE) as store:
+        Framewise(batch=3).run(shot, model, store, Progress())
+        assert model.batches == [4, 4, 2]
+    (tmp_path / "raw.f32.crc").write_bytes(bytes(4 * 5) + (tmp_path / "raw.f32.crc").read_bytes()[20:])
+    model.batches.clear()
+    with DepthStore(tmp_path, 10, *SIZE) as store:
+        Framewise(batch=3).run(shot, model, store, Progress())
+    assert model.batches == [4, 4]
+    small = Mean(replace(SPEC, chain=4), memory=3)
+    with DepthStore(tmp_path / "small", 10, *SIZE) as store, pytest.raises(ResourceError):
+        Framewise().run(shot, small, store, Progress())
 
 
 def test_fills_raw_and_luma_in_fixed_batches(tmp_path: Path) -> None:

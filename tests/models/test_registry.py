@@ -4,6 +4,7 @@ import logging
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from vdepth_core.models import registry, threads
 from vdepth_core.models.registry import list_models, load_model, pick_device
 from vdepth_core.networks.tcmonodepth_small import TCSmallNet
 from vdepth_core.types import DepthModel
+from vdepth_core.weights.catalogue import catalogue
+from vdepth_core.weights.install import install
 
 PUBLISHED = Path(__file__).parents[2] / ".." / "shared" / "weights" / "tcmonodepth-small.pt.tar"
 
@@ -111,15 +114,15 @@ def test_licence_of_user_files(random_small, tmp_path):
 
 
 @pytest.mark.skipif(not PUBLISHED.is_file(), reason="the published checkpoint is not beside the checkout")
-def test_the_published_file_works_from_the_weights_folder(tmp_path, monkeypatch):
+def test_the_published_file_works_once_installed(tmp_path, monkeypatch):
     monkeypatch.setenv("VDEPTH_WEIGHTS", str(tmp_path))
     assert "tcmonodepth-small" not in installed()
     with pytest.raises(WeightsError, match="not installed"):
         load_model("tcmonodepth-small")
-    (tmp_path / "tcmonodepth-small.pt.tar").write_bytes(PUBLISHED.read_bytes())
+    install("tcmonodepth-small", source=PUBLISHED)
     assert "tcmonodepth-small" in installed()
     by_name, by_path = load_model("tcmonodepth-small"), load_model(PUBLISHED)
-    assert by_name.spec == by_path.spec
+    assert replace(by_name.spec, weights_sha256=by_path.spec.weights_sha256) == by_path.spec
     assert by_name.spec.license == "MIT"
     frames = torch.rand(1, 3, 64, 64)
     assert torch.equal(by_name.predict(frames), by_path.predict(frames))
@@ -159,6 +162,15 @@ def test_broken_plugins_are_reported_and_the_others_go_on(monkeypatch, caplog):
     assert names == ["embedded"]
     assert "gone" in caplog.text
     assert "odd" in caplog.text
+
+
+def test_every_catalogue_entry_has_its_loader_and_says_what_the_loader_means():
+    loaders = registry._loaders()
+    assert {getattr(load, "weights", name) for name, load in loaders.items()} == set(catalogue())
+    for name, load in loaders.items():
+        entry = catalogue()[getattr(load, "weights", name)]
+        for fact in ("quantity", "space", "license", "commercial"):
+            assert getattr(load.spec, fact) == getattr(entry, fact), name
 
 
 def test_listing_needs_no_torch():

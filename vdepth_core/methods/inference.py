@@ -45,7 +45,8 @@ def predict_shot(
     after it.
 
     Args:
-        batch: Frames a forward pass; None: `CUDA_BATCH` for a model on a CUDA device, else 1.
+        batch: Frames a forward pass; None: `CUDA_BATCH` for a model on a CUDA device, else 1. A model that
+            chains frames gets its chains, whole.
 
     Raises:
         UsageError: the model sees several frames at once.
@@ -59,7 +60,8 @@ def predict_shot(
             "per-frame models.",
             "Choose another method, or another model.",
         )
-    size = batch or (CUDA_BATCH if _on_cuda(model) else 1)
+    chain = model.spec.chain
+    size = chain if chain > 1 else batch or (CUDA_BATCH if _on_cuda(model) else 1)
     limit = size
     warned = False
     writing: list[Future[None]] = []
@@ -173,7 +175,7 @@ def _predict(model: DepthModel, frames: Tensor, limit: int) -> tuple[np.ndarray,
                     part = model.predict(chunk)
             parts.append(part.detach().float().cpu().numpy())
         except torch.cuda.OutOfMemoryError:
-            if limit == 1:
+            if limit == 1 or model.spec.chain > 1:  # a chain takes its frames one at a time already
                 raise ResourceError(
                     f"The model {model.spec.name} does not fit the GPU's memory with a single frame of "
                     f"{frames.shape[-1]}x{frames.shape[-2]}.",

@@ -27,8 +27,8 @@ def network_size(
     Keeps the display aspect, makes both sides multiples of ``spec.multiple`` and the shorter one at least
     the target (MiDaS' rule: 1920x1080 at 384 -> 672x384); beyond an aspect of 4:1 the longer side stays at
     4 targets and the shorter one shrinks instead. Where the model's native size is that of the longer side
-    (the latent diffusion models: 1920x1080 at 768 -> 768x432), both sides are rounded to the nearest multiple.
-    A model of one fixed size gets just that, and the aspect is not kept.
+    (the latent diffusion models: 1920x1080 at 768 -> 768x432), both sides are rounded to the nearest
+    multiple. A model of one fixed size gets just that, and the aspect is not kept.
 
     Args:
         width, height: Picture size in pixels.

@@ -97,12 +97,13 @@ def list_models() -> list[ModelEntry]:
     entries = []
     for name, load in _loaders().items():
         spec = getattr(load, "spec", None)
-        published = catalogue().get(name)
+        weights = getattr(load, "weights", name)
+        published = catalogue().get(weights)
         if published is None:
             entries.append(ModelEntry(name, True, spec))  # a plug-in looks after its own weights
             continue
         try:
-            entries.append(ModelEntry(name, True, spec, find_weights(name), size=published.size))
+            entries.append(ModelEntry(name, True, spec, find_weights(weights), size=published.size))
         except WeightsError as error:
             entries.append(ModelEntry(name, False, spec, hint=error.hint, size=published.size))
     return sorted(entries, key=lambda entry: (entry.name != "embedded", entry.name))

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from ..errors import WeightsError
 from ..types import DepthModel, ModelSpec
 from . import depth_pro, dpt_family, zoedepth
+from .folder_hash import files_sha256
 from .processing import FILE as PREPROCESSOR
 from .processing import Processing, read_processing
-from .transformers_weights import files_sha256, load_network, weight_files
+from .transformers_weights import load_network, weight_files
 
 if TYPE_CHECKING:
     from torch import nn

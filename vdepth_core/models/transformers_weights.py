@@ -7,7 +7,6 @@ and the configuration is plain JSON, so nothing a folder holds can run code or a
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Generator, Iterable
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import WeightsError
-from ..weights.loading import load_state_dict, sha256_of
+from ..weights.loading import load_state_dict
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -40,16 +39,6 @@ def weight_files(folder: Path) -> list[Path]:
         if index.is_file():
             return _parts(index)
     raise WeightsError(f"The folder {folder} holds no weights.", f"It should hold {' or '.join(_SINGLE)}.")
-
-
-def files_sha256(folder: Path, files: Iterable[Path]) -> str:
-    """One SHA-256 for a model of several files: that of the lines ``SUM  NAME``, in the order of the names.
-
-    It is what ``sha256sum NAMES | sha256sum`` prints in the folder.
-    """
-    names = sorted(path.relative_to(folder).as_posix() for path in files)
-    lines = "".join(f"{sha256_of(folder / name)}  {name}\n" for name in names)
-    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def load_network(folder: Path, files: Iterable[Path], config: dict[str, Any]) -> nn.Module:
