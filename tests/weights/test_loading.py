@@ -9,9 +9,10 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from vdepth_core.errors import WeightsError
+from vdepth_core.errors import UsageError, WeightsError
+from vdepth_core.weights.catalogue import catalogue
 from vdepth_core.weights.loading import load_into, load_state_dict, read_metadata, sha256_of
-from vdepth_core.weights.location import FILES, find_weights, weights_folder
+from vdepth_core.weights.location import find_weights, weights_folder
 
 STATE = {"a.weight": torch.arange(6.0).reshape(2, 3), "a.bias": torch.zeros(2)}
 
@@ -133,19 +134,48 @@ def test_sha256(tmp_path):
         sha256_of(tmp_path / "none")
 
 
-def test_the_folder_can_be_chosen_and_errors_say_where_to_put_a_file(tmp_path, monkeypatch):
+def test_the_folder_can_be_chosen_and_errors_say_the_command(tmp_path, monkeypatch):
     monkeypatch.setenv("VDEPTH_WEIGHTS", str(tmp_path))
     assert weights_folder() == tmp_path
-    for name, files in FILES.items():
-        with pytest.raises(WeightsError) as error:
-            find_weights(name)
-        assert all(word in str(error.value) for word in (name, str(tmp_path), *files))
-        (tmp_path / files[-1]).write_bytes(b"x")
-        assert find_weights(name) == tmp_path / files[-1]
-        (tmp_path / files[0]).write_bytes(b"x")
-        assert find_weights(name) == tmp_path / files[0]
+    for name, entry in catalogue().items():
+        if not entry.bundled:
+            with pytest.raises(WeightsError, match=f"{name} are not installed") as error:
+                find_weights(name)
+            assert f"vdepth weights install {name}" in error.value.hint
     monkeypatch.delenv("VDEPTH_WEIGHTS")
     assert weights_folder() != tmp_path
+
+
+def test_a_file_dropped_into_the_folder_is_not_installed(tmp_path, monkeypatch):
+    monkeypatch.setenv("VDEPTH_WEIGHTS", str(tmp_path))
+    torch.save(STATE, tmp_path / "midas_v21_384.pt")
+    with pytest.raises(WeightsError, match="not installed"):
+        find_weights("midas-v21")
+    with pytest.raises(UsageError, match="nonsense"):
+        find_weights("nonsense")
+
+
+def test_numbers_and_words_beside_the_tensors_are_left_out(tmp_path):
+    torch.save({"height": 192, "name": "x", "stereo": False, **STATE}, tmp_path / "w.pt")
+    check(load_state_dict(tmp_path / "w.pt"))
+
+
+def test_a_checkpoint_that_unpacks_to_absurd_sizes_is_refused(tmp_path):
+    torch.save({"a": torch.zeros(5_000_000)}, tmp_path / "w.pt")
+    with zipfile.ZipFile(tmp_path / "w.pt") as file:
+        members = [(name, file.read(name)) for name in file.namelist()]
+    with zipfile.ZipFile(tmp_path / "bomb.pt", "w", zipfile.ZIP_DEFLATED) as file:
+        for name, data in members:
+            file.writestr(name, data)
+    assert load_state_dict(tmp_path / "w.pt")["a"].numel() == 5_000_000
+    with pytest.raises(WeightsError, match="grow to"):
+        load_state_dict(tmp_path / "bomb.pt")
+
+
+@pytest.mark.parametrize("content", ["[]", "nonsense", '"words"'])
+def test_strange_metadata_is_no_error(tmp_path, content):
+    save_file(STATE, tmp_path / "w.safetensors", {"vdepth": content})
+    assert read_metadata(tmp_path / "w.safetensors") == {}
 
 
 def test_the_embedded_weights_ship_with_the_package_and_stay_small():

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .model_table import ModelRow, print_table
+
 if TYPE_CHECKING:
     from ..models.registry import ModelEntry
 
@@ -20,33 +22,22 @@ def models(json_: Annotated[bool, typer.Option("--json", help="Print one JSON li
     if json_:
         typer.echo(json.dumps([_facts(entry) for entry in entries], indent=1))
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(
-        box=None,
-        pad_edge=False,
-        caption="Size: parameters. Affine: up to scale and shift.",
-        caption_justify="left",
+    print_table(
+        [_row(entry) for entry in entries if entry.spec],
+        "Affine: up to scale and shift. Install one with vdepth weights install NAME.",
     )
-    for title in ("Name", "Installed", "Size", "Predicts", "Licence", "Commercial"):
-        table.add_column(title, overflow="fold")
     for entry in entries:
-        table.add_row(entry.name, "yes" if entry.installed else "no", *_cells(entry))
-    console = Console(highlight=False)
-    console.print(table)
-    for entry in entries:
-        if not entry.installed:
-            console.print(f"\n{entry.name}: {entry.hint}", soft_wrap=True, markup=False)
+        if not entry.spec:
+            typer.echo(f"{entry.name}: a plug-in that does not say what it is.")
 
 
-def _cells(entry: ModelEntry) -> tuple[str, str, str, str]:
+def _row(entry: ModelEntry) -> ModelRow:
     spec = entry.spec
-    if spec is None:
-        return "?", "?", "?", "?"
-    size = f"{spec.parameters / 1e6:.1f} M"
-    predicts = f"{spec.space.replace('_invariant', '')} {spec.quantity}"  # short, to fit eighty columns
-    return size, predicts, spec.license, "yes" if spec.commercial else "no"
+    assert spec is not None
+    installed = "yes" if entry.installed else "no"
+    return ModelRow(
+        entry.name, installed, entry.size, spec.quantity, spec.space, spec.license, spec.commercial
+    )
 
 
 def _facts(entry: ModelEntry) -> dict[str, Any]:
@@ -54,6 +45,7 @@ def _facts(entry: ModelEntry) -> dict[str, Any]:
         "name": entry.name,
         "installed": entry.installed,
         "path": str(entry.path) if entry.path else None,
+        "size": entry.size,
         "spec": asdict(entry.spec) if entry.spec else None,
         "hint": entry.hint,
     }

@@ -7,16 +7,19 @@ tensors is refused before it can run.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import WeightsError
+from .archive import check_not_a_bomb
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 PICKLES = (".pt", ".pth", ".tar", ".ckpt", ".bin")
+OURS = "vdepth"  # the one metadata entry of files we convert: several come out in random order
 _WRAPPERS = ("state_dict", "model_state_dict", "model")  # what training scripts put around the tensors
 _AGAIN = "Get the file again from its publisher, or choose another model."
 _CHUNK = 1 << 20
@@ -34,7 +37,8 @@ def load_state_dict(path: Path) -> dict[str, Tensor]:
         Key -> tensor, in the file's order.
 
     Raises:
-        WeightsError: the file is missing, damaged, of an unknown type, or holds something other than tensors.
+        WeightsError: the file is missing, damaged, of an unknown type, or holds something other than tensors
+            and plain numbers or words beside them, which are left out.
     """
     if not path.is_file():
         raise WeightsError(f"The weights file {path} does not exist.", "Check the path given with --model.")
@@ -67,16 +71,36 @@ def load_into(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> No
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """The text facts a safetensors file carries; empty for other files and for damaged ones."""
+    """The text facts a safetensors file carries; empty for other files and for damaged ones.
+
+    Of a file that vdepth converted: ``source``, ``sha256`` (of the source), ``license``, ``commercial``.
+    """
     if path.suffix != ".safetensors":
         return {}
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
-            return dict(file.metadata() or {})
-    except (OSError, SafetensorError):
+            facts = dict(file.metadata() or {})
+        ours = json.loads(facts.pop(OURS, "{}"))
+    except (OSError, SafetensorError, ValueError):
         return {}
+    return facts | ({str(k): str(v) for k, v in ours.items()} if isinstance(ours, dict) else {})
+
+
+def check_safetensors(path: Path) -> None:
+    """Checks that a file is whole by its header, without reading the tensors.
+
+    Raises:
+        WeightsError: it is not.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            file.keys()
+    except (OSError, SafetensorError, ValueError) as error:
+        raise WeightsError(f"The weights file {path.name} is damaged: {_line(error)}.", _AGAIN) from error
 
 
 def sha256_of(path: Path) -> str:
@@ -110,6 +134,7 @@ def _read_pickle(path: Path) -> Any:
 
     import torch
 
+    check_not_a_bomb(path)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -138,12 +163,16 @@ def _plain(content: Any, path: Path) -> dict[str, Tensor]:
         content = inner
     if not isinstance(content, Mapping) or not content:
         raise WeightsError(f"{path.name} holds no table of tensors.", _AGAIN)
-    strange = [str(k) for k, v in content.items() if not isinstance(k, str) or not isinstance(v, Tensor)]
-    if strange:
-        raise WeightsError(
-            f"{path.name} holds entries that are no tensors ({', '.join(strange[:3])}).", _AGAIN
-        )
-    return {k.removeprefix("module."): v for k, v in content.items()}
+    tensors = {k.removeprefix("module."): v for k, v in content.items() if _is_entry(k, v, Tensor)}
+    strange = [str(k) for k, v in content.items() if not _is_entry(k, v, (Tensor, bool, int, float, str))]
+    if strange or not tensors:
+        some = ", ".join((strange or [str(k) for k in content])[:3])
+        raise WeightsError(f"{path.name} holds entries that are no tensors ({some}).", _AGAIN)
+    return tensors
+
+
+def _is_entry(key: Any, value: Any, kinds: Any) -> bool:
+    return isinstance(key, str) and isinstance(value, kinds)
 
 
 def _line(error: Exception) -> str:

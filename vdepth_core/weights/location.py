@@ -1,4 +1,4 @@
-"""Where weights lie: the embedded model's inside the package, all others in one folder of the user's."""
+"""Where weights lie: the bundled ones inside the package, installed ones where the lock file says."""
 
 from __future__ import annotations
 
@@ -8,14 +8,10 @@ from pathlib import Path
 import platformdirs
 
 from ..errors import WeightsError
+from .catalogue import find_entry
+from .lock import LockedWeights, read_lock
 
-# Model -> file names looked for, in this order; the published names are accepted as they are.
-FILES: dict[str, tuple[str, ...]] = {
-    "tcmonodepth-small": ("tcmonodepth-small.safetensors", "tcmonodepth-small.pt.tar"),
-    "tcmonodepth-large": ("tcmonodepth-large.safetensors", "tcmonodepth-large.pt.tar"),
-    "midas-v21": ("midas-v21.safetensors", "midas_v21_384.pt", "midas_v21-f6b98070.pt"),
-}
-_EMBEDDED = Path(__file__).with_name("embedded.safetensors")
+_PACKAGE = Path(__file__).parent
 
 
 def weights_folder() -> Path:
@@ -29,23 +25,34 @@ def weights_folder() -> Path:
 
 
 def find_weights(name: str) -> Path:
-    """The weights file of the model ``name``.
+    """The installed weights of the model ``name``: a file, or the folder of a repository or of several files.
+
+    Reads no weights; ``vdepth weights verify`` does.
 
     Raises:
-        WeightsError: it is not installed.
+        UsageError: the catalogue has no such name.
+        WeightsError: they are not installed, or a file is missing or has another size.
     """
-    if name == "embedded":
-        if _EMBEDDED.is_file():
-            return _EMBEDDED
-        raise WeightsError(
-            "The embedded model's weights are missing from this installation.", "Reinstall vdepth."
-        )
+    entry = find_entry(name)
+    if entry.bundled:
+        path = _PACKAGE / f"{name}.safetensors"
+        if path.is_file():
+            return path
+        raise WeightsError(f"The weights of {name} are missing from this installation.", "Reinstall vdepth.")
     folder = weights_folder()
-    names = FILES.get(name, (f"{name}.safetensors",))
-    for candidate in names:
-        if (folder / candidate).is_file():
-            return folder / candidate
-    raise WeightsError(
-        f"The weights of {name} are not installed.",
-        f"Put {' or '.join(names)} into {folder}, or give the file itself with --model PATH.",
-    )
+    locked = read_lock(folder).get(name)
+    if locked is None:
+        raise WeightsError(f"The weights of {name} are not installed.", entry.how_to_install)
+    home = folder / locked.folder
+    for relative, file in locked.files.items():
+        if not (home / relative).is_file() or (home / relative).stat().st_size != file.size:
+            raise WeightsError(
+                f"The installed weights of {name} are damaged: {relative} is missing or has another size.",
+                entry.how_to_install,
+            )
+    return main_path(home, locked, is_repository=entry.repo is not None)
+
+
+def main_path(home: Path, locked: LockedWeights, *, is_repository: bool) -> Path:
+    """What a loader takes: the only file, or the folder ``home`` of a repository or of several files."""
+    return home if is_repository or len(locked.files) > 1 else home / next(iter(locked.files))

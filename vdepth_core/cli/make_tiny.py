@@ -1,0 +1,28 @@
+"""``vdepth make-tiny``: small random checkpoints of published layouts, to try a path without weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import UsageError
+
+
+def make_tiny(
+    family: Annotated[str, typer.Argument(help="rollingdepth, marigold, depth-anything, depth-pro, …")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="New or empty folder.")],
+    seed: Annotated[int, typer.Option(help="Seed of the random weights.")] = 0,
+) -> None:
+    """Write a small random checkpoint: for tests, its depth means nothing."""
+    from ..models.tiny import make_tiny as make
+    from ..models.tiny import tiny_families
+
+    if family not in tiny_families():
+        raise UsageError(f"There is no family {family}.", f"Choose one of {', '.join(tiny_families())}.")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} is not an empty folder.", "Name a new one.")
+    make(family, folder, seed)
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    typer.echo(f"{folder}: a random {family} of {size / 1e6:.1f} MB. Use it with --model {folder}.")

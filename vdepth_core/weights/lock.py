@@ -1,0 +1,164 @@
+"""The lock file ``weights.lock.json``: which weights are installed, from where, what every file hashes to.
+
+Only what it names can be loaded. It is replaced in one rename, so an installation is either the old one or
+the new one, and whoever changes weights holds a lock of their name meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from ..errors import ResourceError, WeightsError
+from ..progress import Progress
+from .catalogue import is_inside
+
+LOCK_FILE = "weights.lock.json"
+WORK = ".work"  # below the weights folder: process locks and unfinished installations
+_POLL_S = 0.2
+_Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LockedFile(_Strict):
+    """One installed file: what it hashes to, and its size in bytes."""
+
+    sha256: _Sha256
+    size: Annotated[int, Field(ge=0)]
+
+
+class LockedWeights(_Strict):
+    """One installed model.
+
+    Attributes:
+        source: Repository, address or folder the files came from.
+        revision: Commit of the repository; empty for other sources.
+        installed: The day, UTC.
+        license: The licence then.
+        accepted: The day its licence was agreed to; None: no consent was needed.
+        folder: Where the files lie, below the weights folder.
+        digest: Identifies the weights: SHA-256 over the names and hashes of the files, published or
+            converted, without what was computed from them.
+        files: Path in ``folder`` -> file.
+        original: Published path -> SHA-256 of what was fetched, before conversion.
+    """
+
+    source: str
+    revision: str
+    installed: date
+    license: str
+    accepted: date | None
+    folder: str
+    digest: _Sha256
+    files: dict[str, LockedFile]
+    original: dict[str, _Sha256]
+
+    @field_validator("folder", "files")
+    @classmethod
+    def _stays_inside(cls, value: str | dict[str, LockedFile]) -> str | dict[str, LockedFile]:
+        for path in [value] if isinstance(value, str) else value:
+            if not is_inside(path):
+                raise ValueError(f"{path!r} is no relative path")
+        return value
+
+
+class _LockFile(_Strict):
+    format: Literal[1] = 1
+    weights: dict[str, LockedWeights] = Field(default_factory=dict)
+
+
+def read_lock(folder: Path) -> Mapping[str, LockedWeights]:
+    """What is installed below the weights folder ``folder``, by name; empty when nothing ever was.
+
+    Raises:
+        WeightsError: the lock file is damaged or cannot be read.
+    """
+    path = folder / LOCK_FILE
+    try:
+        return _LockFile.model_validate_json(path.read_bytes()).weights
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror}.", "Make it readable.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        what = ": ".join([*(str(part) for part in first["loc"]), first["msg"]])
+        raise WeightsError(
+            f"{path}, the list of installed weights, is damaged ({what}).",
+            "Move it away and install the weights again.",
+        ) from error
+
+
+def write_lock(folder: Path, name: str, weights: LockedWeights | None) -> None:
+    """Enters ``weights`` under ``name``, or takes the entry out (None); all other entries stay.
+
+    Raises:
+        WeightsError: the lock file is damaged.
+        ResourceError: the folder cannot be written.
+    """
+    path = folder / LOCK_FILE
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with claim(folder, "_lock-file", Progress()):
+        entries = {key: value for key, value in read_lock(folder).items() if key != name}
+        if weights is not None:
+            entries[name] = weights
+        content = _LockFile(weights=dict(sorted(entries.items()))).model_dump_json(indent=1)
+        try:
+            with temporary.open("w", encoding="utf-8") as file:
+                file.write(content + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except OSError as error:
+            raise ResourceError(
+                f"{path} cannot be written: {error.strerror or error}.",
+                "Free some space or make it writable.",
+            ) from error
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def claim(folder: Path, name: str, progress: Progress) -> Iterator[None]:
+    """Holds the right to change the weights ``name``; waits, and says so, while another process has it.
+
+    Raises:
+        ResourceError: the weights folder cannot be made or written.
+        Cancelled: ``progress`` asked to stop while waiting.
+    """
+    try:
+        (folder / WORK).mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / WORK / f"{name}.lock")
+        try:
+            lock.acquire(timeout=_POLL_S)
+        except Timeout:
+            progress.warn(f"Another process is installing {name}; waiting for it.")
+            _wait_for(lock, progress)
+    except (OSError, NotImplementedError) as error:
+        raise ResourceError(
+            f"The weights folder {folder} cannot be written: {error}.",
+            "Set VDEPTH_WEIGHTS to a folder you may write to.",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _wait_for(lock: FileLock, progress: Progress) -> None:
+    while True:
+        progress.check()
+        with suppress(Timeout):
+            lock.acquire(timeout=_POLL_S)
+            return
