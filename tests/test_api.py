@@ -5,7 +5,16 @@ import sys
 
 import vdepth_core
 
-PUBLIC = {"estimate", "export", "list_models", "load_model", "open_clip", "read_sequence"}
+PUBLIC = {
+    "adapt",
+    "estimate",
+    "evaluate",
+    "export",
+    "list_models",
+    "load_model",
+    "open_clip",
+    "read_sequence",
+}
 
 
 def test_public_names_are_frozen():

@@ -11,16 +11,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .adaptation.adapt import adapt
     from .clip import open_clip
     from .jobs.batch import estimate
+    from .jobs.evaluate import evaluate
     from .models.registry import list_models, load_model
     from .output.exports.registry import export
     from .output.sequence import read_sequence
 
 __version__ = "0.1.0"
-__all__ = ["estimate", "export", "list_models", "load_model", "open_clip", "read_sequence"]
+__all__ = [
+    "adapt",
+    "estimate",
+    "evaluate",
+    "export",
+    "list_models",
+    "load_model",
+    "open_clip",
+    "read_sequence",
+]
 
 _HOME = {
+    "adapt": "adaptation.adapt",
+    "evaluate": "jobs.evaluate",
     "estimate": "jobs.batch",
     "export": "output.exports.registry",
     "list_models": "models.registry",

@@ -34,8 +34,8 @@ class ModelSpec:
         license: SPDX-like name of the weights' licence.
         commercial: Whether the weights may be used commercially.
         window: Frames the network sees at once; 1 = per frame.
-        chain: Frames one call of `predict` should get, from fixed positions on, where something is handed from
-            each frame to the next; 1: it does not matter.
+        chain: Frames one call of `predict` should get, from fixed positions on, where something is handed
+            from each frame to the next; 1: it does not matter.
         multiple: Both sides of the network input are multiples of this.
         native_size: The side of the network input that ``native_side`` names, in pixels.
         native_side: Which side ``native_size`` speaks of.
@@ -179,9 +179,10 @@ class CameraModel(DepthModel, Protocol):
 class Method(Protocol):
     """How a model meets a clip, in two phases so that the accelerator never waits for CPU work.
 
-    `run` needs the model and fills ``store.raw``; `settle` needs only the store (co-alignment, filtering) and
-    fills ``store.final`` while the next shot's `run` is already under way. Both skip what the store says is
-    done and are deterministic, so a killed job goes on to the same bytes.
+    `run` needs the model and leaves what it predicts in the store (``store.raw``, or files of its own in the
+    store's folder); `settle` needs only the store (co-alignment, merging, filtering) and fills
+    ``store.final`` while the next shot's `run` is already under way. Both skip what the store says is done
+    and are deterministic, so a killed job goes on to the same bytes.
     """
 
     name: str

@@ -29,7 +29,10 @@ def test_version_handshake_is_json():
 
 def test_help_names_every_verb():
     text = vdepth("--help", check=0).stdout
-    for verb in ("estimate", "demo", "inspect", "export", "models", "doctor", "train-embedded"):
+    for verb in (
+        *("estimate", "demo", "inspect", "export", "evaluate", "models", "weights", "adapt", "doctor"),
+        *("train-embedded", "make-tiny"),
+    ):
         assert verb in text
 
 

@@ -165,7 +165,7 @@ def test_broken_plugins_are_reported_and_the_others_go_on(monkeypatch, caplog):
 
 
 def test_every_catalogue_entry_has_its_loader_and_says_what_the_loader_means():
-    loaders = registry._loaders()
+    loaders = registry.registered_loaders()
     assert {getattr(load, "weights", name) for name, load in loaders.items()} == set(catalogue())
     for name, load in loaders.items():
         entry = catalogue()[getattr(load, "weights", name)]

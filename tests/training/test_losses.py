@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from vdepth_core.training.losses import exact_loss, gradient_loss, midas_loss, normalise, trimmed_loss
+from vdepth_core.adaptation.losses import gradient_loss, midas_loss, normalise, trimmed_loss
+from vdepth_core.training.losses import exact_loss
 
 torch.manual_seed(0)
 TRUTH = torch.rand(2, 24, 32) * 3

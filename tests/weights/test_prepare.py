@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from vdepth_core.errors import WeightsError
 from vdepth_core.weights.prepare import EMPTY_PROMPT, empty_prompt_embedding, prepare
@@ -104,6 +104,16 @@ def test_pickles_in_the_folder_are_not_read(folder):
     (encoder / "model.safetensors").unlink()
     with pytest.raises(WeightsError, match="does not work"):
         empty_prompt_embedding(folder)
+
+
+def test_a_text_encoder_that_lacks_tensors_is_not_filled_with_chance(folder):
+    path = folder / "text_encoder" / "model.safetensors"
+    tensors = load_file(path)
+    del tensors[next(name for name in tensors if name.endswith("q_proj.weight"))]
+    save_file(tensors, path, {"format": "pt"})
+    with pytest.raises(WeightsError, match=r"lacks .*q_proj"):
+        empty_prompt_embedding(folder)
+    assert not (folder / EMPTY_PROMPT).exists()
 
 
 def test_only_families_that_need_it_are_prepared(folder):

@@ -12,7 +12,9 @@ def estimate(
     clips: Annotated[list[Path], typer.Argument(metavar="CLIP", help="Movies or image sequences.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Output folder; one subfolder a clip if several.")],
     preset: Annotated[str, typer.Option(help="draft, balanced or best.")] = "balanced",
-    method: Annotated[str | None, typer.Option(help="framewise or temporal (default: the preset's).")] = None,
+    method: Annotated[
+        str | None, typer.Option(help="framewise, temporal or rolling (default: preset's).")
+    ] = None,
     model: Annotated[
         str | None, typer.Option(help="Model name, or path of weights (default: preset's).")
     ] = None,
@@ -31,6 +33,9 @@ def estimate(
     far: Annotated[float | None, typer.Option(help="Farthest depth, scene units (default 100).")] = None,
     fov: Annotated[float | None, typer.Option(help="Horizontal field of view, degrees.")] = None,
     intrinsics: Annotated[Path | None, typer.Option(help="JSON file with fx, fy, cx, cy, pixels.")] = None,
+    rolling_preset: Annotated[
+        str, typer.Option(help="fast, fast1024, full or paper, for --method rolling.")
+    ] = "fast",
     stabilize: Annotated[str, typer.Option(help="off, align or filter, for --method temporal.")] = "filter",
     normals: Annotated[bool, typer.Option("--normals", help="Also write camera-space normals.")] = False,
     layered: Annotated[bool, typer.Option("--layered", help="One layered EXR instead of several.")] = False,

@@ -14,13 +14,17 @@ import typer
 
 from .. import __version__
 from ..errors import VdepthError
+from .adapt import adapt
 from .demo import demo
 from .doctor import doctor
 from .estimate import estimate
+from .evaluate import evaluate
 from .export import export
 from .inspect import inspect
+from .make_tiny import make_tiny
 from .models import models
 from .train_embedded import train_embedded
+from .weights import weights_app
 
 app = typer.Typer(
     name="vdepth",
@@ -30,8 +34,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for _verb in (estimate, demo, inspect, export, models, doctor, train_embedded):
+for _verb in (estimate, demo, inspect, export, evaluate, models, adapt, doctor, train_embedded, make_tiny):
     app.command(_verb.__name__.replace("_", "-"))(_verb)
+app.add_typer(weights_app, name="weights")
 
 _debug = False
 

@@ -1,10 +1,12 @@
-"""Temporal consistency along optical flow: rTC and aTC.
+"""Temporal consistency along optical flow: rTC, aTC and OPW.
 
-Li et al., "Enforcing Temporal Consistency in Video Depth Estimation", ICCV-W 2021.
+Li et al., "Enforcing Temporal Consistency in Video Depth Estimation", ICCV-W 2021; OPW: Wang et al., "Less is
+More: Consistent Video Depth Estimation with Masked Frames Modeling", ACM MM 2022.
 
 For each pair of frames, depth and picture of frame i + 1 are warped onto frame i by the flow; a pixel counts
-(M) where the warped picture agrees with frame i. Both measures reward a constant video (rTC 1, aTC 0): print
-accuracy beside them, and say under which alignment the depths were made positive and put on one scale.
+(M) where the warped picture agrees with frame i, for OPW the more the better it agrees. All reward a constant
+video (rTC 1, aTC 0, OPW 0): print accuracy beside them, and say under which alignment the depths were made
+positive and put on one scale.
 """
 
 from __future__ import annotations
@@ -17,8 +19,11 @@ import cv2
 import numpy as np
 
 from ..errors import InputError, UsageError
+from .undefined import UndefinedMeasure
 
 RTC_THRESHOLDS = (1.01, 1.05, 1.1, 1.25)
+OPW_SIGMA = 50.0  # weight exp(−σ ‖X − X̂‖²), Wang 2022
+_SAMPLED = 64  # pixels of the shorter side that tell the clip's spread of depth
 MAX_DIFFERENCE = 0.1  # the paper's δ is not public; Euclidean RGB distance of about 15/255 in each channel
 
 Flow = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -32,12 +37,15 @@ class Consistency:
     Attributes:
         rtc: Threshold -> share of visible pixels whose ratio max(D/D̂, D̂/D) is below it; higher is better.
         atc: mean |D - D̂| / D over visible pixels; lower is better.
+        opw: Σ w |D - D̂| / Σ w, w = exp(−50 ‖X − X̂‖²), in units of the clip's mean absolute deviation of D
+            from its median (one for the clip, never per frame: that would hide flicker); lower is better.
         pairs: Pairs that counted; ``pairs_without_match`` had no visible pixel.
         visible: Mean share of visible pixels in the pairs that counted.
     """
 
     rtc: dict[float, float]
     atc: float
+    opw: float
     pairs: int
     pairs_without_match: int
     visible: float
@@ -51,7 +59,7 @@ def consistency(
     thresholds: Sequence[float] = RTC_THRESHOLDS,
     max_difference: float = MAX_DIFFERENCE,
 ) -> Consistency:
-    """Measures rTC and aTC in one pass that holds two frames.
+    """Measures rTC, aTC and OPW in one pass that holds two frames.
 
     Args:
         depth: (H, W) positive depth or disparity a frame, on one scale for the whole clip (align per clip,
@@ -62,17 +70,20 @@ def consistency(
         max_difference: δ: a pixel counts where ‖X - X̂‖ is below it, RGB in [0, 1].
 
     Raises:
-        InputError: fewer than two frames, sizes that differ, a missing frame, values that are not positive
-            and finite, or no visible pixel in any pair.
+        InputError: sizes that differ, a missing frame, values that are not positive and finite.
+        UndefinedMeasure: fewer than two frames, or no visible pixel in any pair.
         UsageError: a threshold is not above 1.
     """
     if not thresholds or min(thresholds) <= 1:
         raise UsageError(f"rTC thresholds {tuple(thresholds)} must be above 1.", "Use for example 1.05.")
-    shares, relative, visible_sum = np.zeros(len(thresholds)), 0.0, 0.0
+    shares, relative, visible_sum, weighted = np.zeros(len(thresholds)), 0.0, 0.0, 0.0
+    samples: list[np.ndarray] = []
     pairs, unmatched = 0, 0
     previous: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
     for index, (d, x) in enumerate(zip_longest(depth, frames)):
         current = _check(d, x, index, previous)
+        step = max(1, min(current[0].shape) // _SAMPLED)
+        samples.append(current[0][::step, ::step].ravel())
         if previous is not None:
             d0, original0, x0 = previous
             d1, original1, x1 = current
@@ -83,25 +94,31 @@ def consistency(
                     f"It must be {(*d0.shape, 2)}.",
                 )
             warped_d, warped_x, inside = _warp(d1, x1, field)
-            visible = inside & (np.sqrt(((x0 - warped_x) ** 2).sum(axis=2)) < max_difference)
+            difference = ((x0 - warped_x) ** 2).sum(axis=2)
+            visible = inside & (np.sqrt(difference) < max_difference)
             if visible.any():
                 a, b = d0[visible].astype(np.float64), warped_d[visible].astype(np.float64)
                 ratio = np.maximum(a / b, b / a)
                 shares += [np.mean(ratio < threshold) for threshold in thresholds]
                 relative += float(np.mean(np.abs(a - b) / a))
                 visible_sum += float(np.mean(visible))
+                weight = np.exp(-OPW_SIGMA * difference) * inside
+                weighted += float((weight * np.abs(d0 - warped_d)).sum() / weight.sum())
                 pairs += 1
             else:
                 unmatched += 1
         previous = current
     if not pairs:
         reason = f"none of its {unmatched} pairs has a visible pixel" if unmatched else "it has no two frames"
-        raise InputError(
+        raise UndefinedMeasure(
             f"Temporal consistency of the clip is undefined: {reason}.",
             "Give a longer shot without cuts, or a larger max_difference.",
         )
     rtc_values = {float(t): float(s / pairs) for t, s in zip(thresholds, shares, strict=True)}
-    return Consistency(rtc_values, relative / pairs, pairs, unmatched, visible_sum / pairs)
+    every = np.concatenate(samples).astype(np.float64)
+    spread = float(np.abs(every - np.median(every)).mean())
+    opw = weighted / pairs / max(spread, 1e-12)
+    return Consistency(rtc_values, relative / pairs, opw, pairs, unmatched, visible_sum / pairs)
 
 
 def rtc(

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ..errors import UsageError
+from ..methods.rolling_presets import RollingPresetName
 from ..models.registry import Predicts
 
 Preset = Literal["draft", "balanced", "best"]
@@ -29,7 +30,7 @@ class EstimateConfig(BaseModel):
 
     Attributes:
         preset: Chooses method, model and size from what is installed and the device.
-        method: ``framewise``, ``temporal`` or a registered method.
+        method: ``framewise``, ``temporal``, ``rolling`` or another registered method.
         model: Registry name, or the path of a weights file or folder of a known family.
         predicts: What the numbers of a ``model`` given by its path mean, where its family's default is wrong.
         non_commercial: Let the preset choose weights that may not be used commercially.
@@ -40,6 +41,7 @@ class EstimateConfig(BaseModel):
         near, far: Depth given to the nearest and farthest disparity of a relative model, scene units.
         fov: Horizontal field of view, degrees.
         intrinsics: JSON file with fx, fy, cx, cy in pixels.
+        rolling_preset: How thorough ``rolling`` is: ``fast``, ``fast1024``, ``full`` or ``paper``.
         stabilize: What ``temporal`` does: nothing, co-alignment, or co-alignment and filter.
         normals, layered: Also write normals; write one layered file instead of one file a quantity.
         compression: EXR compression.
@@ -66,6 +68,7 @@ class EstimateConfig(BaseModel):
     far: Annotated[float, Field(gt=0)] | None = None
     fov: Annotated[float, Field(gt=1, lt=175)] | None = None
     intrinsics: Path | None = None
+    rolling_preset: RollingPresetName = "fast"
     stabilize: Stabilize = "filter"
     normals: bool = False
     layered: bool = False

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Literal, NamedTuple
 
+from ..methods.rolling_presets import find_preset
 from ..models.registry import ModelEntry
 from .config import EstimateConfig, Preset
 
@@ -63,6 +64,8 @@ def resolve(
     dtype = config.dtype
     if dtype == "auto":
         dtype = "fp16" if device == "cuda" else "fp32"
+        if device == "cuda" and config.method == "rolling":
+            dtype = find_preset(config.rolling_preset).dtype
     return config.model_copy(
         update={
             "method": config.method or choice.method,

@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
@@ -27,13 +28,14 @@ from ..clip import Clip, ClipReader, ShotView, fingerprint, open_clip
 from ..clip.scan import ClipScan
 from ..errors import Cancelled, InputError
 from ..methods.registry import create_method
+from ..methods.rolling import Rolling
 from ..models.preprocess import network_size
 from ..models.registry import list_models, pick_device
 from ..models.threads import set_threads
 from ..output.manifest import Manifest, read_manifest
 from ..output.naming import manifest_path
 from ..store import DepthStore
-from ..types import DepthModel, Method, Shot, ShotAlignment
+from ..types import DepthModel, Method, ModelSpec, Shot, ShotAlignment
 from .config import EstimateConfig
 from .events import Done, Started
 from .folder import JobFolder
@@ -89,9 +91,15 @@ class ClipJob:
         assert config.model is not None
         assert config.method is not None
         model = self._shelf.get(config.model, device, config.dtype, config.predicts, config.compile)
-        method = create_method(config.method, stabilize=config.stabilize)
+        method = create_method(
+            config.method,
+            stabilize=config.stabilize,
+            rolling_preset=config.rolling_preset,
+            seed=config.seed,
+        )
         info = clip.info
-        size = network_size(info.width, info.height, info.pixel_aspect, model.spec, config.size)
+        sizing = _sizing(method, model.spec)
+        size = network_size(info.width, info.height, info.pixel_aspect, sizing, config.size)
         source = fingerprint(self.path)
         job = config.job_hash(source, model.spec.weights_sha256)
         with JobFolder(self.out, info.name) as folder:
@@ -304,3 +312,10 @@ class ClipJob:
             if item is None:
                 return
             yield item
+
+
+def _sizing(method: Method, spec: ModelSpec) -> ModelSpec:
+    """The spec that decides the network's input: RollingDepth's presets name the longer side themselves."""
+    if isinstance(method, Rolling) and spec.window > 1:
+        return replace(spec, native_size=method.preset.longest_edge, native_side="longer")
+    return spec

@@ -75,7 +75,7 @@ def load_model(
         WeightsError: the weights are missing, damaged or of an unknown layout.
     """
     device = pick_device(device)
-    loaders = _loaders()
+    loaders = registered_loaders()
     if isinstance(name_or_path, str) and name_or_path in loaders:
         if predicts is not None:
             raise UsageError(
@@ -95,7 +95,7 @@ def load_model(
 def list_models() -> list[ModelEntry]:
     """Every registered model, the embedded one first, then by name; reads no weights and imports no torch."""
     entries = []
-    for name, load in _loaders().items():
+    for name, load in registered_loaders().items():
         spec = getattr(load, "spec", None)
         weights = getattr(load, "weights", name)
         published = catalogue().get(weights)
@@ -107,6 +107,22 @@ def list_models() -> list[ModelEntry]:
         except WeightsError as error:
             entries.append(ModelEntry(name, False, spec, hint=error.hint, size=published.size))
     return sorted(entries, key=lambda entry: (entry.name != "embedded", entry.name))
+
+
+def registered_loaders() -> dict[str, Load]:
+    """What loads each registered model, by name; a plug-in that is broken is reported and left out."""
+    found: dict[str, Load] = {}
+    for point in entry_points(group=GROUP):
+        try:
+            load: Any = point.load()
+        except Exception as error:  # whatever a plug-in does wrong, the others go on
+            _log.warning("The model plug-in %s (%s) does not load: %s", point.name, point.value, error)
+            continue
+        if not callable(load):
+            _log.warning("The model plug-in %s (%s) is not callable.", point.name, point.value)
+            continue
+        found[point.name] = load
+    return found
 
 
 def pick_device(device: str = "auto") -> Device:
@@ -132,21 +148,6 @@ def pick_device(device: str = "auto") -> Device:
             f"The device {device} is not available on this machine.", "Use --device auto or cpu."
         )
     return cast(Device, device)
-
-
-def _loaders() -> dict[str, Load]:
-    found: dict[str, Load] = {}
-    for point in entry_points(group=GROUP):
-        try:
-            load: Any = point.load()
-        except Exception as error:  # whatever a plug-in does wrong, the others go on
-            _log.warning("The model plug-in %s (%s) does not load: %s", point.name, point.value, error)
-            continue
-        if not callable(load):
-            _log.warning("The model plug-in %s (%s) is not callable.", point.name, point.value)
-            continue
-        found[point.name] = load
-    return found
 
 
 def _as_path(name_or_path: str | Path, loaders: dict[str, Load]) -> Path:

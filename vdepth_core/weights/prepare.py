@@ -76,9 +76,15 @@ def _compute(folder: Path) -> Tensor:
     try:
         with _quiet():
             ids = CLIPTokenizer.from_pretrained(tokenizer, local_files_only=True)("").input_ids
-            model = CLIPTextModel.from_pretrained(
-                encoder, local_files_only=True, use_safetensors=True, dtype=torch.float32
+            model, loaded = CLIPTextModel.from_pretrained(
+                encoder,
+                local_files_only=True,
+                use_safetensors=True,
+                dtype=torch.float32,
+                output_loading_info=True,
             )
+        if loaded["missing_keys"]:  # transformers fills them with chance, and the result would be kept
+            raise ValueError(f"it lacks {', '.join(sorted(loaded['missing_keys'])[:3])}")
         with torch.inference_mode():
             hidden = model.eval()(torch.tensor([ids])).last_hidden_state
     except Exception as error:  # whatever a damaged folder makes transformers raise

@@ -1,0 +1,199 @@
+"""Adaptation steadies a flickering model without spoiling it, repeats, resumes, refuses the impossible."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from generated import write_movie
+from safetensors.torch import load_file
+
+from vdepth_core.adaptation.adapt import adapt
+from vdepth_core.adaptation.loop import LoopConfig
+from vdepth_core.clip import open_clip
+from vdepth_core.errors import Cancelled, InputError, UsageError, WeightsError
+from vdepth_core.evaluation.accuracy import evaluate_clip
+from vdepth_core.evaluation.temporal import consistency
+from vdepth_core.models.registry import load_model
+from vdepth_core.progress import Progress
+from vdepth_core.training.scenes.clip import SceneClip, render_clip
+from vdepth_core.weights.loading import read_metadata
+
+SIZE = (96, 128)
+
+
+class StopAt(Progress):
+    """Cancels once a stage has come so far."""
+
+    def __init__(self, name: str, done: int) -> None:
+        super().__init__()
+        self.name, self.left = name, done
+
+    def advance(self, name: str, done: int = 1) -> None:
+        if name == self.name and done:
+            self.left -= done
+            if self.left <= 0:
+                self.cancel()
+
+
+@pytest.fixture(scope="module")
+def scene() -> SceneClip:
+    return render_clip(11, 10, *SIZE)
+
+
+@pytest.fixture(scope="module")
+def plate(scene: SceneClip, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The scene with a lamp that flickers: what makes a per-frame model flicker, too."""
+    folder = tmp_path_factory.mktemp("plate")
+    for t, rgb in enumerate(scene.rgb):
+        lit = rgb.transpose(1, 2, 0) * (0.8 if t % 2 else 1.0)
+        cv2.imwrite(str(folder / f"{t:03d}.png"), np.round(lit[..., ::-1] * 255).astype(np.uint8))
+    return folder
+
+
+def scores(weights: Path | str, plate: Path, scene: SceneClip) -> tuple[float, float]:
+    """rTC@1.05 under the true flow and AbsRel, of a model run frame by frame."""
+    model = load_model(weights)
+    frames = [f.rgb for f in open_clip(plate, rate=Fraction(24)).read()]
+    disparity = model.predict(torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2) / 255).numpy()
+    accuracy = evaluate_clip(disparity, scene.depth, max_depth=80)
+    depth = 1 / np.maximum(accuracy.scale * disparity + accuracy.shift, 1 / 80)
+    flows = iter(scene.flow)
+    unlit = scene.rgb.transpose(0, 2, 3, 1)
+    return consistency(depth, unlit, lambda a, b: next(flows)).rtc[1.05], accuracy.abs_rel
+
+
+def test_a_flickering_model_becomes_steady_and_stays_accurate(
+    plate: Path, scene: SceneClip, tmp_path: Path
+) -> None:
+    out = tmp_path / "steady.safetensors"
+    result = adapt(plate, out, steps=40, size=SIZE[0], device="cpu")
+    assert result.changed
+    assert result.after["temporal"] < 0.8 * result.before["temporal"]
+    steady_before, error_before = scores("embedded", plate, scene)
+    steady_after, error_after = scores(out, plate, scene)
+    assert steady_after > steady_before + 0.05
+    assert error_after < 1.02 * error_before
+    assert not out.with_suffix(".footage").exists()
+    facts = read_metadata(out)
+    assert (facts["license"], facts["commercial"], facts["recipe"]) == ("Apache-2.0", "true", "tc")
+
+
+def test_stopped_runs_end_like_uninterrupted_ones(plate: Path, tmp_path: Path) -> None:
+    options = {"steps": 4, "size": 64, "seed": 3, "device": "cpu", "frames": "0-5"}
+    straight = adapt(plate, tmp_path / "straight.safetensors", **options)
+    out = tmp_path / "resumed.safetensors"
+    with pytest.raises(Cancelled):
+        adapt(plate, out, progress=StopAt("adapt", 2), **options)
+    assert not out.exists()
+    resumed = adapt(plate, out, resume=True, **options)
+    assert resumed.before == straight.before
+    assert resumed.after == straight.after
+    assert out.read_bytes() == straight.weights.read_bytes()
+    early = tmp_path / "early.safetensors"
+    with pytest.raises(Cancelled, match="--resume"):  # while it still prepares
+        adapt(plate, early, progress=StopAt("flow", 2), **options)
+    assert adapt(plate, early, resume=True, **options).weights.read_bytes() == straight.weights.read_bytes()
+    with pytest.raises(UsageError, match="other options"):
+        adapt(plate, out, resume=True, **(options | {"seed": 4}))
+    more = adapt(plate, out, resume=True, **(options | {"steps": 6}))
+    assert more.steps == 6
+    with pytest.raises(WeightsError, match="resume"):
+        adapt(plate, tmp_path / "none.safetensors", resume=True, **options)
+
+
+def test_a_run_that_does_harm_changes_nothing(
+    plate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Wild(LoopConfig):
+        def __init__(self, **options: object) -> None:
+            super().__init__(**options, rate=10.0)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("vdepth_core.adaptation.adapt.LoopConfig", Wild)
+    result = adapt(plate, tmp_path / "w.safetensors", steps=3, size=64, device="cpu", frames="0-5")
+    assert not result.changed
+    assert result.after == result.before
+    untouched = load_model("embedded").network.state_dict()
+    written = load_file(tmp_path / "w.safetensors")
+    assert written.keys() == untouched.keys()
+    assert all(torch.equal(written[k], untouched[k]) for k in written)
+
+
+def test_a_teacher_of_other_terms_and_scale(
+    plate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its terms go on to the weights, and its scale does not: the student keeps its own."""
+    from vdepth_core.adaptation import adapt as module
+
+    def foreign(name: str | Path, device: str) -> object:
+        model = load_model("embedded", device)
+        own = model.predict
+        model.predict = lambda frames: own(frames) * 900 + 50  # type: ignore[method-assign]
+        model.spec = model.spec.__class__(
+            **{**model.spec.__dict__, "name": "foreign", "license": "CC-BY-NC-4.0", "commercial": False}
+        )
+        return model
+
+    monkeypatch.setattr(module, "load_model", foreign)
+    out = tmp_path / "w.safetensors"
+    result = adapt(plate, out, teacher="foreign", steps=2, size=64, device="cpu", frames="0-5")
+    assert result.before["depth"] < 2  # spreads; hundreds if the scale were not undone
+    spec = load_model(out).spec
+    assert spec.license == "Apache-2.0 AND CC-BY-NC-4.0"
+    assert not spec.commercial
+
+
+def test_pairs_never_straddle_a_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from vdepth_core.adaptation.tc import TemporalConsistency
+
+    seen: set[int] = set()
+    terms = TemporalConsistency.terms
+
+    def spy(self: TemporalConsistency, predict: object, pairs: list[int], rng: object) -> object:
+        seen.update(pairs)
+        return terms(self, predict, pairs, rng)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(TemporalConsistency, "terms", spy)
+    clip = write_movie(tmp_path / "two.mp4", 16, shots=2)
+    adapt(clip, tmp_path / "w.safetensors", steps=10, size=64, device="cpu")
+    assert len(seen) > 5
+    assert 7 not in seen
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"recipe": "magic"}, UsageError, "Choose one of tc"),
+        ({"form": "round"}, UsageError, "residual, plain"),
+        ({"steps": 0}, UsageError, "positive"),
+        ({"minutes": 0}, UsageError, "positive"),
+        ({"size": 5}, UsageError, "32 to 4096"),
+        ({"model": "nonsense"}, UsageError, "no model nonsense"),
+        ({"model": "midas-v21"}, WeightsError, "not installed"),
+        ({"teacher": "midas-v21"}, WeightsError, "not installed"),
+        ({"frames": "0-0"}, InputError, "no two frames"),
+        ({"frames": "90-95"}, UsageError, "frame"),
+    ],
+)
+def test_wrong_options_are_named(
+    options: dict[str, object], error: type[Exception], words: str, plate: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(error, match=words):
+        adapt(plate, tmp_path / "w.safetensors", device="cpu", **options)  # type: ignore[arg-type]
+
+
+def test_wrong_outputs_are_named(plate: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="safetensors"):
+        adapt(plate, tmp_path / "w.pt")
+    with pytest.raises(UsageError, match="does not exist"):
+        adapt(plate, tmp_path / "none" / "w.safetensors")
+    own = tmp_path / "w.footage"
+    own.mkdir()
+    (own / "take1.mov").write_text("precious")
+    with pytest.raises(UsageError, match="in the way"):
+        adapt(plate, tmp_path / "w.safetensors", device="cpu")
+    assert (own / "take1.mov").exists()

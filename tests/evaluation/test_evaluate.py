@@ -1,0 +1,201 @@
+"""`evaluate`: what it reads, what it refuses, and that temporal figures never come alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from generated import write_movie
+
+import vdepth_core
+from vdepth_core.errors import InputError, UsageError
+from vdepth_core.jobs.evaluate import evaluate
+from vdepth_core.output.exr import write_exr
+from vdepth_core.training.scenes.clip import SceneClip, render_clip
+
+
+@pytest.fixture(scope="module")
+def scene() -> SceneClip:
+    return render_clip(7, 4, 48, 64)
+
+
+@pytest.fixture(scope="module")
+def truth(scene: SceneClip) -> np.ndarray:
+    """Depth (T, H, W) in metres up to 60 m, 0 beyond, whole millimetres."""
+    return np.where(scene.depth < 60, np.round(scene.depth * 1000) / 1000, 0).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def rgbd(scene: SceneClip, truth: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The truth as a recording: pictures, millimetres, camera."""
+    folder = tmp_path_factory.mktemp("rgbd")
+    for name in ("color", "depth"):
+        (folder / name).mkdir()
+    for t in (0, 1, 2, 3):
+        rgb = np.round(scene.rgb[t].transpose(1, 2, 0) * 255).astype(np.uint8)
+        cv2.imwrite(
+            str(folder / "color" / f"{t * 3 + 8}.png"), np.ascontiguousarray(rgb[..., ::-1])
+        )  # 8, 11, …
+        cv2.imwrite(str(folder / "depth" / f"{t * 3 + 8}.png"), np.round(truth[t] * 1000).astype(np.uint16))
+    np.savetxt(folder / "K.txt", scene.K)
+    np.savetxt(folder / "poses_cam_to_world.txt", scene.poses.reshape(-1, 16))
+    return folder
+
+
+def disparity_of(truth: np.ndarray) -> np.ndarray:
+    return 1 / np.where(truth > 0, truth, 60)
+
+
+def test_recording_turns_on_everything(rgbd: Path, truth: np.ndarray) -> None:
+    good = evaluate(disparity_of(truth), rgbd, quantity="disparity")
+    assert good.accuracy.abs_rel < 1e-3
+    assert good.alignment == good.accuracy.protocol == "clip-lstsq"
+    assert good.consistency is not None
+    assert good.tae is not None
+    assert good.tgm is not None
+    assert good.tgm < 0.01
+    flicker = np.array([1, 1.2, 0.9, 1.1])[:, None, None]
+    bad = evaluate(disparity_of(truth) * flicker, rgbd, quantity="disparity")
+    assert bad.consistency is not None
+    assert bad.tae is not None
+    assert bad.tgm is not None
+    assert bad.consistency.rtc[1.05] < good.consistency.rtc[1.05] - 0.2
+    assert bad.consistency.opw > good.consistency.opw
+    assert bad.tae.tae > good.tae.tae + 3
+    assert bad.tgm > good.tgm
+    json.dumps(bad.to_dict(), allow_nan=False)
+
+
+def test_constant_video_wins_over_time_and_loses_on_accuracy(rgbd: Path, truth: np.ndarray) -> None:
+    result = evaluate(np.ones_like(truth), rgbd, quantity="disparity")
+    assert result.consistency is not None
+    assert set(result.consistency.rtc.values()) == {1.0}
+    assert result.consistency.atc == result.consistency.opw == 0
+    assert result.accuracy.abs_rel > 0.2
+
+
+def test_per_frame_protocols_do_not_hide_flicker(rgbd: Path, truth: np.ndarray) -> None:
+    flicker = disparity_of(truth) * np.array([1, 1.2, 0.9, 1.1])[:, None, None]
+    whole = evaluate(flicker, rgbd, quantity="disparity")
+    single = evaluate(flicker, rgbd, quantity="disparity", protocol="per-frame")
+    assert single.accuracy.abs_rel < 1e-3 < whole.accuracy.abs_rel
+    assert single.alignment == "clip-lstsq"
+    assert single.consistency == whole.consistency
+    assert single.to_dict()["accuracy"]["scale"] is None
+
+
+@pytest.mark.parametrize("kind", ["exr", "npy", "npz-maps", "npz", "one-npy", "png"])
+def test_every_kind_of_prediction_says_the_same(kind: str, truth: np.ndarray, tmp_path: Path) -> None:
+    values = truth + np.float32(0.5)
+    folder = tmp_path / "pred"
+    folder.mkdir()
+    for t, z in enumerate(values):
+        if kind == "exr":
+            write_exr(folder / f"shot_depth.{t + 9}.exr", {"Z": z}, {})  # 9, 10, …: not in the order of text
+        elif kind == "npy":
+            np.save(folder / f"{t + 9}.npy", z)
+        elif kind == "npz-maps":
+            np.savez(folder / f"{t + 9}.npz", depth=z)
+        elif kind == "png":
+            cv2.imwrite(str(folder / f"{t + 9}.png"), np.round(z * 1000).astype(np.uint16))
+    if kind == "npz":
+        folder = tmp_path / "pred.npz"
+        np.savez(folder, depth=values, times=np.arange(4))
+    elif kind == "one-npy":
+        folder = tmp_path / "pred.npy"
+        np.save(folder, values)
+    quantity = None if kind in ("exr", "npz", "npz-maps") else "depth"
+    protocol = "median" if kind == "png" else "none"  # predictions carry no unit in PNG
+    expected = evaluate(list(values), truth, quantity="depth", protocol=protocol, max_depth=60)
+    result = evaluate(folder, truth, quantity=quantity, protocol=protocol, max_depth=60)
+    assert result.accuracy.abs_rel == pytest.approx(expected.accuracy.abs_rel, rel=1e-4)
+    assert result.quantity == "depth"
+    assert result.accuracy.abs_rel > 0.01
+    assert result.consistency is None  # no pictures
+    assert result.tae is None
+
+
+def test_scale_of_the_truth(truth: np.ndarray, tmp_path: Path) -> None:
+    for t, z in enumerate(truth):
+        cv2.imwrite(str(tmp_path / f"{t}.png"), np.round(z * 256).astype(np.uint16))
+
+    def off(scale: float | None) -> float:
+        return evaluate(truth, tmp_path, quantity="depth", protocol="none", gt_scale=scale).accuracy.abs_rel
+
+    assert off(256) < 0.01
+    assert off(None) > 1  # read as millimetres
+    (tmp_path / "scale.txt").write_text("256\n")
+    assert off(None) == off(256)
+
+
+def test_a_job_and_its_clip(tmp_path: Path) -> None:
+    clip = write_movie(tmp_path / "clip.mp4", 5)
+    job = tmp_path / "job"
+    options = {"model": "embedded", "method": "framewise", "size": 64, "device": "cpu", "frames": "1-3"}
+    vdepth_core.estimate(clip, job, options)
+    sequence = vdepth_core.read_sequence(job)
+    result = evaluate(job, sequence[:], clip=clip, max_depth=1e3)
+    assert result.quantity == "disparity"
+    assert result.accuracy.frames == 3
+    assert result.consistency is not None
+    own = evaluate(job, sequence[:], quantity="depth", protocol="none", max_depth=1e3)
+    assert own.accuracy.abs_rel == pytest.approx(0, abs=1e-6)
+    assert own.consistency is None
+    short = write_movie(tmp_path / "short.mp4", 2)
+    with pytest.raises(InputError, match=r"holds 1 frames from frame 1 on, but .*job holds 3"):
+        evaluate(job, sequence[:], clip=short, max_depth=1e3)
+
+
+def test_measures_without_an_answer_are_noted(truth: np.ndarray) -> None:
+    far = truth.copy()
+    far[[1, 3]] = 0  # never truth twice in a row
+    result = evaluate(truth, far, quantity="depth")
+    assert result.tgm is None
+    assert any("TGM" in note for note in result.notes)
+    assert evaluate(truth[:1], truth[:1], quantity="depth").notes == ()
+
+
+def test_unusable_input_is_named(truth: np.ndarray, rgbd: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "three.npz", depth=truth[:3])
+    with pytest.raises(InputError, match=r"three.npz holds 3 predictions, .*depth holds 4 frames"):
+        evaluate(tmp_path / "three.npz", rgbd)
+    np.save(tmp_path / "bare.npy", truth)
+    with pytest.raises(UsageError, match="depth or disparity"):
+        evaluate(tmp_path / "bare.npy", rgbd)
+    with pytest.raises(UsageError, match="clip-lstsq, first-frame"):
+        evaluate(truth, truth, protocol="best", quantity="depth")
+    with pytest.raises(UsageError, match="quantity 'metres'"):
+        evaluate(truth, truth, quantity="metres")
+    with pytest.raises(UsageError, match="scale"):
+        evaluate(truth, truth, quantity="depth", gt_scale=0)
+    with pytest.raises(InputError, match="does not exist"):
+        evaluate(tmp_path / "gone", truth)
+    with pytest.raises(InputError, match="no depth maps"):
+        evaluate(rgbd, truth)
+    cv2.imwrite(str(tmp_path / "grey.png"), np.zeros((4, 4), np.uint8))
+    (tmp_path / "bare.npy").unlink()
+    (tmp_path / "three.npz").unlink()
+    with pytest.raises(InputError, match="16-bit"):
+        evaluate(truth, tmp_path, quantity="depth")
+    np.savez(tmp_path / "disparity.npz", disparity=truth)
+    with pytest.raises(InputError, match="disparity, not depth"):
+        evaluate(truth, tmp_path / "disparity.npz", quantity="depth")
+    (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 no archive")
+    with pytest.raises(InputError, match="damaged"):
+        evaluate(tmp_path / "broken.npz", truth)
+    with pytest.raises(InputError, match=r"shape \(4, 48, 64, 1\)"):
+        evaluate(truth[..., None], truth, quantity="depth")
+
+
+def test_a_camera_that_does_not_fit_is_named(rgbd: Path, truth: np.ndarray, tmp_path: Path) -> None:
+    (tmp_path / "depth").symlink_to(rgbd / "depth")
+    np.savetxt(tmp_path / "K.txt", np.eye(3))
+    np.savetxt(tmp_path / "poses_cam_to_world.txt", np.eye(4).reshape(1, 16))
+    with pytest.raises(InputError, match="4 depth maps but 1 poses"):
+        evaluate(truth, tmp_path, quantity="depth")
+    np.savetxt(tmp_path / "K.txt", np.eye(2))
+    with pytest.raises(InputError, match="camera"):
+        evaluate(truth, tmp_path, quantity="depth")

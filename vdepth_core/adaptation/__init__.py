@@ -1,0 +1,1 @@
+"""Adaptation: self-supervised fine-tuning of a model on the user's own clip."""

@@ -1,0 +1,135 @@
+"""Where an adaptation stands: weights, their average, the best of them, the optimiser's moments, counters."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from ..errors import ResourceError, UsageError, WeightsError
+
+_FORMAT = "vdepth-adaptation-1"
+_MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+Weights = dict[str, Tensor]
+
+
+@dataclass
+class Counters:
+    """Where the loop stands; with the configuration they decide everything that follows.
+
+    Attributes:
+        identity: Of clip, models and configuration; another one cannot go on from here.
+        threads: Torch threads: another number could change the last bits.
+        step: Steps done.
+        elapsed: Seconds of training so far, over all runs.
+        best: Lowest validation loss, and ``since``, how many validations ago it was.
+        history: Step, validation loss and its terms, from step 0.
+    """
+
+    identity: str
+    threads: int = 1
+    step: int = 0
+    elapsed: float = 0.0
+    best: float = float("inf")
+    since: int = 0
+    history: list[tuple[int, float, dict[str, float]]] = field(default_factory=list)
+
+
+def save(
+    path: Path,
+    network: nn.Module,
+    average: Weights,
+    best: Weights,
+    optimiser: torch.optim.Optimizer,
+    counters: Counters,
+) -> None:
+    """Writes everything needed to go on, atomically.
+
+    Raises:
+        ResourceError: the disk is full or the folder cannot be written.
+    """
+    tensors = {f"network.{k}": v for k, v in network.state_dict().items()}
+    tensors |= {f"average.{k}": v for k, v in average.items()}
+    tensors |= {f"best.{k}": v for k, v in best.items()}
+    for name, parameter in network.named_parameters():
+        for key, value in optimiser.state.get(parameter, {}).items():
+            tensors[f"optimiser.{key}.{name}"] = value
+    # copies: some networks keep one tensor under two keys
+    copies = {k: v.detach().cpu().clone().contiguous() for k, v in tensors.items()}
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        save_file(copies, temporary, {"format": _FORMAT, "counters": json.dumps(asdict(counters))})
+        os.replace(temporary, path)
+    except (OSError, SafetensorError) as error:
+        raise ResourceError(f"Cannot write {path}: {error}.", "Free some space on the disk.") from error
+
+
+def read_counters(path: Path, identity: str) -> Counters:
+    """Reads where the run of ``identity`` stands.
+
+    Raises:
+        WeightsError: the file is missing, damaged or no checkpoint.
+        UsageError: it belongs to another clip, model or configuration.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts = file.metadata() or {}
+        if facts.get("format") != _FORMAT:
+            raise ValueError("it is no checkpoint of vdepth adapt")
+        counters = Counters(**json.loads(facts["counters"]))
+    except (OSError, SafetensorError, ValueError, TypeError, KeyError) as error:
+        raise WeightsError(
+            f"There is nothing to resume from: {path}: {error}.", "Start without --resume."
+        ) from error
+    check_identity(path, counters.identity, identity)
+    counters.history = [(step, loss, terms) for step, loss, terms in counters.history]
+    return counters
+
+
+def check_identity(path: Path, found: str, wanted: str) -> None:
+    """Refuses to go on from what belongs to another run.
+
+    Raises:
+        UsageError: the identities differ.
+    """
+    if found != wanted:
+        raise UsageError(
+            f"{path.name} comes from another clip, model or other options.",
+            "Resume with those of the first run, or start without --resume.",
+        )
+
+
+def restore(path: Path, network: nn.Module, optimiser: torch.optim.Optimizer) -> tuple[Weights, Weights]:
+    """Reads a checkpoint back into ``network`` and ``optimiser``; returns the average and the best weights.
+
+    Raises:
+        WeightsError: the file is damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(
+            f"The checkpoint {path} is damaged: {error}.", "Start without --resume."
+        ) from error
+    device = next(network.parameters()).device
+
+    def part(prefix: str) -> Weights:
+        return {k[len(prefix) :]: v.to(device) for k, v in tensors.items() if k.startswith(prefix)}
+
+    network.load_state_dict(part("network."))
+    for name, parameter in network.named_parameters():
+        moments = {
+            key: tensors[f"optimiser.{key}.{name}"]
+            for key in _MOMENTS
+            if f"optimiser.{key}.{name}" in tensors
+        }
+        if moments:
+            optimiser.state[parameter] = {k: v if k == "step" else v.to(device) for k, v in moments.items()}
+    return part("average."), part("best.")

@@ -1,0 +1,127 @@
+"""The network that is adapted: loaded as published, trainable, and written so that it loads again.
+
+Inference folds batch normalisations into convolutions; a folded network could be trained too, but its keys
+would load nowhere, and a step of the same size would mean something else for every channel. So the network
+is built unfolded, and its normalisations keep the statistics they have: those of a few similar frames would
+be worse, and inference uses the stored ones anyway. (The embedded model is published folded. It has no
+normalisation left to keep.)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import UsageError, WeightsError
+from ..models.network_model import Family
+from ..models.registry import registered_loaders
+from ..types import ModelSpec
+from ..weights.loading import OURS, load_into, load_state_dict
+from ..weights.location import find_weights
+
+
+@dataclass
+class Student:
+    """A network in training.
+
+    Attributes:
+        network: Unfolded, in evaluation mode, with gradients.
+        family: Where it comes from.
+        spec: What it is; its licence goes on to the adapted weights.
+        device: Where it is, as torch spells it.
+    """
+
+    network: nn.Module
+    family: Family
+    spec: ModelSpec
+    device: str
+
+    def predict(self, frames: Tensor) -> Tensor:
+        """Frames (N, 3, H, W) in [0, 1] on the device -> disparity (N, H, W), with gradients."""
+        frames = frames.contiguous(memory_format=torch.channels_last)
+        prepared = self.family.prepare(frames) if self.family.prepare else frames
+        prediction: Tensor = self.network(prepared)
+        return prediction.float()
+
+
+def load_student(name_or_path: str | Path, device: str = "cpu") -> Student:
+    """Loads a per-frame model for training.
+
+    Args:
+        name_or_path: A registered model whose network is ours, or a weights file of such a network.
+        device: As torch spells it.
+
+    Raises:
+        UsageError: there is no such model, or it is none that can be adapted.
+        WeightsError: its weights are missing, damaged or of an unknown layout.
+    """
+    family, source, user_file = _find(name_or_path)
+    network = family.build()
+    load_into(network, load_state_dict(source), source)
+    network = network.eval().requires_grad_(True).to(device)
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return Student(network, family, family.spec_of(source, user_file), device)
+
+
+def adaptable_models() -> list[str]:
+    """Names of the registered models that can be adapted, sorted."""
+    return sorted(_families())
+
+
+def write_weights(path: Path, state: Mapping[str, Tensor], facts: Mapping[str, str]) -> None:
+    """Writes ``state`` as safetensors, atomically; the same arguments give the same bytes.
+
+    Args:
+        path: The file; its folder exists.
+        state: Key -> tensor, as the family's unfolded network has them.
+        facts: What the file says about itself: ``license``, ``commercial`` (``true`` or ``false``), …
+    """
+    from safetensors.torch import save
+
+    # copies: some networks publish one tensor under two keys
+    tensors = {key: value.detach().cpu().clone().contiguous() for key, value in state.items()}
+    temporary = path.with_name(path.name + ".tmp")
+    # not save_file, whose files only their owner may read
+    temporary.write_bytes(save(tensors, {OURS: json.dumps(dict(facts), sort_keys=True)}))
+    os.replace(temporary, path)
+
+
+def _find(name_or_path: str | Path) -> tuple[Family, Path, bool]:
+    """The family, its weights file, and whether the user named that file."""
+    families = _families()
+    hint = f"These can: {', '.join(sorted(families))}, and weights files of the same networks."
+    if isinstance(name_or_path, str) and name_or_path in families:
+        return families[name_or_path], find_weights(name_or_path), False
+    if isinstance(name_or_path, str) and name_or_path in registered_loaders():
+        raise UsageError(
+            f"The model {name_or_path} cannot be adapted: its network is not ours to train.", hint
+        )
+    path = Path(name_or_path).expanduser()
+    if path.is_dir():
+        raise UsageError(
+            f"{path} is a transformers or diffusers model, which cannot be adapted (it can be the teacher).",
+            hint,
+        )
+    if isinstance(name_or_path, str) and not path.exists() and len(path.parts) == 1 and not path.suffix:
+        raise UsageError(f"There is no model {name_or_path}.", hint)
+    keys = load_state_dict(path).keys()
+    # midas-v21 and tcmonodepth-large share a layout; the first stands for it, as in the registry
+    for name in sorted(families, key=lambda name: (name == "tcmonodepth-large", name)):
+        if families[name].matches(keys):
+            return families[name], path, True
+    raise WeightsError(f"{path.name} holds no network that can be adapted.", hint)
+
+
+def _families() -> dict[str, Family]:
+    """Registered models whose whole network is one torch module that sees one frame and answers disparity."""
+    return {
+        name: load
+        for name, load in registered_loaders().items()
+        if isinstance(load, Family) and load.spec.window == 1 and load.spec.quantity == "disparity"
+    }

@@ -1,0 +1,72 @@
+"""``vdepth adapt``: fine-tune a model on the user's own clip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+if TYPE_CHECKING:
+    from ..adaptation.temporal_loss import Form
+
+_WORDS = {
+    "scan": "Reading",
+    "infer": "Teaching",
+    "settle": "Steadying",
+    "flow": "Following motion",
+    "adapt": "Adapting",
+}
+
+
+def adapt(
+    clip: Annotated[Path, typer.Argument(help="A movie or image sequence.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Weights file to write (.safetensors).")],
+    recipe: Annotated[str, typer.Option(help="What to learn: tc, temporal consistency.")] = "tc",
+    model: Annotated[str, typer.Option(help="Model to adapt: name, or path of weights.")] = "embedded",
+    teacher: Annotated[
+        str | None, typer.Option(help="Model whose depth to keep (default: the model before it is adapted).")
+    ] = None,
+    minutes: Annotated[float, typer.Option(help="Training time, minutes over all runs.")] = 5.0,
+    steps: Annotated[
+        int | None, typer.Option(help="Train this many steps instead; makes the run repeatable.")
+    ] = None,
+    form: Annotated[
+        str, typer.Option(help="residual: depth may change as the teacher's does; plain: it may not.")
+    ] = "residual",
+    size: Annotated[
+        int | None, typer.Option(help="Shorter side of the network input, pixels (default: model's).")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the order of samples.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
+    frames: Annotated[str | None, typer.Option(metavar="A-B", help="Frames A to B, inclusive.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside OUT.")] = False,
+) -> None:
+    """Fine-tune a per-frame model on a clip, so that it becomes steady there."""
+    from ..adaptation.adapt import adapt as run
+    from .bars import Bars, cancelling
+
+    with Bars(_WORDS) as progress, cancelling(progress):
+        result = run(
+            clip,
+            out,
+            recipe=recipe,
+            model=model,
+            teacher=teacher,
+            minutes=minutes,
+            steps=steps,
+            form=cast("Form", form),
+            size=size,
+            seed=seed,
+            device=device,
+            frames=frames,
+            resume=resume,
+            progress=progress,
+        )
+    for name, before in result.before.items():
+        typer.echo(f"Held-out {name} loss: {before:.4f} before, {result.after[name]:.4f} after")
+    if not result.changed:
+        typer.echo("Nothing improved: the weights are those of the model as it was.", err=True)
+    elif result.early:
+        typer.echo(f"Stopped after {result.steps} steps: nothing improved any more.", err=True)
+    typer.echo(f"Weights: {result.weights}. Use them with --model {result.weights}")

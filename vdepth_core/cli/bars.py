@@ -1,0 +1,68 @@
+"""Bars for verbs that report through a `Progress`, and Ctrl-C that asks instead of killing."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Self
+
+from ..progress import Progress
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+
+class Bars(Progress):
+    """One bar a stage on a terminal, silence in a log; warnings are shown in both."""
+
+    def __init__(self, words: dict[str, str] | None = None) -> None:
+        """``words``: what a stage is called."""
+        super().__init__()
+        self._words = words or {}
+
+    def __enter__(self) -> Self:
+        from rich.console import Console
+        from rich.progress import Progress as Display
+
+        console = Console(stderr=True, highlight=False)
+        self._bars = Display(console=console, disable=not console.is_terminal)
+        self._tasks: dict[str, TaskID] = {}
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def stage(self, name: str, total: int | None) -> None:
+        """Adds a bar, or says how long it is."""
+        if name in self._tasks:
+            self._bars.update(self._tasks[name], total=total)
+        else:
+            self._tasks[name] = self._bars.add_task(self._words.get(name, name.capitalize()), total=total)
+
+    def advance(self, name: str, done: int = 1) -> None:
+        """Moves a bar."""
+        if name not in self._tasks:
+            self.stage(name, None)
+        self._bars.advance(self._tasks[name], done)
+
+    def warn(self, message: str) -> None:
+        """Shows a sentence above the bars."""
+        self._bars.console.print(f"Warning: {message}", style="yellow", markup=False, soft_wrap=True)
+
+
+@contextmanager
+def cancelling(progress: Progress) -> Iterator[None]:
+    """Ctrl-C or SIGTERM asks the work to stop at its next good moment; a second one stops at once."""
+
+    def stop(number: int, _frame: object) -> None:
+        progress.cancel()
+        signal.signal(number, signal.SIG_DFL)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

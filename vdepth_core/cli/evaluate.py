@@ -1,0 +1,95 @@
+"""``vdepth evaluate``: a prediction against ground truth."""
+
+from __future__ import annotations
+
+import json as json_
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+if TYPE_CHECKING:
+    from ..evaluation.accuracy import Protocol
+    from ..jobs.evaluate import Evaluation
+    from ..types import Quantity
+
+
+def evaluate(
+    pred: Annotated[Path, typer.Argument(help="Finished job, folder of depth maps, .npz or .npy.")],
+    gt: Annotated[
+        Path, typer.Argument(help="Ground truth: folder of depth maps or RGB-D folder, .npz or .npy.")
+    ],
+    protocol: Annotated[
+        str, typer.Option(help="Alignment: clip-lstsq, first-frame, per-frame, median or none.")
+    ] = "clip-lstsq",
+    max_depth: Annotated[float, typer.Option(help="Farthest valid truth, metres.")] = 80.0,
+    min_depth: Annotated[float, typer.Option(help="Nearest valid truth, metres.")] = 1e-3,
+    gt_scale: Annotated[
+        float | None, typer.Option(help="Units a metre of the truth (default: 1000 for 16-bit PNG, else 1).")
+    ] = None,
+    quantity: Annotated[
+        str | None, typer.Option(help="depth or disparity, where PRED does not say (default: it does).")
+    ] = None,
+    clip: Annotated[
+        Path | None,
+        typer.Option(help="The plate, for rTC, aTC and OPW (default: an RGB-D folder's pictures)."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """Score a prediction against ground truth."""
+    from ..jobs.evaluate import evaluate as run
+
+    result = run(
+        pred,
+        gt,
+        protocol=cast("Protocol", protocol),
+        max_depth=max_depth,
+        min_depth=min_depth,
+        gt_scale=gt_scale,
+        quantity=cast("Quantity | None", quantity),
+        clip=clip,
+    )
+    if json:
+        typer.echo(json_.dumps(result.to_dict(), allow_nan=False))
+        return
+    for line in _table(result):
+        typer.echo(line)
+
+
+def _table(result: Evaluation) -> list[str]:
+    """Accuracy under its protocol, then what can be said about time, with accuracy again beside it."""
+    a = result.accuracy
+    lines = [
+        f"Prediction  {result.prediction} ({result.quantity})",
+        f"Truth       {result.truth}, {result.min_depth:g} to {result.max_depth:g} m",
+        "",
+        f"Accuracy under {a.protocol}: {a.frames} frames, {a.pixels} pixels",
+        f"  AbsRel {a.abs_rel:.4f}   SqRel {a.sq_rel:.4f} m   RMSE {a.rmse:.4f} m   RMSElog {a.rmse_log:.4f}",
+        f"  δ1 {a.delta1:.4f}   δ2 {a.delta2:.4f}   δ3 {a.delta3:.4f}",
+    ]
+    if a.frames_without_truth:
+        lines.append(f"  {a.frames_without_truth} frames have no valid truth")
+    temporal = _temporal(result)
+    if temporal:
+        beside = f"AbsRel {a.abs_rel:.4f}, δ1 {a.delta1:.4f} under {a.protocol}"
+        lines += [
+            "",
+            f"Over time, depth aligned by {result.alignment} (beside {beside}: a still picture would win)",
+        ]
+        lines += temporal
+    return [*lines, *(f"  {note}" for note in result.notes)]
+
+
+def _temporal(result: Evaluation) -> list[str]:
+    lines = []
+    if (c := result.consistency) is not None:
+        shares = "   ".join(f"rTC@{threshold:g} {share:.4f}" for threshold, share in c.rtc.items())
+        lines += [
+            f"  {shares}",
+            f"  aTC {c.atc:.4f}   OPW {c.opw:.4f}   {c.visible:.0%} of the picture found again",
+        ]
+    if result.tae is not None:
+        lines.append(f"  TAE {result.tae.tae:.3f} %, over {result.tae.overlap:.0%} of the picture")
+    if result.tgm is not None:
+        lines.append(f"  TGM {result.tgm:.4f} m")
+    return lines
