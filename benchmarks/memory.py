@@ -1,10 +1,10 @@
 """Peak anonymous memory of a whole job at 800 frames over that at 100: streaming keeps the ratio near 1.
 
-    python benchmarks/memory.py [--full]      (--full: 4000 frames against 100)
+    python benchmarks/memory.py [--full] [--method rolling]      (--full: 4000 frames against 100)
 
 Each job runs in a process of its own; RssAnon is sampled from /proc every 20 ms (Linux only). Temporal
-method, all outputs, one long shot, a stand-in network, so what is measured is the pipeline and not a
-network's activations.
+method unless asked for rolling, all outputs, one long shot, a stand-in network, so what is measured is the
+pipeline and not a network's activations.
 """
 
 from __future__ import annotations
@@ -17,7 +17,12 @@ import tempfile
 import threading
 from pathlib import Path
 
+import torch
 from footage import StandIn, machine, make_clip
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, interpolate
+
+from vdepth_core.types import ModelSpec
 
 
 def _anonymous_kib() -> int:
@@ -25,7 +30,47 @@ def _anonymous_kib() -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
 
 
-def _job(clip: Path, out: Path) -> int:
+class SnippetStandIn:
+    """A latent video model without a network: its latents are the small picture, its depth that enlarged."""
+
+    def __init__(self) -> None:
+        self.spec = ModelSpec(
+            "stand-in", "disparity", "affine_invariant", "none", True, window=3, multiple=8, native_size=384
+        )
+        self.device, self.low_memory = "cpu", False
+
+    def predict(self, frames: Tensor) -> Tensor:
+        """(T, 3, H, W) -> (T, H, W), as the probe for the number of threads asks."""
+        return self.decode(self.encode(frames))
+
+    def encode(self, frames: Tensor) -> Tensor:
+        """(T, 3, H, W) -> (T, 4, H/8, W/8)."""
+        pooled = avg_pool2d(frames, 8)
+        return torch.cat([pooled, pooled[:, :1]], 1)
+
+    def noise(self, height: int, width: int, seed: int) -> Tensor:
+        """(1, 4, H/8, W/8)."""
+        return torch.zeros(1, 4, height // 8, width // 8)
+
+    def predict_snippets(self, latents: Tensor, noise: Tensor) -> Tensor:
+        """(B, n, 4, h, w) -> (B, n, H, W), every snippet at its own scale."""
+        scale = 1 + latents.mean((1, 2, 3, 4))
+        return self.decode(latents.flatten(0, 1)).unflatten(0, latents.shape[:2]) * scale[:, None, None, None]
+
+    def start_refinement(self, disparity: Tensor, noise: Tensor, steps: int) -> Tensor:
+        """(T, H, W) -> (T, 4, h, w)."""
+        return avg_pool2d(disparity[:, None], 8).repeat(1, 4, 1, 1)
+
+    def refine_snippets(self, latents: Tensor, depth_latents: Tensor, step: int, steps: int) -> Tensor:
+        """(B, n, 4, h, w) as they are."""
+        return depth_latents
+
+    def decode(self, depth_latents: Tensor) -> Tensor:
+        """(T, 4, h, w) -> (T, H, W)."""
+        return interpolate(depth_latents[:, :1], scale_factor=8, mode="bilinear")[:, 0]
+
+
+def _job(clip: Path, out: Path, method: str) -> int:
     """Runs one job in this process and returns its peak RssAnon in KiB."""
     from vdepth_core.jobs.batch import estimate_clips
     from vdepth_core.jobs.config import EstimateConfig
@@ -41,8 +86,8 @@ def _job(clip: Path, out: Path) -> int:
     watcher = threading.Thread(target=sample)
     watcher.start()
     shelf = ModelShelf()
-    config = EstimateConfig(method="temporal", model="stand-in", device="cpu", dtype="fp32", size=96)
-    shelf.put("stand-in", "cpu", "fp32", StandIn(0.0))
+    config = EstimateConfig(method=method, model="stand-in", device="cpu", dtype="fp32", size=96)
+    shelf.put("stand-in", "cpu", "fp32", StandIn(0.0) if method == "temporal" else SnippetStandIn())
     results = estimate_clips([clip], out, config, shelf=shelf)
     stop.set()
     watcher.join()
@@ -57,22 +102,24 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--full", action="store_true", help="4000 frames instead of 800")
+    parser.add_argument("--method", choices=["temporal", "rolling"], default="temporal")
     parser.add_argument("--job", nargs=2, type=Path, metavar=("CLIP", "OUT"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.job:
-        print(_job(*arguments.job))
+        print(_job(*arguments.job, arguments.method))
         return
     counts = (100, 4000 if arguments.full else 800)
     peaks = []
     with tempfile.TemporaryDirectory() as folder:
         for count in counts:
             clip = make_clip(Path(folder) / f"{count}.mp4", 320, 180, count)
-            command = [sys.executable, __file__, "--job", str(clip), str(Path(folder) / f"out{count}")]
+            command = [sys.executable, __file__, "--method", arguments.method, "--job", str(clip)]
+            command.append(str(Path(folder) / f"out{count}"))
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             peaks.append(int(done.stdout.split()[-1]) / 1024)
             print(f"{count:5d} frames: peak RssAnon {peaks[-1]:.1f} MiB")
     facts = {
-        "benchmark": "memory",
+        "benchmark": "memory" if arguments.method == "temporal" else "memory_rolling",
         "ratio": round(peaks[1] / peaks[0], 3),
         "ours": round(peaks[1], 1),
         "baseline": round(peaks[0], 1),

@@ -1,129 +1,254 @@
-"""The joint solution: recovery, no drift, islands, long shots."""
+"""Co-alignment: recovery, no shrinking, invariances, outliers, streaming, and the degenerate shots."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import tracemalloc
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from snippet_sets import Case, case_of, frames_of, merge, merged_error, truth_of
 
-from vdepth_core.align.joint import Pair, solve, solve_graph
-from vdepth_core.align.scale_shift import PairFit
-
-
-def pairs_of(
-    scale: np.ndarray,
-    shift: np.ndarray,
-    growth: float = 0.0,
-    noise: float = 0.0,
-    gone: frozenset[int] = frozenset(),
-) -> list[Pair]:
-    """Pairs of raw = scale · D + shift, where tracked D grow by ``growth`` a frame (in the logarithm)."""
-    rng = np.random.default_rng(9)
-    out = []
-    for offset in (1, 2, 4, 8, 16):
-        for i in range(0, len(scale) - offset, max(1, offset // 2)):
-            j = i + offset
-            if i in gone or j in gone:
-                continue
-            log_scale = float(np.log(scale[j] / scale[i]) + growth * offset + rng.normal(0, noise))
-            here, there = 0.5, 0.5 * np.exp(growth * offset)
-            x, y = scale[i] * here + shift[i], scale[j] * there + shift[j]
-            out.append(Pair(i, j, PairFit(log_scale, float(x), float(y), 10.0, 10.0, 0.01)))
-    return out
+from vdepth_core.align.joint import Snippets, coalign
+from vdepth_core.align.scale_shift import fit_scale_shift
 
 
-def jitter(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    return rng.uniform(0.7, 1.4, count), rng.uniform(-0.2, 0.2, count)
+@pytest.fixture(scope="module")
+def noisy() -> Case:
+    return case_of(truth_of(40, 150), *frames_of(40, (1, 12)), noise=0.01, outliers=0.03)
 
 
-def corrected(
-    scale: np.ndarray, shift: np.ndarray, pairs: list[Pair], still: np.ndarray | None = None
-) -> np.ndarray:
-    """What true values 0.2 and 0.8 become, (N, 2)."""
-    result = solve(len(scale), pairs, still)
-    raw = scale[:, None] * np.array([0.2, 0.8]) + shift[:, None]
-    return result.scale[:, None] * raw + result.shift[:, None]
+def same_up_to_affine(one: np.ndarray, other: np.ndarray, atol: float) -> None:
+    scale, shift = fit_scale_shift(one, other)
+    np.testing.assert_allclose(scale * one + shift, other, atol=atol * float(np.ptp(other)))
 
 
-def test_still_camera_recovers_scale_and_shift_exactly() -> None:
-    scale, shift = jitter(80)
-    out = corrected(scale, shift, pairs_of(scale, shift), np.ones(79))
-    assert np.ptp(out, axis=0).max() < 1e-4
-    drifting = np.linspace(0.8, 1.3, 80)
-    out = corrected(drifting, shift, pairs_of(drifting, shift), np.ones(79))
-    assert np.ptp(out, axis=0).max() < 1e-4
+@pytest.mark.parametrize("dilations", [(1,), (1, 12), (1, 6, 12)])
+def test_without_noise_the_recovery_is_exact(dilations: tuple[int, ...]) -> None:
+    case = case_of(truth_of(40, 150), *frames_of(40, dilations))
+    found = coalign(case.snippets, tolerance=1e-9)
+    assert merged_error(case, found) < 1e-6
+    np.testing.assert_allclose(found.scale / case.scale, (found.scale / case.scale).mean(), rtol=1e-6)
 
 
-def test_moving_camera_takes_out_the_jitter() -> None:
-    scale, shift = jitter(300)
-    out = corrected(scale, shift, pairs_of(scale, shift))
-    raw = scale[:, None] * np.array([0.2, 0.8]) + shift[:, None]
-    assert (out.std(axis=0) < 0.3 * raw.std(axis=0)).all()
-    assert (np.diff(out, axis=0).std(axis=0) < 0.1 * np.diff(raw, axis=0).std(axis=0)).all()
+def test_gauge_is_mean_scale_one_and_mean_shift_zero(noisy: Case) -> None:
+    found = coalign(noisy.snippets)
+    assert found.scale.mean() == pytest.approx(1)
+    assert found.shift.mean() == pytest.approx(0, abs=1e-12)
+    assert (found.scale > 0).all()
+    assert found.parts.tolist() == [0] * 40
+    assert found.notes == ()
+    assert 1 < found.iterations < 20
 
 
-def test_steady_approach_does_not_drift_nor_bend_at_the_ends() -> None:
-    one, zero = np.ones(400), np.zeros(400)
-    result = solve(400, pairs_of(one, zero, growth=0.02))  # tracked values grow e^8-fold over the shot
-    np.testing.assert_allclose(result.scale, 1, atol=1e-3)
-    np.testing.assert_allclose(result.shift, 0, atol=1e-3)
-    # … and a filter still knows what to expect of the next frame
-    s, t = result.carry(11, 10)
-    assert s * (0.5 * np.exp(0.02)) + t == pytest.approx(0.5, abs=2e-3)
+def test_noise_and_outliers_cost_almost_nothing(noisy: Case) -> None:
+    found = coalign(noisy.snippets)
+    assert merged_error(noisy, found, clean=True) < 0.005
+    ideal = replace(found, scale=noisy.scale, shift=noisy.shift)
+    assert merged_error(noisy, found) < 1.01 * merged_error(noisy, ideal)
 
 
-def test_gauge_keeps_mean_scale_and_level() -> None:
-    scale, shift = jitter(50)
-    result = solve(50, pairs_of(scale, shift), np.ones(49))
-    assert np.log(result.scale).mean() == pytest.approx(0, abs=1e-9)
+def test_contrast_does_not_fade_along_a_chain() -> None:
+    """What least squares on the residuals does: noise on both sides rewards small scales."""
+    case = case_of(truth_of(120, 150), *frames_of(120, (1,)), noise=0.01)
+    found = coalign(case.snippets)
+    gain = np.log(found.scale / case.scale)
+    time = np.arange(len(gain))
+    assert np.ptp(np.polyval(np.polyfit(time, gain, 2), time)) < 0.12
+    assert gain.std() < 0.04
 
 
-def test_islands_and_black_frames() -> None:
-    scale, shift = jitter(90)
-    gone = frozenset(range(35, 55))  # longer than the longest pair: two islands
-    result = solve(90, pairs_of(scale, shift, gone=gone), np.ones(89))
-    assert result.alone.nonzero()[0].tolist() == sorted(gone)
-    for island in (slice(0, 35), slice(55, 90)):
-        assert np.ptp(result.scale[island] * scale[island]) < 1e-4
-        assert np.log(result.scale[island]).mean() == pytest.approx(0, abs=1e-6)
-    assert np.isfinite(result.scale).all()
-    assert np.isfinite(result.shift).all()
+def test_charts_of_the_input_do_not_matter(noisy: Case) -> None:
+    rng = np.random.default_rng(5)
+    scale, shift = rng.uniform(0.1, 9, (2, len(noisy.snippets), 1, 1))
+    other = replace(noisy.snippets, values=scale * np.asarray(noisy.snippets.values[:]) + shift)
+    one = merge(noisy.snippets, coalign(noisy.snippets, tolerance=1e-9, steps=60))
+    same_up_to_affine(merge(other, coalign(other, tolerance=1e-9, steps=60)), one, 1e-6)
 
 
-def test_wrong_pairs_are_outvoted() -> None:
-    scale, shift = jitter(60)
-    pairs = pairs_of(scale, shift)
-    for index in range(0, len(pairs), 9):
-        pair = pairs[index]
-        pairs[index] = Pair(pair.i, pair.j, PairFit(1.5, pair.fit.x, pair.fit.y, 10.0, 0.0, 0.01))
-    result = solve(60, pairs, np.ones(59))
-    assert np.std(np.log(result.scale * scale)) < 0.01
+def test_order_of_the_snippets_does_not_matter(noisy: Case) -> None:
+    order = np.random.default_rng(6).permutation(len(noisy.snippets))
+    values = np.asarray(noisy.snippets.values[:])[order]
+    shuffled = Snippets(40, noisy.snippets.frames[order], values, noisy.snippets.group[order])
+    one, other = coalign(noisy.snippets), coalign(shuffled)
+    np.testing.assert_allclose(other.scale, one.scale[order], rtol=1e-9)
+    np.testing.assert_allclose(other.shift, one.shift[order], atol=1e-9)
 
 
-@pytest.mark.parametrize("count", [1, 2, 3])
-def test_very_short_shots(count: int) -> None:
-    scale, shift = jitter(count)
-    result = solve(count, pairs_of(scale, shift), np.ones(count - 1))
-    assert np.ptp(result.scale * scale) < (1e-5 if count > 1 else 1)
-    assert result.scale.shape == (count,)
+def test_precisions_agree(noisy: Case) -> None:
+    single = replace(noisy.snippets, values=np.asarray(noisy.snippets.values[:]).astype(np.float32))
+    double = coalign(single)
+    found = coalign(single, dtype="fp32")
+    np.testing.assert_allclose(found.scale, double.scale, rtol=1e-4)
+    np.testing.assert_allclose(found.shift, double.shift, atol=1e-4)
+    np.testing.assert_array_equal(coalign(single).scale, double.scale)
 
 
-def test_graph_solution_agrees_with_a_dense_one() -> None:
-    rng = np.random.default_rng(3)
-    i = np.concatenate([np.arange(29), np.arange(22)])
-    j = np.concatenate([np.arange(1, 30), np.arange(22) + 8])
-    step = rng.normal(size=len(i)) * 1e-3 + (j - i) * 0.1
-    value = solve_graph(30, i, j, step, np.ones(len(i)))
-    rows = np.zeros((len(i), 30))
-    rows[np.arange(len(i)), i], rows[np.arange(len(i)), j] = -1, 1
-    residual = np.abs(rows @ value - step)
-    dense = np.linalg.lstsq(rows, step, rcond=None)[0]
-    assert residual.sum() <= np.abs(rows @ dense - step).sum() + 1e-9  # robust: no larger an L1 sum
-    np.testing.assert_allclose(np.diff(value), np.diff(dense), atol=3e-3)
+class Slices:
+    """Values that only answer slices, and remember the longest."""
+
+    def __init__(self, rows: Callable[[int, int], np.ndarray], shape: tuple[int, int, int]) -> None:
+        self.rows, self.shape, self.dtype, self.longest = rows, shape, np.dtype(np.float64), 0
+
+    def __getitem__(self, which: slice) -> np.ndarray:
+        start, stop, _ = which.indices(self.shape[0])
+        self.longest = max(self.longest, stop - start)
+        return self.rows(start, stop)
 
 
-def test_five_thousand_frames() -> None:
-    scale, shift = jitter(5000)
-    result = solve(5000, pairs_of(scale, shift, growth=0.01, noise=0.01))
-    assert np.isfinite(result.scale).all()
-    assert np.log(result.scale * scale).std() < 0.3 * np.log(scale).std()
+def test_chunks_do_not_change_the_result(noisy: Case) -> None:
+    values = np.asarray(noisy.snippets.values[:]).copy()
+    values[np.random.default_rng(7).uniform(size=values.shape) < 0.1] = np.nan
+    whole = coalign(replace(noisy.snippets, values=values))
+    slices = Slices(lambda start, stop: values[start:stop], values.shape)
+    chunked = coalign(replace(noisy.snippets, values=slices), chunk_bytes=7 * 5 * 150 * 8)
+    assert slices.longest < len(values)
+    np.testing.assert_allclose(chunked.scale, whole.scale, rtol=1e-9)
+    np.testing.assert_allclose(chunked.shift, whole.shift, atol=1e-9)
+
+
+def test_memory_does_not_grow_with_the_shot() -> None:
+    def peak(count: int) -> int:
+        frames, group = frames_of(count, (1, 4))
+
+        def rows(start: int, stop: int) -> np.ndarray:
+            place = np.linspace(0, 1, 3000)
+            return (
+                np.sin(9 * place + 0.1 * frames[start:stop, :, None])
+                * (1 + np.arange(start, stop) % 3)[:, None, None]
+            )
+
+        values = Slices(rows, (*frames.shape, 3000))
+        tracemalloc.start()
+        coalign(Snippets(count, frames, values, group), steps=2, chunk_bytes=1 << 20)
+        size = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return size
+
+    coalign(case_of(truth_of(5, 40), *frames_of(5, (1,))).snippets)  # imports
+    assert peak(160) < 1.3 * peak(40)
+
+
+@pytest.mark.parametrize("solver", ["irls", "adam"])
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_very_short_shots(count: int, solver: str) -> None:
+    truth = truth_of(count, 60)
+    if count < 3:
+        frames = np.array([[0, 1, -1] if count == 2 else [0, -1, -1]])
+        values = np.where(frames[..., None] >= 0, 2 * truth[frames] + 1, np.nan)
+        snippets = Snippets(count, frames, values, np.zeros(1, np.int64))
+    else:
+        snippets = case_of(truth, *frames_of(count, (1,))).snippets
+    found = coalign(snippets, solver=solver, steps=30)  # type: ignore[arg-type]
+    assert found.parts.tolist() == [0] * count
+    assert np.isfinite(found.objective).all()
+    if len(snippets) == 1:
+        np.testing.assert_allclose([found.scale[0], found.shift[0]], [1, 0], atol=0.1)
+    if solver == "irls":
+        assert found.notes == ()
+        same_up_to_affine(merge(snippets, found, np.nan_to_num(np.asarray(snippets.values[:]))), truth, 1e-6)
+
+
+def test_parts_that_nothing_connects_keep_their_own_gauge() -> None:
+    case = case_of(truth_of(20, 80), *frames_of(20, (5,)), noise=0.01)
+    found = coalign(case.snippets)
+    assert found.parts.tolist() == [0, 1, 2, 3, 4] * 4  # frames 5 apart belong together
+    part = found.parts[case.snippets.frames[:, 0]]
+    for index in range(5):
+        assert found.scale[part == index].mean() == pytest.approx(1)
+        assert found.shift[part == index].mean() == pytest.approx(0, abs=1e-12)
+    assert "5 parts" in found.notes[0]
+
+
+def test_frames_without_snippets_are_reported() -> None:
+    case = case_of(truth_of(20, 80), *frames_of(20, (1,)))
+    found = coalign(replace(case.snippets, count=23))
+    assert found.parts.tolist() == [0] * 20 + [-1] * 3
+    assert "3 frames" in found.notes[0]
+
+
+@pytest.mark.parametrize("gone", ["flat", "nan"])
+def test_flat_and_empty_snippets_do_not_disturb_the_others(noisy: Case, gone: str) -> None:
+    values = np.asarray(noisy.snippets.values[:]).copy()
+    values[[3, 50]] = 0.7 if gone == "flat" else np.nan
+    found = coalign(replace(noisy.snippets, values=values))
+    assert np.flatnonzero(found.flat).tolist() == [3, 50]
+    assert found.scale[found.flat].tolist() == [1, 1]
+    assert np.isfinite(found.shift).all()
+    assert "2 snippets are flat" in found.notes[0]
+    gain = (found.scale / noisy.scale)[~found.flat]
+    assert np.std(np.log(gain)) < 0.01
+
+
+def test_a_black_shot() -> None:
+    frames, group = frames_of(9, (1, 3))
+    found = coalign(Snippets(9, frames, np.zeros((*frames.shape, 30), np.float32), group))
+    assert found.flat.all()
+    np.testing.assert_allclose(found.scale, 1)
+    np.testing.assert_allclose(found.shift, 0, atol=1e-9)
+
+
+def test_contradicting_snippets_stay_positive_and_are_reported(noisy: Case) -> None:
+    values = np.asarray(noisy.snippets.values[:]).copy()
+    values[5] *= -1
+    values[50, 1] = np.random.default_rng(8).uniform(size=values.shape[2]) * 5  # one bad frame only
+    found = coalign(replace(noisy.snippets, values=values))
+    assert (found.scale > 0).all()
+    assert "1 snippets look like no other" in found.notes[0]
+    gain = np.delete(found.scale / noisy.scale, 5)
+    assert np.std(np.log(gain)) < 0.01
+
+
+def test_missing_pixels() -> None:
+    case = case_of(truth_of(40, 150), *frames_of(40, (1, 12)), noise=0.01)
+    values = np.asarray(case.snippets.values[:]).copy()
+    values[np.random.default_rng(9).uniform(size=values.shape) < 0.3] = np.nan
+    values[:, :, 20:30] = np.inf
+    values[7, 1] = np.nan
+    found = coalign(replace(case.snippets, values=values))
+    assert merged_error(case, found, clean=True) < 0.01
+
+
+def test_emphasis_lets_the_trusted_dilation_decide() -> None:
+    case = case_of(truth_of(40, 150), *frames_of(40, (1, 12)), noise=0.01)
+    values, group = np.asarray(case.snippets.values[:]).copy(), case.snippets.group
+    values[group == 1] += np.random.default_rng(10).normal(0, 0.5, values[group == 1].shape)
+    spoiled = replace(case.snippets, values=values)
+
+    def error(emphasis: tuple[float, float] | None) -> float:
+        found = coalign(spoiled, emphasis=emphasis)
+        return float(np.log(found.scale / case.scale)[group == 0].std())
+
+    assert error((1.0, 1e-3)) < error((1.0, 1e3))
+    assert error((1.0, 1.0)) == error(None)
+
+
+def test_cancelling_and_bad_arguments(noisy: Case) -> None:
+    class Stop(Exception):
+        pass
+
+    def stop() -> None:
+        raise Stop
+
+    for solver in ("irls", "adam"):
+        with pytest.raises(Stop):
+            coalign(noisy.snippets, solver=solver, check=stop)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="emphasis"):
+        coalign(noisy.snippets, emphasis=(1.0,))
+    with pytest.raises(ValueError, match="steps"):
+        coalign(noisy.snippets, steps=0)
+    frames, group = noisy.snippets.frames, noisy.snippets.group
+    with pytest.raises(ValueError, match="do not fit"):
+        Snippets(40, frames[1:], noisy.snippets.values, group)
+    with pytest.raises(ValueError, match="outside"):
+        Snippets(39, frames, noisy.snippets.values, group)
+    with pytest.raises(ValueError, match="group"):
+        Snippets(40, frames, noisy.snippets.values, group[1:])
+
+
+def test_importing_stays_light() -> None:
+    code = "import sys, vdepth_core.align.joint; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

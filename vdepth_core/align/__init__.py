@@ -1,1 +1,1 @@
-"""Scale and shift: of one pair of maps (`scale_shift`) and of all frames of a shot together (`joint`)."""
+"""Scale and shift: of one pair of maps (`scale_shift`), of a shot's frames (`pairs`) or its snippets (`joint`)."""

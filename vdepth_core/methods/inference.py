@@ -29,7 +29,9 @@ CUDA_BATCH = 8
 
 
 @dataclass(frozen=True)
-class _Batch:
+class FrameBatch:
+    """Some frames of a shot as a network wants them, from ``start`` on."""
+
     start: int
     frames: Tensor  # (n, 3, h, w)
     luma: np.ndarray  # (n, h, w) uint8
@@ -69,14 +71,14 @@ def predict_shot(
     with ThreadPoolExecutor(1, "vdepth-read") as reader, ThreadPoolExecutor(1, "vdepth-write") as writer:
         try:
             for start, stop in _runs_to_do(store, needed, size, progress):
-                source = _batches(shot, store, start, stop, size)
+                source = decode_batches(shot, store, start, stop, size)
                 coming = reader.submit(next, source, None)
                 try:
                     while (item := coming.result()) is not None:
                         progress.check()
                         coming = reader.submit(next, source, None)
                         raw, fov, limit = _predict(model, item.frames, limit)
-                        raw, bad = _repair(raw)
+                        raw, bad = repair(raw)
                         if bad and not warned:
                             warned = True
                             progress.warn(
@@ -127,7 +129,14 @@ def _runs_to_do(
     return runs
 
 
-def _batches(shot: ShotFrames, store: DepthStore, start: int, stop: int, size: int) -> Generator[_Batch]:
+def decode_batches(
+    shot: ShotFrames, store: DepthStore, start: int, stop: int, size: int
+) -> Generator[FrameBatch]:
+    """Yields frames [start, stop) of the shot at the store's size, ``size`` at a time.
+
+    Raises:
+        InputError: the clip gave fewer frames than the shot has.
+    """
     from ..models.preprocess import frames_to_tensor
 
     pictures: list[np.ndarray] = []
@@ -137,7 +146,7 @@ def _batches(shot: ShotFrames, store: DepthStore, start: int, stop: int, size: i
             pictures.append(frame.rgb)
             if len(pictures) == size or first + len(pictures) == stop:
                 tensor = frames_to_tensor(pictures, (store.height, store.width))
-                yield _Batch(first, tensor, _luma(tensor))
+                yield FrameBatch(first, tensor, _luma(tensor))
                 first += len(pictures)
                 pictures = []
     if first < stop:
@@ -189,7 +198,7 @@ def _predict(model: DepthModel, frames: Tensor, limit: int) -> tuple[np.ndarray,
     return np.concatenate(parts), np.concatenate(views or [np.empty(0, np.float32)]), limit
 
 
-def _repair(raw: np.ndarray) -> tuple[np.ndarray, bool]:
+def repair(raw: np.ndarray) -> tuple[np.ndarray, bool]:
     """Replaces NaN and infinities by the nearest finite value of the same frame, 0 in a frame without any."""
     good = np.isfinite(raw)
     if good.all():
@@ -210,7 +219,7 @@ def _repair(raw: np.ndarray) -> tuple[np.ndarray, bool]:
     return raw, True
 
 
-def _write(store: DepthStore, item: _Batch, raw: np.ndarray, fov: np.ndarray, progress: Progress) -> None:
+def _write(store: DepthStore, item: FrameBatch, raw: np.ndarray, fov: np.ndarray, progress: Progress) -> None:
     store.luma.write(item.start, item.luma)
     store.fov.write(item.start, fov)
     store.raw.write(item.start, raw)

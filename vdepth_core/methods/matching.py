@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from ..align.joint import Pair
+from ..align.pairs import Pair
 from ..align.scale_shift import fit_pair
 from ..errors import Cancelled
 from ..flow.dis import DisFlow, reduce, working_size

@@ -25,7 +25,7 @@ from ..flow.visibility import forward_backward, photometric
 from ..flow.warp import sample, target
 
 if TYPE_CHECKING:
-    from ..align.joint import Alignment
+    from ..align.pairs import Alignment
     from ..progress import Progress
     from ..store import DepthStore
 

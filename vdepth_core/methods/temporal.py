@@ -1,7 +1,7 @@
 """`temporal`: temporally consistent depth from any per-frame model.
 
 The model runs frame by frame. Then, from the stored predictions alone: scale and shift of all frames are
-solved together (`align.joint`), and a motion-compensated temporal filter (`stabilize`) takes out what is left
+solved together (`align.pairs`), and a motion-compensated temporal filter (`stabilize`) takes out what is left
 of the flicker. Nothing is normalised per frame, and memory depends on the picture's size only.
 """
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from ..align.joint import Alignment, solve
+from ..align.pairs import Alignment, solve
 from ..errors import UsageError
 from ..flow.dis import MIN_SIDE
 from ..types import ShotAlignment

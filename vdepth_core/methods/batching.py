@@ -1,0 +1,110 @@
+"""How many snippets go through a latent video model at once: as memory allows, fewer when it runs out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import ResourceError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from .snippets import SnippetModel
+
+log = logging.getLogger(__name__)
+
+MOST = 16  # snippets; more fills no accelerator better
+_USE = 0.8  # of the free memory; allocators lose some to fragments
+
+
+@dataclass(frozen=True)
+class Load:
+    """How a model is loaded with work.
+
+    Attributes:
+        batch: Snippets a forward pass.
+        low_memory: Even in a snippet, pictures go one at a time where the model can.
+    """
+
+    batch: int
+    low_memory: bool = False
+
+
+def choose_load(model: SnippetModel, height: int, width: int, length: int) -> Load:
+    """What fits the memory that is free on the model's device, from what one snippet is seen to take.
+
+    Other devices than CUDA get one snippet at a time, which is as fast there as several.
+    """
+    import torch
+
+    if not model.device.startswith("cuda"):
+        return Load(1)
+    device = torch.device(model.device)
+    noise = model.noise(height, width, 0)
+    torch.cuda.empty_cache()
+    free, _ = torch.cuda.mem_get_info(device)
+    torch.cuda.reset_peak_memory_stats(device)
+    before = torch.cuda.memory_allocated(device)
+    try:
+        with torch.inference_mode():
+            model.predict_snippets(noise.expand(1, length, -1, -1, -1), noise)
+    except torch.cuda.OutOfMemoryError:
+        return Load(1, low_memory=True)
+    need = max(1, torch.cuda.max_memory_allocated(device) - before)
+    load = Load(max(1, min(MOST, int(_USE * free / need))))
+    log.debug("a snippet takes %.2f of %.1f GB free: %d at once", need / 1e9, free / 1e9, load.batch)
+    return load
+
+
+class Batcher:
+    """Runs a model's functions over batches in parts that fit the memory.
+
+    Out of CUDA memory, the part is split in halves, and so are the ones after it; the last resort is the
+    model's own low-memory mode.
+
+    Attributes:
+        size: Items a batch should have: it never changes, so a resumed job cuts the same batches.
+    """
+
+    def __init__(self, model: SnippetModel, load: Load) -> None:
+        """Sets the model's low-memory mode as ``load`` says."""
+        self.size, self._limit, self._model = load.batch, load.batch, model
+        model.low_memory = load.low_memory
+
+    def __call__(self, function: Callable[..., Tensor], *items: Tensor) -> Tensor:
+        """``function`` of the tensors ``items``, split along axis 0, put together again; on the CPU, at least
+        float32.
+
+        Raises:
+            ResourceError: not even one item fits.
+        """
+        import torch
+
+        parts: list[Tensor] = []
+        done = 0
+        while done < len(items[0]):
+            try:
+                with torch.inference_mode():
+                    part = function(*(item[done : done + self._limit] for item in items))
+                parts.append(part.detach().to("cpu", torch.promote_types(part.dtype, torch.float32)))
+            except torch.cuda.OutOfMemoryError:
+                self._shrink()
+                torch.cuda.empty_cache()
+                continue
+            done += len(parts[-1])
+        return torch.cat(parts)
+
+    def _shrink(self) -> None:
+        if self._limit > 1:
+            self._limit //= 2
+        elif not self._model.low_memory:
+            self._model.low_memory = True
+        else:
+            raise ResourceError(
+                f"The model {self._model.spec.name} does not fit the GPU's memory, one picture at a time.",
+                "Use a smaller --size, --dtype fp16, or --device cpu.",
+            )
+        log.warning("out of GPU memory: going on with %d at once", self._limit)

@@ -1,0 +1,141 @@
+"""Which frames are predicted together: the snippets of RollingDepth (Ke et al., 2024), and who can do it.
+
+A snippet of dilation d is the frames (s, s + d, s + 2d); every start s with all its frames inside the shot is
+used. Dilation 1 says how neighbours relate, long dilations hold the far ends of the shot together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import numpy as np
+
+from ..types import ModelSpec
+from .rolling_presets import SNIPPET_LENGTH
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@runtime_checkable
+class SnippetModel(Protocol):
+    """A latent video model that sees ``spec.window`` frames at once, in any distance from each other.
+
+    Latents are H/8 x W/8 of pictures H x W that were padded to multiples of 8 below and to the right;
+    ``noise`` also tells the dtype and the device that they are handed over in. With ``low_memory`` on, a
+    batch is worked off one picture at a time.
+    """
+
+    spec: ModelSpec
+    device: str
+    low_memory: bool
+
+    def encode(self, frames: Tensor) -> Tensor:
+        """Pictures (T, 3, H, W) in [0, 1] -> latents (T, 4, H/8, W/8)."""
+
+    def noise(self, height: int, width: int, seed: int) -> Tensor:
+        """The noise (1, 4, H/8, W/8) that all frames and snippets of a shot share."""
+
+    def predict_snippets(self, latents: Tensor, noise: Tensor) -> Tensor:
+        """Latents (B, n, 4, H/8, W/8) -> raw inverse depth (B, n, H, W), one scale and shift each."""
+
+    def start_refinement(self, disparity: Tensor, noise: Tensor, steps: int) -> Tensor:
+        """Disparity (T, H, W) in [-1, 1] -> noisy depth latents (T, 4, H/8, W/8)."""
+
+    def refine_snippets(self, latents: Tensor, depth_latents: Tensor, step: int, steps: int) -> Tensor:
+        """Depth latents (B, n, 4, H/8, W/8) after refinement step ``step`` of ``steps``, from 0."""
+
+    def decode(self, depth_latents: Tensor) -> Tensor:
+        """Depth latents (T, 4, H/8, W/8) -> inverse depth (T, H, W)."""
+
+
+@dataclass(frozen=True)
+class SnippetPlan:
+    """All snippets of a shot, in the order they are predicted.
+
+    Attributes:
+        count: Frames of the shot, N.
+        frames: (K, L) int64 frame indices.
+        group: (K,) int64: which of ``dilations`` a snippet belongs to.
+        dilations: The dilations used, after capping.
+    """
+
+    count: int
+    frames: np.ndarray
+    group: np.ndarray
+    dilations: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @property
+    def length(self) -> int:
+        """Frames a snippet, L."""
+        return int(self.frames.shape[1])
+
+    def covering(self) -> list[np.ndarray]:
+        """Per frame, the slots k·L + l that predict it, ascending: frame f = ``frames.flat[slot]``."""
+        flat = self.frames.reshape(-1)
+        order = np.argsort(flat, kind="stable")
+        return np.split(order, np.searchsorted(flat[order], np.arange(1, self.count)))
+
+
+def plan_snippets(
+    count: int,
+    dilations: Sequence[int],
+    *,
+    length: int = SNIPPET_LENGTH,
+    cap: bool = True,
+    strict: bool = False,
+) -> SnippetPlan:
+    """Plans the snippets of a shot; every frame is covered.
+
+    Args:
+        count: Frames of the shot, N ≥ 1. A shot shorter than ``length`` is one snippet.
+        dilations: Wanted dilations, 1 among them.
+        length: Frames a snippet, L.
+        cap: Shorten a dilation to ⌊N/L⌋ − 1 (at least 1), so that its snippets reach every frame.
+        strict: As published: the cap is ⌊N/L⌋ (it is on the gap, which is the dilation less 1), and dilations
+            that became equal are computed once each.
+
+    Raises:
+        ValueError: ``count`` is not positive, or 1 is not among the dilations.
+    """
+    if count < 1 or 1 not in dilations:
+        raise ValueError(f"no snippets for {count} frames and dilations {tuple(dilations)}")
+    if count < length:
+        return SnippetPlan(count, np.arange(count)[None], np.zeros(1, np.int64), (1,))
+    most = max(1, count // length - (0 if strict else 1))
+    used = [min(dilation, most) if cap else dilation for dilation in dilations]
+    if not strict:
+        used = list(dict.fromkeys(used))
+    found = [(dilation, snippets_of(count, dilation, length)) for dilation in used]
+    found = [(dilation, frames) for dilation, frames in found if len(frames)]
+    return SnippetPlan(
+        count,
+        np.concatenate([frames for _, frames in found]),
+        np.repeat(np.arange(len(found)), [len(frames) for _, frames in found]),
+        tuple(dilation for dilation, _ in found),
+    )
+
+
+def snippets_of(count: int, dilation: int, length: int = SNIPPET_LENGTH) -> np.ndarray:
+    """Frames (K, L) int64 of all snippets of one dilation; a shot shorter than ``length`` is one snippet.
+
+    K is 0 where the dilation does not fit into the shot.
+    """
+    if count < length:
+        return np.arange(count)[None]
+    starts = np.arange(max(0, count - (length - 1) * dilation))
+    return np.asarray(starts[:, None] + dilation * np.arange(length))
+
+
+def refinement_dilations(steps: int, first: int) -> tuple[int, ...]:
+    """The dilation of each refinement step, from ``first`` down to 1.
+
+    Published as int((1 − i/R)(g − 1)) + 1 in floating point, whose truncation is part of the schedule:
+    R = 10, g = 6 gives 6, 5, 5, 4, 4, 3, 3, 2, 1, 1 (1 − 0.8 is a little less than 0.2).
+    """
+    return tuple(int((1 - step / steps) * (first - 1)) + 1 for step in range(steps))
