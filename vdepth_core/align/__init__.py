@@ -1,1 +1,1 @@
-"""Scale and shift: of one pair of maps (`scale_shift`), of a shot's frames (`pairs`) or its snippets (`joint`)."""
+"""Scale and shift: one pair of maps (`scale_shift`), a shot's frames (`pairs`), its snippets (`joint`)."""
