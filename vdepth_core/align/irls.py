@@ -9,7 +9,7 @@ distance.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -201,8 +201,10 @@ class _Pixels:
 
     def start(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Median and mean absolute deviation (R,) of every row; whether it has valid pixels, and contrast."""
-        found = [spread(values, known) for _, values, known in self._blocks(coarse=True)]
-        median, deviation = (np.concatenate(parts)[self._used] for parts in zip(*found, strict=True))
+        found = np.empty((2, *self._used.shape))
+        for frames, values, known in self._blocks(coarse=True):
+            found[0, frames], found[1, frames] = spread(values, known)
+        median, deviation = found[:, self._used]
         seen = np.isfinite(median)
         median, deviation = np.where(seen, median, 0), np.where(seen, deviation, 0)
         clear = deviation > _FLAT * np.abs(median)
@@ -214,17 +216,17 @@ class _Pixels:
         """Moments of y = scale · values + shift, (R,) of the rows; ``coarse`` looks at fewer pixels."""
         import torch
 
-        found = []
+        # Filled in place: small arrays kept from every block would pin the heap between the large ones.
+        whole: dict[str, np.ndarray] = {}
         for frames, values, known in self._blocks(coarse):
             used, snippet = self._used[frames], self._rows.snippet[frames]
             rows = (np.where(used, of[snippet], 0) for of in (scale, shift, self._trust))
             tensors = [torch.from_numpy(row).to(self._dtype).to(self._device) for row in rows]
-            found.append(measure(values, known, *tensors))
-        whole = {}
-        for field in fields(Moments):
-            part = np.concatenate([getattr(moments, field.name) for moments in found])
-            whole[field.name] = part[self._used] if part.ndim == 2 else part
-        return Moments(**whole)
+            for name, part in vars(measure(values, known, *tensors)).items():
+                if name not in whole:
+                    whole[name] = np.empty((len(self._used), *part.shape[1:]), part.dtype)
+                whole[name][frames] = part
+        return Moments(**{name: of[self._used] if of.ndim == 2 else of for name, of in whole.items()})
 
     def _blocks(self, coarse: bool) -> Iterator[tuple[slice, Tensor, Tensor | None]]:
         """Frames, their values (B, C, p) on the device and which of them are known."""

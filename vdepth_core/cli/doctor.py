@@ -60,7 +60,10 @@ def _python() -> str:
 
 
 def _packages() -> str:
-    names = ("numpy", "cv2", "av", "OpenEXR", "scenedetect", "pydantic", "safetensors", "jinja2")
+    names = (
+        *("numpy", "cv2", "av", "OpenEXR", "scenedetect", "pydantic", "safetensors", "jinja2"),
+        *("huggingface_hub", "transformers", "diffusers"),
+    )
     return ", ".join(f"{name} {importlib.import_module(name).__version__}" for name in names)
 
 

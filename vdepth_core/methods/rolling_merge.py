@@ -23,7 +23,7 @@ StepOf = Callable[[], AbstractContextManager[None]]
 
 _ENDS = (0.001, 0.999)  # of a clip's range, as finishing takes it
 _MOST_VALUES = 1_000_000  # kept of a shot to find its range
-_CHUNK_BYTES = 16 << 20  # of samples in the solver's hands
+_CHUNK_BYTES = 4 << 20  # of samples in the solver's hands; reading them again costs less than they would
 
 
 class Rows(Values, Protocol):
