@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +26,16 @@ def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("XDG_CACHE_HOME", str(home / "cache"))
         patch.setenv("VDEPTH_WEIGHTS", str(home / "weights"))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _few_threads() -> None:
+    """With pictures this small several threads mostly wait for each other, for seconds on a busy machine."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _same_threads() -> Iterator[None]:
+    """A job sets what it measured as best; the next test should not find it."""
+    yield
+    torch.set_num_threads(1)

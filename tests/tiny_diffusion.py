@@ -1,14 +1,12 @@
-"""For tests of the diffusion models: tiny checkpoints to change and to break, and the time they take."""
+"""For tests of the diffusion models: tiny checkpoints to change and to break."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import load_file, save_file
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
@@ -24,14 +22,3 @@ def change_weights(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     state = load_file(path)
     change(state)
     save_file(state, path)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """One CPU thread: with these sizes several mostly wait for each other, for seconds on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import textwrap
 import tracemalloc
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +16,6 @@ import pytest
 import torch
 from generated import RampModel
 from rolling_fakes import SIZE, FakeSnippets, Footage
-from tiny_diffusion import one_thread
 
 from vdepth_core.align.scale_shift import fit_scale_shift
 from vdepth_core.errors import Cancelled, ResourceError, UsageError
@@ -31,12 +29,6 @@ from vdepth_core.models.preprocess import frames_to_tensor
 from vdepth_core.progress import Progress
 from vdepth_core.store import DepthStore
 from vdepth_core.types import Method, ModelSpec, ShotAlignment
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    with one_thread():
-        yield
 
 
 class Watch(Progress):
@@ -443,12 +435,7 @@ def test_killed_twice_the_result_is_the_same(tmp_path: Path) -> None:
             with pytest.raises(subprocess.TimeoutExpired):
                 job.wait(seconds)
             job.send_signal(signal.SIGKILL)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        shot, method = Footage(25), Rolling("full", batch=4)
-        resumed, _ = estimate(tmp_path / "cut", shot, FakeSnippets(0.2), method)
-        whole, _ = estimate(tmp_path / "whole", shot, FakeSnippets(0.2), method)
-    finally:
-        torch.set_num_threads(before)
+    shot, method = Footage(25), Rolling("full", batch=4)
+    resumed, _ = estimate(tmp_path / "cut", shot, FakeSnippets(0.2), method)
+    whole, _ = estimate(tmp_path / "whole", shot, FakeSnippets(0.2), method)
     assert resumed.tobytes() == whole.tobytes()

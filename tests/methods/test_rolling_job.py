@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from generated import write_movie
 from rolling_fakes import FakeSnippets
-from tiny_diffusion import one_thread
 
 from vdepth_core.jobs.batch import ClipResult, estimate_clips
 from vdepth_core.jobs.config import EstimateConfig
@@ -21,12 +19,6 @@ from vdepth_core.output.sequence import read_sequence
 from vdepth_core.types import DepthModel
 
 FRAMES = 24
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    with one_thread():
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from rolling_fakes import FakeSnippets, Footage
-from tiny_diffusion import one_thread
 
 from vdepth_core.align.joint import STEPS, Snippets, coalign
 from vdepth_core.errors import Cancelled
@@ -27,12 +25,6 @@ from vdepth_core.progress import Progress
 from vdepth_core.store import DepthStore, FrameArray
 
 SIZE = (24, 32)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    with one_thread():
-        yield
 
 
 @pytest.fixture(scope="module")

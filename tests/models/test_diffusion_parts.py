@@ -5,7 +5,7 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny_diffusion import WEIGHTS, change_json, change_weights, one_thread
+from tiny_diffusion import WEIGHTS, change_json, change_weights
 
 from vdepth_core.errors import UsageError, WeightsError
 from vdepth_core.models.diffusers_folder import load_diffusers_folder
@@ -17,12 +17,6 @@ from vdepth_core.models.tiny.diffusion import make_tiny
 
 FRAMES = torch.rand((3, 3, 32, 48), generator=torch.Generator().manual_seed(0))
 BIAS = "conv_out.bias"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    with one_thread():
-        yield
 
 
 @pytest.fixture(scope="module")

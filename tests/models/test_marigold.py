@@ -3,7 +3,7 @@
 import pytest
 import torch
 from diffusers import LCMScheduler, MarigoldDepthPipeline
-from tiny_diffusion import change_json, one_thread
+from tiny_diffusion import change_json
 
 from vdepth_core.errors import WeightsError
 from vdepth_core.methods.inference import to_disparity
@@ -14,12 +14,6 @@ from vdepth_core.types import DepthModel
 
 HEIGHT, WIDTH = 32, 48
 FRAMES = torch.rand((3, 3, HEIGHT, WIDTH), generator=torch.Generator().manual_seed(0))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    with one_thread():
-        yield
 
 
 @pytest.fixture(scope="module")

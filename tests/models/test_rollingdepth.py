@@ -7,7 +7,7 @@ import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor2_0
 from safetensors.torch import load_file
-from tiny_diffusion import WEIGHTS, change_json, one_thread
+from tiny_diffusion import WEIGHTS, change_json
 
 from vdepth_core.models.rollingdepth import FACTS, load_rollingdepth, load_v1
 from vdepth_core.models.tiny.diffusion import make_tiny
@@ -15,12 +15,6 @@ from vdepth_core.types import DepthModel
 
 HEIGHT, WIDTH = 32, 48
 SCALE = 0.18215
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    with one_thread():
-        yield
 
 
 @pytest.fixture(scope="module")

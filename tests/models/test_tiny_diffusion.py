@@ -7,7 +7,6 @@ import sys
 
 import pytest
 import torch
-from tiny_diffusion import one_thread
 
 from vdepth_core.errors import UsageError
 from vdepth_core.models.diffusers_folder import load_diffusers_folder
@@ -16,12 +15,6 @@ from vdepth_core.models.tiny.diffusion import FAMILIES, make_tiny
 from vdepth_core.weights.catalogue import find_entry
 
 PUBLISHED = {"rollingdepth": "rollingdepth-v1", "marigold": "marigold-v1-1", "marigold-lcm": "marigold-lcm"}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    with one_thread():
-        yield
 
 
 @pytest.fixture(scope="module", params=FAMILIES)

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from vdepth_core.errors import UsageError, WeightsError
 from vdepth_core.models import transformers_models
 from vdepth_core.models.dpt_family import MIN_DEPTH
-from vdepth_core.models.tiny.transformers import FAMILIES, make_tiny
+from vdepth_core.models.tiny.transformers import FAMILIES
 from vdepth_core.models.transformers_folder import load_folder
 from vdepth_core.models.transformers_models import Published
 from vdepth_core.types import CameraModel, DepthModel
@@ -36,29 +36,6 @@ SPECS = {  # quantity and space, multiple, fixed size
     "zoedepth-nk": (METRIC, 32, None),
     "glpn": (METRIC, 32, None),
 }
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """Tiny networks gain nothing from more, and lose much on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
-    """Folder of the tiny checkpoint of a family."""
-    made = {}
-
-    def folder(family):
-        if family not in made:
-            made[family] = tmp_path_factory.mktemp("tiny") / family
-            make_tiny(family, made[family])
-        return made[family]
-
-    return folder
 
 
 @pytest.fixture

@@ -11,31 +11,7 @@ import torch.nn.functional as F
 
 from vdepth_core.errors import WeightsError
 from vdepth_core.models.processing import Processing, normaliser, read_processing
-from vdepth_core.models.tiny.transformers import make_tiny
 from vdepth_core.models.transformers_folder import load_folder
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """Tiny networks gain nothing from more, and lose much on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
-    """Folder of the tiny checkpoint of a family."""
-    made = {}
-
-    def folder(family):
-        if family not in made:
-            made[family] = tmp_path_factory.mktemp(family)
-            make_tiny(family, made[family])
-        return made[family]
-
-    return folder
 
 
 def picture(height, width, seed=0):

@@ -7,16 +7,9 @@ import pytest
 import torch
 from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor2_0
-from tiny_diffusion import one_thread
 
 from vdepth_core.networks import cross_frame
 from vdepth_core.networks.cross_frame import CrossFrameAttention
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    with one_thread():
-        yield
 
 
 def small_unet(dtype=torch.float64):

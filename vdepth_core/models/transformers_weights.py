@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Generator, Iterable
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import WeightsError
 from ..weights.loading import load_state_dict
+from ..weights.prepare import quiet_transformers
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -70,22 +70,6 @@ def load_network(folder: Path, files: Iterable[Path], config: dict[str, Any]) ->
             raise WeightsError(f"The network in {folder} cannot be built: {reason}.", _AGAIN) from error
     _check(folder, report)
     return cast("nn.Module", network)
-
-
-@contextmanager
-def quiet_transformers() -> Generator[None]:
-    """Keeps transformers' progress bars and reports from the terminal; its settings are left as found."""
-    from transformers.utils import logging
-
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
 
 
 def _parts(index: Path) -> list[Path]:

@@ -74,7 +74,7 @@ def _compute(folder: Path) -> Tensor:
                 "Get the complete weights again from their publisher.",
             )
     try:
-        with _quiet():
+        with quiet_transformers():
             ids = CLIPTokenizer.from_pretrained(tokenizer, local_files_only=True)("").input_ids
             model, loaded = CLIPTextModel.from_pretrained(
                 encoder,
@@ -107,8 +107,8 @@ def _store(path: Path, embedding: Tensor) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps transformers from drawing its own bar and from warning of other parts' weights."""
+def quiet_transformers() -> Iterator[None]:
+    """Keeps transformers' progress bars and reports from the terminal; its settings are left as found."""
     from transformers.utils import logging
 
     level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
-from ..transformers_weights import quiet_transformers
+from ...weights.prepare import quiet_transformers
 
 if TYPE_CHECKING:
     from torch import Generator, nn
@@ -130,7 +130,10 @@ def _draw(network: nn.Module, source: Generator) -> None:
 
 
 def _scale(unet: Any, vae: Any, source: Generator) -> None:
-    """Scales the last layers so that latents have about unit deviation, and depth `_SPREAD`."""
+    """Scales the last layers so that latents have about unit deviation, and depth `_SPREAD`.
+
+    What is measured is rounded: its last digits depend on the machine, and the files should not.
+    """
     import torch
 
     pictures = torch.rand((2, 3, *(side // 16 for side in _SIZE)), generator=source) * 2 - 1
@@ -146,12 +149,13 @@ def _scale(unet: Any, vae: Any, source: Generator) -> None:
         _multiply(unet.conv_out, 1 / float(depth.std()))
         maps = vae.decode(depth / depth.std() * size).sample.mean(1)
         _multiply(vae.decoder.conv_out, _SPREAD / float(maps.std()))
-        vae.decoder.conv_out.bias.sub_(vae.decode(depth / depth.std() * size).sample.mean())
+        middle = float(vae.decode(depth / depth.std() * size).sample.mean())
+        vae.decoder.conv_out.bias.sub_(round(middle, 2))
 
 
 def _multiply(layer: nn.Module, factor: float) -> None:
     for value in layer.parameters():
-        value.mul_(factor)
+        value.mul_(float(f"{factor:.2g}"))
 
 
 def _write_text_encoder(folder: Path, source: Generator) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
-from ..transformers_weights import quiet_transformers
+from ...weights.prepare import quiet_transformers
 
 if TYPE_CHECKING:
     from torch import nn
