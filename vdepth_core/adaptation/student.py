@@ -69,11 +69,6 @@ def load_student(name_or_path: str | Path, device: str = "cpu") -> Student:
     return Student(network, family, family.spec_of(source, user_file), device)
 
 
-def adaptable_models() -> list[str]:
-    """Names of the registered models that can be adapted, sorted."""
-    return sorted(_families())
-
-
 def write_weights(path: Path, state: Mapping[str, Tensor], facts: Mapping[str, str]) -> None:
     """Writes ``state`` as safetensors, atomically; the same arguments give the same bytes.
 

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import WeightsError
 
@@ -76,7 +76,8 @@ def _compute(folder: Path) -> Tensor:
     try:
         with quiet_transformers():
             ids = CLIPTokenizer.from_pretrained(tokenizer, local_files_only=True)("").input_ids
-            model, loaded = CLIPTextModel.from_pretrained(
+            load: Any = CLIPTextModel.from_pretrained
+            model, loaded = load(
                 encoder,
                 local_files_only=True,
                 use_safetensors=True,
