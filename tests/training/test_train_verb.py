@@ -1,5 +1,7 @@
 """``vdepth train-embedded`` checks its options and trains."""
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from typer.testing import CliRunner
@@ -7,7 +9,9 @@ from typer.testing import CliRunner
 from vdepth_core.cli.main import app
 from vdepth_core.errors import UsageError
 from vdepth_core.models.registry import load_model
-from vdepth_core.training import train
+from vdepth_core.training import sources
+from vdepth_core.training.shards import write_shard
+from vdepth_core.weights.location import find_weights
 
 
 @pytest.mark.parametrize(
@@ -17,6 +21,8 @@ from vdepth_core.training import train
         (["-o", "{}/none/w.safetensors"], "does not exist"),
         (["-o", "{}/w.safetensors", "--minutes", "0"], "positive"),
         (["-o", "{}/w.safetensors", "--batch", "0"], "positive"),
+        (["-o", "{}/w.safetensors", "--scenes", "0"], "positive"),
+        (["-o", "{}/w.safetensors", "--seed", "900"], "899"),
     ],
 )
 def test_wrong_options(tmp_path, arguments, word):
@@ -25,17 +31,25 @@ def test_wrong_options(tmp_path, arguments, word):
     assert word in str(result.exception)
 
 
-def test_one_step(tmp_path, monkeypatch):
-    class Small(train.TrainConfig):
-        def __init__(self, **options):
-            super().__init__(**options, head_start=2, fresh=0, scenes=2, held_out=1, half=False)
-
-    monkeypatch.setattr(train, "TrainConfig", Small)
+def test_one_step_on_every_kind_of_source(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "HEAD_START", 2)
+    monkeypatch.setattr(sources, "VALIDATED", 1)
+    for name in ("color", "depth", "clip"):
+        (tmp_path / "rec" / name).mkdir(parents=True)
+    for t in range(6):
+        noise = np.random.default_rng(t).integers(0, 255, (48, 64, 3), np.uint8)
+        cv2.imwrite(str(tmp_path / f"rec/color/{t}.png"), noise)
+        cv2.imwrite(str(tmp_path / f"rec/clip/{t}.png"), noise)
+        cv2.imwrite(str(tmp_path / f"rec/depth/{t}.png"), np.full((48, 64), 900 + t, np.uint16))
+    write_shard(tmp_path / "train-0.npz", np.zeros((2, 48, 64, 3), np.uint8), np.ones((2, 48, 64)))
     out, before = tmp_path / "w.safetensors", torch.get_num_threads()
-    options = ["--steps", "1", "--batch", "2", "--renderers", "0", "--seed", "9"]
-    result = CliRunner().invoke(app, ["train-embedded", "-o", str(out), *options])
+    options = ["--steps", "1", "--batch", "2", "--renderers", "0", "--seed", "9", "--scenes", "2"]
+    more = ["--cycles", tmp_path, "--rgbd", tmp_path / "rec", "--clips", tmp_path / "rec/clip"]
+    more += ["--teacher", "embedded", "--init", find_weights("embedded")]
+    result = CliRunner().invoke(app, ["train-embedded", "-o", str(out), *options, *map(str, more)])
     torch.set_num_threads(before)
     assert result.exit_code == 0, result.output
     assert load_model(out).spec.native_size == 192
     assert out.with_suffix(".training").is_file()
-    assert len(list(out.with_suffix(".scenes").glob("*.npz"))) == 3
+    cache = out.with_suffix(".cache")
+    assert sorted(p.name for p in cache.iterdir()) == ["embedded-clip", "rgbd-rec", "scenes"]

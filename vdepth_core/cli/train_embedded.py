@@ -1,12 +1,15 @@
-"""``vdepth train-embedded``: train the embedded model from nothing, on procedural scenes."""
+"""``vdepth train-embedded``: train the embedded model on procedural scenes and, where given, on more."""
 
 from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from ..training.sources import Source
 
 
 def train_embedded(
@@ -15,24 +18,46 @@ def train_embedded(
     steps: Annotated[
         int | None, typer.Option(help="Train this many steps instead; makes the run repeatable.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of scenes, weights and augmentation.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of scenes, weights and augmentation, below 900.")] = 0,
+    init: Annotated[
+        Path | None,
+        typer.Option(help="Fine-tune these weights of the embedded model (default: from nothing)."),
+    ] = None,
+    cycles: Annotated[
+        list[Path] | None, typer.Option(help="Folder of shards rendered by cycles_scenes; may be repeated.")
+    ] = None,
+    rgbd: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder with color/ and depth/ of a depth camera; may be repeated."),
+    ] = None,
+    clips: Annotated[
+        list[Path] | None, typer.Option(help="Clip for the teacher to label; may be repeated.")
+    ] = None,
+    teacher: Annotated[
+        str, typer.Option(help="Model or weights file that labels the clips.")
+    ] = "tcmonodepth-small",
+    scenes: Annotated[int, typer.Option(help="Most procedural scenes to render.")] = 20_000,
     threads: Annotated[int, typer.Option(help="Torch threads.")] = 1,
     renderers: Annotated[int, typer.Option(help="Processes that render scenes beside the training.")] = 1,
-    batch: Annotated[int, typer.Option(help="Samples a step.")] = 12,
-    pool: Annotated[
-        Path | None, typer.Option(help="Folder of rendered scenes, a cache (default: beside OUT).")
+    batch: Annotated[int, typer.Option(help="Frames a step.")] = 12,
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder of rendered scenes and labels, a cache (default: beside OUT).")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside OUT.")] = False,
 ) -> None:
-    """Train the embedded model on procedural scenes."""
+    """Train the embedded model on procedural scenes and, where given, on more."""
     from ..errors import UsageError
 
     if out.suffix != ".safetensors":
         raise UsageError(f"{out.name} is no name for weights.", "Let it end in .safetensors.")
-    if minutes <= 0 or (steps is not None and steps < 1) or threads < 1 or renderers < 0 or batch < 1:
+    positive = minutes > 0 and (steps is None or steps > 0) and min(threads, batch, scenes) > 0
+    if not positive or renderers < 0:
         raise UsageError(
-            "Minutes, steps, threads and batch must be positive.", "Leave the option out for its default."
+            "Minutes, steps, scenes, threads and batch must be positive.",
+            "Leave the option out for its default.",
         )
+    if not 0 <= seed < 900:
+        raise UsageError(f"The seed {seed} is not in 0..899.", "Seeds above are kept for validation.")
     if not out.parent.is_dir():
         raise UsageError(f"The folder {out.parent} does not exist.", "Make it first.")
     import cv2
@@ -41,8 +66,31 @@ def train_embedded(
 
     cv2.setNumThreads(1)  # the trainer's threads are counted by the option
     logging.getLogger("vdepth_core.training").setLevel(logging.INFO)
-    config = TrainConfig(
-        seed=seed, minutes=minutes, steps=steps, threads=threads, renderers=renderers, batch=batch
-    )
-    train(out, pool or out.with_suffix(".scenes"), config, resume=resume)
+    config = TrainConfig(seed=seed, minutes=minutes, steps=steps, threads=threads, batch=batch)
+    if init:
+        config = config.for_tuning()
+    folder = cache or out.with_suffix(".cache")
+    sources = _sources(folder, seed, scenes, renderers, cycles or [], rgbd or [], clips or [], teacher)
+    train(out, sources, config, resume=resume, init=init)
     typer.echo(f"Weights: {out}")
+
+
+def _sources(
+    cache: Path, seed: int, scenes: int, renderers: int, cycles: list[Path], rgbd: list[Path],
+    clips: list[Path], teacher: str,
+) -> list[Source]:  # fmt: skip
+    from ..models.registry import load_model
+    from ..training import shards
+    from ..training.sources import Procedural, Shards
+
+    found: list[Source] = []
+    if cycles:
+        found.append(Shards("cycles", cycles, exact=True))
+    if rgbd:
+        folders = [shards.from_rgbd(folder, cache / f"rgbd-{folder.name}") for folder in rgbd]
+        found.append(Shards("rgbd", folders, exact=False))
+    if clips:
+        model = load_model(teacher)
+        folders = [shards.from_clip(clip, model, cache / f"{model.spec.name}-{clip.stem}") for clip in clips]
+        found.append(Shards("teacher", folders, exact=False))
+    return [Procedural(cache / "scenes", seed, scenes, renderers), *found]

@@ -8,6 +8,7 @@ bilinear.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -169,3 +170,53 @@ def fold_norms(network: EmbeddedNet) -> EmbeddedNet:
             state[f"{name}.conv.weight"], state[f"{name}.conv.bias"] = fused.weight, fused.bias
     folded.load_state_dict(state, strict=True)
     return folded.eval()
+
+
+def unfold_norms(folded: EmbeddedNet, pictures: Sequence[Tensor]) -> EmbeddedNet:
+    """The reverse of `fold_norms`: a network for training that starts where a released one stands.
+
+    Each normalisation gets the statistics its convolution has on ``pictures``, and the scale and shift that
+    undo it, so that the network computes on such pictures what it did.
+
+    Args:
+        folded: Without normalisations.
+        pictures: Batches (N, 3, H, W) in [0, 1] of what it will be trained on, of any sizes.
+    """
+    from dataclasses import replace
+
+    network = EmbeddedNet(replace(folded.config, norm=True))
+    state = folded.state_dict()
+    plain = {k: v for k, v in state.items() if not k.endswith(".conv.bias")}
+    network.load_state_dict(plain, strict=False)
+    units = {name: unit for name, unit in network.named_modules() if isinstance(unit, ConvUnit)}
+    sums = {
+        name: [torch.zeros(3, unit.conv.out_channels, dtype=torch.float64)] for name, unit in units.items()
+    }
+    hooks = [
+        unit.conv.register_forward_hook(
+            lambda _m, _i, out, total=sums[name]: total.append(_moments(out)), always_call=False
+        )
+        for name, unit in folded.named_modules()
+        if isinstance(unit, ConvUnit)
+    ]
+    with torch.no_grad():
+        for batch in pictures:
+            folded.eval()(batch)
+        for hook in hooks:
+            hook.remove()
+        for name, unit in units.items():
+            norm, bias = unit.norm, state[f"{name}.conv.bias"]
+            count, first, second = torch.stack(sums[name]).sum(0)
+            mean, variance = first / count, second / count - (first / count) ** 2
+            assert isinstance(norm, nn.BatchNorm2d)
+            norm.running_mean.copy_(mean - bias)  # type: ignore[union-attr]
+            norm.running_var.copy_(variance)  # type: ignore[union-attr]
+            norm.weight.copy_((variance + norm.eps).sqrt())
+            norm.bias.copy_(mean)
+    return network
+
+
+def _moments(maps: Tensor) -> Tensor:
+    """(N, C, H, W) -> (3, C): how many values, their sum, the sum of their squares."""
+    flat = maps.transpose(0, 1).flatten(1).double()
+    return torch.stack((torch.full_like(flat[:, 0], flat.shape[1]), flat.sum(1), (flat**2).sum(1)))

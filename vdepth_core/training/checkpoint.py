@@ -24,9 +24,9 @@ class Counters:
     seed: int
     step: int = 0
     elapsed: float = 0.0  # seconds of training so far, over all runs
-    history: list[tuple[int, float, float]] = field(
+    history: list[tuple[int, float, dict[str, float]]] = field(
         default_factory=list
-    )  # step, training loss, validation loss
+    )  # step, training loss, error on what each source held out
 
 
 def save(path: Path, network: nn.Module, average: dict[str, Tensor], optimiser: torch.optim.Optimizer,

@@ -1,8 +1,7 @@
-"""Training of the embedded model on procedural scenes, from nothing, on one CPU thread if need be.
+"""Training of the embedded model on a mix of sources, on one CPU thread if need be.
 
-Scenes come from a pool that background processes fill; every random choice follows from the seed and the
-step, so a run limited by steps (not by minutes) is repeatable, and a stopped one goes on as if it had not
-been.
+Every random choice follows from the seed and the step, so a run limited by steps (not by minutes) over the
+same sources is repeatable, and a stopped one goes on as if it had not been.
 """
 
 from __future__ import annotations
@@ -13,18 +12,21 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..adaptation.losses import midas_loss, normalise, trimmed_loss
 from ..errors import UsageError
-from ..networks.embedded import EmbeddedConfig, EmbeddedNet, fold_norms
+from ..networks.embedded import EmbeddedConfig, EmbeddedNet, fold_norms, unfold_norms
 from ..progress import Progress
-from . import augment, checkpoint, pool
-from .losses import exact_loss, normalise, trimmed_loss
+from ..weights.loading import load_into, load_state_dict
+from . import checkpoint, curves
+from .losses import exact_loss
+from .sources import Batch, Sample, Source, mix
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +37,8 @@ COARSE = (
     (128, 192),
     (128, 128),
 )  # and those of the first steps, several times cheaper
-HELD_OUT = 900_000_000  # first seed of the validation scenes; training seeds stay below
+TUNING_RATE = 2e-4  # peak learning rate when released weights are trained further
+CALIBRATION = 8  # batches that tell a released network, whose normalisations are folded in, its statistics
 
 
 @dataclass(frozen=True)
@@ -43,21 +46,16 @@ class TrainConfig:
     """How to train.
 
     Attributes:
-        seed: Decides initial weights, scenes and augmentation.
+        seed: Decides initial weights, samples and augmentation.
         minutes: Stop after this much training time (over all runs); ignored when ``steps`` is set.
         steps: Stop after this many steps; None: go by the clock.
-        batch: Samples a step.
+        batch: Frames a step.
         alpha: Weight of the gradient term of the loss.
         coarse_steps: Steps at small pictures first, where most of what a scene looks like is learnt faster.
         rate: Peak learning rate (AdamW, short warm-up, then cosine to zero).
         decay: Weight decay.
         average: Decay of the moving average of the weights.
         threads: Torch threads; 1 is best where other work runs.
-        renderers: Background processes that render scenes.
-        head_start, fresh: Scenes in the pool at step 0, and how many each step adds.
-        scenes: Most scenes the pool gets.
-        first_scene: Seed of the first scene.
-        held_out: Scenes the training never sees, for validation.
         validate_every, save_every: Steps between validations; seconds between checkpoints.
         half: Whether to compute in bfloat16 where the CPU is fast at it.
     """
@@ -72,65 +70,51 @@ class TrainConfig:
     decay: float = 0.02
     average: float = 0.998
     threads: int = 1
-    renderers: int = 1
-    head_start: int = 1500
-    fresh: float = 0.4  # what one renderer keeps up with; a waiting trainer learns nothing
-    scenes: int = 20_000
-    first_scene: int = 1_000_000
-    held_out: int = 48
-    validate_every: int = 500
+    validate_every: int = 250
     save_every: float = 240.0
     half: bool = True
 
-    def available(self, step: int) -> int:
-        """Number of pool scenes step ``step`` may use."""
-        return min(self.scenes, int(self.head_start + self.fresh * step))
+    def for_tuning(self) -> TrainConfig:
+        """The same for weights that are trained already: full pictures at once, and a smaller rate."""
+        return replace(self, coarse_steps=0, rate=TUNING_RATE)
 
 
-def make_batch(
-    folder: Path, config: TrainConfig, step: int, renderers: pool.Renderers | None
-) -> tuple[Tensor, Tensor]:
-    """The batch of a step: rgb (N, 3, H, W) in [0, 1] and disparity (N, H, W); newest scenes first."""
+def make_batch(sources: list[Source], config: TrainConfig, step: int) -> Batch:
+    """The batch of a step, which follows from the seed and the step alone."""
     rng = np.random.default_rng((config.seed, step))
     shapes = COARSE if step < config.coarse_steps else SHAPES
     height, width = shapes[int(rng.integers(len(shapes)))]
-    have, before = config.available(step), config.available(step - 1) if step else config.head_start
-    pool.wait_for(folder, config.first_scene + have - 1, renderers)
-    numbers = [*range(before, have)][: config.batch]
-    numbers += rng.integers(0, have, config.batch - len(numbers)).tolist()
-    pairs = []
-    for number in numbers:
-        rgb, disparity = pool.load_scene(folder, config.first_scene + number)
-        pairs.append(augment.sample(rgb, disparity, height, width, rng))
-    images, truths = zip(*pairs, strict=True)
-    return torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(truths))
+    return mix(sources, step, rng, config.batch, height, width)
 
 
 def train(
-    out: Path, folder: Path, config: TrainConfig, progress: Progress | None = None, resume: bool = False
-) -> Path:
+    out: Path, sources: list[Source], config: TrainConfig, progress: Progress | None = None,
+    resume: bool = False, init: Path | None = None,
+) -> Path:  # fmt: skip
     """Trains and writes the averaged, folded weights to ``out`` (safetensors, half precision).
 
     A checkpoint lies beside it (``.training``), and ``out`` is rewritten with every checkpoint, so that the
-    best weights so far always exist.
+    best weights so far always exist; the course of the losses as ``.csv`` and drawn as ``.png``.
 
     Args:
         out: Weights file to write.
-        folder: The scene pool, a cache.
+        sources: What to train on; closed at the end.
         config: How to train.
         progress: Told about steps; may cancel.
         resume: Go on from the checkpoint beside ``out``.
+        init: Released weights to start from; None: from nothing.
 
     Raises:
-        WeightsError: ``resume`` without a readable checkpoint.
+        WeightsError: ``resume`` without a readable checkpoint, or ``init`` are no such weights.
         UsageError: ``resume`` with another seed.
         Cancelled: somebody asked to stop; a checkpoint was written first.
     """
     progress = progress or Progress()
-    folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
-    network = EmbeddedNet(EmbeddedConfig(norm=True))
+    network = (
+        _unfolded(init, sources, config) if init and not resume else EmbeddedNet(EmbeddedConfig(norm=True))
+    )
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(_groups(network, config.decay), config.rate, betas=(0.9, 0.99))
     state = out.with_suffix(".training")
@@ -146,29 +130,26 @@ def train(
         counters = checkpoint.Counters(config.seed)
     progress.stage("train", config.steps)
     _log.info("%d parameters, from step %d", sum(p.numel() for p in network.parameters()), counters.step)
-    renderers = (
-        pool.Renderers(folder, config.first_scene, config.scenes, config.renderers)
-        if config.renderers
-        else None
-    )
-    held_out = _held_out(folder, config.held_out)
-    batches = _Prefetch(lambda step: make_batch(folder, config, step, renderers), counters.step)
+    held_out = {source.kind: source.held_out() for source in sources}
+    batches = _Prefetch(lambda step: make_batch(sources, config, step), counters.step)
     saved, mean = time.monotonic(), None
     try:
         while _share(config, counters) < 1:
             started = time.monotonic()
             for group in optimiser.param_groups:
                 group["lr"] = config.rate * _schedule(_share(config, counters), counters.step)
-            loss = _step(network, optimiser, *batches.get(), config)
+            loss = _step(network, optimiser, batches.get(), config)
             mean = loss if mean is None else 0.98 * mean + 0.02 * loss
             _follow(average, network, min(config.average, (1 + counters.step) / (10 + counters.step)))
             counters.step += 1
             counters.elapsed += time.monotonic() - started
             if counters.step % config.validate_every == 0:
-                score = evaluate(average, held_out)
-                counters.history.append((counters.step, mean, score))
+                scores = {kind: evaluate(average, samples) for kind, samples in held_out.items() if samples}
+                counters.history.append((counters.step, mean, scores))
+                curves.write(out, counters.history)
+                words = ", ".join(f"{kind} {score:.4f}" for kind, score in scores.items())
                 _log.info(
-                    "step %d, %.0f s: loss %.4f, held-out %.4f", counters.step, counters.elapsed, mean, score
+                    "step %d, %.0f s: loss %.4f; held out: %s", counters.step, counters.elapsed, mean, words
                 )
             elif counters.step % 50 == 0:
                 _log.info("step %d, %.0f s: loss %.4f", counters.step, counters.elapsed, mean)
@@ -179,23 +160,50 @@ def train(
             progress.check()
     finally:
         batches.close()
-        if renderers:
-            renderers.close()
+        for source in sources:
+            source.close()
         _save(out, state, network, average, optimiser, counters)
     return out
 
 
-def evaluate(average: dict[str, Tensor], scenes: list[tuple[Tensor, Tensor]]) -> float:
-    """Mean trimmed scale-and-shift-invariant error of weights on fixed scenes."""
+def evaluate(average: dict[str, Tensor], samples: list[Sample]) -> float:
+    """Mean trimmed scale-and-shift-invariant error of weights on fixed samples of one frame."""
     network = EmbeddedNet(EmbeddedConfig(norm=True)).eval()
     network.load_state_dict(average)
     errors = []
     with torch.inference_mode():
-        for rgb, truth in scenes:
-            mask = torch.ones_like(truth, dtype=torch.bool)
-            residual = normalise(network(rgb), mask) - normalise(truth, mask)
+        for sample in samples:
+            truth, mask = _known(torch.from_numpy(sample.disparity))
+            residual = normalise(network(torch.from_numpy(sample.rgb)), mask) - normalise(truth, mask)
             errors.append(float(trimmed_loss(residual, mask)))
     return float(np.mean(errors))
+
+
+def batch_loss(prediction: Tensor, batch: Batch, alpha: float) -> Tensor:
+    """Mean loss over the frames of a batch: `exact_loss` for exact truth, `midas_loss` for the rest.
+
+    The frames of a sample are stacked into one tall map, and so share one scale and one shift.
+
+    Args:
+        prediction: (N, H, W) disparity.
+        batch: The truth.
+        alpha: Weight of the exact loss's gradient term.
+    """
+    starts = np.cumsum([0, *(count for count, _ in batch.samples)])
+    total = prediction.new_zeros(())
+    for form in sorted(set(batch.samples)):
+        frames, exact = form
+        first = [start for start, sample in zip(starts, batch.samples, strict=False) if sample == form]
+        index = (torch.tensor(first)[:, None] + torch.arange(frames)).flatten()
+        tall = lambda maps: maps[index].reshape(len(first), -1, maps.shape[-1])  # noqa: B023, E731
+        truth, mask = _known(tall(batch.truth))
+        loss = (
+            exact_loss(tall(prediction), truth, mask, alpha)
+            if exact
+            else midas_loss(tall(prediction), truth, mask)
+        )
+        total = total + loss * (len(index) / len(prediction))
+    return total
 
 
 def export(average: dict[str, Tensor], path: Path) -> None:
@@ -212,13 +220,11 @@ def export(average: dict[str, Tensor], path: Path) -> None:
     temporary.replace(path)
 
 
-def _step(
-    network: EmbeddedNet, optimiser: torch.optim.Optimizer, rgb: Tensor, truth: Tensor, config: TrainConfig
-) -> float:
+def _step(network: EmbeddedNet, optimiser: torch.optim.Optimizer, batch: Batch, config: TrainConfig) -> float:
     network.train()
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=config.half):
-        prediction = network(rgb.contiguous(memory_format=torch.channels_last))
-    loss = exact_loss(prediction.float(), truth, torch.ones_like(truth, dtype=torch.bool), config.alpha)
+        prediction = network(batch.rgb.contiguous(memory_format=torch.channels_last))
+    loss = batch_loss(prediction.float(), batch, config.alpha)
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -252,14 +258,18 @@ def _follow(average: dict[str, Tensor], network: EmbeddedNet, decay: float) -> N
                 average[name].copy_(value)
 
 
-def _held_out(folder: Path, count: int) -> list[tuple[Tensor, Tensor]]:
-    scenes = []
-    for number in range(count):
-        rgb, disparity = pool.load_scene(folder, HELD_OUT + number)
-        rng = np.random.default_rng((HELD_OUT, number))
-        image, truth = augment.sample(rgb, disparity, 192, 256, rng)
-        scenes.append((torch.from_numpy(image)[None], torch.from_numpy(truth)[None]))
-    return scenes
+def _known(truth: Tensor) -> tuple[Tensor, Tensor]:
+    """Truth with unknown pixels zeroed, and where it is known."""
+    mask = ~truth.isnan()
+    return truth.nan_to_num(0.0), mask
+
+
+def _unfolded(path: Path, sources: list[Source], config: TrainConfig) -> EmbeddedNet:
+    """A network for training from released weights, its normalisations measured on the first batches."""
+    network = EmbeddedNet()
+    load_into(network, load_state_dict(path), path)
+    batches = [make_batch(sources, config, step) for step in range(CALIBRATION)]
+    return unfold_norms(network, [batch.rgb for batch in batches])
 
 
 def _save(out: Path, state: Path, network: EmbeddedNet, average: dict[str, Tensor],
@@ -271,13 +281,13 @@ def _save(out: Path, state: Path, network: EmbeddedNet, average: dict[str, Tenso
 class _Prefetch:
     """Makes the batches of successive steps in a thread, two ahead."""
 
-    def __init__(self, make: Callable[[int], tuple[Tensor, Tensor]], step: int) -> None:
-        self._queue: queue.Queue[tuple[Tensor, Tensor] | BaseException] = queue.Queue(2)
+    def __init__(self, make: Callable[[int], Batch], step: int) -> None:
+        self._queue: queue.Queue[Batch | BaseException] = queue.Queue(2)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(make, step), daemon=True)
         self._thread.start()
 
-    def get(self) -> tuple[Tensor, Tensor]:
+    def get(self) -> Batch:
         """The next step's batch."""
         item = self._queue.get()
         if isinstance(item, BaseException):
@@ -293,10 +303,10 @@ class _Prefetch:
             except queue.Empty:
                 continue
 
-    def _run(self, make: Callable[[int], tuple[Tensor, Tensor]], step: int) -> None:
+    def _run(self, make: Callable[[int], Batch], step: int) -> None:
         while not self._stop.is_set():
             try:
-                item: tuple[Tensor, Tensor] | BaseException = make(step)
+                item: Batch | BaseException = make(step)
             except BaseException as error:  # handed to the loop, which raises it
                 item = error
             self._queue.put(item)

@@ -1,0 +1,89 @@
+"""Sources follow from the seed, keep the frames of a clip together, and are mixed by their shares."""
+
+import numpy as np
+import pytest
+import torch
+
+from vdepth_core.errors import InputError
+from vdepth_core.training import shards, sources
+from vdepth_core.training.sources import TOGETHER, Sample, Shards, mix
+
+
+class Flat:
+    """Frames whose colour says which source they are from."""
+
+    def __init__(self, kind, level, frames, exact=True):
+        self.kind, self.level, self.frames, self.exact = kind, level, frames, exact
+
+    def draw(self, step, rng, height, width):
+        rgb = np.full((self.frames, 3, height, width), self.level, np.float32)
+        return Sample(rgb, rng.uniform(0, 1, (self.frames, height, width)).astype(np.float32))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Bright is near; frame t of shard s has disparity scaled by s + 1; the left column is unknown."""
+    rng = np.random.default_rng(0)
+    for kind, number in (("train", 0), ("train", 1), ("held", 0)):
+        rgb = rng.integers(0, 255, (5, 12, 16, 1), np.uint8).repeat(18, 1).repeat(18, 2).repeat(3, 3)
+        truth = rgb[..., 0] / 255 * (number + 1)
+        truth[:, :, 0] = np.nan
+        shards.write_shard(tmp_path / f"{kind}-{number}.npz", rgb, truth)
+    return tmp_path
+
+
+def test_samples_keep_picture_and_truth_together(folder):
+    source = Shards("cycles", [folder], exact=True)
+    for seed in range(8):
+        sample = source.draw(0, np.random.default_rng(seed), 64, 96)
+        assert sample.rgb.shape == (TOGETHER, 3, 64, 96)
+        for rgb, truth in zip(sample.rgb, sample.disparity, strict=True):
+            known = ~np.isnan(truth)
+            assert np.corrcoef(rgb.mean(0)[known], truth[known])[0, 1] > 0.8
+
+
+def test_same_generator_same_sample(folder):
+    source = Shards("cycles", [folder], exact=True)
+    one, again, other = (source.draw(7, np.random.default_rng(seed), 64, 96) for seed in (1, 1, 2))
+    assert np.array_equal(one.rgb, again.rgb)
+    assert np.array_equal(one.disparity, again.disparity, equal_nan=True)
+    assert not np.array_equal(one.rgb, other.rgb)
+
+
+def test_what_is_held_out_is_fixed_and_never_drawn(folder):
+    source = Shards("rgbd", [folder], exact=False)
+    assert [path.name for path in source.paths] == ["train-0.npz", "train-1.npz"]
+    held, again = source.held_out(), source.held_out()
+    assert len(held) == 5
+    assert all(np.array_equal(a.rgb, b.rgb) for a, b in zip(held, again, strict=True))
+    assert all(sample.rgb.shape == (1, 3, *sources.VALIDATION) for sample in held)
+
+
+def test_no_shards(tmp_path):
+    with pytest.raises(InputError, match="no shards for cycles"):
+        Shards("cycles", [tmp_path], exact=True)
+
+
+def test_shares_are_of_frames():
+    some = [Flat("procedural", 0.0, 1), Flat("cycles", 0.25, 2), Flat("teacher", 0.5, 2, exact=False)]
+    levels = []
+    for step in range(150):
+        batch = mix(some, step, np.random.default_rng(step), 8, 4, 6)
+        assert batch.rgb.shape == (8, 3, 4, 6)
+        assert batch.truth.shape == (8, 4, 6)
+        assert sum(count for count, _ in batch.samples) == 8
+        starts = np.cumsum([0, *(count for count, _ in batch.samples)])[:-1]
+        for start, (count, exact) in zip(starts, batch.samples, strict=True):
+            level = batch.rgb[start : start + count]
+            assert torch.equal(level, level[:1].expand_as(level))  # one source a sample
+            assert exact == (float(level[0, 0, 0, 0]) != 0.5)
+        levels.append(batch.rgb[:, 0, 0, 0])
+    drawn = torch.cat(levels)
+    shares = np.array([sources.SHARES[source.kind] for source in some])
+    for source, share in zip(some, shares / shares.sum(), strict=True):
+        assert float((drawn == source.level).float().mean()) == pytest.approx(share, abs=0.06)
+
+
+def test_an_odd_batch_is_filled_exactly():
+    batch = mix([Flat("cycles", 0.5, 2)], 0, np.random.default_rng(0), 5, 4, 6)
+    assert batch.samples == ((2, True), (2, True), (1, True))

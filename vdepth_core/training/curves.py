@@ -1,0 +1,58 @@
+"""The course of a training: a table of losses and a drawing of it, beside the weights."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+WIDTH, HEIGHT, MARGIN = 720, 400, 48  # pixels
+COLOURS = ((30, 30, 30), (200, 90, 20), (40, 140, 40), (30, 60, 210), (160, 40, 160))  # BGR, the loss first
+
+History = list[tuple[int, float, dict[str, float]]]
+
+
+def write(out: Path, history: History) -> None:
+    """Writes ``out`` with the suffixes ``.csv`` and ``.png``: training loss and held-out errors by step."""
+    kinds = list(history[-1][2])
+    rows = [
+        [step, loss, *(scores.get(kind, float("nan")) for kind in kinds)] for step, loss, scores in history
+    ]
+    temporary = out.with_suffix(".csv.tmp")
+    with temporary.open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["step", "loss", *(f"held out {kind}" for kind in kinds)])
+        table.writerows([step, *(f"{value:.6f}" for value in values)] for step, *values in rows)
+    os.replace(temporary, out.with_suffix(".csv"))
+    cv2.imwrite(str(out.with_suffix(".png")), _draw(np.array(rows, float), ["loss", *kinds]))
+
+
+def _draw(rows: np.ndarray, names: list[str]) -> np.ndarray:
+    """(rows, 1 + names) values -> picture; the height is from 0 to the largest value."""
+    picture = np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
+    top, last = max(float(np.nanmax(rows[:, 1:])), 1e-6), max(float(rows[-1, 0]), 1.0)
+    x = MARGIN + rows[:, 0] / last * (WIDTH - 2 * MARGIN)
+    cv2.rectangle(picture, (MARGIN, MARGIN), (WIDTH - MARGIN, HEIGHT - MARGIN), (200, 200, 200), 1)
+    font, small = cv2.FONT_HERSHEY_SIMPLEX, 0.4
+    cv2.putText(picture, f"{top:.3f}", (4, MARGIN + 4), font, small, (90, 90, 90), 1, cv2.LINE_AA)
+    cv2.putText(
+        picture,
+        f"step {last:.0f}",
+        (WIDTH - 2 * MARGIN, HEIGHT - 20),
+        font,
+        small,
+        (90, 90, 90),
+        1,
+        cv2.LINE_AA,
+    )
+    for number, name in enumerate(names):
+        colour = COLOURS[number % len(COLOURS)]
+        y = HEIGHT - MARGIN - rows[:, 1 + number] / top * (HEIGHT - 2 * MARGIN)
+        known = np.isfinite(y)
+        line = np.stack((x[known], y[known]), -1).round().astype(np.int32)
+        cv2.polylines(picture, [line.reshape(-1, 1, 2)], False, colour, 1, cv2.LINE_AA)
+        cv2.putText(picture, name, (MARGIN + 120 * number, MARGIN - 16), font, small, colour, 1, cv2.LINE_AA)
+    return picture

@@ -1,0 +1,153 @@
+"""Shards: a few frames of one clip with their disparity in one small file, the form all stored data takes.
+
+A folder of shards holds ``train-*.npz`` and, for validation, ``held-*.npz``. Each has ``rgb`` (T, H, W, 3)
+uint8 and ``disparity`` (T, H, W) float16: not a number where unknown, 0 for the sky, and of one scale and
+shift over the whole clip. Sensor recordings and clips labelled by a model are turned into such folders here;
+`cycles_scenes` renders them.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ..clip import open_clip
+from ..errors import InputError
+from ..models.preprocess import frames_to_tensor, network_size
+from ..types import DepthModel
+
+_log = logging.getLogger(__name__)
+
+SHORTER = 216  # pixels of a stored picture's shorter side; training crops are cut from it
+FRAMES = 8  # frames a shard, taken from all over the clip
+HELD_OUT = 0.2  # the last part of every clip, never trained on
+NEAREST, FARTHEST = 0.2, 10.0  # metres a depth sensor is believed between
+LABELLED = 80  # most frames of a clip that a teacher labels
+
+Pairs = Iterable[tuple[np.ndarray, np.ndarray]]
+
+
+def write_shard(path: Path, rgb: np.ndarray, disparity: np.ndarray) -> None:
+    """Writes rgb (T, H, W, 3) uint8 and disparity (T, H, W), atomically."""
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    with temporary.open("wb") as file:
+        np.savez(file, rgb=rgb, disparity=disparity.astype(np.float16))
+    os.replace(temporary, path)
+
+
+def load_shard(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Reads rgb (T, H, W, 3) uint8 and disparity (T, H, W) float32.
+
+    Raises:
+        InputError: it is no shard.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            rgb, disparity = data["rgb"], data["disparity"].astype(np.float32)
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(f"{path} is no shard: {error}.", "Delete it and make it again.") from error
+    if rgb.ndim != 4 or rgb.shape[3] != 3 or rgb.shape[:3] != disparity.shape:
+        raise InputError(f"{path} holds {rgb.shape} pictures for {disparity.shape} truth.", "Make it again.")
+    return rgb, disparity
+
+
+def from_rgbd(folder: Path, out: Path) -> Path:
+    """Makes shards of a recording by a depth camera, unless ``out`` is there.
+
+    Args:
+        folder: Holds ``color/`` and ``depth/``, of the same order when sorted; depth as 16-bit PNG,
+            0 missing, in millimetres or in the unit ``scale.txt`` says (how many make a metre).
+        out: Folder to make.
+
+    Raises:
+        InputError: the folder is not like that.
+    """
+    if out.is_dir():
+        return out
+    colour, depth = (sorted((folder / part).glob("*.*")) for part in ("color", "depth"))
+    if not colour or len(colour) != len(depth):
+        raise InputError(
+            f"{folder} has {len(colour)} pictures in color and {len(depth)} in depth.",
+            "Give a folder with as many of either.",
+        )
+    scale = folder / "scale.txt"
+    per_metre = float(scale.read_text()) if scale.is_file() else 1000.0
+
+    def pairs() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for picture, truth in zip(colour, depth, strict=True):
+            bgr, units = cv2.imread(str(picture)), cv2.imread(str(truth), cv2.IMREAD_UNCHANGED)
+            if bgr is None or units is None or units.ndim != 2:
+                raise InputError(f"{picture.name} or {truth.name} is no picture.", "Remove this frame.")
+            metres = units.astype(np.float32) / per_metre
+            known = (metres > NEAREST) & (metres < FARTHEST)
+            yield bgr[..., ::-1], np.where(known, 1 / np.maximum(metres, NEAREST), np.nan)
+
+    return _store(pairs(), out)
+
+
+def from_clip(path: Path, teacher: DepthModel, out: Path) -> Path:
+    """Makes shards of a clip labelled by a model, unless ``out`` is there.
+
+    A label is the mean of the model's maps of the picture and of its mirror image. All frames share the
+    model's own scale, divided by the clip's largest value: aligning each by itself would throw away what the
+    teacher knows about time.
+
+    Args:
+        path: Movie or image sequence.
+        teacher: Predicts disparity.
+        out: Folder to make.
+
+    Raises:
+        InputError: the clip cannot be read, or the teacher predicts no disparity.
+    """
+    if out.is_dir():
+        return out
+    if teacher.spec.quantity != "disparity":
+        raise InputError(f"{teacher.spec.name} predicts no disparity.", "Choose another teacher.")
+    clip = open_clip(path)
+    count = sum(1 for _ in clip.read(max_side=64))
+    stride = max(1, -(-count // LABELLED))
+    pictures = [frame.rgb for frame in clip.read() if frame.index % stride == 0]
+    if not pictures:
+        raise InputError(f"{path.name} has no frame to label.", "Give another clip.")
+    size = network_size(clip.info.width, clip.info.height, clip.info.pixel_aspect, teacher.spec)
+    maps = []
+    for picture in pictures:
+        tensor = frames_to_tensor([picture], size)
+        both = (teacher.predict(tensor) + teacher.predict(tensor.flip(-1)).flip(-1)) / 2
+        maps.append(both[0].cpu().numpy())
+    top = max(float(np.max(label)) for label in maps) or 1.0
+    return _store(((p, label / top) for p, label in zip(pictures, maps, strict=True)), out)
+
+
+def _store(pairs: Pairs, out: Path) -> Path:
+    """Shrinks, splits off the held-out end, and writes shards whose frames lie far apart in the clip."""
+    frames = [_shrink(rgb, disparity) for rgb, disparity in pairs]
+    first_held = len(frames) - int(len(frames) * HELD_OUT)
+    temporary = out.with_name(f"{out.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    for kind, part in (("train", frames[:first_held]), ("held", frames[first_held:])):
+        shards = -(-len(part) // FRAMES)
+        for number in range(shards):
+            rgb, disparity = zip(*part[number::shards], strict=True)
+            write_shard(temporary / f"{kind}-{number:05d}.npz", np.stack(rgb), np.stack(disparity))
+    os.replace(temporary, out)
+    _log.info("%s: %d frames, the last %d held out", out.name, len(frames), len(frames) - first_held)
+    return out
+
+
+def _shrink(rgb: np.ndarray, disparity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both at the stored size; disparity is picked, not mixed, so that edges and gaps stay sharp."""
+    height, width = rgb.shape[:2]
+    shrink = SHORTER / min(height, width)
+    size = round(width * shrink), round(height * shrink)
+    how = cv2.INTER_AREA if shrink < 1 else cv2.INTER_LINEAR
+    picture = cv2.resize(np.ascontiguousarray(rgb), size, interpolation=how)
+    return picture, cv2.resize(disparity.astype(np.float32), size, interpolation=cv2.INTER_NEAREST)
