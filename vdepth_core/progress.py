@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,3 +52,23 @@ class Progress:
         self.check()
         yield
         self.advance(name, done)
+
+
+@contextmanager
+def cancelling(*watched: Progress) -> Iterator[None]:
+    """Ctrl-C or SIGTERM asks the work to stop at its next good moment; a second one stops at once.
+
+    Only the main thread may use it.
+    """
+
+    def stop(number: int, _frame: object) -> None:
+        for progress in watched:
+            progress.cancel()
+        signal.signal(number, signal.SIG_DFL)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

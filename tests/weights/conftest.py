@@ -50,3 +50,9 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     slices: list[float] = []
     monkeypatch.setattr(network, "sleep", slices.append)
     return slices
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    """Where a download goes."""
+    return tmp_path / "weights" / "w.bin"

@@ -44,7 +44,8 @@ def adapt(
 ) -> None:
     """Fine-tune a per-frame model on a clip, so that it becomes steady there."""
     from ..adaptation.adapt import adapt as run
-    from .bars import Bars, cancelling
+    from ..progress import cancelling
+    from .bars import Bars
 
     with Bars(_WORDS) as progress, cancelling(progress):
         result = run(

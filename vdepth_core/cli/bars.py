@@ -1,10 +1,7 @@
-"""Bars for verbs that report through a `Progress`, and Ctrl-C that asks instead of killing."""
+"""Bars for verbs that report through a `Progress`."""
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from ..progress import Progress
@@ -50,19 +47,3 @@ class Bars(Progress):
     def warn(self, message: str) -> None:
         """Shows a sentence above the bars."""
         self._bars.console.print(f"Warning: {message}", style="yellow", markup=False, soft_wrap=True)
-
-
-@contextmanager
-def cancelling(progress: Progress) -> Iterator[None]:
-    """Ctrl-C or SIGTERM asks the work to stop at its next good moment; a second one stops at once."""
-
-    def stop(number: int, _frame: object) -> None:
-        progress.cancel()
-        signal.signal(number, signal.SIG_DFL)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

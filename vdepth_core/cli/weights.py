@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import Cancelled, VdepthError, WeightsError
-from ..progress import Progress
+from ..progress import Progress, cancelling
 from .model_table import ModelRow, print_table, size_in_words
 
 if TYPE_CHECKING:
@@ -145,10 +145,12 @@ def _display(name: str) -> Iterator[Progress]:
 
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:
-        yield _Lines(name)
+        lines = _Lines(name)
+        with cancelling(lines):
+            yield lines
         return
     bars = _Bars(name, console)
-    with bars.bars:
+    with bars.bars, cancelling(bars):
         yield bars
 
 

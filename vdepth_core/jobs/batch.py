@@ -10,15 +10,15 @@ import contextlib
 import errno
 import logging
 import re
-import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import Cancelled, ResourceError, UsageError, VdepthError
 from ..output.manifest import Manifest
+from ..progress import cancelling
 from .config import EstimateConfig
 from .events import OnEvent
 from .reporting import JobProgress
@@ -110,7 +110,7 @@ def estimate_clips(
                 on_event(event)
 
     progress = [JobProgress(str(result.clip), tell) for result in results]
-    with _cancelling(progress) if signals else contextlib.nullcontext():
+    with cancelling(*progress) if signals else contextlib.nullcontext():
         _run_all(results, progress, config, overwrite, shelf or ModelShelf())
     return results
 
@@ -187,20 +187,3 @@ def _folders(clips: Sequence[Path], out: Path) -> list[Path]:
         seen[stem] = seen.get(stem, 0) + 1
         folders.append(out / (stem if seen[stem] == 1 else f"{stem}_{seen[stem]}"))
     return folders
-
-
-@contextlib.contextmanager
-def _cancelling(progress: list[JobProgress]) -> Iterator[None]:
-    """Ctrl-C or SIGTERM asks every job to stop; a second one stops at once."""
-
-    def stop(number: int, _frame: object) -> None:
-        for own in progress:
-            own.cancel()
-        signal.signal(number, signal.SIG_DFL)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
