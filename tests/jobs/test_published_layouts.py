@@ -86,6 +86,13 @@ def test_the_focal_length_depth_pro_sees_reaches_the_headers(movie, checkpoints,
     assert manifest.camera.source == "estimated"
 
 
+def test_a_model_of_one_size_says_that_it_ignores_another(movie, checkpoints, tmp_path):
+    manifest, _ = run(movie, tmp_path, checkpoints("depth-pro"))
+    assert any("--size is ignored" in warning for warning in manifest.warnings)
+    quiet, _ = run(movie, tmp_path / "quiet", checkpoints("depth-pro"), size=None)
+    assert quiet.warnings == []
+
+
 def test_a_lens_twice_as_long_puts_depth_pro_twice_as_far(movie, checkpoints, tmp_path):
     wide = math.degrees(2 * math.atan(0.5))
     _, near = run(movie, tmp_path / "near", checkpoints("depth-pro"), fov=wide)

@@ -124,6 +124,11 @@ class ClipJob:
             )
             for note in info.notes:
                 self.progress.warn(note)
+            if model.spec.fixed_size and self.config.size:
+                rows, columns = model.spec.fixed_size
+                self.progress.warn(
+                    f"{model.spec.name} sees pictures of {columns}x{rows} only; --size is ignored."
+                )
             if resumed and (manifest := self._finished(job)):
                 self._turns.pass_on(self._turn)
             else:
