@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -39,3 +39,19 @@ def _same_threads() -> Iterator[None]:
     """A job sets what it measured as best; the next test should not find it."""
     yield
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Folder of the tiny checkpoint of a family; not to be changed."""
+    from vdepth_core.models.tiny import make_tiny
+
+    made: dict[str, Path] = {}
+
+    def folder(family: str) -> Path:
+        if family not in made:
+            made[family] = tmp_path_factory.mktemp("tiny") / family
+            make_tiny(family, made[family])
+        return made[family]
+
+    return folder

@@ -9,7 +9,7 @@ from generated import write_movie
 from vdepth_core.errors import UsageError
 from vdepth_core.jobs.batch import estimate
 from vdepth_core.models.registry import load_model
-from vdepth_core.models.tiny import make_tiny, tiny_families
+from vdepth_core.models.tiny import tiny_families
 from vdepth_core.models.tiny.transformers import FAMILIES as TRANSFORMERS
 from vdepth_core.output.sequence import read_sequence
 
@@ -21,20 +21,6 @@ def movie(tmp_path_factory):
     return write_movie(tmp_path_factory.mktemp("clip") / "shot.mp4", FRAMES)
 
 
-@pytest.fixture(scope="module")
-def checkpoints(tmp_path_factory):
-    """Maker of a family's folder, once a module."""
-    made = {}
-
-    def make(family):
-        if family not in made:
-            made[family] = tmp_path_factory.mktemp("tiny") / family
-            make_tiny(family, made[family])
-        return made[family]
-
-    return make
-
-
 def run(movie, out, folder, **options):
     config = {"model": str(folder), "method": "framewise", "device": "cpu", "size": 64, **options}
     manifest = estimate(movie, out, config)
@@ -42,9 +28,9 @@ def run(movie, out, folder, **options):
 
 
 @pytest.mark.parametrize("family", TRANSFORMERS)
-def test_every_transformers_family_writes_the_depth_it_means(movie, checkpoints, tmp_path, family):
-    manifest, depth = run(movie, tmp_path, checkpoints(family))
-    spec = load_model(checkpoints(family)).spec
+def test_every_transformers_family_writes_the_depth_it_means(movie, tiny, tmp_path, family):
+    manifest, depth = run(movie, tmp_path, tiny(family))
+    spec = load_model(tiny(family)).spec
     assert manifest.model.name == family
     assert manifest.model.license == "unknown"
     assert not manifest.model.commercial
@@ -65,15 +51,15 @@ def test_every_transformers_family_writes_the_depth_it_means(movie, checkpoints,
         assert frames.max() <= 100 * (1 + 1e-4)
 
 
-def test_the_focal_length_depth_pro_sees_reaches_the_headers(movie, checkpoints, tmp_path):
-    manifest, depth = run(movie, tmp_path, checkpoints("depth-pro"))
+def test_the_focal_length_depth_pro_sees_reaches_the_headers(movie, tiny, tmp_path):
+    manifest, depth = run(movie, tmp_path, tiny("depth-pro"))
     import torch
 
     from vdepth_core.clip import ClipReader, ShotView, open_clip
     from vdepth_core.models.preprocess import frames_to_tensor
     from vdepth_core.types import Shot
 
-    model = load_model(checkpoints("depth-pro"))
+    model = load_model(tiny("depth-pro"))
     with ClipReader(open_clip(movie)) as reader:
         pictures = [frame.rgb for frame in ShotView(reader, Shot(0, 0, FRAMES)).frames()]
     frames = frames_to_tensor(pictures, model.spec.fixed_size)
@@ -86,31 +72,31 @@ def test_the_focal_length_depth_pro_sees_reaches_the_headers(movie, checkpoints,
     assert manifest.camera.source == "estimated"
 
 
-def test_a_model_of_one_size_says_that_it_ignores_another(movie, checkpoints, tmp_path):
-    manifest, _ = run(movie, tmp_path, checkpoints("depth-pro"))
+def test_a_model_of_one_size_says_that_it_ignores_another(movie, tiny, tmp_path):
+    manifest, _ = run(movie, tmp_path, tiny("depth-pro"))
     assert any("--size is ignored" in warning for warning in manifest.warnings)
-    quiet, _ = run(movie, tmp_path / "quiet", checkpoints("depth-pro"), size=None)
+    quiet, _ = run(movie, tmp_path / "quiet", tiny("depth-pro"), size=None)
     assert quiet.warnings == []
 
 
-def test_a_lens_twice_as_long_puts_depth_pro_twice_as_far(movie, checkpoints, tmp_path):
+def test_a_lens_twice_as_long_puts_depth_pro_twice_as_far(movie, tiny, tmp_path):
     wide = math.degrees(2 * math.atan(0.5))
-    _, near = run(movie, tmp_path / "near", checkpoints("depth-pro"), fov=wide)
-    _, far = run(movie, tmp_path / "far", checkpoints("depth-pro"), fov=math.degrees(2 * math.atan(0.25)))
+    _, near = run(movie, tmp_path / "near", tiny("depth-pro"), fov=wide)
+    _, far = run(movie, tmp_path / "far", tiny("depth-pro"), fov=math.degrees(2 * math.atan(0.25)))
     np.testing.assert_allclose(far[1], 2 * near[1], rtol=1e-3)
     assert near.attributes(1)["vdepth/camera"] == "given"
 
 
-def test_what_a_fine_tuned_network_predicts_can_be_said(movie, checkpoints, tmp_path):
-    manifest, depth = run(movie, tmp_path, checkpoints("dpt-beit"), predicts="metric-depth")
+def test_what_a_fine_tuned_network_predicts_can_be_said(movie, tiny, tmp_path):
+    manifest, depth = run(movie, tmp_path, tiny("dpt-beit"), predicts="metric-depth")
     assert (manifest.model.quantity, manifest.model.space) == ("depth", "metric")
     assert depth.attributes(0)["vdepth/units"] == "m"
     with pytest.raises(UsageError, match="predicts"):
         estimate(movie, tmp_path / "other", {"model": "embedded", "predicts": "metric-depth"})
 
 
-def test_marigold_lies_between_near_and_far(movie, checkpoints, tmp_path):
-    manifest, depth = run(movie, tmp_path, checkpoints("marigold"), near=2.0, far=6.0)
+def test_marigold_lies_between_near_and_far(movie, tiny, tmp_path):
+    manifest, depth = run(movie, tmp_path, tiny("marigold"), near=2.0, far=6.0)
     assert (manifest.model.quantity, manifest.model.space) == ("depth", "affine_invariant")
     frames = np.stack(list(depth))
     assert frames.min() >= 2 - 1e-3
@@ -119,19 +105,17 @@ def test_marigold_lies_between_near_and_far(movie, checkpoints, tmp_path):
 
 
 @pytest.mark.parametrize("preset", ["fast", "full", "paper"])
-def test_rollingdepth_by_its_presets(movie, checkpoints, tmp_path, preset):
-    manifest, depth = run(
-        movie, tmp_path, checkpoints("rollingdepth"), method="rolling", rolling_preset=preset
-    )
+def test_rollingdepth_by_its_presets(movie, tiny, tmp_path, preset):
+    manifest, depth = run(movie, tmp_path, tiny("rollingdepth"), method="rolling", rolling_preset=preset)
     assert manifest.method == "rolling"
     frames = np.stack(list(depth))
     assert np.isfinite(frames).all()
     assert np.ptp(frames) > 10
 
 
-def test_a_windowed_model_needs_its_method(movie, checkpoints, tmp_path):
+def test_a_windowed_model_needs_its_method(movie, tiny, tmp_path):
     with pytest.raises(UsageError, match="rolling"):
-        run(movie, tmp_path, checkpoints("rollingdepth"))
+        run(movie, tmp_path, tiny("rollingdepth"))
 
 
 def test_every_family_is_told_apart():

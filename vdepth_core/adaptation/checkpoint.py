@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor, nn
+from safetensors import SafetensorError
+from torch import nn
 
 from ..errors import ResourceError, UsageError, WeightsError
+from .training_state import Weights, read_facts, read_tensors, restore_state, write_state
 
 _FORMAT = "vdepth-adaptation-1"
-_MOMENTS = ("step", "exp_avg", "exp_avg_sq")
-Weights = dict[str, Tensor]
 
 
 @dataclass
@@ -54,18 +51,9 @@ def save(
     Raises:
         ResourceError: the disk is full or the folder cannot be written.
     """
-    tensors = {f"network.{k}": v for k, v in network.state_dict().items()}
-    tensors |= {f"average.{k}": v for k, v in average.items()}
-    tensors |= {f"best.{k}": v for k, v in best.items()}
-    for name, parameter in network.named_parameters():
-        for key, value in optimiser.state.get(parameter, {}).items():
-            tensors[f"optimiser.{key}.{name}"] = value
-    # copies: some networks keep one tensor under two keys
-    copies = {k: v.detach().cpu().clone().contiguous() for k, v in tensors.items()}
-    temporary = path.with_name(path.name + ".tmp")
+    facts = {"format": _FORMAT, "counters": json.dumps(asdict(counters))}
     try:
-        save_file(copies, temporary, {"format": _FORMAT, "counters": json.dumps(asdict(counters))})
-        os.replace(temporary, path)
+        write_state(path, network, optimiser, {"average": average, "best": best}, facts)
     except (OSError, SafetensorError) as error:
         raise ResourceError(f"Cannot write {path}: {error}.", "Free some space on the disk.") from error
 
@@ -78,8 +66,7 @@ def read_counters(path: Path, identity: str) -> Counters:
         UsageError: it belongs to another clip, model or configuration.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            facts = file.metadata() or {}
+        facts = read_facts(path)
         if facts.get("format") != _FORMAT:
             raise ValueError("it is no checkpoint of vdepth adapt")
         counters = Counters(**json.loads(facts["counters"]))
@@ -112,24 +99,10 @@ def restore(path: Path, network: nn.Module, optimiser: torch.optim.Optimizer) ->
         WeightsError: the file is damaged.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
+        tensors = read_tensors(path)
     except (OSError, SafetensorError) as error:
         raise WeightsError(
             f"The checkpoint {path} is damaged: {error}.", "Start without --resume."
         ) from error
-    device = next(network.parameters()).device
-
-    def part(prefix: str) -> Weights:
-        return {k[len(prefix) :]: v.to(device) for k, v in tensors.items() if k.startswith(prefix)}
-
-    network.load_state_dict(part("network."))
-    for name, parameter in network.named_parameters():
-        moments = {
-            key: tensors[f"optimiser.{key}.{name}"]
-            for key in _MOMENTS
-            if f"optimiser.{key}.{name}" in tensors
-        }
-        if moments:
-            optimiser.state[parameter] = {k: v if k == "step" else v.to(device) for k, v in moments.items()}
-    return part("average."), part("best.")
+    average, best = restore_state(tensors, network, optimiser, "average", "best")
+    return average, best

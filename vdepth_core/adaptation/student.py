@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from ..errors import UsageError, WeightsError
 from ..models.network_model import Family
-from ..models.registry import registered_loaders
+from ..models.registry import match_family, registered_loaders
 from ..types import ModelSpec
 from ..weights.loading import OURS, load_into, load_state_dict
 from ..weights.location import find_weights
@@ -105,12 +105,10 @@ def _find(name_or_path: str | Path) -> tuple[Family, Path, bool]:
         )
     if isinstance(name_or_path, str) and not path.exists() and len(path.parts) == 1 and not path.suffix:
         raise UsageError(f"There is no model {name_or_path}.", hint)
-    keys = load_state_dict(path).keys()
-    # midas-v21 and tcmonodepth-large share a layout; the first stands for it, as in the registry
-    for name in sorted(families, key=lambda name: (name == "tcmonodepth-large", name)):
-        if families[name].matches(keys):
-            return families[name], path, True
-    raise WeightsError(f"{path.name} holds no network that can be adapted.", hint)
+    family = match_family(load_state_dict(path).keys(), families)
+    if family is None:
+        raise WeightsError(f"{path.name} holds no network that can be adapted.", hint)
+    return family, path, True
 
 
 def _families() -> dict[str, Family]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from ..types import ModelSpec
 from .network_model import Family
+from .published import published_spec
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,14 +22,5 @@ def _matches(keys: Collection[str]) -> bool:
     return "stem.conv.weight" in keys and "context.qkv.weight" in keys
 
 
-SPEC = ModelSpec(
-    "embedded",
-    "disparity",
-    "affine_invariant",
-    "Apache-2.0",
-    True,
-    multiple=32,
-    native_size=192,
-    parameters=2_213_793,
-)
+SPEC = published_spec("embedded", multiple=32, native_size=192, parameters=2_213_793)
 load = Family(SPEC, _build, lambda network: network, _matches)

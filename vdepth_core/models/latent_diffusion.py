@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from ..types import DepthModel, ModelSpec, Quantity, Space
-from ..weights.catalogue import CatalogueEntry, find_entry
 from ..weights.location import find_weights
 from .diffusion_parts import LATENT_CHANNELS, SCALE, Parts
 from .folder_hash import folder_sha256
+from .published import published_spec
 
 if TYPE_CHECKING:
     import torch
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-NATIVE: Mapping[str, Any] = {"multiple": SCALE, "native_size": 768, "native_side": "longer"}
 PARAMETERS = 949_576_107  # of the UNet and the image coder as published
+NATIVE: Mapping[str, Any] = {"multiple": SCALE, "native_size": 768, "native_side": "longer"}
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Published:
     @property
     def spec(self) -> ModelSpec:
         """What it is, without weights hash."""
-        return replace(published_spec(find_entry(self.weights), self.facts), name=self.name)
+        return replace(published_spec(self.weights, parameters=PARAMETERS, **self.facts), name=self.name)
 
     def __call__(self, path: Path | None = None, device: str = "cpu", dtype: str = "fp32") -> DepthModel:
         """Loads the model from ``path``, or from where its weights are installed.
@@ -64,19 +64,6 @@ class Published:
         if path is not None:
             return self.load(path, dtype, device)
         return self.load(find_weights(self.weights), dtype, device, spec=self.spec)
-
-
-def published_spec(entry: CatalogueEntry, facts: Mapping[str, Any]) -> ModelSpec:
-    """The spec of a catalogue entry."""
-    return ModelSpec(
-        name=entry.name,
-        quantity=entry.quantity,
-        space=entry.space,
-        license=entry.license,
-        commercial=entry.commercial,
-        parameters=PARAMETERS,
-        **facts,
-    )
 
 
 def folder_spec(folder: Path, quantity: Quantity, space: Space, facts: Mapping[str, Any]) -> ModelSpec:

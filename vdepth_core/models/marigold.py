@@ -28,9 +28,9 @@ from .latent_diffusion import (
     folder_spec,
     loaded_spec,
     place,
-    published_spec,
     seeded_noise,
 )
+from .published import published_spec
 
 if TYPE_CHECKING:
     import torch
@@ -164,7 +164,7 @@ def load_marigold(
         quantity, space = _meaning(index, settings)
         size = settings["default_processing_resolution"] or NATIVE["native_size"]
         native = {**NATIVE, "native_size": size}
-        spec = published_spec(entry, NATIVE) if entry else folder_spec(folder, quantity, space, native)
+        spec = published_spec(entry.name, **NATIVE) if entry else folder_spec(folder, quantity, space, native)
     parts = read_parts(folder, found)
     spec = replace(loaded_spec(spec, folder, parts), chain=CHAIN if video else 1)
     return MarigoldModel(parts, settings, spec, device, found, seed=seed)

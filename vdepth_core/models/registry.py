@@ -5,7 +5,7 @@ folder (a transformers or diffusers model).
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -125,6 +125,18 @@ def registered_loaders() -> dict[str, Load]:
     return found
 
 
+def match_family(keys: Collection[str], loaders: Mapping[str, Load]) -> Family | None:
+    """The family among ``loaders`` that a weights file with these keys belongs to.
+
+    midas-v21 and tcmonodepth-large share a layout; the first stands for it.
+    """
+    for name in sorted(loaders, key=lambda name: (name == "tcmonodepth-large", name)):
+        family = loaders[name]
+        if isinstance(family, Family) and family.matches(keys):
+            return family
+    return None
+
+
 def pick_device(device: str = "auto") -> Device:
     """The device to run on: what was asked for, checked, or the best there is.
 
@@ -195,13 +207,11 @@ def _compile(model: DepthModel) -> None:
 
 def _family_of(path: Path, loaders: dict[str, Load]) -> Family:
     keys = load_state_dict(path).keys()
-    for name in sorted(
-        loaders, key=lambda name: name == "tcmonodepth-large"
-    ):  # midas-v21 stands for the layout
-        family = loaders[name]
-        if isinstance(family, Family) and family.matches(keys):
-            return family
-    raise WeightsError(
-        f"{path.name} holds the weights of no network known here (its first entry is {next(iter(keys))}).",
-        f"Known families: {', '.join(sorted(loaders))}.",
-    )
+    family = match_family(keys, loaders)
+    if family is None:
+        raise WeightsError(
+            f"{path.name} holds the weights of no network known here "
+            f"(its first entry is {next(iter(keys))}).",
+            f"Known families: {', '.join(sorted(loaders))}.",
+        )
+    return family

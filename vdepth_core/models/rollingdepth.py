@@ -20,9 +20,9 @@ from .latent_diffusion import (
     folder_spec,
     loaded_spec,
     place,
-    published_spec,
     seeded_noise,
 )
+from .published import published_spec
 
 if TYPE_CHECKING:
     import torch
@@ -235,7 +235,7 @@ def load_rollingdepth(
     folder, entry = find_folder(folder_or_repo)
     if spec is None:
         spec = (
-            published_spec(entry, FACTS)
+            published_spec(entry.name, **FACTS)
             if entry
             else folder_spec(folder, "disparity", "affine_invariant", FACTS)
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..types import ModelSpec
 from .network_model import Family
+from .published import published_spec
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -54,16 +55,7 @@ def _large_keys(keys: Collection[str]) -> bool:
 
 
 def _spec(name: str, size: int, parameters: int) -> ModelSpec:
-    return ModelSpec(
-        name,
-        "disparity",
-        "affine_invariant",
-        "MIT",
-        True,
-        multiple=32,
-        native_size=size,
-        parameters=parameters,
-    )
+    return published_spec(name, multiple=32, native_size=size, parameters=parameters)
 
 
 load_small = Family(

@@ -13,6 +13,7 @@ from ..errors import WeightsError
 from ..types import DepthModel, ModelSpec
 from ..weights.catalogue import find_entry
 from ..weights.location import find_weights
+from .published import published_spec
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,8 @@ class Published:
     @property
     def spec(self) -> ModelSpec:
         """What it is, without weights hash."""
-        entry = find_entry(self.name)
-        return ModelSpec(
-            name=self.name,
-            quantity=entry.quantity,
-            space=entry.space,
-            license=entry.license,
-            commercial=entry.commercial,
+        return published_spec(
+            self.name,
             multiple=self.multiple,
             native_size=self.native_size,
             fixed_size=self.fixed_size,

@@ -1,0 +1,82 @@
+"""What a training loop must keep to go on to the same bytes: weights, the optimiser's moments, facts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+Weights = dict[str, Tensor]
+
+_MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # of AdamW
+
+
+def write_state(
+    path: Path,
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    more: Mapping[str, Weights],
+    facts: dict[str, str],
+) -> None:
+    """Writes ``network``, its optimiser, ``more`` weights by name and ``facts``, atomically.
+
+    Raises:
+        OSError, SafetensorError: it cannot be written.
+    """
+    sets = {"network": network.state_dict(), **more}
+    tensors = {f"{name}.{key}": value for name, weights in sets.items() for key, value in weights.items()}
+    for name, parameter in network.named_parameters():
+        for key, value in optimiser.state.get(parameter, {}).items():
+            tensors[f"optimiser.{key}.{name}"] = value
+    # copies: some networks keep one tensor under two keys
+    copies = {key: value.detach().cpu().clone().contiguous() for key, value in tensors.items()}
+    temporary = path.with_name(path.name + ".tmp")
+    save_file(copies, temporary, facts)
+    os.replace(temporary, path)
+
+
+def read_facts(path: Path) -> dict[str, str]:
+    """The facts of a state.
+
+    Raises:
+        OSError, SafetensorError: it is missing or damaged.
+    """
+    with safe_open(path, framework="pt") as file:
+        return dict(file.metadata() or {})
+
+
+def read_tensors(path: Path) -> Weights:
+    """All tensors of a state, for `restore_state`.
+
+    Raises:
+        OSError, SafetensorError: it is missing or damaged.
+    """
+    with safe_open(path, framework="pt") as file:
+        return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+
+
+def restore_state(
+    tensors: Weights, network: nn.Module, optimiser: torch.optim.Optimizer, *names: str
+) -> tuple[Weights, ...]:
+    """Puts a state back into ``network`` and ``optimiser``; returns the further weights ``names``."""
+    device = next(network.parameters()).device
+
+    def part(name: str) -> Weights:
+        prefix = f"{name}."
+        return {k[len(prefix) :]: v.to(device) for k, v in tensors.items() if k.startswith(prefix)}
+
+    network.load_state_dict(part("network"))
+    for name, parameter in network.named_parameters():
+        moments = {
+            key: tensors[f"optimiser.{key}.{name}"]
+            for key in _MOMENTS
+            if f"optimiser.{key}.{name}" in tensors
+        }
+        if moments:
+            optimiser.state[parameter] = {k: v if k == "step" else v.to(device) for k, v in moments.items()}
+    return tuple(part(name) for name in names)
