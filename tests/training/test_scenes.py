@@ -2,12 +2,20 @@
 
 import numpy as np
 import pytest
+import torch
 
 from vdepth_core.training.scenes import render_clip
 from vdepth_core.training.scenes.builder import Builder, Frame, rotation
+from vdepth_core.training.scenes.camera import camera_rays, draw_camera
 from vdepth_core.training.scenes.layouts import LAYOUTS
-from vdepth_core.training.scenes.primitives import Kind, Solid, intersect, local_normals
-from vdepth_core.training.scenes.render import camera_rays, cast
+from vdepth_core.training.scenes.optics import Effects
+from vdepth_core.training.scenes.primitives import Kind
+from vdepth_core.training.scenes.render import cast, sight
+from vdepth_core.training.scenes.scene import Light
+from vdepth_core.training.scenes.shade import local_normals
+from vdepth_core.training.scenes.shapes import Shape, intersect
+from vdepth_core.training.scenes.tables import Tables, tabulate
+from vdepth_core.training.scenes.views import View
 
 K = np.array([[60.0, 0, 40], [0, 60, 30], [0, 0, 1]])
 
@@ -19,12 +27,13 @@ def one_solid(kind, centre, half, **more):
     return builder
 
 
-def depth_of(builder, pose=None):
-    from vdepth_core.training.scenes.render import Light, Scene
-
+def tables_of(builder: Builder) -> Tables:
     light = Light(np.array((0, -1.0, 0)), np.ones(3), np.ones(3), np.ones(3))
-    scene = Scene(tuple(builder.solids), tuple(builder.materials), light, np.zeros(3), 5.0)
-    return cast(scene, K, np.eye(4) if pose is None else pose, 60, 80).depth
+    return tabulate(builder.scene(light, (0, 0, 0), 5.0), torch.device("cpu"))
+
+
+def depth_of(builder, pose=None):
+    return cast(tables_of(builder), K, np.eye(4) if pose is None else pose, 60, 80).depth.numpy()
 
 
 def test_a_wall_has_constant_planar_depth():
@@ -57,12 +66,14 @@ def test_hits_lie_on_the_surface_and_nothing_of_the_solid_is_before_them(kind):
         [[1, 0, 0, 1], [-1, 0, 0, 1], [0, 1, 0, 1], [0, -1, 0, 0.4], [0, 0, 1, 1], [0, 0, -1, 1]], float
     )
     turn = rotation(0, 0.4) @ rotation(1, 1.1)
-    solid = Solid(kind, np.zeros(3), turn, np.array((1.0, 0.7, 1.4)), 0, taper=0.4, planes=planes)
+    builder = one_solid(kind, (0, 0, 0), (1.0, 0.7, 1.4), turn=turn, taper=0.4, planes=planes)
+    tables = tables_of(builder)
     origin = np.array((0.2, -0.1, -6.0))
     directions = np.concatenate((rng.normal(0, 0.2, (400, 2)), np.ones((400, 1))), 1)
-    local_o = ((origin - solid.centre) @ solid.to_local())[None].astype(np.float32)
-    local_d = (directions @ solid.to_local()).astype(np.float32)
-    t = intersect(solid, local_o, local_d)
+    local_o = origin @ tables.to_local[0]
+    local_d = directions @ tables.to_local[0]
+    shape = Shape(kind, 0.4, planes.tolist())
+    t = intersect(shape, local_o.tolist(), torch.tensor(local_d.T, dtype=torch.float32)).numpy()
 
     def inside(p):
         x, y, z = p[..., 0], p[..., 1], p[..., 2]
@@ -83,10 +94,31 @@ def test_hits_lie_on_the_surface_and_nothing_of_the_solid_is_before_them(kind):
     steps = np.linspace(0, 12, 600)[:, None, None]
     assert not inside(local_o + local_d[~hit] * steps).any(0).mean() > 0.02
     points = local_o + local_d[hit] * t[hit][:, None]
-    normals = local_normals(solid, points.astype(np.float32)) @ turn.T
+    row = torch.zeros(len(points), dtype=torch.int64)
+    at = torch.tensor(points.T, dtype=torch.float32)
+    normals = local_normals(tables, row, at, tables.half.expand(3, len(points))).numpy().T @ turn.T
     facing = np.einsum("ij,ij->i", normals, directions[hit])
     assert (facing < 0.05).all()
     assert np.allclose(np.linalg.norm(normals, axis=1), 1, atol=1e-3)
+
+
+@pytest.mark.parametrize("layout", ["street", "park", "room"])
+def test_batches_and_single_solids_and_single_rays_agree(layout, monkeypatch):
+    """Small solids are cast in batches, large ones alone, and stray rays one solid after the other."""
+    view, light = LAYOUTS[layout][0](builder := Builder(np.random.default_rng(3)))
+    tables = tabulate(builder.scene(light, view.centre, view.extent), torch.device("cpu"))
+    pose = np.eye(4)
+    pose[:3, 3] = view.eye[0], -view.eye[1], view.eye[2]
+    batched = cast(tables, K, pose, 60, 80)
+    monkeypatch.setattr("vdepth_core.training.scenes.raster.LARGE", 0)
+    alone = cast(tables, K, pose, 60, 80)
+    same = torch.isclose(batched.depth, alone.depth, rtol=1e-4)
+    assert same.float().mean() > 0.998  # rounding decides at edges
+    assert (batched.solid == alone.solid).float().mean() > 0.995
+    y, x = np.mgrid[:60, :80]
+    pixels = np.stack((x, y), -1).reshape(-1, 2) + 0.5
+    stray = sight(tables, K, pose, pixels, 60, 80).view(60, 80)
+    assert torch.isclose(stray, alone.depth, rtol=1e-4).float().mean() > 0.998
 
 
 def test_same_seed_same_bytes_and_other_seed_other_scene():
@@ -95,6 +127,32 @@ def test_same_seed_same_bytes_and_other_seed_other_scene():
     assert a.depth.tobytes() == b.depth.tobytes()
     assert np.array_equal(a.poses, b.poses)
     assert not np.array_equal(a.depth, c.depth)
+
+
+def test_nothing_is_made_on_the_default_device(monkeypatch):
+    """What would fail on a GPU fails here: with another default device, a stray tensor meets those in use."""
+    everything = Effects(shutter=0.8, defocus=1.0, mist=0.4)
+    monkeypatch.setattr("vdepth_core.training.scenes.clip.draw_effects", lambda *_: everything)
+    for layout in ("room", "park"):
+        usual = render_clip(3, 2, 48, 64, layout, moving=True)
+        with torch.device("meta"):
+            other = render_clip(3, 2, 48, 64, layout, moving=True, device="cpu")
+            visible = other.visible
+        assert np.array_equal(other.rgb, usual.rgb)
+        assert np.array_equal(visible, usual.visible)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("layout", ["street", "room"])
+def test_a_gpu_renders_the_same_scene_and_always_the_same_bytes(layout):
+    host = render_clip(5, 2, 96, 128, layout, moving=True)
+    first, second = (render_clip(5, 2, 96, 128, layout, moving=True, device="cuda") for _ in range(2))
+    assert first.rgb.tobytes() == second.rgb.tobytes()
+    assert first.depth.tobytes() == second.depth.tobytes()
+    assert np.isclose(first.depth, host.depth, rtol=1e-3).mean() > 0.99
+    assert np.abs(first.rgb - host.rgb).mean() < 0.01
+    assert (first.visible == host.visible).mean() > 0.99
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -144,6 +202,23 @@ def test_a_still_camera_has_no_flow_and_a_rotation_moves_the_sky():
         clip.rgb, np.full_like(clip.depth, np.inf), clip.K, np.stack((clip.poses[0], turned)), clip.layout, 3
     )
     assert np.allclose(panned.flow[0, 24, 32], (-clip.K[0, 0] * np.tan(0.1), 0), atol=1.0)
+
+
+def test_a_fast_camera_goes_where_it_looks_and_a_slow_one_anywhere():
+    def paths(speed):
+        view = View((0, 1.5, 0), (10, 1.5, 20), 5, (40, 90), speed, (0, 0, 0), 9, True)
+        for seed in range(40):
+            camera = draw_camera(np.random.default_rng(seed), view, 60, 80)
+            ahead = camera.pose(0)[:3, 2] * (1, 0, 1)
+            yield camera.velocity / speed, abs(camera.velocity @ ahead) / np.linalg.norm(camera.velocity)
+
+    (fast, along), (slow, anywhere) = (
+        map(np.array, zip(*paths(speed), strict=True)) for speed in (0.5, 0.05)
+    )
+    assert np.median(along) > 0.95
+    assert np.abs(fast[:, 1]).max() < 0.2
+    assert np.median(anywhere) < 0.8
+    assert slow.std() > 0.5
 
 
 def test_unknown_layout():

@@ -3,12 +3,13 @@
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from vdepth_core.errors import InputError
 from vdepth_core.training import shards
 from vdepth_core.types import ModelSpec
 
-FRAMES, HEIGHT, WIDTH = 20, 60, 80
+FRAMES, HEIGHT, WIDTH = 20, 60, 80  # ten pairs, of which the last two are held out
 
 
 class Brightness:
@@ -50,6 +51,9 @@ def test_a_recording_becomes_disparity_in_metres(recording, tmp_path):
     assert np.allclose(truth[:, 100, 100], 1 / (0.5 + 0.1 * numbers), rtol=1e-3)
     assert np.isnan(truth[:, 5, 5]).all()
     assert np.isnan(truth[:, -5, -5]).all()
+    for path in folder.glob("*.npz"):
+        level = shards.load_shard(path)[0][:, 100, 100, 0]
+        assert (np.diff(level)[::2] == 10).all()  # neighbours side by side
 
 
 def test_another_unit(recording, tmp_path):
@@ -65,11 +69,31 @@ def test_shards_are_made_once(recording, tmp_path):
     assert [p.name for p in tmp_path.iterdir() if "tmp" in p.name] == []
 
 
-def test_a_clip_keeps_the_teachers_scale_over_time(recording, tmp_path):
-    folder = shards.from_clip(recording / "color", Brightness(), tmp_path / "out")
+class Flickering(Brightness):
+    """The same, its scale jumping by up to 20 % with the brightness of the picture's upper corners."""
+
+    def predict(self, frames):
+        corners = (frames[:, 0, :2, :2] + frames[:, 0, :2, -2:]).mean((1, 2))
+        return super().predict(frames) * (1 + 0.2 * torch.sin(40 * corners))[:, None, None]
+
+
+def test_a_clips_labels_are_steady_and_of_one_scale(tmp_path):
+    rng = np.random.default_rng(2)
+    still = cv2.GaussianBlur(rng.integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8), (0, 0), 3)
+    still = cv2.normalize(still, None, 0, 255, cv2.NORM_MINMAX)
+    (tmp_path / "clip").mkdir()
+    for t in range(FRAMES):
+        frame = still.copy()
+        frame[:4, :4] = frame[:4, -4:] = 12 * t
+        cv2.imwrite(str(tmp_path / f"clip/{t:03d}.png"), frame)
+    folder = shards.from_clip(tmp_path / "clip", Flickering(), tmp_path / "out")
     rgb, truth = everything(folder, "train")
     assert len(rgb) == 16
-    assert np.allclose(truth[:, 100, 100], rgb[:, 100, 100, 0] / 190, atol=0.01)  # the clip's top is 1
+    assert truth.max() <= 1
+    middle = truth[:, 60:-40, 60:-60]
+    scale = middle.mean((1, 2))
+    assert scale.std() < 0.03 * scale.mean()
+    assert np.corrcoef(middle[0].ravel(), rgb[0, 60:-40, 60:-60].mean(-1).ravel())[0, 1] > 0.98
 
 
 def test_what_is_no_recording_or_shard(recording, tmp_path):

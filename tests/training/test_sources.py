@@ -12,12 +12,17 @@ from vdepth_core.training.sources import TOGETHER, Sample, Shards, mix
 class Flat:
     """Frames whose colour says which source they are from."""
 
+    floor = None
+
     def __init__(self, kind, level, frames, exact=True):
         self.kind, self.level, self.frames, self.exact = kind, level, frames, exact
 
     def draw(self, step, rng, height, width):
         rgb = np.full((self.frames, 3, height, width), self.level, np.float32)
-        return Sample(rgb, rng.uniform(0, 1, (self.frames, height, width)).astype(np.float32))
+        truth = rng.uniform(0, 1, (self.frames, height, width)).astype(np.float32)
+        return Sample(
+            rgb, truth, np.zeros((height, width, 2), np.float32), np.ones((height, width), np.float32)
+        )
 
 
 @pytest.fixture
@@ -25,7 +30,7 @@ def folder(tmp_path):
     """Bright is near; frame t of shard s has disparity scaled by s + 1; the left column is unknown."""
     rng = np.random.default_rng(0)
     for kind, number in (("train", 0), ("train", 1), ("held", 0)):
-        rgb = rng.integers(0, 255, (5, 12, 16, 1), np.uint8).repeat(18, 1).repeat(18, 2).repeat(3, 3)
+        rgb = rng.integers(0, 255, (4, 12, 16, 1), np.uint8).repeat(18, 1).repeat(18, 2).repeat(3, 3)
         truth = rgb[..., 0] / 255 * (number + 1)
         truth[:, :, 0] = np.nan
         shards.write_shard(tmp_path / f"{kind}-{number}.npz", rgb, truth)
@@ -33,7 +38,7 @@ def folder(tmp_path):
 
 
 def test_samples_keep_picture_and_truth_together(folder):
-    source = Shards("cycles", [folder], exact=True)
+    source = Shards("cycles", [folder], exact=True, floor=0.1)
     for seed in range(8):
         sample = source.draw(0, np.random.default_rng(seed), 64, 96)
         assert sample.rgb.shape == (TOGETHER, 3, 64, 96)
@@ -43,7 +48,7 @@ def test_samples_keep_picture_and_truth_together(folder):
 
 
 def test_same_generator_same_sample(folder):
-    source = Shards("cycles", [folder], exact=True)
+    source = Shards("cycles", [folder], exact=True, floor=0.1)
     one, again, other = (source.draw(7, np.random.default_rng(seed), 64, 96) for seed in (1, 1, 2))
     assert np.array_equal(one.rgb, again.rgb)
     assert np.array_equal(one.disparity, again.disparity, equal_nan=True)
@@ -51,17 +56,17 @@ def test_same_generator_same_sample(folder):
 
 
 def test_what_is_held_out_is_fixed_and_never_drawn(folder):
-    source = Shards("rgbd", [folder], exact=False)
+    source = Shards("rgbd", [folder], exact=False, floor=0.1)
     assert [path.name for path in source.paths] == ["train-0.npz", "train-1.npz"]
     held, again = source.held_out(), source.held_out()
-    assert len(held) == 5
+    assert len(held) == 4
     assert all(np.array_equal(a.rgb, b.rgb) for a, b in zip(held, again, strict=True))
     assert all(sample.rgb.shape == (1, 3, *sources.VALIDATION) for sample in held)
 
 
 def test_no_shards(tmp_path):
     with pytest.raises(InputError, match="no shards for cycles"):
-        Shards("cycles", [tmp_path], exact=True)
+        Shards("cycles", [tmp_path], exact=True, floor=0.1)
 
 
 def test_shares_are_of_frames():
@@ -71,9 +76,9 @@ def test_shares_are_of_frames():
         batch = mix(some, step, np.random.default_rng(step), 8, 4, 6)
         assert batch.rgb.shape == (8, 3, 4, 6)
         assert batch.truth.shape == (8, 4, 6)
-        assert sum(count for count, _ in batch.samples) == 8
-        starts = np.cumsum([0, *(count for count, _ in batch.samples)])[:-1]
-        for start, (count, exact) in zip(starts, batch.samples, strict=True):
+        assert sum(count for count, *_ in batch.samples) == 8
+        starts = np.cumsum([0, *(count for count, *_ in batch.samples)])[:-1]
+        for start, (count, exact, _) in zip(starts, batch.samples, strict=True):
             level = batch.rgb[start : start + count]
             assert torch.equal(level, level[:1].expand_as(level))  # one source a sample
             assert exact == (float(level[0, 0, 0, 0]) != 0.5)
@@ -86,4 +91,20 @@ def test_shares_are_of_frames():
 
 def test_an_odd_batch_is_filled_exactly():
     batch = mix([Flat("cycles", 0.5, 2)], 0, np.random.default_rng(0), 5, 4, 6)
-    assert batch.samples == ((2, True), (2, True), (1, True))
+    assert batch.samples == ((2, True, None), (2, True, None), (1, True, None))
+    assert batch.flow.shape == (3, 4, 6, 2)
+    assert batch.seen.mean((1, 2)).tolist() == [1, 1, 0]  # what lost its neighbour is compared with nothing
+
+
+def test_neighbours_are_followed_by_a_frame_from_elsewhere(tmp_path):
+    """Frame t is of colour 25 t: frames 2k and 2k + 1 come first, and the third is of another pair."""
+    level = np.arange(8, dtype=np.uint8)[:, None, None, None] * 25
+    rgb = np.broadcast_to(level, (8, 40, 60, 3))
+    shards.write_shard(tmp_path / "train-0.npz", rgb, rgb[..., 0] / 25)
+    source = Shards("cycles", [tmp_path], exact=True, floor=0.1)
+    for seed in range(8):
+        sample = source.draw(0, np.random.default_rng(seed), 32, 48)
+        first, second, third = (int(truth.flat[0]) for truth in sample.disparity)
+        assert first % 2 == 0
+        assert second == first + 1
+        assert third // 2 != first // 2

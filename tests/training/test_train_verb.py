@@ -23,6 +23,8 @@ from vdepth_core.weights.location import find_weights
         (["-o", "{}/w.safetensors", "--batch", "0"], "positive"),
         (["-o", "{}/w.safetensors", "--scenes", "0"], "positive"),
         (["-o", "{}/w.safetensors", "--seed", "900"], "899"),
+        (["-o", "{}/w.safetensors", "--form", "square"], "square"),
+        (["-o", "{}/w.safetensors", "--temporal", "-1"], "temporal loss"),
     ],
 )
 def test_wrong_options(tmp_path, arguments, word):
@@ -49,7 +51,7 @@ def test_one_step_on_every_kind_of_source(tmp_path, monkeypatch):
     result = CliRunner().invoke(app, ["train-embedded", "-o", str(out), *options, *map(str, more)])
     torch.set_num_threads(before)
     assert result.exit_code == 0, result.output
-    assert load_model(out).spec.native_size == 192
+    assert load_model(out).spec.native_size == 256
     assert out.with_suffix(".training").is_file()
     cache = out.with_suffix(".cache")
     assert sorted(p.name for p in cache.iterdir()) == ["embedded-clip", "rgbd-rec", "scenes"]

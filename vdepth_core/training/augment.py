@@ -1,4 +1,4 @@
-"""Turns a pooled scene into a training sample: a random crop, and what cameras and codecs do to it."""
+"""Turns frames of a clip into a training sample: a random crop, and what cameras and codecs do to it."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import cv2
 import numpy as np
 
 
-def sample(
+def crop(
     rgb: np.ndarray, disparity: np.ndarray, height: int, width: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Crops, resizes, flips and degrades.
+    """Crops, resizes and flips; the same generator gives the same crop.
 
     Args:
         rgb: (H, W, 3) uint8.
         disparity: (H, W) float32.
-        height, width: Size of the sample.
-        rng: Decides everything.
+        height, width: Size of the result.
+        rng: Decides.
 
     Returns:
-        rgb (3, height, width) float32 in [0, 1] and disparity (height, width) float32.
+        rgb (height, width, 3) uint8 and disparity (height, width) float32.
     """
     rows, columns = disparity.shape
     aspect = width / height * float(np.exp(rng.normal(0, 0.06)))
@@ -30,11 +30,20 @@ def sample(
     truth = cv2.resize(disparity[y : y + h, x : x + w], (width, height), interpolation=cv2.INTER_NEAREST)
     if rng.uniform() < 0.5:
         picture, truth = picture[:, ::-1], truth[:, ::-1]
-    return degrade(np.ascontiguousarray(picture), rng).transpose(2, 0, 1), np.ascontiguousarray(truth)
+    return np.ascontiguousarray(picture), np.ascontiguousarray(truth)
 
 
-def degrade(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(H, W, 3) uint8 -> float32 in [0, 1]: colour, tone, softness, noise and compression, each at random."""
+def degrade(picture: np.ndarray, rng: np.random.Generator, own: np.random.Generator) -> np.ndarray:
+    """Colour, tone, softness, noise and compression, each at random.
+
+    Args:
+        picture: (H, W, 3) uint8.
+        rng: Decides the camera and the codec, so that frames of one clip share them.
+        own: Decides the frame's own noise and a little flicker of its exposure.
+
+    Returns:
+        (3, H, W) float32 in [0, 1].
+    """
     height, width = picture.shape[:2]
     image = picture.astype(np.float32) / 255
     mean = image.mean()
@@ -60,11 +69,12 @@ def degrade(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         noise = rng.normal(0, rng.uniform(0.01, 0.05), (height // cell + 2, width // cell + 2))
         grain = cv2.resize(noise.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
         image = image * (1 + grain)[..., None]
+    image = image * np.float32(np.exp(own.normal(0, 0.01)))
     if rng.uniform() < 0.5:
-        image = image + rng.normal(0, np.exp(rng.uniform(-6.5, -3.9)), image.shape).astype(np.float32)
+        image = image + own.normal(0, np.exp(rng.uniform(-6.5, -3.9)), image.shape).astype(np.float32)
     image = np.clip(image, 0, 1)
     if rng.uniform() < 0.3:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(40, 95))]
         data = cv2.imencode(".jpg", np.round(image * 255).astype(np.uint8), quality)[1]
         image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.float32) / 255
-    return np.ascontiguousarray(image, np.float32)
+    return np.ascontiguousarray(image.transpose(2, 0, 1), np.float32)

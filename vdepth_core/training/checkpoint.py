@@ -1,4 +1,4 @@
-"""Training checkpoints: weights, their average, the optimiser's moments, the loop's counters."""
+"""Training checkpoints: weights, average, start, the optimiser's moments, the loop's counters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..adaptation.training_state import read_facts, read_tensors, restore_state, write_state
 from ..errors import WeightsError
 
-_FORMAT = "vdepth-training-1"
+_FORMAT = "vdepth-training-2"
 
 
 @dataclass
@@ -28,17 +28,20 @@ class Counters:
     )  # step, training loss, error on what each source held out
 
 
-def save(path: Path, network: nn.Module, average: dict[str, Tensor], optimiser: torch.optim.Optimizer,
-         counters: Counters) -> None:  # fmt: skip
+def save(path: Path, network: nn.Module, average: dict[str, Tensor], start: dict[str, Tensor],
+         optimiser: torch.optim.Optimizer, counters: Counters) -> None:  # fmt: skip
     """Writes everything needed to go on, atomically."""
     facts = {"format": _FORMAT, "counters": json.dumps(asdict(counters))}
-    write_state(path, network, optimiser, {"average": average}, facts)
+    write_state(path, network, optimiser, {"average": average, "start": start}, facts)
 
 
 def restore(
     path: Path, network: nn.Module, optimiser: torch.optim.Optimizer
-) -> tuple[dict[str, Tensor], Counters]:
-    """Reads a checkpoint back into ``network`` and ``optimiser``; returns the average and the counters.
+) -> tuple[dict[str, Tensor], dict[str, Tensor], Counters]:
+    """Reads a checkpoint back into ``network`` and ``optimiser``; returns the rest.
+
+    Returns:
+        The average of the weights, the weights training started from, and the counters.
 
     Raises:
         WeightsError: the file is missing, damaged or no training checkpoint.
@@ -53,5 +56,5 @@ def restore(
         raise WeightsError(
             f"{path} is no training checkpoint.", "Give the file a former train-embedded wrote."
         )
-    (average,) = restore_state(tensors, network, optimiser, "average")
-    return average, Counters(**json.loads(facts["counters"]))
+    average, start = restore_state(tensors, network, optimiser, "average", "start")
+    return average, start, Counters(**json.loads(facts["counters"]))

@@ -1,10 +1,11 @@
-"""The loss for affine-invariant disparity with exact truth, of procedural scenes.
+"""Losses for affine-invariant disparity whose truth is exact or at least knows where infinity is.
 
-It works on maps (N, H, W), as those of `adaptation.losses`; a mask says which pixels have truth.
+They work on maps (N, H, W), as those of `adaptation.losses`; a mask says which pixels have truth.
 """
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from ..adaptation.losses import gradient_loss, normalise
@@ -31,3 +32,30 @@ def exact_loss(prediction: Tensor, truth: Tensor, mask: Tensor, alpha: float = 0
     weight = mask / (0.25 + truth / mean)
     data = (weight * residual.abs()).sum((1, 2)) / weight.sum((1, 2)).clamp(min=_TINY)
     return data.mean() + alpha * gradient_loss(residual, mask)
+
+
+def aligned_log_loss(prediction: Tensor, truth: Tensor, mask: Tensor, floor: float) -> Tensor:
+    """Mean |ln d − ln g| after the least-squares alignment of each map in disparity, batch mean.
+
+    It is what a relative error of depth becomes under the protocol `clip-lstsq`, where losses on disparity
+    itself hardly see whether something is twenty or forty metres away. Below ``floor`` the logarithm goes on
+    as its tangent, so that what the alignment throws behind infinity still finds back.
+
+    Args:
+        prediction: (N, H, W) disparity, any scale and shift.
+        truth: (N, H, W) disparity of any scale but no shift.
+        mask: (N, H, W) bool, where ``truth`` is known.
+        floor: Least disparity that counts, in the truth's unit: the reciprocal of the farthest depth.
+    """
+    mask = mask & (truth > floor)
+    count = mask.sum((1, 2), keepdim=True).clamp(min=1)
+
+    def mean(maps: Tensor) -> Tensor:
+        return (maps * mask).sum((1, 2), keepdim=True) / count
+
+    p, g = prediction - mean(prediction), truth - mean(truth)
+    scale = mean(p * g) / mean(p * p).clamp(min=_TINY)
+    aligned = (scale * p + mean(truth)) / floor
+    logarithm = torch.where(aligned > 1, aligned.clamp(min=1).log(), aligned - 1)
+    error = (logarithm - (truth / floor).clamp(min=1).log()).abs()
+    return mean(error).mean()

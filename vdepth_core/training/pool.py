@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 
 HEIGHT, WIDTH = 216, 320  # pixels of a pooled scene; training crops are cut from it
+FRAMES = 2  # neighbours in time
 
 
 def load_scene(folder: Path, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Reads scene ``seed``, or renders and stores it.
 
     Returns:
-        rgb (H, W, 3) uint8 and disparity (H, W) float32 in 1/m, 0 for the sky.
+        rgb (T, H, W, 3) uint8 and disparity (T, H, W) float32 in 1/m, 0 for the sky.
     """
     path = folder / f"{seed:08d}.npz"
     if not path.exists():
@@ -35,18 +36,20 @@ def render_scene(folder: Path, seed: int) -> None:
     path = folder / f"{seed:08d}.npz"
     if path.exists():
         return
-    clip = render_clip(seed, 1, HEIGHT, WIDTH, noise=False)
-    rgb = np.round(clip.rgb[0].transpose(1, 2, 0) * 255).astype(np.uint8)
+    clip = render_clip(seed, FRAMES, HEIGHT, WIDTH, noise=False, moving=None)
+    rgb = np.round(clip.rgb.transpose(0, 2, 3, 1) * 255).astype(np.uint8)
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     with temporary.open("wb") as file:
-        np.savez(file, rgb=rgb, disparity=(1 / clip.depth[0]).astype(np.float16))
+        np.savez(file, rgb=rgb, disparity=(1 / clip.depth).astype(np.float16))
     os.replace(temporary, path)
 
 
 def _work(folder: Path, first: int, count: int, worker: int, workers: int, parent: int) -> None:
     import cv2
+    import torch
 
     cv2.setNumThreads(1)
+    torch.set_num_threads(1)
     for seed in range(first + worker, first + count, workers):
         if os.getppid() != parent:
             return

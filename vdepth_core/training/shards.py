@@ -2,8 +2,8 @@
 
 A folder of shards holds ``train-*.npz`` and, for validation, ``held-*.npz``. Each has ``rgb`` (T, H, W, 3)
 uint8 and ``disparity`` (T, H, W) float16: not a number where unknown, 0 for the sky, and of one scale and
-shift over the whole clip. Sensor recordings and clips labelled by a model are turned into such folders here;
-`cycles_scenes` renders them.
+shift over the whole clip. Frames 2k and 2k + 1 are neighbours in time, other ones lie far apart. Sensor
+recordings and clips labelled by a model are turned into such folders here; `cycles_scenes` renders them.
 """
 
 from __future__ import annotations
@@ -11,26 +11,33 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from ..clip import open_clip
+from ..clip import ClipReader, ShotView, open_clip
 from ..errors import InputError
-from ..models.preprocess import frames_to_tensor, network_size
+from ..methods.temporal import Temporal
+from ..models.preprocess import network_size
+from ..progress import Progress
+from ..store import DepthStore
 from ..types import DepthModel
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _log = logging.getLogger(__name__)
 
-SHORTER = 216  # pixels of a stored picture's shorter side; training crops are cut from it
+SHORTER = 256  # pixels of a stored picture's shorter side; training crops are cut from it
 FRAMES = 8  # frames a shard, taken from all over the clip
 HELD_OUT = 0.2  # the last part of every clip, never trained on
 NEAREST, FARTHEST = 0.2, 10.0  # metres a depth sensor is believed between
-LABELLED = 80  # most frames of a clip that a teacher labels
+LABELLED = 96  # most frames of a clip that are kept with a teacher's labels
 
-Pairs = Iterable[tuple[np.ndarray, np.ndarray]]
+Frame = tuple[np.ndarray, np.ndarray]  # picture and disparity
 
 
 def write_shard(path: Path, rgb: np.ndarray, disparity: np.ndarray) -> None:
@@ -79,24 +86,24 @@ def from_rgbd(folder: Path, out: Path) -> Path:
     scale = folder / "scale.txt"
     per_metre = float(scale.read_text()) if scale.is_file() else 1000.0
 
-    def pairs() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for picture, truth in zip(colour, depth, strict=True):
-            bgr, units = cv2.imread(str(picture)), cv2.imread(str(truth), cv2.IMREAD_UNCHANGED)
-            if bgr is None or units is None or units.ndim != 2:
-                raise InputError(f"{picture.name} or {truth.name} is no picture.", "Remove this frame.")
-            metres = units.astype(np.float32) / per_metre
-            known = (metres > NEAREST) & (metres < FARTHEST)
-            yield bgr[..., ::-1], np.where(known, 1 / np.maximum(metres, NEAREST), np.nan)
-
-    return _store(pairs(), out)
+    frames = []
+    for picture, truth in zip(colour, depth, strict=True):
+        bgr, units = cv2.imread(str(picture)), cv2.imread(str(truth), cv2.IMREAD_UNCHANGED)
+        if bgr is None or units is None or units.ndim != 2:
+            raise InputError(f"{picture.name} or {truth.name} is no picture.", "Remove this frame.")
+        metres = units.astype(np.float32) / per_metre
+        known = (metres > NEAREST) & (metres < FARTHEST)
+        frames.append(_shrink(bgr[..., ::-1], np.where(known, 1 / np.maximum(metres, NEAREST), np.nan)))
+    return _store(frames, out)
 
 
 def from_clip(path: Path, teacher: DepthModel, out: Path) -> Path:
     """Makes shards of a clip labelled by a model, unless ``out`` is there.
 
-    A label is the mean of the model's maps of the picture and of its mirror image. All frames share the
-    model's own scale, divided by the clip's largest value: aligning each by itself would throw away what the
-    teacher knows about time.
+    A label is the mean of the model's maps of the picture and of its mirror image, made steady over the shot
+    by the method `temporal`: what flickers in a label is learnt. All frames share the model's own scale,
+    divided by the clip's largest value: aligning each by itself would throw away what the teacher knows about
+    time.
 
     Args:
         path: Movie or image sequence.
@@ -110,36 +117,52 @@ def from_clip(path: Path, teacher: DepthModel, out: Path) -> Path:
         return out
     if teacher.spec.quantity != "disparity":
         raise InputError(f"{teacher.spec.name} predicts no disparity.", "Choose another teacher.")
-    clip = open_clip(path)
-    count = sum(1 for _ in clip.read(max_side=64))
-    stride = max(1, -(-count // LABELLED))
-    pictures = [frame.rgb for frame in clip.read() if frame.index % stride == 0]
-    if not pictures:
-        raise InputError(f"{path.name} has no frame to label.", "Give another clip.")
+    clip, progress = open_clip(path), Progress()
+    shots = [shot for shot in clip.scan(progress=progress) if len(shot) > 1]
+    if not shots:
+        raise InputError(f"{path.name} has no two frames in a row to label.", "Give another clip.")
+    stride = max(1, -(-sum(map(len, shots)) // LABELLED))
     size = network_size(clip.info.width, clip.info.height, clip.info.pixel_aspect, teacher.spec)
-    maps = []
-    for picture in pictures:
-        tensor = frames_to_tensor([picture], size)
-        both = (teacher.predict(tensor) + teacher.predict(tensor.flip(-1)).flip(-1)) / 2
-        maps.append(both[0].cpu().numpy())
-    top = max(float(np.max(label)) for label in maps) or 1.0
-    return _store(((p, label / top) for p, label in zip(pictures, maps, strict=True)), out)
+    for stage in ("infer", "settle"):
+        progress.stage(stage, None)
+    pairs = []
+    with tempfile.TemporaryDirectory() as folder, ClipReader(clip) as reader:
+        for shot in shots:
+            with DepthStore(Path(folder) / str(shot.index), len(shot), *size) as store:
+                method = Temporal()
+                method.run(ShotView(reader, shot), _Mirrored(teacher), store, progress)
+                method.settle(shot, teacher.spec, store, progress)
+                for k, frame in enumerate(ShotView(clip, shot).frames(0)):
+                    if k // 2 % stride == 0 and k // 2 * 2 + 1 < len(shot):
+                        pairs.append(_shrink(frame.rgb, store.final.read(k)[0]))
+    top = max(float(np.max(label)) for _, label in pairs) or 1.0
+    return _store([(picture, label / top) for picture, label in pairs], out)
 
 
-def _store(pairs: Pairs, out: Path) -> Path:
-    """Shrinks, splits off the held-out end, and writes shards whose frames lie far apart in the clip."""
-    frames = [_shrink(rgb, disparity) for rgb, disparity in pairs]
-    first_held = len(frames) - int(len(frames) * HELD_OUT)
+class _Mirrored:
+    """A model that also looks at the picture in a mirror, and takes the mean."""
+
+    def __init__(self, model: DepthModel) -> None:
+        self.model, self.spec = model, model.spec
+
+    def predict(self, frames: Tensor) -> Tensor:
+        return (self.model.predict(frames) + self.model.predict(frames.flip(-1)).flip(-1)) / 2
+
+
+def _store(frames: list[Frame], out: Path) -> Path:
+    """Splits off the held-out end, and writes shards whose pairs of neighbours lie far apart in the clip."""
+    pairs = [frames[k : k + 2] for k in range(0, len(frames) - 1, 2)]
+    first_held = len(pairs) - int(len(pairs) * HELD_OUT)
     temporary = out.with_name(f"{out.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    for kind, part in (("train", frames[:first_held]), ("held", frames[first_held:])):
-        shards = -(-len(part) // FRAMES)
+    for kind, part in (("train", pairs[:first_held]), ("held", pairs[first_held:])):
+        shards = -(-2 * len(part) // FRAMES)
         for number in range(shards):
-            rgb, disparity = zip(*part[number::shards], strict=True)
+            rgb, disparity = zip(*(frame for pair in part[number::shards] for frame in pair), strict=True)
             write_shard(temporary / f"{kind}-{number:05d}.npz", np.stack(rgb), np.stack(disparity))
     os.replace(temporary, out)
-    _log.info("%s: %d frames, the last %d held out", out.name, len(frames), len(frames) - first_held)
+    _log.info("%s: %d pairs, the last %d held out", out.name, len(pairs), len(pairs) - first_held)
     return out
 
 

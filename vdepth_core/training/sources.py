@@ -1,7 +1,8 @@
 """Where training samples come from, behind one interface; a batch mixes the sources by their shares.
 
-A sample is one frame, or a few frames of one clip that share scale and shift: the loss aligns such frames
-together, so that the network learns one scale for a clip and not one a frame.
+A sample is two neighbouring frames of a clip, and where the clip has more, one from elsewhere in it. They
+share scale and shift: the loss aligns them together, so that the network learns one scale for a clip and not
+one a frame; and the neighbours are compared along optical flow, so that it learns to be steady.
 """
 
 from __future__ import annotations
@@ -10,26 +11,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..flow.dis import DisFlow
+from ..flow.visibility import forward_backward
 from . import augment, pool
 from .shards import load_shard
 
 HELD_OUT = 900_000_000  # first seed of the validation scenes; training seeds stay below
-TOGETHER = 2  # frames of one clip in a sample
+TOGETHER = 3  # most frames of one clip in a sample
 SHARES = {
-    "procedural": 0.25,
-    "cycles": 0.25,
-    "rgbd": 0.25,
-    "teacher": 0.25,
+    "procedural": 0.15,
+    "cycles": 0.35,
+    "rgbd": 0.2,
+    "teacher": 0.3,
 }  # of the frames, if all are there
-VALIDATION = (192, 256)  # size of a validation picture
+VALIDATION = (192, 288)  # size of a validation picture
 VALIDATED = 32  # most validation frames of a source
-HEAD_START = 1500  # scenes in the pool at step 0
+HEAD_START = 400  # scenes in the pool at step 0
 FRESH = 0.4  # scenes each step adds: what a renderer keeps up with
+
+Form = tuple[int, bool, float | None]
 
 
 @dataclass(frozen=True)
@@ -37,12 +43,16 @@ class Sample:
     """Frames of one clip.
 
     Attributes:
-        rgb: (T, 3, H, W) float32 in [0, 1].
+        rgb: (T, 3, H, W) float32 in [0, 1]; the first two are neighbours.
         disparity: (T, H, W) float32 >= 0, of one scale; not a number where unknown.
+        flow: (H, W, 2) float32, pixels, from the first frame to the second.
+        seen: (H, W) float32 in [0, 1], how surely a pixel of the first is found in the second.
     """
 
     rgb: np.ndarray
     disparity: np.ndarray
+    flow: np.ndarray
+    seen: np.ndarray
 
 
 class Source(Protocol):
@@ -51,11 +61,13 @@ class Source(Protocol):
     Attributes:
         kind: Key of `SHARES`.
         exact: Whether its truth has no errors; decides the loss.
+        floor: Least disparity its truth tells from infinity; None: its truth has an unknown shift.
         frames: T of its samples.
     """
 
     kind: str
     exact: bool
+    floor: float | None
     frames: int
 
     def draw(self, step: int, rng: np.random.Generator, height: int, width: int) -> Sample:
@@ -69,9 +81,10 @@ class Source(Protocol):
 
 
 class Procedural:
-    """Single frames of the ray-traced scenes of `scenes`, from a pool on disk that grows with the steps."""
+    """The ray-traced scenes of `scenes`, from a pool on disk that grows with the steps."""
 
-    kind, exact, frames = "procedural", True, 1
+    kind, exact, frames = "procedural", True, pool.FRAMES
+    floor: float | None = 1 / 80
 
     def __init__(self, folder: Path, seed: int, scenes: int = 20_000, renderers: int = 1) -> None:
         """Starts ``renderers`` processes, which render up to ``scenes`` scenes that follow from ``seed``."""
@@ -88,7 +101,7 @@ class Procedural:
         have = self.available(step)
         pool.wait_for(self.folder, self.first + have - 1, self.renderers)
         rgb, disparity = pool.load_scene(self.folder, self.first + int(rng.integers(have)))
-        return _sample(rgb[None], disparity[None], [0], rng, height, width)
+        return _sample(rgb, disparity, [0, 1], rng, height, width)
 
     def held_out(self) -> list[Sample]:
         """The scenes from seed `HELD_OUT` on."""
@@ -96,7 +109,7 @@ class Procedural:
         for number in range(VALIDATED):
             rgb, disparity = pool.load_scene(self.folder, HELD_OUT + number)
             rng = np.random.default_rng((HELD_OUT, number))
-            samples.append(_sample(rgb[None], disparity[None], [0], rng, *VALIDATION))
+            samples.append(_sample(rgb, disparity, [0], rng, *VALIDATION))
         return samples
 
     def close(self) -> None:
@@ -110,13 +123,13 @@ class Shards:
 
     frames = TOGETHER
 
-    def __init__(self, kind: str, folders: list[Path], exact: bool) -> None:
+    def __init__(self, kind: str, folders: list[Path], exact: bool, floor: float | None) -> None:
         """Lists the folders.
 
         Raises:
             InputError: there is no shard to train on.
         """
-        self.kind, self.exact = kind, exact
+        self.kind, self.exact, self.floor = kind, exact, floor
         self.paths = sorted(path for folder in folders for path in folder.glob("train-*.npz"))
         self._held = sorted(path for folder in folders for path in folder.glob("held-*.npz"))
         if not self.paths:
@@ -126,9 +139,11 @@ class Shards:
             )
 
     def draw(self, step: int, rng: np.random.Generator, height: int, width: int) -> Sample:
-        """A random sample of this size: frames of one shard, under one crop and one camera."""
+        """A random sample of this size: two neighbours and a third frame, under one crop and one camera."""
         rgb, disparity = load_shard(self.paths[int(rng.integers(len(self.paths)))])
-        chosen = rng.choice(len(rgb), TOGETHER, replace=len(rgb) < TOGETHER).tolist()
+        first = 2 * int(rng.integers(len(rgb) // 2))
+        others = [t for t in range(len(rgb)) if t // 2 != first // 2]
+        chosen = [first, first + 1, *([int(rng.choice(others))] if others else [])]
         return _sample(rgb, disparity, chosen, rng, height, width)
 
     def held_out(self) -> list[Sample]:
@@ -152,40 +167,59 @@ class Batch:
     Attributes:
         rgb: (N, 3, H, W) in [0, 1].
         truth: (N, H, W) disparity, not a number where unknown.
-        samples: For each sample how many frames it has and whether its truth is exact, in the order of N.
+        samples: For each sample how many frames it has, and its source's ``exact`` and ``floor``.
+        flow: (S, H, W, 2), one for each sample.
+        seen: (S, H, W); 0 for a sample of one frame.
     """
 
     rgb: Tensor
     truth: Tensor
-    samples: tuple[tuple[int, bool], ...]
+    samples: tuple[Form, ...]
+    flow: Tensor
+    seen: Tensor
 
 
 def mix(
     sources: list[Source], step: int, rng: np.random.Generator, frames: int, height: int, width: int
 ) -> Batch:
     """Draws a batch of ``frames`` frames, each sample from a source chosen by its share."""
-    shares = np.array([SHARES[source.kind] for source in sources])
+    shares = np.array([SHARES[source.kind] / source.frames for source in sources])  # they are of frames
     drawn: list[Sample] = []
-    samples: list[tuple[int, bool]] = []
+    samples: list[Form] = []
     left = frames
     while left:
         source = sources[int(rng.choice(len(sources), p=shares / shares.sum()))]
-        for _ in range(max(1, TOGETHER // source.frames)):  # so that shares are shares of frames
-            sample = source.draw(step, rng, height, width)
-            count = min(left, len(sample.rgb))
-            drawn.append(Sample(sample.rgb[:count], sample.disparity[:count]))
-            samples.append((count, source.exact))
-            left -= count
-            if not left:
-                break
+        sample = source.draw(step, rng, height, width)
+        count = min(left, len(sample.rgb))
+        seen = sample.seen if count > 1 else np.zeros_like(sample.seen)
+        drawn.append(Sample(sample.rgb[:count], sample.disparity[:count], sample.flow, seen))
+        samples.append((count, source.exact, source.floor))
+        left -= count
     rgb, truth = (np.concatenate([getattr(s, name) for s in drawn]) for name in ("rgb", "disparity"))
-    return Batch(torch.from_numpy(rgb), torch.from_numpy(truth), tuple(samples))
+    flow, seen = (np.stack([getattr(s, name) for s in drawn]) for name in ("flow", "seen"))
+    stacked = {"rgb": rgb, "truth": truth, "flow": flow, "seen": seen}
+    return Batch(samples=tuple(samples), **{name: torch.from_numpy(x) for name, x in stacked.items()})
 
 
 def _sample(rgb: np.ndarray, disparity: np.ndarray, frames: list[int], rng: np.random.Generator, height: int,
             width: int) -> Sample:  # fmt: skip
     """Augments frames of one clip alike: another crop would be another scale."""
     seed = int(rng.integers(2**62))
-    pairs = [augment.sample(rgb[t], disparity[t], height, width, np.random.default_rng(seed)) for t in frames]
-    images, truths = zip(*pairs, strict=True)
-    return Sample(np.stack(images), np.stack(truths))
+    pairs = [augment.crop(rgb[t], disparity[t], height, width, np.random.default_rng(seed)) for t in frames]
+    pictures, truths = zip(*pairs, strict=True)
+    flow, seen = np.zeros((height, width, 2), np.float32), np.zeros((height, width), np.float32)
+    if len(frames) > 1:
+        flow, seen = _motion(*pictures[:2])
+    images = [
+        augment.degrade(picture, np.random.default_rng((seed, 0)), np.random.default_rng((seed, 1 + t)))
+        for t, picture in enumerate(pictures)
+    ]
+    return Sample(np.stack(images), np.stack(truths), flow, seen)
+
+
+def _motion(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Flow and visibility from one picture to the next, on the clean pictures: noise is not motion."""
+    one, other = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (first, second))
+    estimator = DisFlow("medium")
+    forward, backward = estimator.flow(one, other), estimator.flow(other, one)
+    return forward, forward_backward(forward, backward).astype(np.float32)

@@ -20,25 +20,25 @@ import torch
 from torch import Tensor
 
 from ..adaptation.losses import midas_loss, normalise, trimmed_loss
-from ..errors import UsageError
-from ..networks.embedded import EmbeddedConfig, EmbeddedNet, fold_norms, unfold_norms
+from ..adaptation.student import write_weights
+from ..adaptation.temporal_loss import SIGMA, Form, temporal_loss, visibility, warp
+from ..errors import UsageError, WeightsError
+from ..networks.embedded import EmbeddedNet
 from ..progress import Progress
 from ..weights.loading import load_into, load_state_dict
+from ..weights.location import find_weights
 from . import checkpoint, curves
-from .losses import exact_loss
+from .losses import aligned_log_loss, exact_loss
 from .sources import Batch, Sample, Source, mix
 
 _log = logging.getLogger(__name__)
 
-SHAPES = ((192, 256), (160, 288), (192, 288), (192, 192), (160, 224))  # sizes a step may train at
-COARSE = (
-    (128, 160),
-    (96, 160),
-    (128, 192),
-    (128, 128),
-)  # and those of the first steps, several times cheaper
-TUNING_RATE = 2e-4  # peak learning rate when released weights are trained further
-CALIBRATION = 8  # batches that tell a released network, whose normalisations are folded in, its statistics
+SHAPES = ((192, 256), (160, 288), (192, 288), (224, 288), (192, 320))  # sizes a step may train at
+COARSE = ((128, 160), (96, 160), (128, 192), (128, 128))  # those of the first steps, several times cheaper
+LICENSE = "Apache-2.0 AND MIT"  # ours, and that of the weights it may have started from
+TUNING_RATE = 1.5e-4  # peak learning rate when released weights are trained further
+TUNING_BLEND = 0.7  # the best of 0.5, 0.6, 0.7, 0.8 and 1 on what the sources held out
+DEEP_RATE = 4.0  # and how many times that for the deep branch, which published weights do not fill
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,20 @@ class TrainConfig:
         minutes: Stop after this much training time (over all runs); ignored when ``steps`` is set.
         steps: Stop after this many steps; None: go by the clock.
         batch: Frames a step.
-        alpha: Weight of the gradient term of the loss.
+        alpha: Weight of the gradient term of the loss for exact truth.
+        temporal: λ of the temporal loss; 0: none.
+        form, sigma: Its form, and how fast a difference of colour makes a pixel doubtful.
         coarse_steps: Steps at small pictures first, where most of what a scene looks like is learnt faster.
         rate: Peak learning rate (AdamW, short warm-up, then cosine to zero).
         decay: Weight decay.
         average: Decay of the moving average of the weights.
         threads: Torch threads; 1 is best where other work runs.
         validate_every, save_every: Steps between validations; seconds between checkpoints.
-        half: Whether to compute in bfloat16 where the CPU is fast at it.
+        blend: How far the released weights go from where training started (0) to where it ended (1). Between
+            them lies what forgets less of pictures unlike the training's (Wortsman et al., "Robust
+            Fine-Tuning of Zero-Shot Models", CVPR 2022).
+        tuning: Whether the network starts trained; its normalisations then keep their statistics, which tell
+            more of pictures at large than a batch does.
     """
 
     seed: int = 0
@@ -65,6 +71,9 @@ class TrainConfig:
     steps: int | None = None
     batch: int = 12
     alpha: float = 0.1
+    temporal: float = 0.5
+    form: Form = "residual"
+    sigma: float = SIGMA
     coarse_steps: int = 5000
     rate: float = 1e-3
     decay: float = 0.02
@@ -72,11 +81,12 @@ class TrainConfig:
     threads: int = 1
     validate_every: int = 250
     save_every: float = 240.0
-    half: bool = True
+    blend: float = 1.0
+    tuning: bool = False
 
     def for_tuning(self) -> TrainConfig:
         """The same for weights that are trained already: full pictures at once, and a smaller rate."""
-        return replace(self, coarse_steps=0, rate=TUNING_RATE)
+        return replace(self, coarse_steps=0, rate=TUNING_RATE, blend=TUNING_BLEND, tuning=True)
 
 
 def make_batch(sources: list[Source], config: TrainConfig, step: int) -> Batch:
@@ -89,9 +99,9 @@ def make_batch(sources: list[Source], config: TrainConfig, step: int) -> Batch:
 
 def train(
     out: Path, sources: list[Source], config: TrainConfig, progress: Progress | None = None,
-    resume: bool = False, init: Path | None = None,
+    resume: bool = False, init: str | Path | None = None,
 ) -> Path:  # fmt: skip
-    """Trains and writes the averaged, folded weights to ``out`` (safetensors, half precision).
+    """Trains and writes the averaged weights to ``out`` (safetensors, half precision).
 
     A checkpoint lies beside it (``.training``), and ``out`` is rewritten with every checkpoint, so that the
     best weights so far always exist; the course of the losses as ``.csv`` and drawn as ``.png``.
@@ -102,7 +112,7 @@ def train(
         config: How to train.
         progress: Told about steps; may cancel.
         resume: Go on from the checkpoint beside ``out``.
-        init: Released weights to start from; None: from nothing.
+        init: What to start from: embedded weights, or `TCSmallNet`'s, which fill the trunk; None: nothing.
 
     Raises:
         WeightsError: ``resume`` without a readable checkpoint, or ``init`` are no such weights.
@@ -112,14 +122,14 @@ def train(
     progress = progress or Progress()
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
-    network = (
-        _unfolded(init, sources, config) if init and not resume else EmbeddedNet(EmbeddedConfig(norm=True))
-    )
+    network = EmbeddedNet()
+    if init and not resume:
+        _fill(network, init)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimiser = torch.optim.AdamW(_groups(network, config.decay), config.rate, betas=(0.9, 0.99))
+    optimiser = torch.optim.AdamW(_groups(network, config), config.rate, betas=(0.9, 0.99))
     state = out.with_suffix(".training")
     if resume:
-        average, counters = checkpoint.restore(state, network, optimiser)
+        average, start, counters = checkpoint.restore(state, network, optimiser)
         if counters.seed != config.seed:
             raise UsageError(
                 f"{state.name} was trained with seed {counters.seed}, not {config.seed}.",
@@ -127,24 +137,31 @@ def train(
             )
     else:
         average = {k: v.clone() for k, v in network.state_dict().items()}
+        start = {k: v.clone() for k, v in average.items()}
         counters = checkpoint.Counters(config.seed)
     progress.stage("train", config.steps)
     _log.info("%d parameters, from step %d", sum(p.numel() for p in network.parameters()), counters.step)
     held_out = {source.kind: source.held_out() for source in sources}
     batches = _Prefetch(lambda step: make_batch(sources, config, step), counters.step)
     saved, mean = time.monotonic(), None
+
+    def save() -> None:
+        checkpoint.save(state, network, average, start, optimiser, counters)
+        export(blend(start, average, config.blend), out)
+
     try:
         while _share(config, counters) < 1:
             started = time.monotonic()
             for group in optimiser.param_groups:
-                group["lr"] = config.rate * _schedule(_share(config, counters), counters.step)
+                group["lr"] = group["peak"] * _schedule(_share(config, counters), counters.step)
             loss = _step(network, optimiser, batches.get(), config)
             mean = loss if mean is None else 0.98 * mean + 0.02 * loss
             _follow(average, network, min(config.average, (1 + counters.step) / (10 + counters.step)))
             counters.step += 1
             counters.elapsed += time.monotonic() - started
             if counters.step % config.validate_every == 0:
-                scores = {kind: evaluate(average, samples) for kind, samples in held_out.items() if samples}
+                released = blend(start, average, config.blend)
+                scores = {kind: evaluate(released, samples) for kind, samples in held_out.items() if samples}
                 counters.history.append((counters.step, mean, scores))
                 curves.write(out, counters.history)
                 words = ", ".join(f"{kind} {score:.4f}" for kind, score in scores.items())
@@ -154,7 +171,7 @@ def train(
             elif counters.step % 50 == 0:
                 _log.info("step %d, %.0f s: loss %.4f", counters.step, counters.elapsed, mean)
             if time.monotonic() - saved > config.save_every:
-                _save(out, state, network, average, optimiser, counters)
+                save()
                 saved = time.monotonic()
             progress.advance("train")
             progress.check()
@@ -162,14 +179,19 @@ def train(
         batches.close()
         for source in sources:
             source.close()
-        _save(out, state, network, average, optimiser, counters)
+        save()
     return out
 
 
-def evaluate(average: dict[str, Tensor], samples: list[Sample]) -> float:
+def blend(start: dict[str, Tensor], end: dict[str, Tensor], share: float) -> dict[str, Tensor]:
+    """Weights on the straight way from ``start`` (share 0) to ``end`` (share 1)."""
+    return {k: torch.lerp(start[k], v, share) if v.is_floating_point() else v for k, v in end.items()}
+
+
+def evaluate(weights: dict[str, Tensor], samples: list[Sample]) -> float:
     """Mean trimmed scale-and-shift-invariant error of weights on fixed samples of one frame."""
-    network = EmbeddedNet(EmbeddedConfig(norm=True)).eval()
-    network.load_state_dict(average)
+    network = EmbeddedNet().eval()
+    network.load_state_dict(weights)
     errors = []
     with torch.inference_mode():
         for sample in samples:
@@ -182,6 +204,8 @@ def evaluate(average: dict[str, Tensor], samples: list[Sample]) -> float:
 def batch_loss(prediction: Tensor, batch: Batch, alpha: float) -> Tensor:
     """Mean loss over the frames of a batch: `exact_loss` for exact truth, `midas_loss` for the rest.
 
+    Where the truth has no shift, `aligned_log_loss` is added.
+
     The frames of a sample are stacked into one tall map, and so share one scale and one shift.
 
     Args:
@@ -189,42 +213,67 @@ def batch_loss(prediction: Tensor, batch: Batch, alpha: float) -> Tensor:
         batch: The truth.
         alpha: Weight of the exact loss's gradient term.
     """
-    starts = np.cumsum([0, *(count for count, _ in batch.samples)])
+    starts = np.cumsum([0, *(count for count, *_ in batch.samples)])
     total = prediction.new_zeros(())
-    for form in sorted(set(batch.samples)):
-        frames, exact = form
+    for form in sorted(set(batch.samples), key=str):
+        frames, exact, floor = form
         first = [start for start, sample in zip(starts, batch.samples, strict=False) if sample == form]
         index = (torch.tensor(first)[:, None] + torch.arange(frames)).flatten()
-        tall = lambda maps: maps[index].reshape(len(first), -1, maps.shape[-1])  # noqa: B023, E731
-        truth, mask = _known(tall(batch.truth))
-        loss = (
-            exact_loss(tall(prediction), truth, mask, alpha)
-            if exact
-            else midas_loss(tall(prediction), truth, mask)
+        own, true = (
+            maps[index].reshape(len(first), -1, maps.shape[-1]) for maps in (prediction, batch.truth)
         )
+        truth, mask = _known(true)
+        loss = exact_loss(own, truth, mask, alpha) if exact else midas_loss(own, truth, mask)
+        if floor:
+            loss = loss + aligned_log_loss(own, truth, mask, floor)
         total = total + loss * (len(index) / len(prediction))
     return total
 
 
-def export(average: dict[str, Tensor], path: Path) -> None:
-    """Writes averaged training weights as the folded inference network, float16 safetensors."""
-    from safetensors.torch import save_file
+def steadiness_loss(prediction: Tensor, batch: Batch, config: TrainConfig) -> Tensor:
+    """TCMonoDepth's temporal loss between the two neighbours of each sample, in the depth loss's units.
 
-    network = EmbeddedNet(EmbeddedConfig(norm=True))
-    network.load_state_dict(average)
+    Args:
+        prediction: (N, H, W) disparity.
+        batch: Truth, flow and visibility.
+        config: Form and sigma.
+    """
+    starts = np.cumsum([0, *(count for count, *_ in batch.samples)])[:-1]
+    moving = torch.tensor([k for k, (count, *_) in enumerate(batch.samples) if count > 1])
+    if not len(moving):
+        return prediction.new_zeros(())
+    index = torch.from_numpy(starts)[moving][:, None] + torch.arange(2)
+    height = prediction.shape[1]
+    truth, known = _known(batch.truth[index].flatten(1, 2))
+    own, true = (
+        normalise(x, known).unflatten(1, (2, height)) for x in (prediction[index].flatten(1, 2), truth)
+    )
+    known, flow = known.unflatten(1, (2, height)), batch.flow[moving]
+    rgb = batch.rgb[index]
+    with torch.no_grad():
+        both = known[:, 0] & (warp(known[:, 1:].to(flow), flow)[:, 0] > 0.999)
+        mask = batch.seen[moving] * both * visibility(rgb[:, 0], warp(rgb[:, 1], flow), config.sigma)
+        change = None
+        if config.form == "residual":
+            change = true[:, 0] - warp(true[:, 1:], flow)[:, 0]
+    return temporal_loss(own[:, 0], warp(own[:, 1:], flow)[:, 0], mask, change)
+
+
+def export(weights: dict[str, Tensor], path: Path) -> None:
+    """Writes weights as float16 safetensors; statistics may exceed its range and stay float32."""
     tensors = {
-        k: v.to(torch.float16).contiguous() for k, v in fold_norms(network.eval()).state_dict().items()
+        key: value.to(torch.float16) if value.dtype == torch.float32 and "running" not in key else value
+        for key, value in weights.items()
     }
-    temporary = path.with_suffix(path.suffix + ".tmp")
-    save_file(tensors, temporary, {"format": "pt"})  # one entry: safetensors shuffles several
-    temporary.replace(path)
+    write_weights(path, tensors, {"license": LICENSE, "commercial": "true"})
 
 
 def _step(network: EmbeddedNet, optimiser: torch.optim.Optimizer, batch: Batch, config: TrainConfig) -> float:
-    network.train()
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=config.half):
-        prediction = network(batch.rgb.contiguous(memory_format=torch.channels_last))
-    loss = batch_loss(prediction.float(), batch, config.alpha)
+    network.train(not config.tuning)
+    prediction = network(batch.rgb.contiguous(memory_format=torch.channels_last))
+    loss = batch_loss(prediction, batch, config.alpha)
+    if config.temporal:
+        loss = loss + config.temporal * steadiness_loss(prediction, batch, config)
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -241,12 +290,16 @@ def _schedule(share: float, step: int) -> float:
     return warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, share))))
 
 
-def _groups(network: EmbeddedNet, decay: float) -> list[dict[str, object]]:
-    parameters = list(network.parameters())
-    return [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
+def _groups(network: EmbeddedNet, config: TrainConfig) -> list[dict[str, object]]:
+    """The parameters by their rate and by whether they decay: only the matrices do."""
+    groups = []
+    for deep in (False, True):
+        chosen = [p for name, p in network.named_parameters() if name.startswith("deep.") == deep]
+        peak = config.rate * (DEEP_RATE if deep and config.tuning else 1)
+        for decays in (True, False):
+            part = [p for p in chosen if (p.ndim > 1) == decays]
+            groups.append({"params": part, "weight_decay": config.decay * decays, "peak": peak})
+    return groups
 
 
 def _follow(average: dict[str, Tensor], network: EmbeddedNet, decay: float) -> None:
@@ -264,18 +317,23 @@ def _known(truth: Tensor) -> tuple[Tensor, Tensor]:
     return truth.nan_to_num(0.0), mask
 
 
-def _unfolded(path: Path, sources: list[Source], config: TrainConfig) -> EmbeddedNet:
-    """A network for training from released weights, its normalisations measured on the first batches."""
-    network = EmbeddedNet()
-    load_into(network, load_state_dict(path), path)
-    batches = [make_batch(sources, config, step) for step in range(CALIBRATION)]
-    return unfold_norms(network, [batch.rgb for batch in batches])
+def _fill(network: EmbeddedNet, init: str | Path) -> None:
+    """Loads what training starts from.
 
-
-def _save(out: Path, state: Path, network: EmbeddedNet, average: dict[str, Tensor],
-          optimiser: torch.optim.Optimizer, counters: checkpoint.Counters) -> None:  # fmt: skip
-    checkpoint.save(state, network, average, optimiser, counters)
-    export(average, out)
+    Raises:
+        WeightsError: they are missing, or of another network.
+    """
+    path = init if isinstance(init, Path) else find_weights(init)
+    state = load_state_dict(path)
+    try:
+        network.load_trunk(state)
+    except KeyError as error:
+        raise WeightsError(
+            f"{path.name} holds no network to start from: it lacks {error}.",
+            "Give weights of the embedded model, or tcmonodepth-small.",
+        ) from None
+    if any(key.startswith("deep.") for key in state):
+        load_into(network, state, path)
 
 
 class _Prefetch:

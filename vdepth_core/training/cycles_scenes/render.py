@@ -33,7 +33,7 @@ from solids import gather  # type: ignore[import-not-found]
 
 KINDS = ((room, 0.22), (corridor, 0.1), (close_up, 0.2), (street, 0.2), (park, 0.12), (gathering, 0.16))
 STATIONS, STEPS = 4, 2  # places a scene is seen from, and frames a hand's breadth apart at each
-SIZES = ((304, 176), (256, 192), (288, 176))  # pixels
+SIZES = ((416, 240), (336, 252), (400, 240))  # pixels
 FAR = 1e5  # metres; beyond is sky
 HELD_OUT = 20  # every so many-th seed is for validation
 TRIES = 60  # camera places tried for each station
@@ -89,14 +89,18 @@ def shard(
     for _ in range(STATIONS):
         if not _stand(rng, camera, view, scene):
             continue
+        here: list[Any] = []
         for _ in range(STEPS):
             light, depth = _render(scene)
             near = view.nearest * 0.5
-            if np.quantile(depth, 0.05) > near and (depth < FAR).mean() > 0.25:
-                frames.append((_develop(light, stop), np.where(depth < FAR, 1 / np.maximum(depth, near), 0)))
+            if np.quantile(depth, 0.05) < near or (depth < FAR).mean() < 0.25:
+                break
+            here.append((_develop(light, stop), np.where(depth < FAR, 1 / np.maximum(depth, near), 0)))
             step = 0.04 * min(3.0, float(np.median(depth)))
             camera.location += Vector(rng.uniform(-step, step) for _ in range(3))
             camera.rotation_euler = [a + rng.gauss(0, 0.02) for a in camera.rotation_euler]
+        if len(here) == STEPS:  # neighbours in time belong together
+            frames += here
     return frames, make.__name__
 
 

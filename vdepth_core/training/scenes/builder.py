@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 
 from .primitives import Kind, Solid
-from .render import Light, Material, Scene
+from .scene import Light, Material, Motion, Scene
 from .textures import library
 
 T = TypeVar("T")
@@ -49,13 +50,11 @@ def rotation(axis: int, angle: float) -> np.ndarray:
     return matrix
 
 
-class Builder:
-    """Solids, materials and dice of a scene under construction."""
+class Dice:
+    """Random numbers in the forms that building needs."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
-        self.solids: list[Solid] = []
-        self.materials: list[Material] = []
 
     def u(self, low: float, high: float) -> float:
         """A uniform random number."""
@@ -68,6 +67,18 @@ class Builder:
     def coin(self, probability: float = 0.5) -> bool:
         """True with the given probability."""
         return bool(self.rng.uniform() < probability)
+
+
+class Builder(Dice):
+    """Solids, materials, motions and dice of a scene under construction."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        super().__init__(rng)
+        self.dice = Dice(rng.spawn(1)[0])  # motion has its own, so that a still scene is the same scene
+        self.solids: list[Solid] = []
+        self.materials: list[Material] = []
+        self.motions: list[Motion] = []
+        self._body = 0
 
     def colour(self, value: tuple[float, float] = (0.05, 0.8), vivid: float = 0.5) -> np.ndarray:
         """A random linear RGB colour; natural hues are likelier than neon."""
@@ -130,9 +141,27 @@ class Builder:
             axes = axes @ turn
         size = np.maximum(np.array(half) * frame.scale, 1e-3)
         centre = np.array((place.x, -place.h, place.z))
-        self.solids.append(
-            Solid(kind, centre, axes, size, material, taper, planes, float(self.rng.uniform()), casts)
-        )
+        phase = float(self.rng.uniform())
+        self.solids.append(Solid(kind, centre, axes, size, material, taper, planes, phase, casts, self._body))
+
+    @contextmanager
+    def moving(self, frame: Frame, at: Triple = (0.0, 0.0, 0.0), axis: Triple = (0.0, 1.0, 0.0),
+               velocity: Triple = (0.0, 0.0, 0.0), spin: float = 0.0,
+               swing: tuple[float, float, float] = (0.0, 1.0, 0.0)) -> Iterator[None]:  # fmt: skip
+        """What is added meanwhile is one body; all in ``frame``'s (x, height, z), see `Motion` for the rest.
+
+        Bodies nest: an arm moves with the person it hangs on.
+        """
+        place, turn, flip = frame.at(*at), rotation(1, frame.yaw), np.array((1, -1, 1))
+        self.motions.append(
+            Motion(
+                np.array((place.x, -place.h, place.z)), turn @ (np.array(axis) * flip),
+                turn @ (np.array(velocity) * flip) * frame.scale, spin, swing, self._body,
+            )
+        )  # fmt: skip
+        outer, self._body = self._body, len(self.motions)
+        yield
+        self._body = outer
 
     def box(self, frame: Frame, at: Triple, half: Triple, material: int,
             turn: np.ndarray | None = None, casts: bool = True) -> None:  # fmt: skip
@@ -199,4 +228,5 @@ class Builder:
             light,
             np.array((centre[0], -centre[1], centre[2])),
             extent,
+            tuple(self.motions),
         )

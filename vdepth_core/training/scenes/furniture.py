@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from .builder import Builder, Frame, rotation
+from .motions import stirring
 from .nature import bin_, plant
 
 
@@ -15,6 +16,11 @@ def clutter(b: Builder, f: Frame, size: float = 0.2) -> None:
     m = b.paint(vivid=0.9, tile=size * b.u(0.5, 3))
     s = size * b.u(0.5, 1.3)
     g = f.at(0, 0, 0, b.u(0, 6.3))
+    with stirring(b, g, size):
+        _small_thing(b, g, s, m)
+
+
+def _small_thing(b: Builder, g: Frame, s: float, m: int) -> None:
     match int(b.rng.integers(9)):
         case 0 | 1:
             h = (s * b.u(0.2, 0.6), s * b.u(0.1, 0.8), s * b.u(0.15, 0.5))

@@ -6,7 +6,7 @@ import numpy as np
 
 from . import figures, furniture
 from .builder import Builder, Frame
-from .render import Light
+from .scene import Light
 from .views import View, indoor_light
 
 
@@ -198,7 +198,9 @@ def close_up(b: Builder) -> tuple[View, Light]:
             (b.u(0.5, 1.2), 0.03, b.u(0.35, 0.7)),
             b.paint("wood", "noise", "checker", "patches", tile=b.u(0.3, 1)),
         )
-        b.box(Frame(), (0, top / 2, d), (0.2, top / 2, 0.2), b.paint())
+        b.box(
+            Frame(), (0, top / 2 - 0.03, d), (0.2, top / 2 - 0.03, 0.2), b.paint()
+        )  # its end is no second top
         furniture.scatter(b, Frame(0, top, d), (0.45, 0.35), int(b.rng.integers(4, 26)), b.u(0.08, 0.3))
         if b.coin(0.3):
             furniture.monitor(b, Frame(b.u(-0.3, 0.3), top, d + 0.35, b.u(-0.3, 0.3)))

@@ -11,7 +11,7 @@ from .builder import Builder, Frame
 from .indoor import close_up, corridor, room
 from .outdoor import ground, landscape, park, street
 from .primitives import Kind
-from .render import Light
+from .scene import Light
 from .views import View, indoor_light, outdoor_light
 
 _SUBJECTS: tuple[Callable[[Builder, Frame], None], ...] = (

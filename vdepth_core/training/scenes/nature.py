@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .builder import Builder, Frame
+from .motions import swaying
 
 
 def foliage(b: Builder) -> int:
@@ -30,6 +31,11 @@ def plant(b: Builder, f: Frame) -> None:
 
 def tree(b: Builder, f: Frame) -> None:
     """A broad-leaved tree, a conifer or a bare one."""
+    with swaying(b, f):
+        _tree(b, f)
+
+
+def _tree(b: Builder, f: Frame) -> None:
     h = b.u(3, 14)
     bark = b.paint(
         "wood",

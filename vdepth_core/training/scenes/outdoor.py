@@ -8,7 +8,7 @@ import numpy as np
 
 from . import figures, nature, town
 from .builder import Builder, Frame
-from .render import Light
+from .scene import Light
 from .views import View, outdoor_light
 
 _PAVEMENT: tuple[Callable[[Builder, Frame], None], ...] = (
@@ -106,7 +106,8 @@ def street(b: Builder) -> tuple[View, Light]:
         if b.coin(0.25):
             town.fence(b, Frame(side * (half + 0.5), 0, 20, np.pi / 2), 40)
     for _ in range(int(b.rng.integers(0, 7))):
-        town.car(b, Frame(b.u(-0.8, 0.8) * half, 0, b.u(7, 80), np.pi * b.coin(0.4)))
+        place = Frame(b.u(-0.8, 0.8) * half, 0, b.u(7, 80), np.pi * b.coin(0.4))
+        town.car(b, place, fastest=0.6)
     for _ in range(int(b.rng.integers(0, 4)) * b.coin(0.4)):
         figures.person(b, Frame(b.u(-1.3, 1.3) * half, 0, b.u(3, 25), b.u(0, 6.3)))
     _far(b)
@@ -166,7 +167,7 @@ def park(b: Builder) -> tuple[View, Light]:
     if b.coin(0.3):
         town.fence(b, Frame(b.u(-4, 4), 0, b.u(4, 15), b.u(-0.5, 0.5)), b.u(5, 20))
     for _ in range(int(b.rng.integers(0, 4)) * b.coin(0.4)):
-        town.car(b, Frame(b.u(-15, 15), 0, b.u(10, 40), b.u(0, 6.3)))
+        town.car(b, Frame(b.u(-15, 15), 0, b.u(10, 40), b.u(0, 6.3)), fastest=0.3 * b.dice.coin())
     _far(b, 90)
     low = b.coin(0.2)
     eye = (0, b.u(0.3, 0.8) if low else b.u(1.2, 1.9), 0)

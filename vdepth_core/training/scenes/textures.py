@@ -10,9 +10,12 @@ from functools import cache
 
 import cv2
 import numpy as np
+import torch
+from torch import Tensor
 
 SIDE = 256  # texels of level 0
 LEVELS = 6
+_HOST = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -24,42 +27,42 @@ class Library:
         names: Texture index -> kind, for choosing.
     """
 
-    texels: np.ndarray
+    texels: Tensor
     names: tuple[str, ...]
 
     def indices(self, *kinds: str) -> np.ndarray:
         """Indices of the textures of the given kinds."""
         return np.array([i for i, name in enumerate(self.names) if name in kinds])
 
-    def sample(
-        self, index: np.ndarray, u: np.ndarray, v: np.ndarray, texels_per_pixel: np.ndarray
-    ) -> np.ndarray:
+    def sample(self, index: Tensor, u: Tensor, v: Tensor, texels_per_pixel: Tensor) -> Tensor:
         """Bilinear, mip-mapped lookup; all arguments (N,), u and v in tiles, result (N,) in [0, 1]."""
-        level = np.clip(np.log2(np.maximum(texels_per_pixel, 1e-6)) + 0.3, 0, LEVELS - 1).astype(np.int64)
-        side = SIDE >> level
-        base = index * _STRIDE + _OFFSETS[level]
-        x, y = (u % 1) * side - 0.5, (v % 1) * side - 0.5
-        x0, y0 = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
-        fx, fy = (x - x0).astype(np.float32), (y - y0).astype(np.float32)
-        mask = side - 1
-        xa, xb, ya, yb = (
-            x0 & mask,
-            (x0 + 1) & mask,
-            base + (y0 & mask) * side,
-            base + ((y0 + 1) & mask) * side,
-        )
-        top = self.texels[ya + xa] * (1 - fx) + self.texels[ya + xb] * fx
-        low = self.texels[yb + xa] * (1 - fx) + self.texels[yb + xb] * fx
-        return top * (1 - fy) + low * fy
+        level = (texels_per_pixel.clamp(min=1e-6).log2() + 0.3).clamp(0, LEVELS - 1).to(torch.int32)
+        side = torch.full_like(level, SIDE) >> level
+        base = index.to(torch.int32) * _STRIDE + (_TOP - side * side * 4) // 3
+        x, y = (u - u.floor()) * side - 0.5, (v - v.floor()) * side - 0.5
+        x0, y0 = x.floor(), y.floor()
+        fx, fy = x - x0, y - y0
+        left, upper, mask = x0.to(torch.int32), y0.to(torch.int32), side - 1
+        xa, xb = left & mask, (left + 1) & mask
+        ya, yb = base + (upper & mask) * side, base + ((upper + 1) & mask) * side
+        top = torch.lerp(self.texels[ya + xa], self.texels[ya + xb], fx)
+        low = torch.lerp(self.texels[yb + xa], self.texels[yb + xb], fx)
+        return torch.lerp(top, low, fy)
 
 
-_OFFSETS = np.cumsum([0] + [(SIDE >> k) ** 2 for k in range(LEVELS - 1)])
+_TOP = 4 * SIDE * SIDE  # levels 0 … k − 1 hold (4 side(0)² − 4 side(k)²) / 3 texels
 _STRIDE = int(sum((SIDE >> k) ** 2 for k in range(LEVELS)))
 
 
 @cache
-def library() -> Library:
+def library(device: torch.device = _HOST) -> Library:
     """The library; about a second the first time."""
+    made = _make()
+    return Library(made[0].to(device), made[1])
+
+
+@cache
+def _make() -> tuple[Tensor, tuple[str, ...]]:
     rng = np.random.default_rng(20240)
     images: list[tuple[str, np.ndarray]] = []
     for beta in np.linspace(0.6, 3.0, 14):
@@ -90,7 +93,7 @@ def library() -> Library:
         for _ in range(LEVELS):
             flat.append(level.ravel())
             level = np.asarray(cv2.resize(level, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
-    return Library(np.concatenate(flat), tuple(name for name, _ in images))
+    return torch.from_numpy(np.concatenate(flat)), tuple(name for name, _ in images)
 
 
 def fractal(rng: np.random.Generator, beta: float) -> np.ndarray:

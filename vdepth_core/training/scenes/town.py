@@ -5,10 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from .builder import Builder, Frame, rotation
+from .motions import driving
 
 
-def car(b: Builder, f: Frame) -> None:
-    """A car, van or truck, front at −z."""
+def car(b: Builder, f: Frame, fastest: float = 0.0) -> None:
+    """A car, van or truck, front at −z; parked, or driving up to ``fastest`` metres a frame."""
+    with driving(b, f, fastest):
+        _car(b, f)
+
+
+def _car(b: Builder, f: Frame) -> None:
     body = b.paint("noise", hue=b.colour((0.03, 0.95), 0.7), contrast=0.1, overlay=0.05, gloss=0.8)
     glass = b.paint("noise", value=(0.02, 0.2), contrast=0.3, gloss=0.9)
     dark = b.paint("noise", value=(0.02, 0.15), contrast=0.3)
@@ -50,7 +56,12 @@ def car(b: Builder, f: Frame) -> None:
 
 
 def cart(b: Builder, f: Frame) -> None:
-    """An open cart with a roof on posts."""
+    """An open cart with a roof on posts, parked or rolling."""
+    with driving(b, f, 0.15 * b.dice.coin(0.6)):
+        _cart(b, f)
+
+
+def _cart(b: Builder, f: Frame) -> None:
     m, dark = b.paint("noise", contrast=0.2, gloss=0.6), b.paint("noise", value=(0.02, 0.3))
     b.box(f, (0, 0.45, 0), (0.6, 0.15, 1.1), m)
     b.wedge(f, (0, 0.75, -0.85), (0.58, 0.25, 0.25), m, (0.9, 0.5))

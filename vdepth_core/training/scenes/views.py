@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .builder import Builder
-from .render import Light
+from .scene import Light
 
 
 @dataclass(frozen=True)
