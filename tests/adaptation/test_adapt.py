@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from vdepth_core.adaptation.adapt import adapt
 from vdepth_core.adaptation.loop import LoopConfig
+from vdepth_core.adaptation.student import load_student
 from vdepth_core.clip import open_clip
 from vdepth_core.errors import Cancelled, InputError, UsageError, WeightsError
 from vdepth_core.evaluation.accuracy import evaluate_clip
@@ -117,7 +118,7 @@ def test_a_run_that_does_harm_changes_nothing(
     result = adapt(plate, tmp_path / "w.safetensors", steps=3, size=64, device="cpu", frames="0-5")
     assert not result.changed
     assert result.after == result.before
-    untouched = load_model("embedded").network.state_dict()
+    untouched = load_student("embedded").network.state_dict()
     written = load_file(tmp_path / "w.safetensors")
     assert written.keys() == untouched.keys()
     assert all(torch.equal(written[k], untouched[k]) for k in written)

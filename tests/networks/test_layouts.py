@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from vdepth_core.networks.embedded import EmbeddedConfig, EmbeddedNet, fold_norms
+from vdepth_core.networks.embedded import EmbeddedNet
 from vdepth_core.networks.folding import fold_batchnorms
 from vdepth_core.networks.midas import MidasNet, ResidualConvUnit
 from vdepth_core.networks.tcmonodepth_small import ShuffleBlock, TCSmallNet
@@ -99,7 +99,7 @@ def test_residual_unit_adds_the_rectified_input():
     assert torch.equal(unit(x.clone()), torch.relu(x))
 
 
-@pytest.mark.parametrize("make", [TCSmallNet, lambda: MidasNet().pretrained.layer1])
+@pytest.mark.parametrize("make", [TCSmallNet, EmbeddedNet, lambda: MidasNet().pretrained.layer1])
 def test_folding_changes_nothing_but_rounding(make):
     network = shake(make())
     folded = fold_batchnorms(network)
@@ -111,23 +111,28 @@ def test_folding_changes_nothing_but_rounding(make):
     torch.testing.assert_close(got, expected, rtol=1e-3, atol=1e-4)
 
 
-def test_embedded_network_folds_exactly_and_is_positive():
-    network = shake(EmbeddedNet(EmbeddedConfig(norm=True)))
-    folded = fold_norms(network)
+def test_embedded_network_starts_where_its_trunk_stands():
+    """From published weights for the trunk alone it computes what they do, whatever the deep branch holds."""
+    published, network = shake(TCSmallNet()), shake(EmbeddedNet())
+    network.load_trunk(published.state_dict())
     x = torch.rand(2, 3, 64, 96)
     with torch.inference_mode():
-        expected, got = network(x), folded(x)
+        expected, got = published(x * 255), network(x)
     assert got.shape == (2, 64, 96)
     assert float(got.min()) >= 0
-    torch.testing.assert_close(got, expected, rtol=1e-3, atol=1e-4)
-    assert parameters(folded) == 2_213_793
+    torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
+    assert parameters(network) == 2_386_831
+    with pytest.raises(KeyError, match="decoder"):
+        network.load_trunk({k: v for k, v in published.state_dict().items() if "decoder" not in k})
 
 
 def test_embedded_network_sees_the_whole_picture():
     """A change in one corner reaches the opposite one: global context, which monocular depth needs."""
-    network = shake(EmbeddedNet(EmbeddedConfig(norm=True)))
+    network = shake(EmbeddedNet())
+    torch.nn.init.normal_(network.deep.up.weight, 0, 0.05)
     x = torch.rand(1, 3, 192, 256)
     changed = x.clone()
     changed[..., :16, :16] = 1 - changed[..., :16, :16]
     with torch.inference_mode():
-        assert (network(x) - network(changed))[0, -8:, -8:].abs().max() > 0
+        features = [network.deep(network.encoder(picture)[3]) for picture in (x, changed)]
+    assert (features[0] - features[1])[0, :, -1, -1].abs().max() > 0

@@ -3,8 +3,7 @@
 Inference folds batch normalisations into convolutions; a folded network could be trained too, but its keys
 would load nowhere, and a step of the same size would mean something else for every channel. So the network
 is built unfolded, and its normalisations keep the statistics they have: those of a few similar frames would
-be worse, and inference uses the stored ones anyway. (The embedded model is published folded. It has no
-normalisation left to keep.)
+be worse, and inference uses the stored ones anyway.
 """
 
 from __future__ import annotations

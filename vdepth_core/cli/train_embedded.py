@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
@@ -20,9 +20,16 @@ def train_embedded(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of scenes, weights and augmentation, below 900.")] = 0,
     init: Annotated[
-        Path | None,
-        typer.Option(help="Fine-tune these weights of the embedded model (default: from nothing)."),
+        str | None,
+        typer.Option(help="Start from tcmonodepth-small, embedded or a file of either (default: nothing)."),
     ] = None,
+    temporal: Annotated[float, typer.Option(help="Weight of the temporal loss; 0: none.")] = 0.5,
+    form: Annotated[
+        str, typer.Option(help="The temporal loss: residual or plain (the paper's).")
+    ] = "residual",
+    sigma: Annotated[
+        float, typer.Option(help="How fast a difference of colour makes a pixel doubtful.")
+    ] = 50.0,
     cycles: Annotated[
         list[Path] | None, typer.Option(help="Folder of shards rendered by cycles_scenes; may be repeated.")
     ] = None,
@@ -46,6 +53,7 @@ def train_embedded(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside OUT.")] = False,
 ) -> None:
     """Train the embedded model on procedural scenes and, where given, on more."""
+    from ..adaptation.temporal_loss import Form
     from ..errors import UsageError
 
     if out.suffix != ".safetensors":
@@ -55,6 +63,11 @@ def train_embedded(
         raise UsageError(
             "Minutes, steps, scenes, threads and batch must be positive.",
             "Leave the option out for its default.",
+        )
+    if form not in get_args(Form) or temporal < 0 or sigma <= 0:
+        raise UsageError(
+            f"There is no temporal loss {form} of weight {temporal} and sigma {sigma}.",
+            "Choose residual or plain, a weight from 0 up and a positive sigma.",
         )
     if not 0 <= seed < 900:
         raise UsageError(f"The seed {seed} is not in 0..899.", "Seeds above are kept for validation.")
@@ -66,12 +79,22 @@ def train_embedded(
 
     cv2.setNumThreads(1)  # the trainer's threads are counted by the option
     logging.getLogger("vdepth_core.training").setLevel(logging.INFO)
-    config = TrainConfig(seed=seed, minutes=minutes, steps=steps, threads=threads, batch=batch)
+    config = TrainConfig(
+        seed=seed,
+        minutes=minutes,
+        steps=steps,
+        threads=threads,
+        batch=batch,
+        temporal=temporal,
+        form=cast("Form", form),
+        sigma=sigma,
+    )
     if init:
         config = config.for_tuning()
+    start = Path(init) if init and Path(init).is_file() else init
     folder = cache or out.with_suffix(".cache")
     sources = _sources(folder, seed, scenes, renderers, cycles or [], rgbd or [], clips or [], teacher)
-    train(out, sources, config, resume=resume, init=init)
+    train(out, sources, config, resume=resume, init=start)
     typer.echo(f"Weights: {out}")
 
 
@@ -85,12 +108,12 @@ def _sources(
 
     found: list[Source] = []
     if cycles:
-        found.append(Shards("cycles", cycles, exact=True))
+        found.append(Shards("cycles", cycles, exact=True, floor=1 / 80))
     if rgbd:
         folders = [shards.from_rgbd(folder, cache / f"rgbd-{folder.name}") for folder in rgbd]
-        found.append(Shards("rgbd", folders, exact=False))
+        found.append(Shards("rgbd", folders, exact=False, floor=1 / shards.FARTHEST))
     if clips:
         model = load_model(teacher)
         folders = [shards.from_clip(clip, model, cache / f"{model.spec.name}-{clip.stem}") for clip in clips]
-        found.append(Shards("teacher", folders, exact=False))
+        found.append(Shards("teacher", folders, exact=False, floor=None))
     return [Procedural(cache / "scenes", seed, scenes, renderers), *found]

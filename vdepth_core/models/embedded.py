@@ -18,9 +18,15 @@ def _build() -> nn.Module:
     return EmbeddedNet()
 
 
+def _fold(network: nn.Module) -> nn.Module:
+    from ..networks.folding import fold_batchnorms
+
+    return fold_batchnorms(network)
+
+
 def _matches(keys: Collection[str]) -> bool:
-    return "stem.conv.weight" in keys and "context.qkv.weight" in keys
+    return "encoder.first_conv.0.weight" in keys and "deep.context.qkv.weight" in keys
 
 
-SPEC = published_spec("embedded", multiple=32, native_size=192, parameters=2_213_793)
-load = Family(SPEC, _build, lambda network: network, _matches)
+SPEC = published_spec("embedded", multiple=32, native_size=256, parameters=2_386_831)
+load = Family(SPEC, _build, _fold, _matches)

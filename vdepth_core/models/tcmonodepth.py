@@ -47,7 +47,7 @@ def _imagenet(frames: Tensor) -> Tensor:
 
 
 def _small_keys(keys: Collection[str]) -> bool:
-    return "encoder.first_conv.0.weight" in keys and "decoder.final.weight" in keys
+    return "encoder.stage1.0.branch_main.0.weight" in keys and "decoder.final.weight" in keys
 
 
 def _large_keys(keys: Collection[str]) -> bool:

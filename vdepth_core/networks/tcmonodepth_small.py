@@ -45,8 +45,10 @@ class ShuffleBlock(nn.Module):
         return torch.cat((x[:, 0::2], self.branch_main(x[:, 1::2])), 1)
 
 
-class Encoder(nn.Module):
+class ShuffleEncoder(nn.Module):
     """Features at 1/2, 1/4, 1/8 and 1/16."""
+
+    ENDS = (REPEATS[0], REPEATS[0] + REPEATS[1])  # blocks after which the first and the second stage end
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,16 +59,22 @@ class Encoder(nn.Module):
         for low, high, count in zip(CHANNELS[:3], CHANNELS[1:], REPEATS, strict=True):
             blocks += [ShuffleBlock(low, high, 2), *(ShuffleBlock(high, high, 1) for _ in range(count - 1))]
         self.features = nn.Sequential(*blocks)
-        ends = (REPEATS[0], REPEATS[0] + REPEATS[1])
-        self.stage1 = self.features[: ends[0]]  # slices share the blocks and keep their numbers as names
-        self.stage2 = self.features[ends[0] : ends[1]]
-        self.stage3 = self.features[ends[1] :]
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         half = self.first_conv(x)
-        quarter = self.stage1(half)
-        eighth = self.stage2(quarter)
-        return half, quarter, eighth, self.stage3(eighth)
+        quarter = self.features[: self.ENDS[0]](half)
+        eighth = self.features[self.ENDS[0] : self.ENDS[1]](quarter)
+        return half, quarter, eighth, self.features[self.ENDS[1] :](eighth)
+
+
+class PublishedEncoder(ShuffleEncoder):
+    """The same, its blocks under their second names too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stage1 = self.features[: self.ENDS[0]]  # slices share the blocks and keep their numbers as names
+        self.stage2 = self.features[self.ENDS[0] : self.ENDS[1]]
+        self.stage3 = self.features[self.ENDS[1] :]
 
 
 class SeparableConv(nn.Module):
@@ -116,26 +124,31 @@ class Decoder(nn.Module):
         self.final2 = nn.Sequential(nn.Conv2d(48, 1, 3, padding=1))
         self.final3 = nn.Sequential(nn.Conv2d(96, 1, 3, padding=1))
 
+    def forward(
+        self, half: Tensor, quarter: Tensor, eighth: Tensor, sixteenth: Tensor, auxiliary: bool = False
+    ) -> tuple[Tensor, ...]:
+        """The main map (N, H, W), with ``auxiliary`` also the two of training, from 1/4 and 1/8."""
+        d3 = self.decoder3(eighth, sixteenth)
+        d2 = self.decoder2(quarter, d3)
+        d1 = self.decoder1(half, d2)
+        main = _grow(self.final(d1), 2)
+        return (main, _grow(self.final2(d2), 4), _grow(self.final3(d3), 8)) if auxiliary else (main,)
+
 
 class TCSmallNet(nn.Module):
     """RGB 0..255, sides multiples of 16 -> relative inverse depth >= 0, up to scale and shift."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.encoder = Encoder()
+        self.encoder = PublishedEncoder()
         self.decoder = Decoder()
 
     def forward(self, rgb: Tensor) -> Tensor:  # (N, 3, H, W) in [0, 255] -> (N, H, W)
-        return self.all_scales(rgb)[0]
+        return self.decoder(*self.encoder(rgb / 255))[0]
 
     def all_scales(self, rgb: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The main map and the two auxiliary ones of training (from 1/4 and 1/8), each (N, H, W)."""
-        half, quarter, eighth, sixteenth = self.encoder(rgb / 255)
-        d = self.decoder
-        d3 = d.decoder3(eighth, sixteenth)
-        d2 = d.decoder2(quarter, d3)
-        d1 = d.decoder1(half, d2)
-        return _grow(d.final(d1), 2), _grow(d.final2(d2), 4), _grow(d.final3(d3), 8)
+        return self.decoder(*self.encoder(rgb / 255), auxiliary=True)
 
 
 def _grow(x: Tensor, factor: int) -> Tensor:
