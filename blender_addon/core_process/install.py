@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Installs the core into a virtual environment of its own, never into Blender's Python. No bpy in here.
+
+A managed folder holds one environment a version and torch build, and ``current.json``, which names the one in
+use. That file is written only after the environment answered the handshake, so an interrupted installation is
+never used, and the next one goes on in the same folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from .client import Failure, core_command
+from .environment import CoreError, addon_version, read_answer
+from .process import Process, child_environment
+
+MINIMUM_PYTHON = (3, 11)
+CURRENT = "current.json"
+_PROBE = "import sys, venv, ensurepip; print(*sys.version_info[:2])"
+
+
+class Torch(Enum):
+    """Which build of torch to install: its index, or None for what PyPI has for this system."""
+
+    CPU = "https://download.pytorch.org/whl/cpu"
+    CUDA = "https://download.pytorch.org/whl/cu130"
+    PYPI = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command of an installation, and what it does in words."""
+
+    title: str
+    command: list[str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to install, and where.
+
+    Attributes:
+        managed: The managed folder.
+        wheel: The core.
+        constraints: Its tested versions.
+        torch: Build of torch.
+        wheelhouse: Folder with every wheel, to install without a network; None for the network.
+    """
+
+    managed: Path
+    wheel: Path
+    constraints: Path
+    torch: Torch = Torch.CPU
+    wheelhouse: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the environment's folder."""
+        return f"{addon_version()}-{self.torch.name.lower()}"
+
+    @property
+    def folder(self) -> Path:
+        """The environment."""
+        return self.managed / self.name
+
+    @property
+    def python(self) -> Path:
+        """Its interpreter."""
+        scripts = ("Scripts", "python.exe") if sys.platform == "win32" else ("bin", "python")
+        return self.folder.joinpath(*scripts)
+
+    def steps(self, base: Path) -> list[Step]:
+        """The commands, in order; ``base`` is the interpreter the environment is made with."""
+        options = ["--no-input", "--disable-pip-version-check", "--progress-bar", "off"]
+        pip = [str(self.python), "-I", "-X", "utf8", "-m", "pip", "install", *options]
+        if self.wheelhouse is not None:
+            pip += ["--no-index", "--find-links", str(self.wheelhouse)]
+        steps = [Step("Making an environment", [str(base), "-I", "-m", "venv", str(self.folder)])]
+        if self.wheelhouse is None and self.torch.value:
+            # alone and without what it needs: this index has that too, in versions of its own
+            torch = [*pip, "--no-deps", "--index-url", self.torch.value, _pin(self.constraints, "torch")]
+            steps.append(Step("Installing torch", torch))
+        core = [*pip, "--constraint", str(self.constraints), str(self.wheel)]
+        steps.append(Step("Installing the core", core))
+        steps.append(Step("Checking the core", core_command(self.python, ["--version", "--json"])))
+        return steps
+
+
+def managed_python(managed: Path) -> Path | None:
+    """The environment in a managed folder that is installed to the end, or None."""
+    try:
+        name = json.loads((managed / CURRENT).read_text(encoding="utf-8"))["environment"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    folder = managed / str(name)
+    return folder if folder.is_dir() else None
+
+
+def choose_base(candidates: Sequence[str] = ()) -> Path:
+    """A Python that can make the environment: Blender's own, else one on the path.
+
+    Raises:
+        CoreError: there is none.
+    """
+    names = ("python3.13", "python3.12", "python3.11", "python3", "python")
+    for candidate in candidates or (sys.executable, *filter(None, map(shutil.which, names))):
+        # never start what is no Python: another Blender would open
+        if candidate and Path(candidate).name.lower().startswith("python") and _can_make(candidate):
+            return Path(candidate)
+    raise CoreError(
+        "No Python 3.11 or newer with venv and pip was found: install one (Debian: python3-venv)."
+    )
+
+
+def _can_make(python: str) -> bool:
+    probe = [python, "-I", "-c", _PROBE]
+    try:
+        answer = subprocess.run(
+            probe, capture_output=True, text=True, check=False, timeout=60, env=child_environment()
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return answer.returncode == 0 and tuple(map(int, answer.stdout.split())) >= MINIMUM_PYTHON
+
+
+def _pin(constraints: Path, package: str) -> str:
+    found = re.search(rf"^{package}==\S+", constraints.read_text(encoding="utf-8"), re.MULTILINE)
+    return found.group() if found else package
+
+
+class Installation:
+    """Runs a plan step by step, as a `Process` is run: call `lines` until `running` is False.
+
+    Args:
+        plan: What to install.
+        base: Interpreter to make the environment with.
+        log: File for what the current step says.
+    """
+
+    def __init__(self, plan: Plan, base: Path, log: Path) -> None:
+        self.plan = plan
+        self.log = log
+        self.error: Failure | None = None
+        self._answer: list[str] = []
+        self._cancelled = False
+        self._steps = plan.steps(base)
+        self._process: Process | None = None
+        plan.managed.mkdir(parents=True, exist_ok=True)
+        if managed_python(plan.managed) == plan.folder:  # being repaired
+            (plan.managed / CURRENT).unlink()
+            shutil.rmtree(plan.folder)
+        self._next()
+
+    @property
+    def title(self) -> str:
+        """What the current step does."""
+        return self._step.title
+
+    @property
+    def running(self) -> bool:
+        """True until the last step ended or one failed."""
+        return self._process is not None
+
+    def lines(self) -> list[str]:
+        """What was said since the last call, without waiting; goes to the next step when one has ended."""
+        if self._process is None:
+            return []
+        lines = self._process.lines()
+        self._answer += lines
+        if not self._process.running:
+            self._end_step(self._process)
+        return lines
+
+    def cancel(self) -> None:
+        """Asks the current step to stop; no other one follows."""
+        self._cancelled = True
+        if self._process is not None:
+            self._process.cancel()
+
+    def kill(self) -> None:
+        """Ends the current step now; no other one follows."""
+        self._cancelled = True
+        if self._process is not None:
+            self._process.kill()
+
+    def _next(self) -> None:
+        self._step = self._steps.pop(0)
+        self._answer = []
+        try:
+            self._process = Process(self._step.command, self.log)
+        except OSError as error:
+            self._process, self.error = None, Failure(f"{self._step.title} failed: {error.strerror}.")
+
+    def _end_step(self, process: Process) -> None:
+        self._process = None
+        if self._cancelled:
+            self.error = Failure("Cancelled.", "Press Install Core to go on.", "cancelled")
+        elif self._step.title == "Checking the core":
+            self._finish()
+        elif process.returncode:
+            self.error = Failure(
+                f"{self._step.title} failed: {_reason(process.tail(200))}.", "Press Install Core to go on."
+            )
+        else:
+            self._next()
+
+    def _finish(self) -> None:
+        try:
+            core = read_answer("\n".join(self._answer), "", self.plan.python, "managed")
+        except CoreError as error:
+            self.error = Failure(str(error))
+            return
+        marker = self.plan.managed / CURRENT
+        part = marker.with_suffix(".part")
+        part.write_text(
+            json.dumps({"environment": self.plan.name, "version": core.version}), encoding="utf-8"
+        )
+        os.replace(part, marker)
+        for other in self.plan.managed.iterdir():
+            if other.is_dir() and other != self.plan.folder and (other / "pyvenv.cfg").is_file():
+                shutil.rmtree(other, ignore_errors=True)
+
+
+def _reason(log: Sequence[str]) -> str:
+    """What pip's log says about why, without a full stop."""
+    said = [line.strip() for line in log if line.strip()]
+    errors = [line.removeprefix("ERROR: ") for line in said if line.startswith("ERROR: ")]
+    telling = [line for line in errors if not line.startswith("ResolutionImpossible")]
+    reason = (telling or said or ["it said nothing"])[-1].rstrip(".")
+    if any("Failed to establish a new connection" in line for line in said):
+        return f"the package server was not reached ({reason})"
+    return reason
+
+
+def wheel_in(addon: Path) -> tuple[Path, Path]:
+    """The core's wheel and its constraints, as the extension carries them.
+
+    Raises:
+        CoreError: this copy of the add-on carries none.
+    """
+    wheels = sorted((addon / "wheels_core").glob("vdepth-*.whl"))
+    if not wheels:
+        raise CoreError(
+            "This copy of the add-on does not carry the core: install vdepth with pip, "
+            "and name its Python in the add-on's preferences."
+        )
+    return wheels[-1], addon / "wheels_core" / "constraints.txt"

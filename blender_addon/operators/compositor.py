@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Operators of the panel Compositor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from ..scene import compositor
+from ..scene.active import active_clip, result_of
+from ..scene.result import ResultError
+
+STANDARD = "Standard"
+
+
+class VDEPTH_OT_setup_compositor(bpy.types.Operator):
+    """Build the clip's depth nodes in the compositor, or update them; your own nodes and values stay"""
+
+    bl_idname = "vdepth.setup_compositor"
+    bl_label = "Set Up Compositor"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        clip = active_clip(context)
+        if clip is None:
+            cls.poll_message_set("Choose a clip first")
+            return False
+        if not clip.vdepth.manifest:
+            cls.poll_message_set(f"{clip.name} has no depth yet: estimate it first")
+            return False
+        return True
+
+    def execute(self, context: Any) -> set[str]:
+        clip, options = active_clip(context), context.scene.vdepth.compositor
+        try:
+            compositor.set_up(
+                context.scene, clip, result_of(clip),
+                fog=options.fog, defocus=options.defocus, file_output=options.file_output,
+            )  # fmt: skip
+        except ResultError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class VDEPTH_OT_remove_compositor(bpy.types.Operator):
+    """Take the clip's depth nodes out of the compositor; your own nodes stay"""
+
+    bl_idname = "vdepth.remove_compositor"
+    bl_label = "Remove from Compositor"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        if compositor.find_group(active_clip(context)) is None:
+            cls.poll_message_set("The clip is not set up in the compositor")
+            return False
+        return True
+
+    def execute(self, context: Any) -> set[str]:
+        compositor.remove(context.scene, active_clip(context))
+        return {"FINISHED"}
+
+
+class VDEPTH_OT_set_view_transform(bpy.types.Operator):
+    """Show and render footage in its own colours: AgX and Filmic are made for rendered light"""
+
+    bl_idname = "vdepth.set_view_transform"
+    bl_label = "Use Standard View Transform"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        if context.scene.view_settings.view_transform == STANDARD:
+            cls.poll_message_set("The view transform is Standard already")
+            return False
+        return True
+
+    def execute(self, context: Any) -> set[str]:
+        try:
+            context.scene.view_settings.view_transform = STANDARD
+        except TypeError:  # another OpenColorIO configuration
+            self.report(
+                {"ERROR"}, "There is no view Standard here: choose the plain one in Color Management."
+            )
+            return {"CANCELLED"}
+        context.scene.view_settings.look = "None"
+        return {"FINISHED"}
+
+
+CLASSES = (VDEPTH_OT_setup_compositor, VDEPTH_OT_remove_compositor, VDEPTH_OT_set_view_transform)

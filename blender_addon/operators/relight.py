@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Set-up for relighting a clip's mesh, and its removal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from ..scene import relight
+from ..scene.active import active_clip, result_of
+from ..scene.mesh import find_mesh
+from ..scene.result import ResultError
+from ..scene.view import look_at
+from .camera import poll_mesh
+
+
+class VDEPTH_OT_setup_relight(bpy.types.Operator):
+    """Light the mesh with a key and a fill light, its footage as a matte surface or a catcher of shadows"""
+
+    bl_idname = "vdepth.setup_relight"
+    bl_label = "Set Up Relight"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return poll_mesh(cls, context)
+
+    def execute(self, context: Any) -> set[str]:
+        clip, settings = active_clip(context), context.scene.vdepth.relight
+        mesh = find_mesh(clip)
+        try:
+            seen = look_at(context.scene, clip, mesh, result_of(clip))
+            relight.set_up(
+                context.scene,
+                mesh,
+                seen.median,
+                catcher=settings.mode == "CATCHER",
+                dim_world=settings.dim_world,
+                sphere=settings.sphere,
+            )
+        except ResultError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        if settings.mode == "CATCHER" and context.scene.render.engine != "CYCLES":
+            self.report(
+                {"WARNING"}, "Shadow catchers are rendered by Cycles only: choose it as render engine"
+            )
+        return {"FINISHED"}
+
+
+class VDEPTH_OT_unset_relight(bpy.types.Operator):
+    """Remove the lights we added and show the footage as it is again"""
+
+    bl_idname = "vdepth.unset_relight"
+    bl_label = "Remove Relight"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        if not poll_mesh(cls, context):
+            return False
+        if not relight.is_lit(find_mesh(active_clip(context))):
+            cls.poll_message_set("The mesh is not set up for relighting")
+            return False
+        return True
+
+    def execute(self, context: Any) -> set[str]:
+        relight.undo(context.scene, find_mesh(active_clip(context)))
+        return {"FINISHED"}
+
+
+CLASSES = (VDEPTH_OT_setup_relight, VDEPTH_OT_unset_relight)

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What can be done with a finished result: find it again, look through its files, delete it."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from pathlib import Path
+from typing import Any, ClassVar
+
+import bpy
+from bpy.props import BoolProperty, StringProperty
+
+from ..scene.active import result_of
+from ..scene.image import check, load_all
+from ..scene.job import owned_files
+from ..scene.result import Result, ResultError, read_result
+from ..scene.source import absolute, current_clip, stored
+from .state import STATE
+
+
+class _OnResult:
+    """Needs a clip that has, or had, depth, and no estimate under way."""
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Says what is missing."""
+        clip = current_clip(context)
+        if STATE.running:
+            cls.poll_message_set("Wait for the estimate, or cancel it.")  # type: ignore[attr-defined]
+            return False
+        if clip is None or not (clip.vdepth.manifest or cls._without_result):
+            cls.poll_message_set("The clip has no depth yet.")  # type: ignore[attr-defined]
+            return False
+        return True
+
+    _without_result = False
+
+
+class VDEPTH_OT_clear_result(_OnResult, bpy.types.Operator):
+    """Delete from disk what the manifest of the depth names, and the folder if nothing else is in it"""
+
+    bl_idname = "vdepth.clear_result"
+    bl_label = "Delete Depth Files"
+    bl_options: ClassVar[set[str]] = {"REGISTER"}
+
+    def invoke(self, context: Any, event: Any) -> set[str]:
+        """Asks first: files on disk do not come back with an undo."""
+        return set(context.window_manager.invoke_confirm(self, event))
+
+    def execute(self, context: Any) -> set[str]:
+        """Deletes the files and forgets the result."""
+        clip = current_clip(context)
+        manifest = Path(absolute(clip.vdepth.manifest))
+        try:
+            files = owned_files(manifest) if manifest.is_file() else []
+            for path in files:
+                path.unlink()
+        except ResultError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        except OSError as error:
+            self.report({"ERROR"}, f"{error.filename} cannot be deleted ({error.strerror}).")
+            return {"CANCELLED"}
+        if files:
+            shutil.rmtree(manifest.parent / ".vdepth", ignore_errors=True)  # the core's notes on this job
+            with contextlib.suppress(OSError):  # the user's own files are in it
+                manifest.parent.rmdir()
+        clip.vdepth.manifest = clip.vdepth.folder = ""
+        self.report({"INFO"}, f"{len(files)} files of {clip.name} are deleted.")
+        return {"FINISHED"}
+
+
+class VDEPTH_OT_relink(_OnResult, bpy.types.Operator):
+    """Find the clip's depth again after its folder was moved, or use a folder made by the command line"""
+
+    bl_idname = "vdepth.relink"
+    bl_label = "Relink Depth"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    _without_result = True
+
+    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    filter_folder: BoolProperty(default=True, options={"HIDDEN"})  # type: ignore[valid-type]
+    filter_glob: StringProperty(default="manifest.json", options={"HIDDEN"})  # type: ignore[valid-type]
+
+    def invoke(self, context: Any, event: Any) -> set[str]:
+        """Opens the file browser."""
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: Any) -> set[str]:
+        """Points the clip, and the images of its sequences, at the manifest chosen."""
+        clip, path = current_clip(context), Path(absolute(self.filepath))
+        if path.is_dir():
+            path /= "manifest.json"
+        try:
+            found = read_result(path)
+            if sorted((found.width, found.height)) != sorted(clip.size):  # 4.x does not turn a portrait movie
+                raise ResultError(
+                    f"That depth is {found.width} x {found.height}, {clip.name} is "
+                    f"{clip.size[0]} x {clip.size[1]}: choose the folder of this clip."
+                )
+            moved = _move_images(clip, found)
+            clip.vdepth.manifest, clip.vdepth.folder = stored(path), stored(path.parent)
+            load_all(found)
+            problems = check(found)
+        except ResultError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        for problem in problems:
+            self.report({"WARNING"}, problem)
+        self.report({"INFO"}, f"{clip.name} has its depth from {path.parent}; {moved} images follow.")
+        return {"FINISHED"}
+
+
+class VDEPTH_OT_check_files(_OnResult, bpy.types.Operator):
+    """Look into every depth file of the clip for missing and damaged ones"""
+
+    bl_idname = "vdepth.check_files"
+    bl_label = "Check Files"
+
+    def execute(self, context: Any) -> set[str]:
+        """Reports what is wrong."""
+        try:
+            found = check(result_of(current_clip(context)))
+        except ResultError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        for problem in found:
+            self.report({"WARNING"}, problem)
+        if not found:
+            self.report({"INFO"}, "All depth files are there and whole.")
+        return {"FINISHED"}
+
+
+class VDEPTH_OT_show_notes(bpy.types.Operator):
+    """What the core noted about this clip"""
+
+    bl_idname = "vdepth.show_notes"
+    bl_label = "Notes"
+    bl_options: ClassVar[set[str]] = {"INTERNAL"}
+
+    notes: StringProperty(options={"SKIP_SAVE"})  # type: ignore[valid-type]
+
+    @classmethod
+    def description(cls, context: Any, properties: Any) -> str:
+        """The tooltip is the notes."""
+        return str(properties.notes)
+
+    def execute(self, context: Any) -> set[str]:
+        """Puts them on the clipboard."""
+        context.window_manager.clipboard = self.notes
+        self.report({"INFO"}, "The notes are on the clipboard.")
+        return {"FINISHED"}
+
+
+def _move_images(clip: Any, found: Result) -> int:
+    """Turns images of the old folder to the new one, so that whatever uses them keeps working."""
+    if not clip.vdepth.manifest:
+        return 0
+    old, moved = Path(absolute(clip.vdepth.manifest)).parent, 0
+    for image in bpy.data.images:
+        path = Path(absolute(image.filepath)) if image.filepath else None
+        if path is None or path.parent != old or image.source != "SEQUENCE":
+            continue
+        there = found.manifest.parent / path.name
+        if there.is_file():
+            image.filepath = stored(there)
+            moved += 1
+    return moved
+
+
+CLASSES = (VDEPTH_OT_clear_result, VDEPTH_OT_relink, VDEPTH_OT_check_files, VDEPTH_OT_show_notes)

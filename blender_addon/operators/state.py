@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the panels know of the running or the last estimate. No bpy in here."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+_LABELS = {
+    "scan": "Reading the clip",
+    "infer": "Estimating depth",
+    "settle": "Aligning frames",
+    "write": "Writing files",
+}
+_WORK = ("infer", "settle", "write")
+_WORDS = ((" with -o", " in Output"), ("--frames", "Range"), ("--size", "Size"), ("--near", "Near"))
+_CONFLICT = "The folder holds depth made with other settings, or of a file that has changed."
+_CONFLICT_HINT = "Press Replace, or choose another folder in Output."
+
+
+@dataclass
+class State:
+    """What the panels show of the running or the last estimate.
+
+    Attributes:
+        clip: Name of the clip's datablock.
+        stage: What is being done, in words.
+        done, total: Frames of this stage.
+        factor: Share of all work, 0 to 1.
+        eta: Seconds to go, None while unknown.
+        message: Last news, one sentence.
+        error, hint: Why it failed, and the next step; both empty otherwise.
+        code: The error's word, ``job_conflict`` when the folder holds another job.
+        command, log: Command line and log file of the core, for bug reports.
+    """
+
+    running: bool = False
+    cancelling: bool = False
+    clip: str = ""
+    stage: str = ""
+    done: int = 0
+    total: int = 0
+    factor: float = 0.0
+    fps: float = 0.0
+    eta: float | None = None
+    model: str = ""
+    message: str = ""
+    error: str = ""
+    hint: str = ""
+    code: str = ""
+    command: str = ""
+    log: str = ""
+    warnings: list[str] = field(default_factory=list)
+    stages: dict[str, tuple[int, int]] = field(default_factory=dict)
+    working_since: float | None = None
+
+    def start(self, clip: str) -> None:
+        """Forgets the last estimate."""
+        vars(self).update(vars(State(running=True, clip=clip, stage="Starting the core")))
+
+    def fail(self, message: str, hint: str = "", code: str = "internal") -> None:
+        """Keeps why it ended, in the panel's words rather than the command line's."""
+        if code == "job_conflict":
+            message, hint = _CONFLICT, _CONFLICT_HINT
+        for word, ours in _WORDS:
+            message, hint = message.replace(word, ours), hint.replace(word, ours)
+        self.error, self.hint, self.code = message, hint, code
+
+    def take(self, event: dict[str, Any]) -> None:
+        """Takes in one event of the core."""
+        kind = event["event"]
+        if kind == "started":
+            self.model = f"{event['model']}, {event['method']}"
+            self.message = "Resumed." if event.get("resumed") else ""
+        elif kind == "warning" and event["message"] not in self.warnings:
+            self.warnings.append(event["message"])
+        elif kind == "stage":
+            done, total = self.stages.get(event["name"], (0, 0))
+            self.stages[event["name"]] = (done, event["total"] or total)
+            self._sum_up()
+        elif kind == "progress":
+            total = event["total"] or self.stages.get(event["stage"], (0, 0))[1]
+            self.stages[event["stage"]] = (event["done"], total)
+            self.fps = event["fps"]
+            self._sum_up()
+            if self.eta is not None:  # stages differ in weight: the slower forecast is the truer one
+                self.eta = max(self.eta, event["eta"] or 0.0)
+
+    def _sum_up(self) -> None:
+        """The first stage with work left is the one to show; they overlap."""
+        order = [name for name in _LABELS if name in self.stages]
+        left = [name for name in order if self.stages[name][0] < self.stages[name][1]]
+        if order:
+            name = (left or order[-1:])[0]
+            self.stage, (self.done, self.total) = _LABELS[name], self.stages[name]
+        shares = [self.stages[name] for name in _WORK if name in self.stages]
+        if not any(done for done, _ in shares):
+            return
+        now = time.monotonic()
+        self.working_since = self.working_since or now
+        self.factor = sum(min(1.0, done / total) for done, total in shares if total) / len(_WORK)
+        if self.factor > 0.05:
+            self.eta = (now - self.working_since) * (1.0 - self.factor) / self.factor
+
+
+STATE = State()
+
+
+def progress_text() -> str:
+    """The running estimate in one line."""
+    if STATE.cancelling:
+        return "Cancelling"
+    count = f" {STATE.done}/{STATE.total}" if STATE.total else ""
+    left = "" if STATE.eta is None else f", {duration_text(STATE.eta)} left"
+    return f"{STATE.stage}{count}{left}"
+
+
+def duration_text(seconds: float) -> str:
+    """A duration as people say it."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

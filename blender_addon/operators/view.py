@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Set-up of the novel-view rig and of stereo."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from ..scene import view
+from ..scene.active import active_clip, number_offset, result_of
+from ..scene.mesh import find_mesh
+from ..scene.result import ResultError
+from .camera import poll_mesh
+
+
+class VDEPTH_OT_setup_view(bpy.types.Operator):
+    """Add a camera that can orbit, dolly and shift around the mesh, as far as the depth allows"""
+
+    bl_idname = "vdepth.setup_view"
+    bl_label = "Set Up Novel View"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return poll_mesh(cls, context)
+
+    def execute(self, context: Any) -> set[str]:
+        clip, scene = active_clip(context), context.scene
+        settings, mesh = scene.vdepth.view, find_mesh(clip)
+        try:
+            result = result_of(clip)
+            safe = view.look_at(scene, clip, mesh, result, settings.holes / 100)
+        except ResultError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        pivot, camera = view.build_rig(scene, mesh, safe)
+        if settings.animate:
+            offset = number_offset(clip, result)
+            view.swing(pivot, safe.yaw, result.first_number - offset, result.last_number - offset)
+        if settings.make_active:
+            scene.camera = camera
+        return {"FINISHED"}
+
+
+class VDEPTH_OT_setup_stereo(bpy.types.Operator):
+    """Render a stereo pair, with eye distance and convergence from the clip's depth"""
+
+    bl_idname = "vdepth.setup_stereo"
+    bl_label = "Set Up Stereo"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        if not poll_mesh(cls, context):
+            return False
+        if context.scene.camera is None:
+            cls.poll_message_set("The scene has no camera: set up a novel view first")
+            return False
+        return True
+
+    def execute(self, context: Any) -> set[str]:
+        clip, scene = active_clip(context), context.scene
+        mesh = find_mesh(clip)
+        try:
+            safe = view.look_at(scene, clip, mesh, result_of(clip))
+        except ResultError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        view.set_stereo(scene, scene.camera, mesh, safe)
+        return {"FINISHED"}
+
+
+CLASSES = (VDEPTH_OT_setup_view, VDEPTH_OT_setup_stereo)

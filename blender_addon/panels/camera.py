@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Panel Camera & Scale: which lens the mesh has, and its scale from the clip's camera solve."""
+
+from __future__ import annotations
+
+from math import atan, degrees
+from textwrap import wrap
+from typing import Any
+
+from ..scene.active import active_clip
+from ..scene.camera import ALIGNMENT_KEY, SOURCE_KEY
+from ..scene.mesh import find_mesh, get_input
+from .base import in_both_editors
+
+SOURCES = {"SOLVE": "solve", "CLIP": "clip lens", "FOV": "field of view", "MODEL": "model"}
+CHARACTERS = 34
+"""What fits into the sidebar as wide as it opens."""
+
+
+class CameraPanel:
+    """Camera & Scale."""
+
+    bl_label = "Camera & Scale"
+    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012
+    name = "CAMERA"
+    parent = "ESTIMATE"
+
+    def draw(self, context: Any) -> None:
+        layout, settings = self.layout, context.scene.vdepth.camera  # type: ignore[attr-defined]
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        clip = active_clip(context)
+        mesh = find_mesh(clip)
+        if mesh is not None:
+            fx, width = get_input(mesh, "fx"), get_input(mesh, "Width")
+            angle = degrees(2 * atan(width / 2 / fx))
+            source = SOURCES[mesh.get(SOURCE_KEY, "MODEL")]
+            layout.label(text=f"{fx:.1f} px, {angle:.1f}° wide, from {source}", icon="CAMERA_DATA")
+        column = layout.column()
+        column.prop(settings, "source")
+        if settings.source == "FOV":
+            column.prop(settings, "fov")
+        column.prop(settings, "fit_camera")
+        column.operator("vdepth.set_intrinsics")
+        layout.separator()
+        layout.prop(settings, "parent_to_solve")
+        layout.operator("vdepth.align_to_solve", icon="CON_CAMERASOLVER")
+        if clip is not None:
+            _draw_alignment(layout, clip.get(ALIGNMENT_KEY, ""))
+        layout.separator()
+        layout.operator("vdepth.import_camera_path", icon="IMPORT")
+
+
+def _draw_alignment(layout: Any, text: str) -> None:
+    for shot in text.splitlines():
+        column = layout.column(align=True)
+        for part in shot.replace(" (", ", (").split(", "):
+            for line in wrap(part, CHARACTERS):
+                column.label(text=line)
+
+
+CLASSES = in_both_editors(CameraPanel)

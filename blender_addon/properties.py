@@ -1,0 +1,308 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The add-on's properties: `Scene.vdepth` holds the settings, `MovieClip.vdepth` the result of a clip.
+
+Each sub-group belongs to one panel. What a user can set on a mesh lies in its modifier's sockets, not here.
+"""
+
+from __future__ import annotations
+
+import math
+
+import bpy
+from bpy.props import (
+    BoolProperty,
+    EnumProperty,
+    FloatProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
+
+from .compat import VERSION
+from .scene import models
+
+_RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"} if VERSION >= (4, 5) else set()
+"""Options of a path that may begin with //; older Blenders take every path for one."""
+
+
+class VDEPTH_ClipResult(bpy.types.PropertyGroup):
+    """On a movie clip: where its depth is, and how far it was moved into the scene's units."""
+
+    manifest: StringProperty(name="Manifest", subtype="FILE_PATH", options=_RELATIVE)  # type: ignore[valid-type]
+    folder: StringProperty(  # type: ignore[valid-type]
+        name="Folder",
+        subtype="DIR_PATH",
+        options=_RELATIVE,
+        description="Where the last estimate of this clip was begun",
+    )
+    scale: FloatProperty(name="Scale", default=1.0, description="Scene units a unit of the depth files")  # type: ignore[valid-type]
+
+
+class VDEPTH_CompositorSettings(bpy.types.PropertyGroup):
+    """Of the panel Compositor."""
+
+    fog: BoolProperty(  # type: ignore[valid-type]
+        name="Fog", default=True, description="Add an example: the picture fades to a colour with distance"
+    )
+    defocus: BoolProperty(  # type: ignore[valid-type]
+        name="Defocus", default=True, description="Add an example: the picture blurs away from a distance"
+    )
+    file_output: BoolProperty(  # type: ignore[valid-type]
+        name="File Output",
+        default=True,
+        description="Write depth and picture as float EXR files with every rendered frame",
+    )
+
+
+class VDEPTH_MeshSettings(bpy.types.PropertyGroup):
+    """Of the panel Mesh."""
+
+    parent_to_camera: BoolProperty(  # type: ignore[valid-type]
+        name="Parent to Camera",
+        default=True,
+        description="Keep the mesh in the scene camera's space, so that it moves with the camera",
+    )
+    match_lens: BoolProperty(  # type: ignore[valid-type]
+        name="Lens", default=True, description="Focal length and shift from the clip's intrinsics"
+    )
+    match_resolution: BoolProperty(  # type: ignore[valid-type]
+        name="Resolution", default=True, description="Render size and pixel aspect of the plate"
+    )
+    match_rate: BoolProperty(name="Frame Rate", default=True, description="Frame rate of the clip")  # type: ignore[valid-type]
+    match_range: BoolProperty(  # type: ignore[valid-type]
+        name="Frame Range", default=True, description="Start and end at the frames that have depth"
+    )
+    match_background: BoolProperty(  # type: ignore[valid-type]
+        name="Background", default=True, description="Show the clip behind the scene in the camera's view"
+    )
+
+
+class VDEPTH_CameraSettings(bpy.types.PropertyGroup):
+    """Of the panel Camera & Scale."""
+
+    source: EnumProperty(  # type: ignore[valid-type]
+        name="Source",
+        description="Where the mesh's focal length and optical axis are taken from",
+        items=(
+            ("SOLVE", "Solve", "The lens that the clip's camera solve ended with"),
+            ("CLIP", "Clip Lens", "The lens entered in the Clip Editor's Track tab"),
+            ("FOV", "Field of View", "The angle given here"),
+            ("MODEL", "Model", "What the depth files were estimated with"),
+        ),
+        default="MODEL",
+    )
+    fov: FloatProperty(  # type: ignore[valid-type]
+        name="Horizontal",
+        description="Horizontal field of view of the plate",
+        subtype="ANGLE",
+        default=math.radians(55),
+        min=math.radians(1),
+        max=math.radians(170),
+    )
+    fit_camera: BoolProperty(  # type: ignore[valid-type]
+        name="Fit Camera Too",
+        description="Give the camera that the mesh is parented to the same focal length and shift",
+        default=True,
+    )
+    parent_to_solve: BoolProperty(  # type: ignore[valid-type]
+        name="Follow Solve",
+        description="Put the mesh at the camera that follows the clip's solve, with the solve's lens",
+        default=True,
+    )
+
+
+class VDEPTH_RelightSettings(bpy.types.PropertyGroup):
+    """Of the panel Relight."""
+
+    mode: EnumProperty(  # type: ignore[valid-type]
+        name="Mode",
+        description="What light falls on",
+        items=(
+            ("DIFFUSE", "Relight", "The footage is the colour of a matte surface that new lights shine on"),
+            (
+                "CATCHER",
+                "Shadow Catcher",
+                "The mesh is invisible but for the shadows that objects cast on it, to be put over the plate "
+                "(Cycles; the render's film becomes transparent)",
+            ),
+        ),
+    )
+    dim_world: BoolProperty(  # type: ignore[valid-type]
+        name="Dark World",
+        description="Replace the scene's world by a nearly black one until the mesh is unlit again",
+        default=True,
+    )
+    sphere: BoolProperty(  # type: ignore[valid-type]
+        name="Demo Sphere",
+        description="Add a ball in front of the middle of the picture that casts a shadow",
+        default=False,
+    )
+
+
+class VDEPTH_ViewSettings(bpy.types.PropertyGroup):
+    """Of the panel Novel View."""
+
+    holes: FloatProperty(  # type: ignore[valid-type]
+        name="Holes Below",
+        description="Share of the picture that may open behind tears; the rig's limits follow from it",
+        subtype="PERCENTAGE",
+        default=3,
+        min=0.1,
+        max=50,
+    )
+    make_active: BoolProperty(  # type: ignore[valid-type]
+        name="Scene Camera", description="Render through the new view's camera", default=True
+    )
+    animate: BoolProperty(  # type: ignore[valid-type]
+        name="Animate", description="Key a gentle swing to both sides over the clip", default=False
+    )
+
+
+class VDEPTH_Settings(bpy.types.PropertyGroup):
+    """On the scene: what to estimate, and how."""
+
+    clip: PointerProperty(type=bpy.types.MovieClip, name="Clip", description="Clip to estimate")  # type: ignore[valid-type]
+    source: EnumProperty(  # type: ignore[valid-type]
+        name="Source",
+        items=(
+            ("CLIP", "Active Clip", "The Clip Editor's clip, or the one chosen here"),
+            ("CAMERA", "Camera Background", "The background clip or image of the scene's camera"),
+            ("IMAGE", "Image", "A movie or image sequence that was opened as an image"),
+            ("FILE", "File", "A movie, or one image of a sequence, on disk"),
+        ),
+        description="Where the clip is taken from",
+    )
+    image: PointerProperty(type=bpy.types.Image, name="Image", description="Movie or image sequence")  # type: ignore[valid-type]
+    filepath: StringProperty(  # type: ignore[valid-type]
+        name="File",
+        subtype="FILE_PATH",
+        options=_RELATIVE,
+        description="A movie, or one image of a sequence",
+    )
+    range: EnumProperty(  # type: ignore[valid-type]
+        name="Range",
+        items=(
+            ("WHOLE", "Whole Clip", "All frames of the clip"),
+            ("SCENE", "Scene Range", "The clip's frames between the scene's start and end"),
+            ("CUSTOM", "Custom", "The clip's frames between two frames of the scene"),
+        ),
+        description="Which frames are estimated",
+    )
+    frame_start: IntProperty(name="Start", default=1, description="First frame, as the scene counts")  # type: ignore[valid-type]
+    frame_end: IntProperty(name="End", default=48, description="Last frame, as the scene counts")  # type: ignore[valid-type]
+    preset: EnumProperty(  # type: ignore[valid-type]
+        name="Preset",
+        items=(
+            ("draft", "Draft", "Frame by frame with a small model, for a first look"),
+            ("balanced", "Balanced", "Steady depth at a moderate cost"),
+            ("best", "Best", "The best installed model, steadied over the shot"),
+        ),
+        default="balanced",
+        description="Chooses method, model and size from what is installed and the device",
+    )
+    model: StringProperty(name="Model", description="Name or path of a model; empty for the preset's choice")  # type: ignore[valid-type]
+    model_choice: EnumProperty(  # type: ignore[valid-type]
+        name="Model",
+        items=models.items,
+        get=models.get_choice,
+        set=models.set_choice,
+        description="Network that estimates the depth",
+    )
+    method: EnumProperty(  # type: ignore[valid-type]
+        name="Method",
+        items=(
+            ("PRESET", "Preset's Choice", "What the preset takes"),
+            ("framewise", "Framewise", "Each frame alone: fast, may flicker"),
+            ("temporal", "Temporal", "Frames aligned with each other and filtered along their motion"),
+            ("rolling", "Rolling", "Snippets of near and far frames, aligned into one clip"),
+        ),
+        description="How the model is run over the clip",
+    )
+    size: IntProperty(  # type: ignore[valid-type]
+        name="Size",
+        min=0,
+        max=4096,
+        soft_max=1024,
+        step=32,
+        subtype="PIXEL",
+        description="Shorter side of the picture the model sees, in pixels; 0 for the preset's choice",
+    )
+    non_commercial: BoolProperty(  # type: ignore[valid-type]
+        name="Non-Commercial Models",
+        description="Presets may choose models that may not be used commercially",
+    )
+    folder: StringProperty(  # type: ignore[valid-type]
+        name="Folder",
+        subtype="DIR_PATH",
+        options=_RELATIVE,
+        description="Folder of the files, empty for the one in the preferences; {clip} stands for the clip's "
+        "name, // for the folder of the .blend",
+    )
+    normals: BoolProperty(name="Normals", description="Also write camera-space normals")  # type: ignore[valid-type]
+    near: FloatProperty(  # type: ignore[valid-type]
+        name="Near",
+        default=1.0,
+        min=0.001,
+        soft_max=1000.0,
+        subtype="DISTANCE",
+        description="Depth of what is nearest in a shot, for models that know it only up to scale and shift",
+    )
+    far: FloatProperty(  # type: ignore[valid-type]
+        name="Far",
+        default=100.0,
+        min=0.002,
+        soft_max=10000.0,
+        subtype="DISTANCE",
+        description="Depth of what is farthest in a shot, for models that know it only up to scale and shift",
+    )
+    follow_time: BoolProperty(  # type: ignore[valid-type]
+        name="Match Variable Rate",
+        default=True,
+        description="Give a movie of variable frame rate one depth file for each frame Blender shows of it",
+    )
+    lens: EnumProperty(  # type: ignore[valid-type]
+        name="Lens",
+        items=(
+            ("AUTO", "Automatic", "The camera solve if there is one, else what the model says"),
+            ("CLIP", "Clip's Lens", "Focal length and sensor as set in the Clip Editor"),
+            ("FOV", "Field of View", "The angle given here"),
+            ("MODEL", "Model", "What the model sees; 55 degrees if it does not say"),
+        ),
+        description="Where the field of view is taken from",
+    )
+    fov: FloatProperty(  # type: ignore[valid-type]
+        name="Field of View",
+        default=0.959931,  # 55 degrees, what the core assumes
+        min=0.0175,
+        max=3.0,
+        subtype="ANGLE",
+        description="Horizontal field of view of the plate",
+    )
+    compositor: PointerProperty(type=VDEPTH_CompositorSettings)  # type: ignore[valid-type]
+    mesh: PointerProperty(type=VDEPTH_MeshSettings)  # type: ignore[valid-type]
+    camera: PointerProperty(type=VDEPTH_CameraSettings)  # type: ignore[valid-type]
+    relight: PointerProperty(type=VDEPTH_RelightSettings)  # type: ignore[valid-type]
+    view: PointerProperty(type=VDEPTH_ViewSettings)  # type: ignore[valid-type]
+
+
+CLASSES = (
+    VDEPTH_ClipResult,
+    VDEPTH_CompositorSettings,
+    VDEPTH_MeshSettings,
+    VDEPTH_CameraSettings,
+    VDEPTH_RelightSettings,
+    VDEPTH_ViewSettings,
+    VDEPTH_Settings,
+)
+
+
+def register() -> None:
+    """Puts the settings on scenes and clips."""
+    bpy.types.Scene.vdepth = PointerProperty(type=VDEPTH_Settings)
+    bpy.types.MovieClip.vdepth = PointerProperty(type=VDEPTH_ClipResult)
+
+
+def unregister() -> None:
+    """Takes them off again."""
+    del bpy.types.MovieClip.vdepth
+    del bpy.types.Scene.vdepth

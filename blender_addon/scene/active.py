@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which clip the user works on, and the result it has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from .job import file_number
+from .result import Result, ResultError, read_result
+
+
+def active_clip(context: Any) -> Any | None:
+    """The movie clip of the Clip Editor, else the one chosen in the panel, else the scene's, else None."""
+    space = getattr(context, "space_data", None)
+    if space is not None and space.type == "CLIP_EDITOR" and space.clip:
+        return space.clip
+    return context.scene.vdepth.clip or context.scene.active_clip
+
+
+def result_of(clip: Any) -> Result:
+    """The clip's finished depth.
+
+    Raises:
+        ResultError: there is none, or it is gone from disk.
+    """
+    if clip is None:
+        raise ResultError("No clip is chosen: choose one in the Video Depth tab.")
+    if not clip.vdepth.manifest:
+        raise ResultError(f"{clip.name} has no depth yet: press Estimate Video Depth.")
+    return read_result(bpy.path.abspath(clip.vdepth.manifest))
+
+
+def number_offset(clip: Any, result: Result) -> int:
+    """What to add to a scene frame to get the number of a depth file.
+
+    A sequence keeps its numbers, and Blender counts it from the file it was opened by, which need not be the
+    first on disk.
+    """
+    if clip.source == "SEQUENCE" and any(letter.isdigit() for letter in Path(clip.filepath).stem):
+        return file_number(clip.filepath) - clip.frame_start + clip.frame_offset
+    return result.number_offset(clip.frame_start, clip.frame_offset)

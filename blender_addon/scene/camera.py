@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Intrinsics from their four sources, a mesh set to the solve, and cameras from a list of poses."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import bpy
+from mathutils import Matrix
+
+from .. import compat
+from .active import number_offset
+from .align import Alignment
+from .mesh import camera_inputs, identifier_of, modifier_of, set_input
+from .result import Camera, Result, ResultError, Shot
+
+SOURCE_KEY = "vdepth_intrinsics"
+"""Custom property of the mesh: where its intrinsics are from."""
+ALIGNMENT_KEY = "vdepth_alignment"
+"""Custom property of the clip: what Align to Solve found, a line a shot."""
+OPENCV = Matrix.Diagonal((1, -1, -1, 1))
+"""OpenCV's camera looks along +z with y down, Blender's along −z with y up."""
+
+
+def intrinsics(clip: Any, result: Result, source: str, fov: float, number: int) -> Camera:
+    """Intrinsics in pixels of the plate.
+
+    Args:
+        source: ``SOLVE``, ``CLIP``, ``FOV`` or ``MODEL``.
+        fov: Horizontal field of view in radians, for ``FOV``.
+        number: File number of a frame of the shot that is meant, for ``MODEL``.
+
+    Raises:
+        ResultError: the clip is not solved.
+    """
+    width, height = result.width, result.height
+    if source == "MODEL":
+        return result.shot_at(number).camera
+    if source == "FOV":
+        f = width / 2 / math.tan(fov / 2)
+        return Camera(f, f, width / 2, height / 2, "given")
+    if source == "SOLVE" and not clip.tracking.reconstruction.is_valid:
+        raise ResultError(f"{clip.name} has no camera solve: solve its motion in the Clip Editor first.")
+    lens = clip.tracking.camera
+    # The tracker counts in pixels of the clip as loaded (a proxy may be smaller) from the lower left corner,
+    # with rows squeezed to square pixels.
+    grow = width / clip.size[0]
+    cx, cy = lens.principal_point_pixels
+    f = lens.focal_length_pixels * grow
+    return Camera(f, f * lens.pixel_aspect, cx * grow, height - cy * grow, "given")
+
+
+def set_intrinsics(mesh: Any, camera: Camera, source: str) -> None:
+    """Gives a mesh its intrinsics."""
+    for name, value in camera_inputs(camera).items():
+        set_input(mesh, name, value)
+    mesh[SOURCE_KEY] = source
+
+
+def fit_lens(camera: Any, intrinsics: Camera, width: int, height: int) -> None:
+    """Gives a camera object the lens and shift of intrinsics, for renders in the plate's shape."""
+    data = camera.data
+    data.type = "PERSP"
+    data.sensor_fit = "HORIZONTAL"
+    data.lens_unit = "MILLIMETERS"
+    data.lens = intrinsics.fx / width * data.sensor_width
+    data.shift_x = (width / 2 - intrinsics.cx) / width
+    # Shifts are in widths; rows count in pixels that may not be square.
+    data.shift_y = (intrinsics.cy - height / 2) / width * intrinsics.fx / intrinsics.fy
+
+
+def unit_of(obj: Any) -> float:
+    """Scene units a unit of an object's own space: a mesh under a scaled camera is scaled too."""
+    return float(sum(obj.matrix_world.to_scale()) / 3)
+
+
+def put_under(mesh: Any, camera: Any) -> None:
+    """Puts the mesh, which lies in camera space, right at a camera."""
+    mesh.parent = camera
+    mesh.matrix_parent_inverse.identity()
+    mesh.matrix_basis.identity()
+
+
+def set_alignment(
+    mesh: Any, clip: Any, result: Result, shots: list[tuple[Shot, Alignment | None]]
+) -> list[str]:
+    """Gives the mesh scale and shift, held over each shot by keyframes if there are several.
+
+    Returns:
+        A line a shot for the user; also kept on the clip.
+    """
+    offset = number_offset(clip, result)
+    solved = [(shot, found) for shot, found in shots if found]
+    for name in ("Scale", "Shift"):
+        path = compat.modifier_input_path(modifier_of(mesh), identifier_of(mesh, name))
+        _remove_keys(mesh, path)
+        for shot, found in reversed(solved):  # the first shot's stays, where there is only one
+            set_input(mesh, name, found.scale if name == "Scale" else found.shift)
+            if len(result.shots) > 1:
+                frame = shot.start - result.first + result.first_number - offset
+                mesh.keyframe_insert(path, frame=frame)
+        for curve in compat.fcurves_of(mesh):
+            if curve.data_path == path:
+                for key in curve.keyframe_points:
+                    key.interpolation = "CONSTANT"
+    clip.vdepth.scale = solved[0][1].scale
+    lines = [_line(number, found, len(shots)) for number, (_, found) in enumerate(shots, 1)]
+    clip[ALIGNMENT_KEY] = "\n".join(lines)
+    return lines
+
+
+def parse_poses(text: str) -> list[list[float]]:
+    """Rows of 16 numbers, camera to world by rows: JSON with ``poses``, or a text line a frame.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if text.lstrip().startswith("{"):
+        rows = json.loads(text).get("poses", [])
+    else:
+        lines = (line.split("#")[0].replace(",", " ").split() for line in text.splitlines())
+        rows = [line for line in lines if line]
+    poses = [[float(x) for x in row] for row in rows]
+    for number, pose in enumerate(poses, 1):
+        if len(pose) != 16 or not all(map(math.isfinite, pose)) or pose[12:] != [0, 0, 0, 1]:
+            raise ValueError(f"pose {number} is not 16 numbers of a 4x4 matrix by rows, the last row 0 0 0 1")
+    if not poses:
+        raise ValueError("there are no poses")
+    return poses
+
+
+def animate(camera: Any, poses: list[list[float]], first_frame: int) -> None:
+    """Keys a camera object at OpenCV poses, one a frame."""
+    camera.rotation_mode = "QUATERNION"
+    before = None
+    for frame, pose in enumerate(poses, first_frame):
+        matrix = Matrix([pose[0:4], pose[4:8], pose[8:12], pose[12:16]]) @ OPENCV
+        camera.location, rotation, _ = matrix.decompose()
+        if before is not None:
+            rotation.make_compatible(before)  # else motion blur turns the long way round
+        camera.rotation_quaternion = before = rotation
+        camera.keyframe_insert("location", frame=frame)
+        camera.keyframe_insert("rotation_quaternion", frame=frame)
+    for curve in compat.fcurves_of(camera):
+        for key in curve.keyframe_points:
+            key.interpolation = "LINEAR"
+
+
+def new_camera(context: Any, name: str) -> Any:
+    """A camera object in the scene."""
+    camera = bpy.data.objects.new(name, bpy.data.cameras.new(name))
+    context.scene.collection.objects.link(camera)
+    return camera
+
+
+def _remove_keys(obj: Any, path: str) -> None:
+    for curve in compat.fcurves_of(obj):
+        if curve.data_path == path:
+            for frame in [key.co.x for key in curve.keyframe_points]:
+                obj.keyframe_delete(path, frame=frame)
+
+
+def _line(number: int, found: Alignment | None, shots: int) -> str:
+    shot = f"Shot {number}: " if shots > 1 else ""
+    if found is None:
+        return f"{shot}no tracked points"
+    line = (
+        f"{shot}scale {found.scale:.4g}, shift {found.shift:.4g}, {found.inliers} of {found.points} points, "
+        f"median error {100 * found.error:.2g} %"
+    )
+    return f"{line} ({found.note})" if found.note else line

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The clip as a material, for projection onto its own depth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from .job import file_number
+
+MATERIAL = "Video Depth Footage"
+CLIP_KEY = "vdepth_footage_of"
+UV = "UVMap"
+
+
+def footage_material(clip: Any) -> Any:
+    """The material that shows a clip unlit through the attribute UVMap: made, or set to the clip as it is."""
+    material = next((m for m in bpy.data.materials if m.get(CLIP_KEY) == clip), None)
+    if material is None:
+        material = bpy.data.materials.new(MATERIAL)
+        material[CLIP_KEY] = clip
+        _build(material)
+    for node in material.node_tree.nodes:
+        if node.type == "TEX_IMAGE":
+            node.image = footage_image(clip)
+            time_as(node.image_user, clip)
+    return material
+
+
+def footage_image(clip: Any) -> Any:
+    """The clip's file or files as an image, in the clip's colour space; loaded once."""
+    path = bpy.path.abspath(clip.filepath)
+    for image in bpy.data.images:
+        if image.get(CLIP_KEY) == clip and bpy.path.abspath(image.filepath) == path:
+            return image
+    image = bpy.data.images.load(clip.filepath)
+    image[CLIP_KEY] = clip
+    if clip.source == "MOVIE" or clip.frame_duration > 1:  # else a still
+        image.source = clip.source
+    image.colorspace_settings.name = clip.colorspace_settings.name
+    return image
+
+
+def time_as(image_user: Any, clip: Any) -> None:
+    """Has an image user show the frame that the clip shows, at every frame of the scene."""
+    # An image counts a movie's frames from 1, and a sequence's by the numbers of its files.
+    first = 1 if clip.source == "MOVIE" else file_number(clip.filepath)
+    image_user.frame_duration = clip.frame_duration
+    image_user.frame_start = clip.frame_start
+    image_user.frame_offset = clip.frame_offset + first - 1
+    image_user.use_auto_refresh = True
+
+
+def _build(material: Any) -> None:
+    if material.node_tree is None:  # before 5.0
+        material.use_nodes = True
+    nodes, links = material.node_tree.nodes, material.node_tree.links
+    nodes.clear()
+    kinds = ("Attribute", "TexImage", "Emission", "OutputMaterial")
+    uv, texture, emission, output = chain = [nodes.new(f"ShaderNode{kind}") for kind in kinds]
+    uv.attribute_name = UV  # no UV Map node: points have no such map
+    texture.extension = "EXTEND"
+    links.new(uv.outputs["Vector"], texture.inputs["Vector"])
+    links.new(texture.outputs["Color"], emission.inputs["Color"])
+    links.new(emission.outputs[0], output.inputs["Surface"])
+    nodes.active = texture  # what Solid view shows as texture
+    for column, node in enumerate(chain):
+        node.location = (300 * column, 0)

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The scene set to the clip: lens, size, rate, range and the clip behind the camera's view."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from .active import number_offset
+from .camera import fit_lens, new_camera
+from .mesh import find_mesh, get_input
+from .result import Camera, Result
+
+CAMERA = "Video Depth Camera"
+LARGEST_ASPECT = 200.0
+"""Blender's limit for either side of a pixel's aspect, whose least is 1."""
+
+
+def scene_camera(context: Any) -> Any:
+    """The scene's camera; a new one that looks along y, if it has none."""
+    camera = context.scene.camera
+    if camera is None:
+        camera = context.scene.camera = new_camera(context, CAMERA)
+        camera.rotation_euler = (1.5707963267948966, 0.0, 0.0)
+    return camera
+
+
+def intrinsics_of(scene: Any, clip: Any, result: Result) -> Camera:
+    """The clip's intrinsics: its mesh's, as the user may have set them there, else the result's."""
+    mesh = find_mesh(clip)
+    if mesh is None:
+        return result.shot_at(scene.frame_current + number_offset(clip, result)).camera
+    return Camera(*(get_input(mesh, name) for name in ("fx", "fy", "cx", "cy")), "given")
+
+
+def match_resolution(scene: Any, result: Result, camera: Camera) -> None:
+    """Render size and pixel aspect of the plate."""
+    render = scene.render
+    render.resolution_x, render.resolution_y = result.width, result.height
+    render.resolution_percentage = 100
+    aspect = camera.fy / camera.fx  # pixels this many times wider than high
+    aspect = 1.0 if abs(aspect - 1) < 1e-4 else min(max(aspect, 1 / LARGEST_ASPECT), LARGEST_ASPECT)
+    render.pixel_aspect_x, render.pixel_aspect_y = max(aspect, 1.0), max(1 / aspect, 1.0)
+
+
+def match_rate(scene: Any, rate: Fraction) -> None:
+    """Frame rate, exact: 24000/1001 is 24 over a base of 1.001."""
+    fps = max(round(rate), 1)
+    scene.render.fps, scene.render.fps_base = fps, float(fps / rate)
+
+
+def match_range(scene: Any, clip: Any, result: Result) -> None:
+    """Start and end at the frames that have depth, as far as Blender lets a range begin."""
+    offset = number_offset(clip, result)
+    scene.frame_start, scene.frame_end = result.first_number - offset, result.last_number - offset
+
+
+def show_background(camera: Any, clip: Any) -> None:
+    """The clip behind the camera's view; once, however often it is asked for."""
+    camera.data.show_background_images = True
+    for background in camera.data.background_images:
+        if background.source == "MOVIE_CLIP" and background.clip == clip:
+            background.show_background_image = True
+            return
+    background = camera.data.background_images.new()
+    background.source, background.clip = "MOVIE_CLIP", clip
+    background.alpha, background.frame_method = 1.0, "STRETCH"
+
+
+def match(context: Any, clip: Any, result: Result, settings: Any) -> Any:
+    """Sets what the settings ask for; returns the camera."""
+    scene, camera = context.scene, scene_camera(context)
+    intrinsics = intrinsics_of(scene, clip, result)
+    if settings.match_lens:
+        fit_lens(camera, intrinsics, result.width, result.height)
+    if settings.match_resolution:
+        match_resolution(scene, result, intrinsics)
+    if settings.match_rate:
+        match_rate(scene, result.rate)
+    if settings.match_range:
+        match_range(scene, clip, result)
+    if settings.match_background:
+        show_background(camera, clip)
+    return camera

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The installed models, asked of the core once in the background, for the panel's menu. No bpy in here."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..core_process.client import core_command
+from ..core_process.process import child_environment
+
+PRESET = "PRESET"
+_PATIENCE_S = 60
+_SPACES = {"affine_invariant": "up to scale and shift", "scale_invariant": "up to scale", "metric": "metric"}
+
+
+@dataclass(frozen=True)
+class InstalledModel:
+    """A model that can be run, and the terms of its weights."""
+
+    name: str
+    space: str
+    license: str
+    commercial: bool
+
+    @property
+    def description(self) -> str:
+        """One sentence for its tooltip."""
+        terms = "" if self.commercial else ", not for commercial use"
+        return f"Depth {_SPACES.get(self.space, self.space)}; licence {self.license}{terms}"
+
+
+class ModelList:
+    """What the core said it has; ``known`` is empty until it answered."""
+
+    def __init__(self) -> None:
+        self.known: tuple[InstalledModel, ...] = ()
+        self._asked: Path | None = None
+        self._thread: threading.Thread | None = None
+
+    def request(self, python: Path, *, again: bool = False) -> None:
+        """Asks in the background, once an interpreter; ``again`` after models were installed."""
+        busy = self._thread is not None and self._thread.is_alive()
+        if not busy and (again or self._asked != python):
+            self._asked = python
+            self._thread = threading.Thread(
+                target=self._ask, args=(python,), name="vdepth models", daemon=True
+            )
+            self._thread.start()
+
+    def _ask(self, python: Path) -> None:
+        try:
+            answer = subprocess.run(
+                core_command(python, ["models", "--json"]),
+                capture_output=True,
+                check=True,
+                timeout=_PATIENCE_S,
+                env=child_environment(),
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
+            self.known = read_models(answer.stdout)
+        except (OSError, ValueError, subprocess.SubprocessError):
+            self.known = ()  # the estimate itself will say what is wrong with the core
+
+
+def read_models(text: str | bytes) -> tuple[InstalledModel, ...]:
+    """The installed models of ``vdepth models --json``.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    try:
+        entries = [entry for entry in json.loads(text) if entry["installed"] and entry["spec"]]
+        return tuple(
+            InstalledModel(e["name"], e["spec"]["space"], e["spec"]["license"], bool(e["spec"]["commercial"]))
+            for e in entries
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"not a list of models: {error}") from error
+
+
+MODELS = ModelList()
+_shown: list[tuple[str, str, str, int]] = []  # Blender keeps pointers into it
+
+
+def items(settings: Any, context: Any) -> list[tuple[str, str, str, int]]:
+    """Entries of the menu; what is set is always among them, known or not."""
+    rows = [(PRESET, "Preset's Choice", "What the preset takes of the installed models")]
+    rows += [(model.name, model.name, model.description) for model in MODELS.known]
+    if settings.model and all(settings.model != name for name, *_ in rows):
+        label = (
+            Path(settings.model).name if "/" in settings.model or "\\" in settings.model else settings.model
+        )
+        rows.append((settings.model, label, "Set by name or path"))
+    _shown[:] = [(*row, number) for number, row in enumerate(rows)]
+    return _shown
+
+
+def get_choice(settings: Any) -> int:
+    """Number of the entry of ``settings.model``."""
+    return next((number for name, *_, number in items(settings, None) if name == settings.model), 0)
+
+
+def set_choice(settings: Any, value: int) -> None:
+    """Keeps the entry's name: names last, numbers do not."""
+    name = items(settings, None)[value][0]
+    settings.model = "" if name == PRESET else name

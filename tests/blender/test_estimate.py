@@ -1,0 +1,332 @@
+"""The operator and the panel of an estimate: sources, errors, the whole job, cancel, resume, clear."""
+
+import json
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DEMO = ROOT / "vdepth_core" / "demo" / "clip.mp4"
+CONTROLS_AT_MOST = 12
+
+
+@pytest.fixture
+def settings(blender, core_python, tmp_path):
+    """Settings for three small frames of the demo clip."""
+    settings = blender.context.scene.vdepth
+    settings.clip = blender.data.movieclips.load(str(DEMO))
+    settings.folder = str(tmp_path / "out" / "{clip}")
+    settings.preset, settings.size = "draft", 64
+    settings.range, settings.frame_start, settings.frame_end = "CUSTOM", 6, 8
+    return settings
+
+
+def refusal(operator, **properties) -> str:
+    """The sentence an operator reports instead of doing its work."""
+    with pytest.raises(RuntimeError) as caught:
+        operator(**properties)
+    return str(caught.value).removeprefix("Error: ").strip()
+
+
+def test_whole_story(blender, settings, tmp_path) -> None:
+    from blender_addon.operators.state import STATE
+    from blender_addon.scene.active import number_offset, result_of
+
+    blender.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
+    settings.normals = True
+    clip = settings.clip
+    assert blender.ops.vdepth.estimate() == {"FINISHED"}
+    result = result_of(clip)
+    assert clip.vdepth.manifest == "//out/clip/manifest.json"
+    assert (result.first, result.first_number, result.count) == (5, 6, 3)  # scene frame 6 is index 5, file 6
+    assert number_offset(clip, result) == 0
+    images = {image.name: image for image in blender.data.images}
+    assert set(images) == {"clip_depth", "clip_disparity", "clip_normal"}
+    assert images["clip_depth"].filepath == "//out/clip/clip_depth.0006.exr"
+    assert (STATE.factor, STATE.error, STATE.running) == (1.0, "", False)
+    assert str(DEMO) in STATE.command
+    assert Path(STATE.log).is_file()
+
+    again = result.path("depth", 6).read_bytes()
+    assert blender.ops.vdepth.estimate() == {"FINISHED"}  # a finished job stays as it is
+    assert result.path("depth", 6).read_bytes() == again
+    assert len(blender.data.images) == 3
+
+    settings.near = 2.0
+    assert refusal(blender.ops.vdepth.estimate).startswith("The folder holds depth made with other settings")
+    assert STATE.code == "job_conflict"
+    assert blender.ops.vdepth.estimate(overwrite=True) == {"FINISHED"}
+    assert result_of(clip).shots[0].near == 2.0
+
+    mine = tmp_path / "out" / "clip" / "notes.txt"
+    mine.write_text("keep me")
+    assert blender.ops.vdepth.clear_result() == {"FINISHED"}
+    assert [path.name for path in mine.parent.iterdir()] == ["notes.txt"]
+    assert clip.vdepth.manifest == ""
+
+
+def test_cancel_stops_at_once_and_the_same_job_goes_on(blender, settings) -> None:
+    from blender_addon.operators import running
+    from blender_addon.operators.estimate import VDEPTH_OT_estimate
+    from blender_addon.operators.running import Job
+    from blender_addon.operators.state import STATE
+    from blender_addon.scene.source import make_request, output_folder, stored, unfinished_folder
+
+    settings.range = "WHOLE"
+    clip, context = settings.clip, blender.context
+    job = running.begin(Job(clip.name, make_request(context, clip), follow_time=True))
+    clip.vdepth.folder = stored(output_folder(clip, settings.folder))
+    said = []
+    operator = SimpleNamespace(
+        _job=job,
+        _timer=None,
+        _show=lambda context: None,
+        _leave=lambda context: None,
+        _end=lambda context: VDEPTH_OT_estimate._end(operator, context),
+        report=lambda kind, text: said.append(text),
+    )
+    tick, escape = (
+        SimpleNamespace(type="TIMER", value="NOTHING"),
+        SimpleNamespace(type="ESC", value="PRESS"),
+    )
+    while not STATE.stages.get("infer", (0, 0))[0]:
+        assert VDEPTH_OT_estimate.modal(operator, context, tick) == {"PASS_THROUGH"}
+        assert VDEPTH_OT_estimate.modal(operator, context, SimpleNamespace(type="MOUSEMOVE", value="")) == {
+            "PASS_THROUGH"
+        }
+        time.sleep(0.02)
+    assert not blender.ops.vdepth.estimate.poll()
+    began = time.monotonic()
+    VDEPTH_OT_estimate.modal(operator, context, escape)
+    while VDEPTH_OT_estimate.modal(operator, context, tick) == {"PASS_THROUGH"}:
+        time.sleep(0.02)
+    assert time.monotonic() - began < 1.0
+    assert said == ["Cancelled: press Resume to go on where it stopped."]
+    assert STATE.error == ""
+    assert blender.ops.vdepth.estimate.poll()
+    assert unfinished_folder(clip) is not None
+    assert unfinished_folder(clip) == output_folder(clip, settings.folder)  # the same one again
+
+
+def test_another_file_ends_the_core(blender, settings) -> None:
+    from blender_addon.core_process import process
+    from blender_addon.operators import running
+    from blender_addon.operators.running import Job
+    from blender_addon.operators.state import STATE
+    from blender_addon.scene.source import make_request
+
+    job = running.begin(
+        Job("clip.mp4", make_request(blender.context, settings.clip), follow_time=True),
+    )
+    while not process._live:
+        job.advance()
+    (child,) = process._live
+    blender.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    assert child.returncode is not None
+    assert not STATE.running
+    assert blender.ops.vdepth.estimate.poll()
+
+
+def test_every_source_becomes_a_clip(blender, settings, tmp_path) -> None:
+    from blender_addon.scene.source import current_clip, resolve_clip
+
+    context, clip = blender.context, settings.clip
+    assert resolve_clip(context) == current_clip(context) == clip
+    settings.source, settings.filepath = "FILE", str(DEMO)
+    assert resolve_clip(context) == clip  # the same file is not loaded twice
+    settings.source, settings.image = "IMAGE", blender.data.images.load(str(DEMO))
+    assert resolve_clip(context) == clip
+    camera = blender.data.objects.new("camera", blender.data.cameras.new("camera"))
+    context.scene.camera, settings.source = camera, "CAMERA"
+    background = camera.data.background_images.new()
+    background.source, background.clip = "MOVIE_CLIP", clip
+    assert resolve_clip(context) == current_clip(context) == clip
+    assert len(blender.data.movieclips) == 1
+
+
+def test_what_cannot_be_estimated_is_one_sentence(blender, settings, tmp_path) -> None:
+    settings.source, settings.image = "IMAGE", blender.data.images.new("painted", 4, 4)
+    assert "painted is not a file" in refusal(blender.ops.vdepth.estimate)
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no movie at all" * 100)
+    settings.source, settings.filepath = "FILE", str(broken)
+    assert "broken.mp4 holds no pictures" in refusal(blender.ops.vdepth.estimate)
+    settings.filepath = str(tmp_path / "gone.mp4")
+    assert "gone.mp4 does not exist" in refusal(blender.ops.vdepth.estimate)
+    settings.source = "CAMERA"
+    assert "no background clip" in refusal(blender.ops.vdepth.estimate)
+    settings.source, settings.frame_start, settings.frame_end = "CLIP", 100, 120
+    assert "No frame of clip.mp4 lies between 100 and 120" in refusal(blender.ops.vdepth.estimate)
+    settings.frame_start, settings.near = 1, 500.0
+    assert "Near (500) must be less than Far (100)" in refusal(blender.ops.vdepth.estimate)
+
+
+def test_what_the_core_refuses_is_said_in_its_words(blender, settings) -> None:
+    from blender_addon.operators.state import STATE
+
+    settings.model = "no-such-model"
+    sentence = refusal(blender.ops.vdepth.estimate)
+    assert "no-such-model" in sentence
+    assert "Traceback" not in sentence
+    assert (STATE.running, STATE.code) == (False, "usage")
+
+
+def test_lens_is_read_from_the_clip_only_when_told(blender, settings) -> None:
+    from blender_addon.scene.source import field_of_view
+
+    settings.clip.tracking.camera.sensor_width = 36.0
+    settings.clip.tracking.camera.focal_length = 18.0
+    assert field_of_view(settings.clip, settings) is None  # automatic: not solved, so these may be defaults
+    settings.lens = "CLIP"
+    assert field_of_view(settings.clip, settings) == pytest.approx(90.0)
+    settings.lens, settings.fov = "FOV", 1.0
+    assert field_of_view(settings.clip, settings) == pytest.approx(57.2958, abs=1e-4)
+    settings.lens = "MODEL"
+    assert field_of_view(settings.clip, settings) is None
+
+
+def test_range_follows_the_clips_place_in_the_scene(blender, settings) -> None:
+    from blender_addon.scene.source import make_request
+
+    clip, scene = settings.clip, blender.context.scene
+    clip.frame_start, clip.frame_offset = 101, 4
+    settings.frame_start, settings.frame_end = 103, 110
+    request = make_request(blender.context, clip)
+    assert (request.first, request.last) == (6, 13)
+    settings.range, scene.frame_start, scene.frame_end = "SCENE", 1, 105
+    request = make_request(blender.context, clip)
+    assert (request.first, request.last) == (0, 8)
+
+
+def test_unsaved_file_puts_depth_into_a_folder_that_outlives_the_session(blender, settings) -> None:
+    from blender_addon.scene.source import make_request
+
+    settings.folder = ""
+    folder = make_request(blender.context, settings.clip).folder
+    assert folder.parts[-3:] == ("vdepth", "depth", "clip")
+    assert Path(blender.app.tempdir) not in folder.parents
+
+
+def test_settings_and_model_survive_a_round_trip(blender, settings, tmp_path) -> None:
+    settings.model, settings.clip.vdepth.folder = "elsewhere", "//depth"
+    settings.clip.use_fake_user = True
+    blender.ops.wm.save_as_mainfile(filepath=str(tmp_path / "a.blend"))
+    blender.ops.wm.open_mainfile(filepath=str(tmp_path / "a.blend"))
+    again = blender.context.scene.vdepth
+    assert (again.model, again.model_choice, again.preset) == ("elsewhere", "elsewhere", "draft")
+    assert again.clip.vdepth.folder == "//depth"
+    again.model_choice = "PRESET"
+    assert again.model == ""
+
+
+def test_presets_are_blenders_own_and_apply(blender, settings) -> None:
+    import bpy
+
+    found = {
+        path.stem for folder in bpy.utils.preset_paths("vdepth") for path in Path(folder).glob("[!_]*.py")
+    }
+    assert {"First_Look", "Compositing", "Mesh_and_Relight"} <= found
+    folder = next(f for f in bpy.utils.preset_paths("vdepth") if Path(f, "First_Look.py").is_file())
+    bpy.ops.script.execute_preset(
+        filepath=str(Path(folder, "Mesh_and_Relight.py")), menu_idname="VDEPTH_PT_presets"
+    )
+    assert (settings.preset, settings.size, settings.normals) == ("best", 0, True)
+
+
+class Layout:
+    """Draws nothing, and refuses what Blender's own layout would: unknown calls, operators, properties."""
+
+    def __init__(self, bpy, drawn: list[str]) -> None:
+        super().__setattr__("bpy", bpy)
+        super().__setattr__("drawn", drawn)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        assert name in self.bpy.types.UILayout.bl_rna.properties, name
+
+    def __getattr__(self, name: str):
+        parameters = self.bpy.types.UILayout.bl_rna.functions[name].parameters.keys()
+
+        def call(*values, **named):
+            assert set(named) <= set(parameters), (name, named)
+            self.drawn.append(f"{name} {values[1] if len(values) > 1 else named.get('text', '')}".strip())
+            if name == "prop":
+                assert values[1] in values[0].bl_rna.properties, values
+            elif name == "operator":
+                return self._operator(values[0])
+            elif name == "popover":
+                assert hasattr(self.bpy.types, named["panel"])
+            return Layout(self.bpy, self.drawn)
+
+        return call
+
+    def _operator(self, identifier: str):
+        category, name = identifier.split(".")
+        rna = getattr(getattr(self.bpy.ops, category), name).get_rna_type()
+        self.drawn[-1] = f"operator {identifier}"
+
+        class Properties:
+            def __setattr__(self, name: str, value: object) -> None:
+                assert name in rna.properties, name
+
+        return Properties()
+
+
+def draw(bpy, panel: str, editor: str = "VIEW_3D") -> list[str]:
+    """What a panel of the tab draws."""
+    context = SimpleNamespace(
+        scene=bpy.context.scene,
+        space_data=SimpleNamespace(type=editor, clip=None),
+        region=SimpleNamespace(width=300),
+        preferences=bpy.context.preferences,
+    )
+    drawn: list[str] = []
+    from blender_addon.panels import estimate
+
+    getattr(estimate, panel).draw(SimpleNamespace(layout=Layout(bpy, drawn)), context)
+    return drawn
+
+
+def test_panel_before_during_and_after(blender, settings, demo_job) -> None:
+    from blender_addon.operators.estimate import adopt
+    from blender_addon.operators.state import STATE
+
+    for source in ("CAMERA", "IMAGE", "FILE", "CLIP"):
+        settings.source = source
+        drawn = draw(blender, "Estimate")
+        assert "operator vdepth.estimate" in drawn
+        controls = [row for row in drawn if row.split()[0] in {"prop", "operator", "template_ID"}]
+        assert len(controls) < CONTROLS_AT_MOST
+    draw(blender, "Estimate", "CLIP_EDITOR")
+    for panel in ("Quality", "Output"):
+        draw(blender, panel)
+
+    STATE.start("clip.mp4")
+    STATE.take({"event": "started", "model": "embedded", "method": "temporal", "resumed": True})
+    STATE.take({"event": "warning", "message": "It is dark."})
+    STATE.take({"event": "stage", "name": "infer", "total": 48})
+    STATE.take({"event": "progress", "stage": "infer", "done": 12, "total": 48, "fps": 3.0, "eta": 12.0})
+    drawn = draw(blender, "Estimate")
+    assert "operator vdepth.cancel" in drawn
+    assert {"label Frame 12 / 48", "label embedded, temporal. Resumed."} <= set(drawn)
+    assert "progress 8 %" in drawn  # a quarter of the first of three stages
+    assert "operator vdepth.estimate" not in drawn
+    STATE.running = False
+
+    STATE.fail("Out of memory.", "Use a smaller --size, or close other programs.", "resources")
+    drawn = draw(blender, "Estimate")
+    assert "Out of memory. Use a smaller Size," in " ".join(drawn)  # not the command line's --size
+    assert "operator vdepth.copy_details" in drawn
+    STATE.start("")
+    STATE.running = False
+
+    adopt(settings.clip, demo_job / "manifest.json")
+    drawn = draw(blender, "Estimate")
+    assert "label 12 frames, files 1 to 12" in drawn
+    assert "label Depth 1 to 8, relative" in drawn
+    licence = json.loads((demo_job / "manifest.json").read_text())["model"]["license"]
+    assert f"label Licence {licence}" in drawn
+    assert "operator vdepth.clear_result" in drawn
+    settings.clip.vdepth.manifest = str(demo_job / "elsewhere.json")
+    assert "operator vdepth.relink" in draw(blender, "Estimate")

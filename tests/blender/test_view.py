@@ -1,0 +1,152 @@
+"""Novel views: the rig moves as its values say, limits come from the depth, without Python drivers."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+bpy = pytest.importorskip("bpy")
+import numpy as np  # noqa: E402
+
+CLIP = Path(__file__).parents[2] / "vdepth_core" / "demo" / "clip.mp4"
+
+
+@pytest.fixture
+def shown(blender, demo_job):
+    """The demo clip's mesh."""
+    from blender_addon.scene.active import result_of
+    from blender_addon.scene.mesh import build_mesh
+
+    clip = bpy.data.movieclips.load(str(CLIP))
+    clip.vdepth.manifest = str(demo_job / "manifest.json")
+    bpy.context.scene.vdepth.clip = clip
+    return clip, build_mesh(bpy.context, clip, result_of(clip))
+
+
+def two_layers() -> np.ndarray:
+    """A wall at 4, before it a box at 2 of 10x20 pixels in a picture of 40x100."""
+    z = np.full((40, 100), 4.0, np.float32)
+    z[10:30, 45:55] = 2
+    return z
+
+
+def test_holes_of_a_box_before_a_wall():
+    from blender_addon.scene.safe_range import safe_range
+
+    found = safe_range(two_layers(), 80, 80, 50, 20, holes=0.03)
+    assert (found.near, found.median) == (2, 4)
+    # A shift by t opens 20 rows of 80·t·(1/2 − 1/4) pixels, of which half a one does not count, of 4000:
+    # 20·(20·t − 0.5) = 0.03·4000.
+    assert found.sideways == pytest.approx(0.325)
+    assert found.yaw == pytest.approx(math.atan(0.325 / 4))
+    # Up or down it is 10 columns: 10·(20·t − 0.5) = 120.
+    assert found.upwards == pytest.approx(0.625)
+    # Back by t a pixel at u moves by u·t/z: box edges at ±5 columns (20 rows each) and ±10 rows (10 columns
+    # each): 40·(5·t/4 − 0.5) + 20·(10·t/4 − 0.5) = 120.
+    assert found.along == pytest.approx(1.5)
+
+
+def test_gentle_slopes_and_missing_depth_open_nothing():
+    from blender_addon.scene.safe_range import WIDEST, safe_range
+
+    slope = np.tile(np.linspace(4, 4.4, 100, dtype=np.float32), (40, 1))
+    slope[:, 90:] = np.inf
+    found = safe_range(slope, 80, 80, 50, 20, holes=0.001)
+    assert found.yaw == pytest.approx(WIDEST)
+    assert found.pitch == pytest.approx(WIDEST)
+
+
+def rig(**values):
+    from blender_addon.scene.mesh import find_mesh
+    from blender_addon.scene.view import find_rig
+
+    pivot, camera = find_rig(find_mesh(bpy.context.scene.vdepth.clip))
+    for name, value in values.items():
+        pivot[name] = value
+    pivot.update_tag()
+    bpy.context.view_layer.update()
+    return pivot, camera
+
+
+def test_camera_goes_where_the_values_say(shown):
+    _, mesh = shown
+    mesh.location = (1, 2, 3)
+    assert bpy.ops.vdepth.setup_view() == {"FINISHED"}
+    pivot, camera = rig()
+    distance = pivot["Distance"]
+    assert bpy.context.scene.camera == camera
+
+    def place() -> list[float]:
+        return list(camera.matrix_world.translation - mesh.matrix_world.translation)
+
+    def ahead() -> list[float]:
+        return [-x for x in camera.matrix_world.col[2][:3]]
+
+    assert place() == pytest.approx([0, 0, 0], abs=1e-5)
+    rig(Yaw=0.2)
+    assert place() == pytest.approx([distance * math.sin(0.2), 0, distance * (math.cos(0.2) - 1)], abs=1e-5)
+    assert ahead() == pytest.approx([-math.sin(0.2), 0, -math.cos(0.2)], abs=1e-5)
+    rig(Yaw=0.0, Pitch=0.1)
+    assert place()[1] == pytest.approx(distance * math.sin(0.1), abs=1e-5)
+    rig(Pitch=0.0, Dolly=0.25)
+    assert place() == pytest.approx([0, 0, -0.25], abs=1e-5)
+    rig(Parallax=0.3, Dolly=0.0)
+    assert place() == pytest.approx([0.3, 0, 0], abs=1e-5)
+    # The pivot stays in the middle of the picture.
+    graph = bpy.context.evaluated_depsgraph_get()
+    matrix = camera.evaluated_get(graph).calc_matrix_camera(graph, x=640, y=360)
+    seen = matrix @ (camera.matrix_world.inverted() @ pivot.matrix_world.translation).to_4d()
+    assert seen.x / seen.w == pytest.approx(0, abs=1e-4)
+
+
+def test_again_keeps_the_user_values_and_makes_nothing_new(shown):
+    bpy.ops.vdepth.setup_view()
+    pivot, camera = rig(Yaw=0.11)
+    count = len(bpy.data.objects)
+    bpy.context.scene.vdepth.view.holes = 6
+    bpy.ops.vdepth.setup_view()
+    assert len(bpy.data.objects) == count
+    assert rig() == (pivot, camera)
+    assert pivot["Yaw"] == pytest.approx(0.11)
+
+
+def test_more_holes_allow_more(shown):
+    found = []
+    for holes in (1, 4):
+        bpy.context.scene.vdepth.view.holes = holes
+        bpy.ops.vdepth.setup_view()
+        found.append(rig()[0].id_properties_ui("Parallax").as_dict()["soft_max"])
+    assert found[0] < found[1] < 4 * found[0]
+
+
+def test_drivers_are_simple_and_valid(shown):
+    bpy.ops.vdepth.setup_view()
+    pivot, camera = rig()
+    bpy.context.evaluated_depsgraph_get()
+    drivers = [c.driver for block in (pivot, camera, camera.data) for c in block.animation_data.drivers]
+    assert len(drivers) == 6
+    assert all(driver.is_simple_expression and driver.is_valid for driver in drivers)
+
+
+def test_swing_covers_the_frames_with_depth(shown):
+    from blender_addon.compat import fcurves_of
+
+    bpy.context.scene.vdepth.view.animate = True
+    bpy.ops.vdepth.setup_view()
+    pivot, camera = rig()
+    (curve,) = fcurves_of(pivot)
+    most = pivot.id_properties_ui("Yaw").as_dict()["soft_max"]
+    assert [k.co.x for k in curve.keyframe_points] == pytest.approx([1, 3.75, 6.5, 9.25, 12])
+    assert [k.co.y for k in curve.keyframe_points] == pytest.approx([0, most, 0, -most, 0])
+    bpy.context.scene.frame_set(4)
+    assert camera.matrix_world.translation.x > 0
+
+
+def test_stereo(shown):
+    bpy.ops.vdepth.setup_view()
+    assert bpy.ops.vdepth.setup_stereo() == {"FINISHED"}
+    pivot, camera = rig()
+    stereo = camera.data.stereo
+    assert bpy.context.scene.render.use_multiview
+    assert stereo.convergence_distance == pytest.approx(pivot["Distance"])
+    assert 0 < stereo.interocular_distance * 30 <= stereo.convergence_distance
