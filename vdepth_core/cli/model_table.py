@@ -33,7 +33,7 @@ def print_table(rows: Iterable[ModelRow], caption: str = "") -> None:
     console = Console(highlight=False)
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), caption=caption, caption_justify="left")
     for title in _TITLES:
-        table.add_column(title, overflow="fold")
+        table.add_column(title, overflow="fold", max_width=12 if title == "Licence" else None)
     for row in rows:
         table.add_row(
             _folded(row.name, max(console.width - _OTHER_COLUMNS, _NARROWEST)),
