@@ -81,7 +81,7 @@ def test_a_flickering_model_becomes_steady_and_stays_accurate(
     assert error_after < 1.02 * error_before
     assert not out.with_suffix(".footage").exists()
     facts = read_metadata(out)
-    assert (facts["license"], facts["commercial"], facts["recipe"]) == ("Apache-2.0", "true", "tc")
+    assert (facts["license"], facts["commercial"], facts["recipe"]) == ("Apache-2.0 AND MIT", "true", "tc")
 
 
 def test_stopped_runs_end_like_uninterrupted_ones(plate: Path, tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_a_teacher_of_other_terms_and_scale(
     result = adapt(plate, out, teacher="foreign", steps=2, size=64, device="cpu", frames="0-5")
     assert result.before["depth"] < 2  # spreads; hundreds if the scale were not undone
     spec = load_model(out).spec
-    assert spec.license == "Apache-2.0 AND CC-BY-NC-4.0"
+    assert spec.license == "Apache-2.0 AND MIT AND CC-BY-NC-4.0"
     assert not spec.commercial
 
 

@@ -18,7 +18,7 @@ def test_json(tmp_path):
     found = {entry["name"]: entry for entry in entries}
     assert entries[0]["name"] == "embedded"
     assert found["embedded"]["installed"]
-    assert found["embedded"]["spec"]["license"] == "Apache-2.0"
+    assert found["embedded"]["spec"]["license"] == "Apache-2.0 AND MIT"
     assert not found["midas-v21"]["installed"]
     assert found["midas-v21"]["spec"]["parameters"] == 105_362_945
     assert "vdepth weights install midas-v21" in found["midas-v21"]["hint"]

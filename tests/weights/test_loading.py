@@ -181,4 +181,5 @@ def test_strange_metadata_is_no_error(tmp_path, content):
 def test_the_embedded_weights_ship_with_the_package_and_stay_small():
     path = find_weights("embedded")
     assert 1e6 < path.stat().st_size < 12e6
-    assert all(value.dtype == torch.float16 for value in load_state_dict(path).values())
+    weights = {k: v for k, v in load_state_dict(path).items() if "running" not in k and "batches" not in k}
+    assert all(value.dtype == torch.float16 for value in weights.values())
