@@ -105,8 +105,18 @@ def parameters(folder: Path) -> int:
     return sum(v.numel() for k, v in state.items() if not k.endswith(("_mean", "_var", "_tracked")))
 
 
+def strided_convolutions_are_right() -> bool:
+    """Some oneDNN builds get GLPN's 8x8 convolutions of stride 8 wrong in bfloat16, on CPUs with AMX."""
+    layer, picture = torch.nn.Conv2d(8, 8, 8, 8), torch.rand(1, 8, 16, 24)
+    with torch.inference_mode():
+        half = layer.to(torch.bfloat16)(picture.to(torch.bfloat16)).float()
+        return torch.allclose(half, layer.float()(picture), atol=0.05)
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_half_precision_is_close_and_without_terraces(family, tiny):
+    if family == "glpn" and not strided_convolutions_are_right():
+        pytest.skip("this torch computes strided bfloat16 convolutions wrongly on this CPU")
     full, half = load_folder(tiny(family)), load_folder(tiny(family), dtype="bf16")
     given = frames(full, 1)
     expected, depth = full.predict(given), half.predict(given)
