@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+# At the end, so that the installed core comes before the checkout's; the add-on is in no wheel.
+sys.path.append(str(Path(__file__).parents[2]))
+
 
 @pytest.fixture
 def fake_python(tmp_path: Path) -> Path:
