@@ -46,7 +46,7 @@ def ramp(picture: np.ndarray) -> np.ndarray:
 
 def predictor(name: str) -> Model:
     """A model's disparity at its native network size."""
-    model = load_model(Path(name) if Path(name).is_file() else name)
+    model = load_model(name)
 
     def predict(picture: np.ndarray) -> np.ndarray:
         size = network_size(picture.shape[1], picture.shape[0], 1, model.spec)
@@ -113,7 +113,7 @@ def _flow(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def speed(names: list[str], height: int, width: int, repeats: int = 15) -> dict[str, float]:
     """Milliseconds a frame, medians over rounds in which the models take turns."""
-    models = {name: load_model(Path(name) if Path(name).is_file() else name) for name in names}
+    models = {name: load_model(name) for name in names}
     picture, taken = torch.rand(1, 3, height, width), {name: [] for name in names}
     for _ in range(repeats + 2):
         for name, model in models.items():

@@ -11,13 +11,14 @@ worker.error                    # None, or a sentence and what to do next
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from .process import Process
+from .process import Process, child_environment
 
 Event = dict[str, Any]
 KINDS = frozenset({"started", "stage", "progress", "frame", "warning", "done", "error"})
@@ -45,6 +46,28 @@ class Failure:
 def core_command(python: Path, arguments: Sequence[str]) -> list[str]:
     """The command line of a verb: isolated from the user's Python, UTF-8 whatever the system's encoding."""
     return [str(python), "-I", "-X", "utf8", "-m", "vdepth_core", *arguments]
+
+
+def ask(python: Path, arguments: Sequence[str], patience: float) -> subprocess.CompletedProcess[bytes]:
+    """Runs a verb that answers at once, and waits for its answer.
+
+    Args:
+        python: Interpreter the core is installed in.
+        arguments: The verb and its arguments.
+        patience: Seconds to wait at most.
+
+    Raises:
+        OSError: it cannot be started.
+        subprocess.TimeoutExpired: it did not answer in time.
+    """
+    return subprocess.run(
+        core_command(python, arguments),
+        capture_output=True,
+        check=False,
+        timeout=patience,
+        env=child_environment(),
+        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+    )
 
 
 class Worker(Process):

@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from .process import child_environment
-
 EVENTS_VERSION = 1
 VARIABLE = "VDEPTH_PYTHON"
 _PATIENCE_S = 120  # the first start from a cold network drive
@@ -123,17 +121,10 @@ def _shebang(script: Path) -> Path | None:
 
 def _ask(python: Path, source: str) -> Core:
     """The handshake."""
-    from .client import core_command
+    from .client import ask
 
     try:
-        answer = subprocess.run(
-            core_command(python, ["--version", "--json"]),
-            capture_output=True,
-            check=False,
-            timeout=_PATIENCE_S,
-            env=child_environment(),
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
+        answer = ask(python, ["--version", "--json"], _PATIENCE_S)
     except subprocess.TimeoutExpired:
         raise CoreError(f"{python} did not answer within {_PATIENCE_S} seconds: try again.") from None
     except OSError as error:

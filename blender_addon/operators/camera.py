@@ -15,21 +15,10 @@ from ..scene import solve
 from ..scene.active import active_clip, number_offset, result_of
 from ..scene.mesh import find_mesh
 from ..scene.result import ResultError
+from .on_clip import OnClip, OnMesh, reported
 
 
-def poll_mesh(cls: Any, context: Any) -> bool:
-    """Whether the active clip has a mesh."""
-    clip = active_clip(context)
-    if clip is None:
-        cls.poll_message_set("Choose a clip in the Video Depth tab")
-    elif find_mesh(clip) is None:
-        cls.poll_message_set("Build the clip's mesh first")
-    else:
-        return True
-    return False
-
-
-class VDEPTH_OT_align_to_solve(bpy.types.Operator):
+class VDEPTH_OT_align_to_solve(OnMesh, bpy.types.Operator):
     """Bring the mesh to the scale of the clip's camera solve, by the tracked points' depth"""
 
     bl_idname = "vdepth.align_to_solve"
@@ -38,22 +27,19 @@ class VDEPTH_OT_align_to_solve(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: Any) -> bool:
-        if not poll_mesh(cls, context):
+        if not super().poll(context):
             return False
         if not solve.is_solved(active_clip(context)):
             cls.poll_message_set("Solve the clip's camera motion first, in the Clip Editor")
             return False
         return True
 
+    @reported
     def execute(self, context: Any) -> set[str]:
         clip, settings = active_clip(context), context.scene.vdepth.camera
         mesh = find_mesh(clip)
-        try:
-            result = result_of(clip)
-            shots = solve.align_shots(clip, result)
-        except ResultError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        result = result_of(clip)
+        shots = solve.align_shots(clip, result)
         if not any(found for _, found in shots):
             self.report({"ERROR"}, f"{clip.name} has no tracked point in the frames with depth: track more.")
             return {"CANCELLED"}
@@ -73,7 +59,7 @@ class VDEPTH_OT_align_to_solve(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class VDEPTH_OT_set_intrinsics(bpy.types.Operator):
+class VDEPTH_OT_set_intrinsics(OnMesh, bpy.types.Operator):
     """Give the mesh the focal length and optical axis of the chosen source"""
 
     bl_idname = "vdepth.set_intrinsics"
@@ -82,23 +68,20 @@ class VDEPTH_OT_set_intrinsics(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: Any) -> bool:
-        if not poll_mesh(cls, context):
+        if not super().poll(context):
             return False
         if context.scene.vdepth.camera.source == "SOLVE" and not solve.is_solved(active_clip(context)):
             cls.poll_message_set("Solve the clip's camera motion first, or choose another source")
             return False
         return True
 
+    @reported
     def execute(self, context: Any) -> set[str]:
         clip, settings = active_clip(context), context.scene.vdepth.camera
         mesh = find_mesh(clip)
-        try:
-            result = result_of(clip)
-            number = context.scene.frame_current + number_offset(clip, result)
-            lens = cameras.intrinsics(clip, result, settings.source, settings.fov, number)
-        except ResultError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        result = result_of(clip)
+        number = context.scene.frame_current + number_offset(clip, result)
+        lens = cameras.intrinsics(clip, result, settings.source, settings.fov, number)
         cameras.set_intrinsics(mesh, lens, settings.source)
         if settings.fit_camera and mesh.parent is not None and mesh.parent.type == "CAMERA":
             cameras.fit_lens(mesh.parent, lens, result.width, result.height)
@@ -106,7 +89,7 @@ class VDEPTH_OT_set_intrinsics(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class VDEPTH_OT_import_camera_path(bpy.types.Operator, ImportHelper):
+class VDEPTH_OT_import_camera_path(OnClip, bpy.types.Operator, ImportHelper):
     """Make an animated camera from poses, one a frame, camera to world by rows with OpenCV's axes"""
 
     bl_idname = "vdepth.import_camera_path"
@@ -114,13 +97,6 @@ class VDEPTH_OT_import_camera_path(bpy.types.Operator, ImportHelper):
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
     filter_glob: StringProperty(default="*.txt;*.json", options={"HIDDEN"})  # type: ignore[valid-type]
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        if active_clip(context) is None:
-            cls.poll_message_set("Choose a clip in the Video Depth tab")
-            return False
-        return True
 
     def execute(self, context: Any) -> set[str]:
         clip, path = active_clip(context), Path(self.filepath)

@@ -9,39 +9,25 @@ import bpy
 
 from ..scene import compositor
 from ..scene.active import active_clip, result_of
-from ..scene.result import ResultError
+from .on_clip import OnDepth, reported
 
 STANDARD = "Standard"
 
 
-class VDEPTH_OT_setup_compositor(bpy.types.Operator):
+class VDEPTH_OT_setup_compositor(OnDepth, bpy.types.Operator):
     """Build the clip's depth nodes in the compositor, or update them; your own nodes and values stay"""
 
     bl_idname = "vdepth.setup_compositor"
     bl_label = "Set Up Compositor"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        clip = active_clip(context)
-        if clip is None:
-            cls.poll_message_set("Choose a clip first")
-            return False
-        if not clip.vdepth.manifest:
-            cls.poll_message_set(f"{clip.name} has no depth yet: estimate it first")
-            return False
-        return True
-
+    @reported
     def execute(self, context: Any) -> set[str]:
         clip, options = active_clip(context), context.scene.vdepth.compositor
-        try:
-            compositor.set_up(
-                context.scene, clip, result_of(clip),
-                fog=options.fog, defocus=options.defocus, file_output=options.file_output,
-            )  # fmt: skip
-        except ResultError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        compositor.set_up(
+            context.scene, clip, result_of(clip),
+            fog=options.fog, defocus=options.defocus, file_output=options.file_output,
+        )  # fmt: skip
         return {"FINISHED"}
 
 

@@ -14,7 +14,8 @@ from ..preferences import FINDER, preferences
 from . import environment_task as task
 from . import running, weights
 from .environment_task import STATE
-from .task_operator import TICK_S, TaskOperator, VDEPTH_OT_cancel_task, redraw, require_network
+from .redraw import redraw
+from .task_operator import TICK_S, TaskOperator, VDEPTH_OT_cancel_task, require_network
 
 
 class VDEPTH_OT_find_core(TaskOperator, bpy.types.Operator):

@@ -17,6 +17,7 @@ from ..scene.image import check, load_all
 from ..scene.result import ResultError
 from ..scene.source import make_request, resolve_clip, stored
 from . import result, running
+from .redraw import redraw
 from .running import Job
 from .state import STATE, progress_text
 
@@ -55,7 +56,7 @@ class VDEPTH_OT_estimate(bpy.types.Operator):
         self._timer = manager.event_timer_add(TICK_S, window=context.window)
         manager.modal_handler_add(self)
         manager.progress_begin(0, 100)
-        redraw(context)
+        redraw()
         return {"RUNNING_MODAL"}
 
     def modal(self, context: Any, event: Any) -> set[str]:
@@ -137,7 +138,7 @@ class VDEPTH_OT_estimate(bpy.types.Operator):
             self._shown = text
             context.window_manager.progress_update(100 * STATE.factor)
             _status(context, f"{STATE.clip}: {text}   Esc: Cancel")
-            redraw(context)
+            redraw()
 
     def _leave(self, context: Any) -> None:
         if self._timer is not None:
@@ -145,7 +146,7 @@ class VDEPTH_OT_estimate(bpy.types.Operator):
             context.window_manager.progress_end()
             self._timer = None
         _status(context, None)
-        redraw(context)
+        redraw()
 
 
 class VDEPTH_OT_cancel(bpy.types.Operator):
@@ -180,16 +181,6 @@ def adopt(clip: Any, manifest: Path) -> Any:
     load_all(finished)
     check(finished)
     return finished
-
-
-def redraw(context: Any) -> None:
-    """Draws the sidebars that show the state, in every window."""
-    for window in context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type in {"VIEW_3D", "CLIP_EDITOR"}:
-                for region in area.regions:
-                    if region.type == "UI":
-                        region.tag_redraw()
 
 
 def _status(context: Any, text: str | None) -> None:

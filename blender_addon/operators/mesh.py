@@ -13,31 +13,17 @@ from ..scene.active import active_clip, result_of
 from ..scene.bake import bake_frame, bake_range
 from ..scene.match import match, scene_camera
 from ..scene.mesh import build_mesh, find_mesh
-from ..scene.result import ResultError
+from .on_clip import OnDepth, OnMesh, reported
 
 FULL = "Bake at Render Stride, as renders show it, instead of Stride"
 
 
-class _OnResult:
-    """Needs a clip with depth."""
+class _OnShownMesh(OnMesh):
+    """Needs the clip's mesh outside of Edit Mode, where it can be evaluated."""
 
     @classmethod
     def poll(cls, context: Any) -> bool:
-        clip = active_clip(context)
-        if clip is None:
-            cls.poll_message_set("Choose a clip first")  # type: ignore[attr-defined]
-        elif not clip.vdepth.manifest:
-            cls.poll_message_set(f"{clip.name} has no depth yet: estimate it first")  # type: ignore[attr-defined]
-        return clip is not None and bool(clip.vdepth.manifest)
-
-
-class _OnMesh:
-    """Needs the clip's mesh."""
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        if find_mesh(active_clip(context)) is None:
-            cls.poll_message_set("Build the clip's mesh first")  # type: ignore[attr-defined]
+        if not super().poll(context):
             return False
         if context.mode != "OBJECT":
             cls.poll_message_set("Switch to Object Mode first")  # type: ignore[attr-defined]
@@ -45,45 +31,39 @@ class _OnMesh:
         return True
 
 
-class VDEPTH_OT_build_mesh(_OnResult, bpy.types.Operator):
+class VDEPTH_OT_build_mesh(OnDepth, bpy.types.Operator):
     """Show the clip as a surface in space, or bring that up to date with the files; your own values stay"""
 
     bl_idname = "vdepth.build_mesh"
     bl_label = "Build Mesh"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
+    @reported
     def execute(self, context: Any) -> set[str]:
         clip = active_clip(context)
-        try:
-            result = result_of(clip)
-            if context.scene.camera is None and context.scene.vdepth.mesh.parent_to_camera:
-                scene_camera(context)
-                match(context, clip, result, context.scene.vdepth.mesh)
-            build_mesh(context, clip, result)
-        except ResultError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        result = result_of(clip)
+        if context.scene.camera is None and context.scene.vdepth.mesh.parent_to_camera:
+            scene_camera(context)
+            match(context, clip, result, context.scene.vdepth.mesh)
+        build_mesh(context, clip, result)
         return {"FINISHED"}
 
 
-class VDEPTH_OT_match_camera(_OnResult, bpy.types.Operator):
+class VDEPTH_OT_match_camera(OnDepth, bpy.types.Operator):
     """Set the scene and its camera to the clip, as ticked below; a scene without a camera gets one"""
 
     bl_idname = "vdepth.match_camera"
     bl_label = "Match Camera"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
+    @reported
     def execute(self, context: Any) -> set[str]:
         clip = active_clip(context)
-        try:
-            match(context, clip, result_of(clip), context.scene.vdepth.mesh)
-        except ResultError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        match(context, clip, result_of(clip), context.scene.vdepth.mesh)
         return {"FINISHED"}
 
 
-class VDEPTH_OT_bake_frame(_OnMesh, bpy.types.Operator):
+class VDEPTH_OT_bake_frame(_OnShownMesh, bpy.types.Operator):
     """Keep the mesh of this frame as an object of its own, which needs neither nodes nor depth files"""
 
     bl_idname = "vdepth.bake_frame"
@@ -92,17 +72,14 @@ class VDEPTH_OT_bake_frame(_OnMesh, bpy.types.Operator):
 
     full: BoolProperty(name="Full Resolution", default=True, description=FULL)  # type: ignore[valid-type]
 
+    @reported
     def execute(self, context: Any) -> set[str]:
-        try:
-            baked = bake_frame(context, find_mesh(active_clip(context)), full=self.full)
-        except ResultError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        baked = bake_frame(context, find_mesh(active_clip(context)), full=self.full)
         self.report({"INFO"}, f"Baked {baked.name}: {len(baked.data.vertices)} vertices")
         return {"FINISHED"}
 
 
-class VDEPTH_OT_bake_range(_OnMesh, bpy.types.Operator):
+class VDEPTH_OT_bake_range(_OnShownMesh, bpy.types.Operator):
     """Write the mesh of the scene's frame range to an Alembic or USD file for other programs"""
 
     bl_idname = "vdepth.bake_range"
@@ -121,6 +98,7 @@ class VDEPTH_OT_bake_range(_OnMesh, bpy.types.Operator):
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
+    @reported
     def execute(self, context: Any) -> set[str]:
         scene, window = context.scene, context.window_manager
         path = bpy.path.abspath(self.filepath)
@@ -129,9 +107,6 @@ class VDEPTH_OT_bake_range(_OnMesh, bpy.types.Operator):
             bake_range(
                 context, find_mesh(active_clip(context)), path, full=self.full, step=window.progress_update
             )
-        except ResultError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
         finally:
             window.progress_end()
         self.report({"INFO"}, f"Wrote {path}")

@@ -10,38 +10,30 @@ import bpy
 from ..scene import relight
 from ..scene.active import active_clip, result_of
 from ..scene.mesh import find_mesh
-from ..scene.result import ResultError
 from ..scene.view import look_at
-from .camera import poll_mesh
+from .on_clip import OnMesh, reported
 
 
-class VDEPTH_OT_setup_relight(bpy.types.Operator):
+class VDEPTH_OT_setup_relight(OnMesh, bpy.types.Operator):
     """Light the mesh with a key and a fill light, its footage as a matte surface or a catcher of shadows"""
 
     bl_idname = "vdepth.setup_relight"
     bl_label = "Set Up Relight"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        return poll_mesh(cls, context)
-
+    @reported
     def execute(self, context: Any) -> set[str]:
         clip, settings = active_clip(context), context.scene.vdepth.relight
         mesh = find_mesh(clip)
-        try:
-            seen = look_at(context.scene, clip, mesh, result_of(clip))
-            relight.set_up(
-                context.scene,
-                mesh,
-                seen.median,
-                catcher=settings.mode == "CATCHER",
-                dim_world=settings.dim_world,
-                sphere=settings.sphere,
-            )
-        except ResultError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        seen = look_at(context.scene, clip, mesh, result_of(clip))
+        relight.set_up(
+            context.scene,
+            mesh,
+            seen.median,
+            catcher=settings.mode == "CATCHER",
+            dim_world=settings.dim_world,
+            sphere=settings.sphere,
+        )
         if settings.mode == "CATCHER" and context.scene.render.engine != "CYCLES":
             self.report(
                 {"WARNING"}, "Shadow catchers are rendered by Cycles only: choose it as render engine"
@@ -49,7 +41,7 @@ class VDEPTH_OT_setup_relight(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class VDEPTH_OT_unset_relight(bpy.types.Operator):
+class VDEPTH_OT_unset_relight(OnMesh, bpy.types.Operator):
     """Remove the lights we added and show the footage as it is again"""
 
     bl_idname = "vdepth.unset_relight"
@@ -58,7 +50,7 @@ class VDEPTH_OT_unset_relight(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: Any) -> bool:
-        if not poll_mesh(cls, context):
+        if not super().poll(context):
             return False
         if not relight.is_lit(find_mesh(active_clip(context))):
             cls.poll_message_set("The mesh is not set up for relighting")

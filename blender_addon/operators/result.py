@@ -16,6 +16,7 @@ from ..scene.image import check, load_all
 from ..scene.job import owned_files
 from ..scene.result import Result, ResultError, read_result
 from ..scene.source import absolute, current_clip, stored
+from .on_clip import reported
 from .state import STATE
 
 
@@ -48,6 +49,7 @@ class VDEPTH_OT_clear_result(_OnResult, bpy.types.Operator):
         """Asks first: files on disk do not come back with an undo."""
         return set(context.window_manager.invoke_confirm(self, event))
 
+    @reported
     def execute(self, context: Any) -> set[str]:
         """Deletes the files and forgets the result."""
         clip = current_clip(context)
@@ -56,9 +58,6 @@ class VDEPTH_OT_clear_result(_OnResult, bpy.types.Operator):
             files = owned_files(manifest) if manifest.is_file() else []
             for path in files:
                 path.unlink()
-        except ResultError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
         except OSError as error:
             self.report({"ERROR"}, f"{error.filename} cannot be deleted ({error.strerror}).")
             return {"CANCELLED"}
@@ -89,25 +88,22 @@ class VDEPTH_OT_relink(_OnResult, bpy.types.Operator):
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
+    @reported
     def execute(self, context: Any) -> set[str]:
         """Points the clip, and the images of its sequences, at the manifest chosen."""
         clip, path = current_clip(context), Path(absolute(self.filepath))
         if path.is_dir():
             path /= "manifest.json"
-        try:
-            found = read_result(path)
-            if sorted((found.width, found.height)) != sorted(clip.size):  # 4.x does not turn a portrait movie
-                raise ResultError(
-                    f"That depth is {found.width} x {found.height}, {clip.name} is "
-                    f"{clip.size[0]} x {clip.size[1]}: choose the folder of this clip."
-                )
-            moved = _move_images(clip, found)
-            clip.vdepth.manifest, clip.vdepth.folder = stored(path), stored(path.parent)
-            load_all(found)
-            problems = check(found)
-        except ResultError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        found = read_result(path)
+        if sorted((found.width, found.height)) != sorted(clip.size):  # 4.x does not turn a portrait movie
+            raise ResultError(
+                f"That depth is {found.width} x {found.height}, {clip.name} is "
+                f"{clip.size[0]} x {clip.size[1]}: choose the folder of this clip."
+            )
+        moved = _move_images(clip, found)
+        clip.vdepth.manifest, clip.vdepth.folder = stored(path), stored(path.parent)
+        load_all(found)
+        problems = check(found)
         for problem in problems:
             self.report({"WARNING"}, problem)
         self.report({"INFO"}, f"{clip.name} has its depth from {path.parent}; {moved} images follow.")
@@ -120,13 +116,10 @@ class VDEPTH_OT_check_files(_OnResult, bpy.types.Operator):
     bl_idname = "vdepth.check_files"
     bl_label = "Check Files"
 
+    @reported
     def execute(self, context: Any) -> set[str]:
         """Reports what is wrong."""
-        try:
-            found = check(result_of(current_clip(context)))
-        except ResultError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        found = check(result_of(current_clip(context)))
         for problem in found:
             self.report({"WARNING"}, problem)
         if not found:

@@ -13,6 +13,7 @@ from ..core_process.environment import CoreError
 from . import environment_task as task
 from . import running
 from .environment_task import STATE
+from .redraw import redraw
 
 TICK_S = 0.1
 _OFFLINE = "Online access is off: allow it in Preferences > System > Network, or {instead}."
@@ -129,11 +130,3 @@ def require_network(instead: str) -> None:
     """
     if not bpy.app.online_access:
         raise CoreError(_OFFLINE.format(instead=instead))
-
-
-def redraw() -> None:
-    """Draws the places that show the state, in every window."""
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type in {"VIEW_3D", "CLIP_EDITOR", "PREFERENCES"}:
-                area.tag_redraw()

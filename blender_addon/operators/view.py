@@ -10,30 +10,22 @@ import bpy
 from ..scene import view
 from ..scene.active import active_clip, number_offset, result_of
 from ..scene.mesh import find_mesh
-from ..scene.result import ResultError
-from .camera import poll_mesh
+from .on_clip import OnMesh, reported
 
 
-class VDEPTH_OT_setup_view(bpy.types.Operator):
+class VDEPTH_OT_setup_view(OnMesh, bpy.types.Operator):
     """Add a camera that can orbit, dolly and shift around the mesh, as far as the depth allows"""
 
     bl_idname = "vdepth.setup_view"
     bl_label = "Set Up Novel View"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        return poll_mesh(cls, context)
-
+    @reported
     def execute(self, context: Any) -> set[str]:
         clip, scene = active_clip(context), context.scene
         settings, mesh = scene.vdepth.view, find_mesh(clip)
-        try:
-            result = result_of(clip)
-            safe = view.look_at(scene, clip, mesh, result, settings.holes / 100)
-        except ResultError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        result = result_of(clip)
+        safe = view.look_at(scene, clip, mesh, result, settings.holes / 100)
         pivot, camera = view.build_rig(scene, mesh, safe)
         if settings.animate:
             offset = number_offset(clip, result)
@@ -43,7 +35,7 @@ class VDEPTH_OT_setup_view(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class VDEPTH_OT_setup_stereo(bpy.types.Operator):
+class VDEPTH_OT_setup_stereo(OnMesh, bpy.types.Operator):
     """Render a stereo pair, with eye distance and convergence from the clip's depth"""
 
     bl_idname = "vdepth.setup_stereo"
@@ -52,21 +44,18 @@ class VDEPTH_OT_setup_stereo(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: Any) -> bool:
-        if not poll_mesh(cls, context):
+        if not super().poll(context):
             return False
         if context.scene.camera is None:
             cls.poll_message_set("The scene has no camera: set up a novel view first")
             return False
         return True
 
+    @reported
     def execute(self, context: Any) -> set[str]:
         clip, scene = active_clip(context), context.scene
         mesh = find_mesh(clip)
-        try:
-            safe = view.look_at(scene, clip, mesh, result_of(clip))
-        except ResultError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        safe = view.look_at(scene, clip, mesh, result_of(clip))
         view.set_stereo(scene, scene.camera, mesh, safe)
         return {"FINISHED"}
 

@@ -99,8 +99,7 @@ def set_alignment(
         for shot, found in reversed(solved):  # the first shot's stays, where there is only one
             set_input(mesh, name, found.scale if name == "Scale" else found.shift)
             if len(result.shots) > 1:
-                frame = shot.start - result.first + result.first_number - offset
-                mesh.keyframe_insert(path, frame=frame)
+                mesh.keyframe_insert(path, frame=shot.numbers.start - offset)
         for curve in compat.fcurves_of(mesh):
             if curve.data_path == path:
                 for key in curve.keyframe_points:

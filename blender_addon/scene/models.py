@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..core_process.client import core_command
-from ..core_process.process import child_environment
+from ..core_process.client import ask
 
 PRESET = "PRESET"
 _PATIENCE_S = 60
@@ -54,15 +53,7 @@ class ModelList:
 
     def _ask(self, python: Path) -> None:
         try:
-            answer = subprocess.run(
-                core_command(python, ["models", "--json"]),
-                capture_output=True,
-                check=True,
-                timeout=_PATIENCE_S,
-                env=child_environment(),
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-            )
-            self.known = read_models(answer.stdout)
+            self.known = read_models(ask(python, ["models", "--json"], _PATIENCE_S).stdout)
         except (OSError, ValueError, subprocess.SubprocessError):
             self.known = ()  # the estimate itself will say what is wrong with the core
 

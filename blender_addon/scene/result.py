@@ -30,10 +30,9 @@ class Camera:
 
 @dataclass(frozen=True)
 class Shot:
-    """Frames [start, stop) of the clip, counted from 0, and the range their depth was mapped to."""
+    """The numbers of a shot's files, and the range their depth was mapped to."""
 
-    start: int
-    stop: int
+    numbers: range
     near: float
     far: float
     camera: Camera
@@ -93,9 +92,8 @@ class Result:
 
     def shot_at(self, number: int) -> Shot:
         """The shot a file's number belongs to; the nearest one outside."""
-        index = number - self.first_number + self.first
         for shot in self.shots:
-            if index < shot.stop:
+            if number < shot.numbers.stop:
                 return shot
         return self.shots[-1]
 
@@ -109,11 +107,16 @@ def read_result(manifest: str | Path) -> Result:
     path = Path(manifest)
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
+        clip, frames, model = data["clip"], data["frames"], data["model"]
         shots = tuple(
-            Shot(s["start"], s["stop"], s["near"], s["far"], Camera(**(s.get("camera") or data["camera"])))
+            Shot(
+                range(s["start_number"], s["start_number"] + s["count"]),
+                s["near"],
+                s["far"],
+                Camera(**(s.get("camera") or data["camera"])),
+            )
             for s in data["shots"]
         )
-        clip, frames, model = data["clip"], data["frames"], data["model"]
         return Result(
             path, clip["path"], clip["width"], clip["height"], Fraction(clip["rate"]), frames["first"],
             frames["start_number"], frames["count"], shots, dict(data["sequences"]), model["name"],

@@ -78,11 +78,7 @@ def align_shots(clip: Any, result: Result) -> list[tuple[Shot, Alignment | None]
         by_number.setdefault(sight.frame + to_number, []).append(sight)
     answers = []
     for shot in result.shots:
-        start = shot.start - result.first + result.first_number
-        numbers = range(
-            max(start, result.first_number), min(start + shot.stop - shot.start, result.last_number + 1)
-        )
-        pairs = _pairs(result, [n for n in numbers if n in by_number], by_number)
+        pairs = _pairs(result, [n for n in shot.numbers if n in by_number], by_number)
         answers.append((shot, solve_alignment(*pairs) if pairs[0] else None))
     return answers
 

@@ -46,7 +46,7 @@ def make_job(
     manifest.write_text(json.dumps({
         "clip": {"path": str(folder / "plate.png"), "width": width, "height": height, "rate": rate},
         "frames": {"first": 0, "stop": count, "start_number": first, "count": count},
-        "shots": [{"start": 0, "stop": count, "near": 1.0, "far": 100.0, "camera": camera}],
+        "shots": [{"start_number": first, "count": count, "near": 1.0, "far": 100.0, "camera": camera}],
         "model": {"name": "none", "space": "metric"}, "method": "framewise", "camera": camera,
         "sequences": {"depth": "plate_depth.####.exr"},
     }))  # fmt: skip

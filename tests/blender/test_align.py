@@ -113,7 +113,7 @@ def write_job(folder, truth: list[np.ndarray], shots: list[tuple[int, int]]):
     for (start, stop), (a, b) in zip(shots, SHOT_LIES, strict=False):
         for index in range(start, stop):
             write_exr(folder / f"plate_depth.{index + 1:04d}.exr", 1 / (a / truth[index] + b))
-        entries.append({"start": start, "stop": stop, "near": 0.5, "far": 50})
+        entries.append({"start_number": start + 1, "count": stop - start, "near": 0.5, "far": 50})
     manifest = {
         "clip": {"path": str(folder / "plate_0001.png"), "width": WIDTH, "height": HEIGHT, "rate": "24/1"},
         "frames": {"first": 0, "start_number": 1, "count": FRAMES},

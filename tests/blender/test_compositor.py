@@ -115,7 +115,7 @@ def write_manifest(folder, sequences, near=NEAR, far=FAR):
     manifest = {
         "clip": {"path": "plate.####.exr", "width": WIDTH, "height": HEIGHT, "rate": "24/1"},
         "frames": {"first": 0, "start_number": FIRST, "count": COUNT},
-        "shots": [{"start": 0, "stop": COUNT, "near": near, "far": far, "camera": lens}],
+        "shots": [{"start_number": FIRST, "count": COUNT, "near": near, "far": far, "camera": lens}],
         "sequences": {kind: f"plate_{kind}.####.exr" for kind in sequences},
         "model": {"name": "made", "space": "affine_invariant"},
         "method": "framewise",

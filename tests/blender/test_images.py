@@ -28,7 +28,7 @@ def tiny_job(blender, tmp_path) -> Path:
     manifest = {
         "clip": {"path": str(DEMO), "width": 8, "height": 4, "rate": "24/1"},
         "frames": {"first": FIRST, "stop": FIRST + COUNT, "start_number": FIRST + 1, "count": COUNT},
-        "shots": [{"start": FIRST, "stop": FIRST + COUNT, "near": 1.0, "far": 8.0, "camera": camera}],
+        "shots": [{"start_number": FIRST + 1, "count": COUNT, "near": 1.0, "far": 8.0, "camera": camera}],
         "model": {
             "name": "embedded",
             "space": "affine_invariant",

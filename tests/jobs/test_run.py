@@ -21,6 +21,7 @@ from vdepth_core.jobs.batch import estimate_clips
 from vdepth_core.jobs.config import EstimateConfig
 from vdepth_core.jobs.events import Done, Error, FrameDone, Started
 from vdepth_core.jobs.shelf import ModelShelf
+from vdepth_core.output.manifest import read_manifest
 from vdepth_core.output.sequence import read_sequence
 
 OPTIONS = {"model": "ramp", "device": "cpu", "dtype": "fp32", "size": 64}
@@ -129,6 +130,11 @@ def test_constant_rate_repeats_frames_without_gaps(movie, tmp_path):
     assert len(sequence) == 60
     np.testing.assert_array_equal(sequence[0], sequence[2])  # 24 to 60: 3, 2, 3, 2 ...
     assert not np.array_equal(sequence[2], sequence[3])
+    first, second = read_manifest(tmp_path / "manifest.json").shots
+    assert (first.stop, first.count + second.count) == (second.start, 60)
+    assert first.start_number + first.count == second.start_number
+    for number, shot in ((second.start_number - 1, 0), (second.start_number, 1)):
+        assert sequence.attributes(number - first.start_number)["vdepth/shot"] == shot
 
 
 def test_a_constant_rate_waits_for_the_end_of_the_scan(movie, tmp_path, monkeypatch):

@@ -79,7 +79,20 @@ def make_manifest(**changes):
             times=[ratio(index / RATE) for index in range(COUNT)],
         ),
         "frames": FramesEntry(first=0, stop=COUNT, start_number=1001, count=COUNT),
-        "shots": [ShotEntry(index=0, start=0, stop=COUNT, lo=0.1, hi=0.9, near=1, far=100, camera=CAMERA)],
+        "shots": [
+            ShotEntry(
+                index=0,
+                start=0,
+                stop=COUNT,
+                start_number=1001,
+                count=COUNT,
+                lo=0.1,
+                hi=0.9,
+                near=1,
+                far=100,
+                camera=CAMERA,
+            )
+        ],
         "model": ModelEntry(
             name="embedded",
             quantity="disparity",

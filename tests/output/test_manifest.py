@@ -44,8 +44,9 @@ def test_entries_hold_what_the_types_say():
     mapping = DepthMapping("affine_invariant", DisparityRange(0.1, 0.7), 1.0, 100.0)
     camera = Intrinsics(1, 2, 3, 4, "estimated")
     alignment = ShotAlignment((1.0, 1.1), (0.0, 0.1), notes=("n",))
-    shot = ShotEntry.of(Shot(2, 5, 7, 0.5), alignment, mapping, camera)
+    shot = ShotEntry.of(Shot(2, 5, 7, 0.5), alignment, mapping, camera, range(9, 12))
     assert (shot.index, shot.start, shot.stop, shot.exposure, shot.scale) == (2, 5, 7, 0.5, [1.0, 1.1])
+    assert (shot.start_number, shot.count) == (9, 3)
     assert shot.mapping("affine_invariant") == mapping
     spec = ModelSpec("m", "disparity", "metric", "MIT", True, weights_sha256="ab")
     assert ModelEntry.of(spec).weights_sha256 == "ab"

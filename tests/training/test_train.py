@@ -95,6 +95,18 @@ def test_the_same_seed_gives_the_same_losses_and_another_does_not(sources, tmp_p
     assert drawing.std() > 5
 
 
+def test_the_clock_does_not_change_the_first_half(sources, tmp_path):
+    config = replace(CONFIG, steps=None, rate=0.01)
+    runs = []
+    for minutes in (60, 600):
+        out = tmp_path / f"{minutes}.safetensors"
+        with pytest.raises(Cancelled):
+            train(out, sources, replace(config, minutes=minutes), StopAfter(3))
+        runs.append([row["loss"] for row in history(out)])
+    assert len(runs[0]) == 3
+    assert runs[0] == runs[1]
+
+
 def test_tuning_starts_where_the_released_weights_are(sources, tmp_path):
     released = train(tmp_path / "released.safetensors", sources, CONFIG)
     config = replace(CONFIG.for_tuning(), steps=1, rate=1e-9)

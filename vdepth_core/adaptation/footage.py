@@ -14,13 +14,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 import torch
 
 from ..clip import ShotView
 from ..flow.dis import DisFlow
-from ..flow.visibility import forward_backward
 from ..models.preprocess import frames_to_tensor
 from ..store import FrameArray
 
@@ -149,12 +147,7 @@ def find_motion(footage: Footage, progress: Progress) -> None:
             with progress.step(STAGE):
                 if footage.flow.done(index) and footage.seen.done(index):
                     continue
-                one, other = (
-                    cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-                    for picture in footage.frames.read(index, index + 2)
-                )
-                forward, backward = estimator.flow(one, other), estimator.flow(other, one)
-                seen = forward_backward(forward, backward)
+                forward, seen = estimator.motion(*footage.frames.read(index, index + 2))
                 steps = np.clip(np.rint(forward * _FLOW_STEPS), -(2**15), 2**15 - 1)
                 footage.flow.write(index, steps.astype(np.int16)[None])
                 footage.seen.write(index, np.rint(seen * 255).astype(np.uint8)[None])

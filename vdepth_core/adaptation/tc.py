@@ -17,7 +17,7 @@ from torch import Tensor
 
 from .footage import Footage, Split, split_pairs
 from .losses import midas_loss
-from .temporal_loss import SIGMA, Form, temporal_loss, visibility, warp
+from .temporal_loss import SIGMA, Form, pair_loss
 
 if TYPE_CHECKING:
     from .supervision import Supervision
@@ -74,15 +74,11 @@ class TemporalConsistency:
         frames, targets, flow, seen = (t.to(self._device) for t in (frames, targets, flow, seen))
         disparity = predict(frames) / self._unit
         targets = targets / self._unit
-        first, carried = disparity[:count], warp(disparity[count:, None], flow)[:, 0]
-        change = None
-        with torch.no_grad():
-            mask = seen * visibility(frames[:count], warp(frames[count:], flow), self._config.sigma)
-            if self._config.form == "residual":
-                change = targets[:count] - warp(targets[count:, None], flow)[:, 0]
+        own, true, rgb = (x.unflatten(0, (2, count)).transpose(0, 1) for x in (disparity, targets, frames))
+        steadiness = pair_loss(own, true, rgb, flow, seen, self._config.form, self._config.sigma)
         terms = {
             "depth": (disparity - targets).abs().mean(),
-            "temporal": self._config.weight * temporal_loss(first, carried, mask, change),
+            "temporal": self._config.weight * steadiness,
         }
         if self._config.midas:
             everywhere = torch.ones_like(targets, dtype=torch.bool)

@@ -72,3 +72,25 @@ def temporal_loss(first: Tensor, carried: Tensor, mask: Tensor, change: Tensor |
     # a pair that shares little of the picture says little: its few pixels do not stand for all
     visible = mask.sum((1, 2)).clamp(min=0.05 * mask[0].numel())
     return ((mask * difference.abs()).sum((1, 2)) / visible).mean()
+
+
+def pair_loss(
+    disparity: Tensor, targets: Tensor, frames: Tensor, flow: Tensor, seen: Tensor, form: Form, sigma: float
+) -> Tensor:
+    """`temporal_loss` of pairs of neighbours, with mask and change made from what is given.
+
+    Args:
+        disparity: (N, 2, H, W), D_i and D_{i+1}.
+        targets: (N, 2, H, W), the supervision's, on the same scale.
+        frames: (N, 2, 3, H, W) in [0, 1].
+        flow: (N, H, W, 2), pixels (x, y), from frame i to i + 1.
+        seen: (N, H, W) in [0, 1], how surely the flow found the same surface.
+        form: Plain or residual.
+        sigma: As in `visibility`.
+    """
+    change = None
+    with torch.no_grad():
+        mask = seen * visibility(frames[:, 0], warp(frames[:, 1], flow), sigma)
+        if form == "residual":
+            change = targets[:, 0] - warp(targets[:, 1:], flow)[:, 0]
+    return temporal_loss(disparity[:, 0], warp(disparity[:, 1:], flow)[:, 0], mask, change)

@@ -104,16 +104,16 @@ def _sources(
 ) -> list[Source]:  # fmt: skip
     from ..models.registry import load_model
     from ..training import shards
-    from ..training.sources import Procedural, Shards
+    from ..training.sources import FLOOR, Procedural, Shards
 
     found: list[Source] = []
     if cycles:
-        found.append(Shards("cycles", cycles, exact=True, floor=1 / 80))
+        found.append(Shards("cycles", cycles, exact=True, floor=FLOOR))
     if rgbd:
         folders = [shards.from_rgbd(folder, cache / f"rgbd-{folder.name}") for folder in rgbd]
-        found.append(Shards("rgbd", folders, exact=False, floor=1 / shards.FARTHEST))
+        found.append(Shards("rgbd", folders, exact=False, floor=1 / shards.FARTHEST, origins=rgbd))
     if clips:
         model = load_model(teacher)
         folders = [shards.from_clip(clip, model, cache / f"{model.spec.name}-{clip.stem}") for clip in clips]
-        found.append(Shards("teacher", folders, exact=False, floor=None))
+        found.append(Shards("teacher", folders, exact=False, floor=None, origins=clips))
     return [Procedural(cache / "scenes", seed, scenes, renderers), *found]

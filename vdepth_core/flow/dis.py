@@ -11,6 +11,8 @@ from typing import Literal
 import cv2
 import numpy as np
 
+from .visibility import forward_backward
+
 Preset = Literal["ultrafast", "fast", "medium"]
 _PRESETS: dict[str, int] = {
     "ultrafast": cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST,
@@ -57,3 +59,16 @@ class DisFlow:
             return np.zeros((*a.shape, 2), np.float32)
         a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
         return np.asarray(self._dis.calc(a, b, None))  # type: ignore[call-overload]
+
+    def motion(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Flow from ``a`` to ``b``, and how surely a pixel of ``a`` is seen in ``b`` (`forward_backward`).
+
+        Args:
+            a, b: RGB (h, w, 3) uint8 of equal size.
+
+        Returns:
+            (h, w, 2) float32 in pixels, and (h, w) float32 in [0, 1].
+        """
+        one, other = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (a, b))
+        forward = self.flow(one, other)
+        return forward, forward_backward(forward, self.flow(other, one))

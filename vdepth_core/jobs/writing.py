@@ -92,7 +92,7 @@ class ClipWriter:
         size = (info.width, info.height)
         self._preview = PreviewWriter(preview_path(folder.out), self._numbering.rate, size, info.pixel_aspect)
         self._report = ReportCollector(info.pixel_aspect)
-        self._shots: list[tuple[Shot, ShotAlignment, DepthMapping, Intrinsics]] = []
+        self._shots: list[tuple[Shot, ShotAlignment, DepthMapping, Intrinsics, range]] = []
         self._shown: list[_Shown] = []
 
     def write_shot(self, shot: Shot, store: DepthStore, alignment: ShotAlignment) -> None:
@@ -115,9 +115,9 @@ class ClipWriter:
             gain=gain,
             quantity=self._spec.quantity,
         )
-        self._shots.append((shot, alignment, mapping, camera))
         self._report.add_shot(shot, alignment)
         pending: deque[_Pending] = deque()
+        files: list[range] = []
         with (
             ThreadPoolExecutor(_THREADS, "exr") as pool,
             closing(ShotView(self._reader, shot).frames()) as frames,
@@ -125,6 +125,7 @@ class ClipWriter:
             for frame in frames:
                 self._progress.check()
                 numbers = self._numbering.numbers(frame.index, frame.time, self._until(frame))
+                files.append(numbers)
                 headers = [
                     self._attributes(frame, number, shot, alignment, mapping, camera) for number in numbers
                 ]
@@ -134,6 +135,7 @@ class ClipWriter:
                     self._collect(pending.popleft())
             while pending:
                 self._collect(pending.popleft())
+        self._shots.append((shot, alignment, mapping, camera, range(files[0].start, files[-1].stop)))
 
     def finish(self, timings: dict[str, float]) -> Manifest:
         """Closes the preview and writes report and manifest; call once, after the last shot.

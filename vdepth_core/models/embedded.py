@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from .network_model import Family
+from .network_model import Family, fold
 from .published import published_spec
 
 if TYPE_CHECKING:
@@ -18,15 +18,9 @@ def _build() -> nn.Module:
     return EmbeddedNet()
 
 
-def _fold(network: nn.Module) -> nn.Module:
-    from ..networks.folding import fold_batchnorms
-
-    return fold_batchnorms(network)
-
-
 def _matches(keys: Collection[str]) -> bool:
     return "encoder.first_conv.0.weight" in keys and "deep.context.qkv.weight" in keys
 
 
 SPEC = published_spec("embedded", multiple=32, native_size=256, parameters=2_386_831)
-load = Family(SPEC, _build, _fold, _matches)
+load = Family(SPEC, _build, fold, _matches)

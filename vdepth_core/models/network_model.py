@@ -23,6 +23,13 @@ DTYPES = ("fp32", "fp16", "bf16")
 Prepare = Callable[["Tensor"], "Tensor"]
 
 
+def fold(network: nn.Module) -> nn.Module:
+    """What a `Family` whose network has batch normalisations makes of it for inference."""
+    from ..networks.folding import fold_batchnorms
+
+    return fold_batchnorms(network)
+
+
 class NetworkModel:
     """A per-frame network as a `DepthModel`.
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from ..types import ModelSpec
-from .network_model import Family
+from .network_model import Family, fold
 from .published import published_spec
 
 if TYPE_CHECKING:
@@ -25,12 +25,6 @@ def _build_large() -> nn.Module:
     from ..networks.midas import MidasNet
 
     return MidasNet()
-
-
-def _fold(network: nn.Module) -> nn.Module:
-    from ..networks.folding import fold_batchnorms
-
-    return fold_batchnorms(network)
 
 
 def _to_255(frames: Tensor) -> Tensor:
@@ -59,7 +53,7 @@ def _spec(name: str, size: int, parameters: int) -> ModelSpec:
 
 
 load_small = Family(
-    _spec("tcmonodepth-small", 256, 186_063), _build_small, _fold, _small_keys, _to_255, (_SMALL_SHA256,)
+    _spec("tcmonodepth-small", 256, 186_063), _build_small, fold, _small_keys, _to_255, (_SMALL_SHA256,)
 )
-load_large = Family(_spec("tcmonodepth-large", 384, 105_362_945), _build_large, _fold, _large_keys, _imagenet)
-load_midas = Family(_spec("midas-v21", 384, 105_362_945), _build_large, _fold, _large_keys, _imagenet)
+load_large = Family(_spec("tcmonodepth-large", 384, 105_362_945), _build_large, fold, _large_keys, _imagenet)
+load_midas = Family(_spec("midas-v21", 384, 105_362_945), _build_large, fold, _large_keys, _imagenet)

@@ -113,11 +113,16 @@ class CameraEntry(_Model):
 
 
 class ShotEntry(_Model):
-    """One shot: clip frame indices [start, stop), its alignment (one value a frame) and its depth mapping."""
+    """One shot: clip frame indices [start, stop), its alignment (one value a frame) and its depth mapping.
+
+    Its files are ``count`` from ``start_number`` on; at a constant output rate that may be more or fewer.
+    """
 
     index: int
     start: int
     stop: int
+    start_number: int
+    count: int
     exposure: float = 1.0
     scale: list[float] = Field(default_factory=list)
     shift: list[float] = Field(default_factory=list)
@@ -129,12 +134,16 @@ class ShotEntry(_Model):
     notes: list[str] = Field(default_factory=list)
 
     @classmethod
-    def of(cls, shot: Shot, alignment: ShotAlignment, mapping: DepthMapping, camera: Intrinsics) -> ShotEntry:
-        """The entry of a finished shot."""
+    def of(
+        cls, shot: Shot, alignment: ShotAlignment, mapping: DepthMapping, camera: Intrinsics, numbers: range
+    ) -> ShotEntry:
+        """The entry of a finished shot, whose files have these numbers."""
         return cls(
             index=shot.index,
             start=shot.start,
             stop=shot.stop,
+            start_number=numbers.start,
+            count=len(numbers),
             exposure=shot.exposure,
             scale=list(alignment.scale),
             shift=list(alignment.shift),

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..adaptation.training_state import read_facts, read_tensors, restore_state, write_state
 from ..errors import WeightsError
 
-_FORMAT = "vdepth-training-2"
+_FORMAT = "vdepth-training-3"
 
 
 @dataclass
@@ -21,11 +21,11 @@ class Counters:
     """Where the loop stands; with the seed they decide all further randomness."""
 
     seed: int
+    init: str = ""  # name of the weights it started from; "": none
     step: int = 0
     elapsed: float = 0.0  # seconds of training so far, over all runs
-    history: list[tuple[int, float, dict[str, float]]] = field(
-        default_factory=list
-    )  # step, training loss, error on what each source held out
+    losses: list[float] = field(default_factory=list)  # of every step
+    history: list[tuple[int, dict[str, float]]] = field(default_factory=list)  # errors on what was held out
 
 
 def save(path: Path, network: nn.Module, average: dict[str, Tensor], start: dict[str, Tensor],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -12,22 +13,37 @@ import numpy as np
 WIDTH, HEIGHT, MARGIN = 720, 400, 48  # pixels
 COLOURS = ((30, 30, 30), (200, 90, 20), (40, 140, 40), (30, 60, 210), (160, 40, 160))  # BGR, the loss first
 
-History = list[tuple[int, float, dict[str, float]]]
+SMOOTHED = 50  # steps of the drawn loss's mean
+
+History = Sequence[tuple[int, dict[str, float]]]
 
 
-def write(out: Path, history: History) -> None:
-    """Writes ``out`` with the suffixes ``.csv`` and ``.png``: training loss and held-out errors by step."""
-    kinds = list(history[-1][2])
-    rows = [
-        [step, loss, *(scores.get(kind, float("nan")) for kind in kinds)] for step, loss, scores in history
-    ]
+def write(out: Path, losses: Sequence[float], history: History) -> None:
+    """Writes ``out`` with the suffixes ``.csv`` and ``.png``: a row a step.
+
+    Args:
+        out: The weights file beside which they go.
+        losses: Training loss of steps 1, 2, ...; in full in the table, its running mean in the drawing.
+        history: Steps and their errors on what was held out; those columns are empty in the other rows.
+    """
+    kinds = list(history[-1][1]) if history else []
+    held = {step: [scores.get(kind) for kind in kinds] for step, scores in history}
     temporary = out.with_suffix(".csv.tmp")
     with temporary.open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["step", "loss", *(f"held out {kind}" for kind in kinds)])
-        table.writerows([step, *(f"{value:.6f}" for value in values)] for step, *values in rows)
+        for step, loss in enumerate(losses, 1):
+            table.writerow([step, loss, *held.get(step, [None] * len(kinds))])
     os.replace(temporary, out.with_suffix(".csv"))
-    cv2.imwrite(str(out.with_suffix(".png")), _draw(np.array(rows, float), ["loss", *kinds]))
+    if losses:
+        total = np.cumsum([0.0, *losses])
+        steps = np.arange(1, len(losses) + 1)
+        first = np.maximum(steps - SMOOTHED, 0)
+        rows = np.full((len(losses), 2 + len(kinds)), np.nan)
+        rows[:, 0], rows[:, 1] = steps, (total[steps] - total[first]) / (steps - first)
+        for step, scores in held.items():
+            rows[step - 1, 2:] = [np.nan if score is None else score for score in scores]
+        cv2.imwrite(str(out.with_suffix(".png")), _draw(rows, ["loss", *kinds]))
 
 
 def _draw(rows: np.ndarray, names: list[str]) -> np.ndarray:

@@ -7,18 +7,17 @@ one a frame; and the neighbours are compared along optical flow, so that it lear
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..errors import InputError
 from ..flow.dis import DisFlow
-from ..flow.visibility import forward_backward
 from . import augment, pool
 from .shards import load_shard
 
@@ -32,7 +31,8 @@ SHARES = {
 }  # of the frames, if all are there
 VALIDATION = (192, 288)  # size of a validation picture
 VALIDATED = 32  # most validation frames of a source
-HEAD_START = 400  # scenes in the pool at step 0
+HEAD_START = 64  # scenes in the pool at step 0: training begins when they are rendered
+FLOOR = 1 / 80  # least disparity that rendered truth counts down to, per metre
 FRESH = 0.4  # scenes each step adds: what a renderer keeps up with
 
 Form = tuple[int, bool, float | None]
@@ -63,12 +63,16 @@ class Source(Protocol):
         exact: Whether its truth has no errors; decides the loss.
         floor: Least disparity its truth tells from infinity; None: its truth has an unknown shift.
         frames: T of its samples.
+        origins: The files and folders it was made of, for the model card; empty: made here.
+        contents: What it holds, in a few words.
     """
 
     kind: str
     exact: bool
     floor: float | None
     frames: int
+    origins: tuple[Path, ...]
+    contents: str
 
     def draw(self, step: int, rng: np.random.Generator, height: int, width: int) -> Sample:
         """A random sample of this size."""
@@ -84,12 +88,14 @@ class Procedural:
     """The ray-traced scenes of `scenes`, from a pool on disk that grows with the steps."""
 
     kind, exact, frames = "procedural", True, pool.FRAMES
-    floor: float | None = 1 / 80
+    floor: float | None = FLOOR
+    origins: tuple[Path, ...] = ()
 
     def __init__(self, folder: Path, seed: int, scenes: int = 20_000, renderers: int = 1) -> None:
         """Starts ``renderers`` processes, which render up to ``scenes`` scenes that follow from ``seed``."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.scenes, self.first = folder, scenes, (1 + seed) * 1_000_000
+        self.contents = f"at most {scenes} ray-traced scenes, seeds from {self.first}"
         self.renderers = pool.Renderers(folder, self.first, scenes, renderers) if renderers else None
 
     def available(self, step: int) -> int:
@@ -123,8 +129,10 @@ class Shards:
 
     frames = TOGETHER
 
-    def __init__(self, kind: str, folders: list[Path], exact: bool, floor: float | None) -> None:
-        """Lists the folders.
+    def __init__(
+        self, kind: str, folders: list[Path], exact: bool, floor: float | None, origins: Sequence[Path] = ()
+    ) -> None:
+        """Lists the folders, which were made of ``origins``, or are the data themselves.
 
         Raises:
             InputError: there is no shard to train on.
@@ -132,6 +140,8 @@ class Shards:
         self.kind, self.exact, self.floor = kind, exact, floor
         self.paths = sorted(path for folder in folders for path in folder.glob("train-*.npz"))
         self._held = sorted(path for folder in folders for path in folder.glob("held-*.npz"))
+        self.origins = tuple(origins or folders)
+        self.contents = f"{len(self.paths)} shards, {len(self._held)} more held out"
         if not self.paths:
             raise InputError(
                 f"There are no shards for {kind} in {', '.join(map(str, folders)) or 'no folder'}.",
@@ -209,17 +219,9 @@ def _sample(rgb: np.ndarray, disparity: np.ndarray, frames: list[int], rng: np.r
     pictures, truths = zip(*pairs, strict=True)
     flow, seen = np.zeros((height, width, 2), np.float32), np.zeros((height, width), np.float32)
     if len(frames) > 1:
-        flow, seen = _motion(*pictures[:2])
+        flow, seen = DisFlow("medium").motion(*pictures[:2])  # on clean pictures: noise is not motion
     images = [
         augment.degrade(picture, np.random.default_rng((seed, 0)), np.random.default_rng((seed, 1 + t)))
         for t, picture in enumerate(pictures)
     ]
     return Sample(np.stack(images), np.stack(truths), flow, seen)
-
-
-def _motion(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Flow and visibility from one picture to the next, on the clean pictures: noise is not motion."""
-    one, other = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (first, second))
-    estimator = DisFlow("medium")
-    forward, backward = estimator.flow(one, other), estimator.flow(other, one)
-    return forward, forward_backward(forward, backward).astype(np.float32)

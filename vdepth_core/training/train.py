@@ -1,7 +1,8 @@
 """Training of the embedded model on a mix of sources, on one CPU thread if need be.
 
-Every random choice follows from the seed and the step, so a run limited by steps (not by minutes) over the
-same sources is repeatable, and a stopped one goes on as if it had not been.
+Every random choice follows from the seed and the step, so a run limited by steps over the same sources is
+repeatable, and a stopped one goes on as if it had not been. A run limited by minutes repeats exactly until
+the learning rate begins to fall, which the clock decides: its first half.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from torch import Tensor
 
 from ..adaptation.losses import midas_loss, normalise, trimmed_loss
 from ..adaptation.student import write_weights
-from ..adaptation.temporal_loss import SIGMA, Form, temporal_loss, visibility, warp
+from ..adaptation.temporal_loss import SIGMA, Form, pair_loss, warp
 from ..errors import UsageError, WeightsError
 from ..networks.embedded import EmbeddedNet
 from ..progress import Progress
 from ..weights.loading import load_into, load_state_dict
 from ..weights.location import find_weights
-from . import checkpoint, curves
+from . import card, checkpoint, curves
 from .losses import aligned_log_loss, exact_loss
 from .sources import Batch, Sample, Source, mix
 
@@ -36,6 +37,8 @@ _log = logging.getLogger(__name__)
 SHAPES = ((192, 256), (160, 288), (192, 288), (224, 288), (192, 320))  # sizes a step may train at
 COARSE = ((128, 160), (96, 160), (128, 192), (128, 128))  # those of the first steps, several times cheaper
 LICENSE = "Apache-2.0 AND MIT"  # ours, and that of the weights it may have started from
+LOGGED = 50  # steps between lines of the log
+HELD = 0.5  # share of the training with the full learning rate
 TUNING_RATE = 1.5e-4  # peak learning rate when released weights are trained further
 TUNING_BLEND = 0.7  # the least within half a percent of the best on what the sources held out
 DEEP_RATE = 4.0  # and how many times that for the deep branch, which published weights do not fill
@@ -54,7 +57,8 @@ class TrainConfig:
         temporal: λ of the temporal loss; 0: none.
         form, sigma: Its form, and how fast a difference of colour makes a pixel doubtful.
         coarse_steps: Steps at small pictures first, where most of what a scene looks like is learnt faster.
-        rate: Peak learning rate (AdamW, short warm-up, then cosine to zero).
+        rate: Peak learning rate (AdamW): a short warm-up, half of the training at the peak, then a cosine
+            to zero.
         decay: Weight decay.
         average: Decay of the moving average of the weights.
         threads: Torch threads; 1 is best where other work runs.
@@ -104,7 +108,8 @@ def train(
     """Trains and writes the averaged weights to ``out`` (safetensors, half precision).
 
     A checkpoint lies beside it (``.training``), and ``out`` is rewritten with every checkpoint, so that the
-    best weights so far always exist; the course of the losses as ``.csv`` and drawn as ``.png``.
+    best weights so far always exist; the loss of every step as ``.csv`` and drawn as ``.png``; a model card
+    (`card`) as ``.md``.
 
     Args:
         out: Weights file to write.
@@ -138,15 +143,17 @@ def train(
     else:
         average = {k: v.clone() for k, v in network.state_dict().items()}
         start = {k: v.clone() for k, v in average.items()}
-        counters = checkpoint.Counters(config.seed)
+        counters = checkpoint.Counters(config.seed, Path(init).name if init else "")
     progress.stage("train", config.steps)
     _log.info("%d parameters, from step %d", sum(p.numel() for p in network.parameters()), counters.step)
     held_out = {source.kind: source.held_out() for source in sources}
     batches = _Prefetch(lambda step: make_batch(sources, config, step), counters.step)
-    saved, mean = time.monotonic(), None
+    saved = time.monotonic()
 
     def save() -> None:
+        curves.write(out, counters.losses, counters.history)
         checkpoint.save(state, network, average, start, optimiser, counters)
+        card.write(out, sources, config, counters)
         export(blend(start, average, config.blend), out)
 
     try:
@@ -155,21 +162,19 @@ def train(
             for group in optimiser.param_groups:
                 group["lr"] = group["peak"] * _schedule(_share(config, counters), counters.step)
             loss = _step(network, optimiser, batches.get(), config)
-            mean = loss if mean is None else 0.98 * mean + 0.02 * loss
+            counters.losses.append(loss)
             _follow(average, network, min(config.average, (1 + counters.step) / (10 + counters.step)))
             counters.step += 1
             counters.elapsed += time.monotonic() - started
             if counters.step % config.validate_every == 0:
                 released = blend(start, average, config.blend)
                 scores = {kind: evaluate(released, samples) for kind, samples in held_out.items() if samples}
-                counters.history.append((counters.step, mean, scores))
-                curves.write(out, counters.history)
+                counters.history.append((counters.step, scores))
                 words = ", ".join(f"{kind} {score:.4f}" for kind, score in scores.items())
-                _log.info(
-                    "step %d, %.0f s: loss %.4f; held out: %s", counters.step, counters.elapsed, mean, words
-                )
-            elif counters.step % 50 == 0:
-                _log.info("step %d, %.0f s: loss %.4f", counters.step, counters.elapsed, mean)
+                _log.info("step %d: held out: %s", counters.step, words)
+            if counters.step % LOGGED == 0:
+                recent = float(np.mean(counters.losses[-LOGGED:]))
+                _log.info("step %d, %.0f s: loss %.4f", counters.step, counters.elapsed, recent)
             if time.monotonic() - saved > config.save_every:
                 save()
                 saved = time.monotonic()
@@ -249,14 +254,9 @@ def steadiness_loss(prediction: Tensor, batch: Batch, config: TrainConfig) -> Te
         normalise(x, known).unflatten(1, (2, height)) for x in (prediction[index].flatten(1, 2), truth)
     )
     known, flow = known.unflatten(1, (2, height)), batch.flow[moving]
-    rgb = batch.rgb[index]
-    with torch.no_grad():
-        both = known[:, 0] & (warp(known[:, 1:].to(flow), flow)[:, 0] > 0.999)
-        mask = batch.seen[moving] * both * visibility(rgb[:, 0], warp(rgb[:, 1], flow), config.sigma)
-        change = None
-        if config.form == "residual":
-            change = true[:, 0] - warp(true[:, 1:], flow)[:, 0]
-    return temporal_loss(own[:, 0], warp(own[:, 1:], flow)[:, 0], mask, change)
+    both = known[:, 0] & (warp(known[:, 1:].to(flow), flow)[:, 0] > 0.999)
+    seen = batch.seen[moving] * both
+    return pair_loss(own, true, batch.rgb[index], flow, seen, config.form, config.sigma)
 
 
 def export(weights: dict[str, Tensor], path: Path) -> None:
@@ -287,7 +287,8 @@ def _share(config: TrainConfig, counters: checkpoint.Counters) -> float:
 
 def _schedule(share: float, step: int) -> float:
     warm = min(1.0, (step + 1) / 200)
-    return warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, share))))
+    fall = min(1.0, max(0.0, share - HELD) / (1 - HELD))
+    return warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * fall)))
 
 
 def _groups(network: EmbeddedNet, config: TrainConfig) -> list[dict[str, object]]:
@@ -325,6 +326,9 @@ def _fill(network: EmbeddedNet, init: str | Path) -> None:
     """
     path = init if isinstance(init, Path) else find_weights(init)
     state = load_state_dict(path)
+    if any(key.startswith("deep.") for key in state):
+        load_into(network, state, path)
+        return
     try:
         network.load_trunk(state)
     except KeyError as error:
@@ -332,8 +336,6 @@ def _fill(network: EmbeddedNet, init: str | Path) -> None:
             f"{path.name} holds no network to start from: it lacks {error}.",
             "Give weights of the embedded model, or tcmonodepth-small.",
         ) from None
-    if any(key.startswith("deep.") for key in state):
-        load_into(network, state, path)
 
 
 class _Prefetch:

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the operators on a clip's depth or mesh share: what they need, and how they say what went wrong."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from ..scene.active import active_clip
+from ..scene.mesh import find_mesh
+from ..scene.result import ResultError
+
+
+class OnClip:
+    """Needs a clip."""
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Says so if there is none."""
+        if active_clip(context) is None:
+            cls.poll_message_set("Choose a clip first")  # type: ignore[attr-defined]
+            return False
+        return True
+
+
+class OnDepth(OnClip):
+    """Needs a clip with depth."""
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Says what is missing."""
+        if not super().poll(context):
+            return False
+        clip = active_clip(context)
+        if not clip.vdepth.manifest:
+            cls.poll_message_set(f"{clip.name} has no depth yet: estimate it first")  # type: ignore[attr-defined]
+            return False
+        return True
+
+
+class OnMesh(OnClip):
+    """Needs a clip's mesh."""
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Says what is missing."""
+        if not super().poll(context):
+            return False
+        if find_mesh(active_clip(context)) is None:
+            cls.poll_message_set("Build the clip's mesh first")  # type: ignore[attr-defined]
+            return False
+        return True
+
+
+def reported(execute: Callable[[Any, Any], set[str]]) -> Callable[[Any, Any], set[str]]:
+    """An operator's ``execute`` that reports a `ResultError` and is cancelled by it."""
+
+    @functools.wraps(execute)
+    def wrapped(self: Any, context: Any) -> set[str]:
+        try:
+            return execute(self, context)
+        except ResultError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+
+    return wrapped

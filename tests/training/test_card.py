@@ -1,0 +1,82 @@
+"""The model card names every source with its licence, and what training did."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from vdepth_core.training.card import UNKNOWN, licences_of, write
+from vdepth_core.training.checkpoint import Counters
+from vdepth_core.training.train import TrainConfig
+
+MIT = (
+    "Copyright 2017 Somebody\n\nPermission is hereby granted, free of charge, to any person obtaining a copy"
+)
+CATALOGUE = "LICENSE\n\nThis file is under the Creative Commons Attribution 3.0\nLicense (CC-BY 3.0)"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "found"),
+    [
+        ("LICENSE", MIT, "MIT"),
+        (
+            "LICENSE-APACHE.txt",
+            "   Apache License\n   Version 2.0, January 2004",
+            "Apache License Version 2.0",
+        ),
+        ("license.md", "SPDX-License-Identifier: CC0-1.0\n", "CC0-1.0"),
+        ("COPYING", "GNU General Public License\nversion 3", "GNU General Public License"),
+        ("LICENSE.TXT", CATALOGUE, "Creative Commons Attribution 3.0"),
+        ("LICENSE.TXT", "\n  Ask our lawyers | first\n", "Ask our lawyers / first"),
+        ("licensed_by_nobody.txt", MIT, UNKNOWN),
+    ],
+)
+def test_licence_of_a_folder_and_of_a_file_in_it(tmp_path, name, text, found):
+    (tmp_path / name).write_text(text)
+    assert licences_of(tmp_path) == found
+    assert licences_of(tmp_path / "clip.mp4") == found
+
+
+def test_a_licence_beside_the_file_goes_first_and_those_of_parts_are_gathered(tmp_path):
+    (tmp_path / "LICENSE").write_text(MIT)
+    (tmp_path / "clip.mp4.license").write_text("SPDX-License-Identifier: CC-BY-4.0")
+    assert licences_of(tmp_path / "clip.mp4") == "CC-BY-4.0"
+    for name, text in (("a", MIT), ("b", CATALOGUE), ("c", MIT)):
+        (tmp_path / "set" / "catalogues" / name).mkdir(parents=True)
+        (tmp_path / "set" / "catalogues" / name / "LICENSE.TXT").write_text(text)
+    assert licences_of(tmp_path / "set") == "MIT, Creative Commons Attribution 3.0"
+    assert licences_of(tmp_path / "gone" / "clip.mp4") == UNKNOWN
+
+
+def test_card_names_sources_settings_and_errors(tmp_path):
+    (tmp_path / "LICENSE").write_text(MIT)
+    sources = [
+        SimpleNamespace(kind="cycles", contents="5 shards", origins=(tmp_path,)),
+        SimpleNamespace(kind="procedural", contents="9 scenes", origins=()),
+    ]
+    counters = Counters(
+        7, "tcmonodepth-small", 40, 5400.0, [2.0, 1.0], [(20, {"cycles": 0.5}), (40, {"cycles": 0.25})]
+    )
+    config = TrainConfig(seed=7, temporal=0.25)
+    write(tmp_path / "mine.safetensors", sources, config, counters)
+    card = (tmp_path / "mine.md").read_text(encoding="utf-8")
+    for line in (
+        "# mine",
+        "| Started from | tcmonodepth-small |",
+        "| Seed | 7 |",
+        "| Hours | 1.50, 1 CPU thread(s) |",
+        "| Temporal loss | residual, λ = 0.25, σ = 50 |",
+        "| Training loss | 1.5000, mean of the last 2 steps |",
+        f"| 70% | cycles | 5 shards | {tmp_path.name} (MIT) |",
+        "| 30% | procedural | 9 scenes | made by vdepth |",
+        "| 20 | 0.5000 |",
+        "| 40 | 0.2500 |",
+    ):
+        assert line in card.splitlines()
+
+
+def test_card_of_a_training_that_was_stopped_at_once(tmp_path):
+    write(tmp_path / "mine.safetensors", [], TrainConfig(temporal=0), Counters(0))
+    card = (tmp_path / "mine.md").read_text(encoding="utf-8")
+    assert "| Started from | random weights |" in card
+    assert "| Temporal loss | none |" in card
+    assert "Not measured" in card

@@ -1,0 +1,136 @@
+"""The model card a training writes beside its weights: what went in, under which licences, what came out."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from .. import __version__
+from .sources import SHARES, Source
+
+if TYPE_CHECKING:
+    from .checkpoint import Counters
+    from .train import TrainConfig
+
+UNKNOWN = "not stated: put a LICENSE file beside it"
+_KNOWN = tuple(
+    (re.compile(pattern), name)
+    for pattern, name in (
+        (r"SPDX-License-Identifier:\s*(.+)", ""),
+        (r"Permission is hereby granted, free of charge, to any person", "MIT"),
+        (r"(Apache License\s+Version [\d.]+)", ""),
+        (r"Redistribution and use in source and binary forms", "BSD"),
+        (r"(?i)(GNU (?:Lesser |Affero )?General Public License)", ""),
+        (r"(Creative Commons (?:[A-Z]\w*[- ]?)+(?:\d\.\d)?)", ""),
+        (r"(CC[ -](?:0|BY)[-A-Z \d.]*\d)", ""),
+    )
+)
+_NAMES = re.compile(r"(licen[cs]e|copying)([-_.].*)?", re.IGNORECASE)
+
+
+def licences_of(path: Path) -> str:
+    """What is said about the licence of a file or a folder of data.
+
+    Looked at, in this order: ``PATH.license`` (the REUSE convention), files named LICENSE or COPYING in the
+    folder, and those of its sub-folders, two deep, for folders that are made of several works.
+
+    Returns:
+        The SPDX identifiers in these files, or what else names the licence; `UNKNOWN` if there are none.
+    """
+    beside = path.with_name(f"{path.name}.license")
+    folder = path if path.is_dir() else path.parent
+    own = [beside] if beside.is_file() else _files(folder)
+    if not own and path.is_dir():
+        own = [file for sub in ("*", "*/*") for inner in sorted(folder.glob(sub)) for file in _files(inner)]
+    return ", ".join(dict.fromkeys(map(_summary, own))) or UNKNOWN
+
+
+def write(out: Path, sources: Sequence[Source], config: TrainConfig, counters: Counters) -> None:
+    """Writes ``out`` with the suffix ``.md``, atomically.
+
+    Args:
+        out: The weights file.
+        sources: What was trained on.
+        config: How.
+        counters: How far it is, and what it started from.
+    """
+    total = sum(SHARES[source.kind] for source in sources)
+    rows = [
+        f"| {SHARES[source.kind] / total:.0%} | {source.kind} | {source.contents} | {_origins(source)} |"
+        for source in sources
+    ]
+    recent = counters.losses[-50:]
+    facts = {
+        "Architecture": "`vdepth_core.networks.embedded.EmbeddedNet`, float16",
+        "Output": "relative inverse depth (disparity), up to one scale and one shift, every frame by itself",
+        "Started from": counters.init or "random weights",
+        "Seed": str(config.seed),
+        "Steps": f"{counters.step}" + (f" of {config.steps}" if config.steps else ""),
+        "Hours": f"{counters.elapsed / 3600:.2f}, {config.threads} CPU thread(s)",
+        "Batch": f"{config.batch} frames; peak rate {config.rate:g}, weight decay {config.decay:g}",
+        "Temporal loss": f"{config.form}, λ = {config.temporal:g}, σ = {config.sigma:g}"
+        if config.temporal
+        else "none",
+        "Released": f"{config.blend:g} of the way from the start to the moving average of the weights",
+        "Training loss": f"{sum(recent) / len(recent):.4f}, mean of the last {len(recent)} steps"
+        if recent
+        else "no step yet",
+        "Made with": f"vdepth {__version__}, torch {torch.__version__}",
+    }
+    lines = [
+        f"# {out.stem}",
+        "",
+        "| | |",
+        "|---|---|",
+        *(f"| {name} | {value} |" for name, value in facts.items()),
+        "",
+        "## Data",
+        "",
+        "| share of frames | kind | what | from, licence |",
+        "|---|---|---|---|",
+        *rows,
+        "",
+        "## Held-out error",
+        "",
+        "Mean trimmed error after normalisation by median and spread, on frames that were never trained on.",
+        "",
+        *_errors(counters),
+    ]
+    temporary = out.with_suffix(".md.tmp")
+    temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    os.replace(temporary, out.with_suffix(".md"))
+
+
+def _errors(counters: Counters) -> list[str]:
+    if not counters.history:
+        return ["Not measured: the training was shorter than one round of validation."]
+    kinds = list(counters.history[0][1])
+    rows = [
+        f"| {step} | " + " | ".join(f"{scores[kind]:.4f}" for kind in kinds) + " |"
+        for step, scores in (counters.history[0], counters.history[-1])
+    ]
+    return ["| step | " + " | ".join(kinds) + " |", "|---" * (1 + len(kinds)) + "|", *dict.fromkeys(rows)]
+
+
+def _origins(source: Source) -> str:
+    return "; ".join(f"{path.name} ({licences_of(path)})" for path in source.origins) or "made by vdepth"
+
+
+def _files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(file for file in folder.iterdir() if file.is_file() and _NAMES.fullmatch(file.name))
+
+
+def _summary(file: Path) -> str:
+    text = file.read_text(encoding="utf-8", errors="replace")[:20_000]
+    for pattern, name in _KNOWN:
+        if found := pattern.search(text):
+            return name or " ".join(found.group(1).split())
+    first = next((line.strip() for line in text.splitlines() if line.strip()), file.name)
+    return first[:80].replace("|", "/")
