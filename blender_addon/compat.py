@@ -31,6 +31,13 @@ def eevee_id() -> str:
     return "BLENDER_EEVEE" if VERSION >= (5, 0) else "BLENDER_EEVEE_NEXT"
 
 
+def shader_tree(owner: Any) -> Any:
+    """The nodes of a material or a world, which before 5.0 have none until asked for."""
+    if owner.node_tree is None:
+        owner.use_nodes = True
+    return owner.node_tree
+
+
 def compositor_tree(scene: Any) -> Any | None:
     """The scene's compositor, if it has one in use."""
     if VERSION >= (5, 0):

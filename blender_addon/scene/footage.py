@@ -7,6 +7,7 @@ from typing import Any
 
 import bpy
 
+from .. import compat
 from .job import file_number
 
 MATERIAL = "Video Depth Footage"
@@ -53,9 +54,8 @@ def time_as(image_user: Any, clip: Any) -> None:
 
 
 def _build(material: Any) -> None:
-    if material.node_tree is None:  # before 5.0
-        material.use_nodes = True
-    nodes, links = material.node_tree.nodes, material.node_tree.links
+    tree = compat.shader_tree(material)
+    nodes, links = tree.nodes, tree.links
     nodes.clear()
     kinds = ("Attribute", "TexImage", "Emission", "OutputMaterial")
     uv, texture, emission, output = chain = [nodes.new(f"ShaderNode{kind}") for kind in kinds]

@@ -139,9 +139,7 @@ def _dark_world() -> Any:
             return world
     world = bpy.data.worlds.new(WORLD)
     world[OWN_KEY] = True
-    if compat.VERSION < (5, 0):
-        world.use_nodes = True
-    background = next(node for node in world.node_tree.nodes if node.type == "BACKGROUND")
+    background = next(node for node in compat.shader_tree(world).nodes if node.type == "BACKGROUND")
     background.inputs["Color"].default_value = (1, 1, 1, 1)
     background.inputs["Strength"].default_value = DARK
     return world
@@ -181,8 +179,6 @@ def _grey() -> Any:
     material = bpy.data.materials.get("Video Depth Grey")
     if material is None:
         material = bpy.data.materials.new("Video Depth Grey")
-        if compat.VERSION < (5, 0):
-            material.use_nodes = True
-        shader = next(node for node in material.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
+        shader = next(node for node in compat.shader_tree(material).nodes if node.type == "BSDF_PRINCIPLED")
         shader.inputs["Base Color"].default_value = (0.18, 0.18, 0.18, 1)  # a grey card's
     return material

@@ -58,9 +58,11 @@ def render_depth(scene, frame: int, path) -> np.ndarray:
 
 def depth_material():
     """Every surface shines with its planar z, so that a plain float picture holds it in every Blender."""
+    from blender_addon.compat import shader_tree
+
     material = bpy.data.materials.new("Z")
-    material.use_nodes = True
-    nodes, links = material.node_tree.nodes, material.node_tree.links
+    tree = shader_tree(material)
+    nodes, links = tree.nodes, tree.links
     nodes.clear()
     data, light, out = (
         nodes.new(f"ShaderNode{kind}") for kind in ("CameraData", "Emission", "OutputMaterial")

@@ -69,12 +69,13 @@ def pixels(bpy, file: Path) -> tuple[float, ...]:
 
 def emitting_plane(bpy, width: int, height: int):
     """A plane that fills the camera and shows an image node's raw values; returns the node."""
+    from blender_addon.compat import shader_tree
+
     scene = bpy.context.scene
     bpy.ops.mesh.primitive_plane_add(size=1)
     bpy.context.object.scale.y = height / width
     material = bpy.data.materials.new("shown")
-    material.use_nodes = True
-    tree = material.node_tree
+    tree = shader_tree(material)
     tree.nodes.clear()
     image, light, output = (
         tree.nodes.new(f"ShaderNode{kind}") for kind in ("TexImage", "Emission", "OutputMaterial")
@@ -101,7 +102,6 @@ def emitting_plane(bpy, width: int, height: int):
 
 
 @pytest.mark.parametrize(("frame_start", "frame_offset"), [(1, 0), (10, 3)])
-@pytest.mark.filterwarnings("ignore:.*use_nodes:DeprecationWarning")
 def test_each_scene_frame_shows_its_file(blender, tiny_job, tmp_path, frame_start, frame_offset) -> None:
     from blender_addon.scene.image import load_sequence, set_image_user
 
@@ -128,7 +128,6 @@ def test_sequence_is_one_datablock_without_colour_management(blender, tiny_job) 
     assert (first.source, first.colorspace_settings.name) == ("SEQUENCE", "Non-Color")
 
 
-@pytest.mark.filterwarnings("ignore:.*use_nodes:DeprecationWarning")
 def test_blender_shows_the_values_of_real_depth(blender, demo_job, tmp_path) -> None:
     from blender_addon.scene.image import load_sequence, set_image_user
 
