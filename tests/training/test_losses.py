@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from vdepth_core.adaptation.losses import gradient_loss, midas_loss, normalise, trimmed_loss
-from vdepth_core.training.losses import aligned_log_loss, exact_loss
+from vdepth_core.training.losses import STEEP, aligned_relative_loss, exact_loss
 
 torch.manual_seed(0)
 TRUTH = torch.rand(2, 24, 32) * 3
@@ -84,8 +84,8 @@ def test_degenerate_inputs_have_finite_gradients(case, loss):
     assert bool(torch.isfinite(prediction.grad).all())
 
 
-def test_log_loss_is_that_of_aligned_depth():
-    """Against numpy's least squares, map by map; blind to the prediction's scale and shift."""
+def test_relative_loss_is_that_of_aligned_depth():
+    """Against numpy's least squares, map by map: AbsRel but where far too far; blind to scale and shift."""
     prediction = TRUTH + 0.3 * torch.randn_like(TRUTH)
     floor, expected = 0.02, []
     for p, g, known in zip(prediction.numpy(), TRUTH.numpy(), MASK.numpy(), strict=True):
@@ -93,25 +93,28 @@ def test_log_loss_is_that_of_aligned_depth():
         scale, shift = np.polyfit(p[known], g[known], 1)
         ratio = (scale * p[known] + shift) / floor
         logs = np.where(ratio > 1, np.log(np.maximum(ratio, 1)), ratio - 1)
-        expected.append(np.abs(logs - np.log(g[known] / floor)).mean())
-    found = aligned_log_loss(prediction, TRUTH, MASK, floor)
+        farther = np.exp(np.log(g[known] / floor) - logs)
+        assert (farther > STEEP).any()
+        tangent = STEEP - 1 + STEEP * np.log(farther / STEEP)
+        expected.append(np.where(farther > STEEP, tangent, np.abs(farther - 1)).mean())
+    found = aligned_relative_loss(prediction, TRUTH, MASK, floor)
     assert float(found) == pytest.approx(np.mean(expected), rel=1e-3)
-    assert float(aligned_log_loss(5 * prediction - 2, TRUTH, MASK, floor)) == pytest.approx(
+    assert float(aligned_relative_loss(5 * prediction - 2, TRUTH, MASK, floor)) == pytest.approx(
         float(found), rel=1e-3
     )
-    assert float(aligned_log_loss(3 * TRUTH + 1, TRUTH, MASK, floor)) < 1e-3
+    assert float(aligned_relative_loss(3 * TRUTH + 1, TRUTH, MASK, floor)) < 1e-3
 
 
-def test_log_loss_sees_far_errors_and_pulls_back_from_behind_infinity():
+def test_relative_loss_sees_far_errors_and_pulls_back_from_behind_infinity():
     truth = torch.tensor([[[1.0, 0.8, 0.5, 0.3, 0.05, 0.04]]])
     mask = torch.ones_like(truth, dtype=torch.bool)
     near, far = truth.clone(), truth.clone()
     near[0, 0, 0] += 0.03
     far[0, 0, 5] += 0.03
-    assert aligned_log_loss(far, truth, mask, 0.01) > 3 * aligned_log_loss(near, truth, mask, 0.01)
+    assert aligned_relative_loss(far, truth, mask, 0.01) > 3 * aligned_relative_loss(near, truth, mask, 0.01)
     behind = truth.clone()
     behind[0, 0, 5] = -0.1
     behind.requires_grad_()
-    aligned_log_loss(behind, truth, mask, 0.01).backward()
+    aligned_relative_loss(behind, truth, mask, 0.01).backward()
     assert float(behind.grad[0, 0, 5]) < 0  # descending raises it
-    assert float(aligned_log_loss(truth, truth, ~mask, 0.01)) == 0
+    assert float(aligned_relative_loss(truth, truth, ~mask, 0.01)) == 0

@@ -23,7 +23,7 @@ def train_embedded(
         str | None,
         typer.Option(help="Start from tcmonodepth-small, embedded or a file of either (default: nothing)."),
     ] = None,
-    temporal: Annotated[float, typer.Option(help="Weight of the temporal loss; 0: none.")] = 0.5,
+    temporal: Annotated[float, typer.Option(help="Weight of the temporal loss; 0: none.")] = 0.25,
     form: Annotated[
         str, typer.Option(help="The temporal loss: residual or plain (the paper's).")
     ] = "residual",

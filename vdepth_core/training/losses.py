@@ -5,11 +5,14 @@ They work on maps (N, H, W), as those of `adaptation.losses`; a mask says which 
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from ..adaptation.losses import gradient_loss, normalise
 
+STEEP = 3.0  # depth over its truth from where an error grows with its logarithm only
 _TINY = 1e-6
 
 
@@ -34,12 +37,13 @@ def exact_loss(prediction: Tensor, truth: Tensor, mask: Tensor, alpha: float = 0
     return data.mean() + alpha * gradient_loss(residual, mask)
 
 
-def aligned_log_loss(prediction: Tensor, truth: Tensor, mask: Tensor, floor: float) -> Tensor:
-    """Mean |ln d − ln g| after the least-squares alignment of each map in disparity, batch mean.
+def aligned_relative_loss(prediction: Tensor, truth: Tensor, mask: Tensor, floor: float) -> Tensor:
+    """Mean |z / z* − 1| of depth after the least-squares alignment of each map in disparity, batch mean.
 
-    It is what a relative error of depth becomes under the protocol `clip-lstsq`, where losses on disparity
-    itself hardly see whether something is twenty or forty metres away. Below ``floor`` the logarithm goes on
-    as its tangent, so that what the alignment throws behind infinity still finds back.
+    It is AbsRel under the protocol `clip-lstsq`, where losses on disparity hardly see whether something is
+    twenty or forty metres away. Beyond `STEEP` times its truth a depth counts by its logarithm, which goes
+    on as its tangent below ``floor``: no pixel outweighs a picture, and what the alignment throws behind
+    infinity still finds back.
 
     Args:
         prediction: (N, H, W) disparity, any scale and shift.
@@ -57,5 +61,6 @@ def aligned_log_loss(prediction: Tensor, truth: Tensor, mask: Tensor, floor: flo
     scale = mean(p * g) / mean(p * p).clamp(min=_TINY)
     aligned = (scale * p + mean(truth)) / floor
     logarithm = torch.where(aligned > 1, aligned.clamp(min=1).log(), aligned - 1)
-    error = (logarithm - (truth / floor).clamp(min=1).log()).abs()
-    return mean(error).mean()
+    farther = (truth / floor).clamp(min=1).log() - logarithm  # ln z − ln z*
+    steep = farther.clamp(max=math.log(STEEP))
+    return mean(steep.expm1().abs() + STEEP * (farther - steep)).mean()

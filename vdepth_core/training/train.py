@@ -29,7 +29,7 @@ from ..progress import Progress
 from ..weights.loading import load_into, load_state_dict
 from ..weights.location import find_weights
 from . import card, checkpoint, curves
-from .losses import aligned_log_loss, exact_loss
+from .losses import aligned_relative_loss, exact_loss
 from .sources import Batch, Sample, Source, mix
 
 _log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ LICENSE = "Apache-2.0 AND MIT"  # ours, and that of the weights it may have star
 LOGGED = 50  # steps between lines of the log
 HELD = 0.5  # share of the training with the full learning rate
 TUNING_RATE = 1.5e-4  # peak learning rate when released weights are trained further
-TUNING_BLEND = 0.7  # the least within half a percent of the best on what the sources held out
+TUNING_BLEND = 0.5  # the least within half a percent of the best on what the sources held out
 DEEP_RATE = 4.0  # and how many times that for the deep branch, which published weights do not fill
 
 
@@ -75,7 +75,7 @@ class TrainConfig:
     steps: int | None = None
     batch: int = 12
     alpha: float = 0.1
-    temporal: float = 0.5
+    temporal: float = 0.25
     form: Form = "residual"
     sigma: float = SIGMA
     coarse_steps: int = 5000
@@ -209,7 +209,7 @@ def evaluate(weights: dict[str, Tensor], samples: list[Sample]) -> float:
 def batch_loss(prediction: Tensor, batch: Batch, alpha: float) -> Tensor:
     """Mean loss over the frames of a batch: `exact_loss` for exact truth, `midas_loss` for the rest.
 
-    Where the truth has no shift, `aligned_log_loss` is added.
+    Where the truth has no shift, `aligned_relative_loss` is added.
 
     The frames of a sample are stacked into one tall map, and so share one scale and one shift.
 
@@ -230,7 +230,7 @@ def batch_loss(prediction: Tensor, batch: Batch, alpha: float) -> Tensor:
         truth, mask = _known(true)
         loss = exact_loss(own, truth, mask, alpha) if exact else midas_loss(own, truth, mask)
         if floor:
-            loss = loss + aligned_log_loss(own, truth, mask, floor)
+            loss = loss + aligned_relative_loss(own, truth, mask, floor)
         total = total + loss * (len(index) / len(prediction))
     return total
 
