@@ -107,6 +107,14 @@ def test_the_clock_does_not_change_the_first_half(sources, tmp_path):
     assert runs[0] == runs[1]
 
 
+def test_a_short_training_ends_with_a_validation_in_its_card(sources, tmp_path):
+    out = train(tmp_path / "short.safetensors", sources, replace(CONFIG, steps=3))
+    assert [bool(row["held out rgbd"]) for row in history(out)] == [False, True, True]
+    card = out.with_suffix(".md").read_text(encoding="utf-8")
+    assert "| Steps | 3 of 3 |" in card
+    assert f"| 3 | {float(history(out)[2]['held out cycles']):.4f} | " in card
+
+
 def test_tuning_starts_where_the_released_weights_are(sources, tmp_path):
     released = train(tmp_path / "released.safetensors", sources, CONFIG)
     config = replace(CONFIG.for_tuning(), steps=1, rate=1e-9)

@@ -108,10 +108,10 @@ def write(out: Path, sources: Sequence[Source], config: TrainConfig, counters: C
 
 def _errors(counters: Counters) -> list[str]:
     if not counters.history:
-        return ["Not measured: the training was shorter than one round of validation."]
-    kinds = list(counters.history[0][1])
+        return ["Not measured: the training was stopped before its first validation."]
+    kinds = list(counters.history[-1][1])  # another run may have begun with other sources
     rows = [
-        f"| {step} | " + " | ".join(f"{scores[kind]:.4f}" for kind in kinds) + " |"
+        f"| {step} | " + " | ".join(f"{scores[k]:.4f}" if k in scores else "" for k in kinds) + " |"
         for step, scores in (counters.history[0], counters.history[-1])
     ]
     return ["| step | " + " | ".join(kinds) + " |", "|---" * (1 + len(kinds)) + "|", *dict.fromkeys(rows)]

@@ -156,6 +156,13 @@ def train(
         card.write(out, sources, config, counters)
         export(blend(start, average, config.blend), out)
 
+    def validate() -> None:
+        released = blend(start, average, config.blend)
+        scores = {kind: evaluate(released, samples) for kind, samples in held_out.items() if samples}
+        counters.history.append((counters.step, scores))
+        words = ", ".join(f"{kind} {score:.4f}" for kind, score in scores.items())
+        _log.info("step %d: held out: %s", counters.step, words)
+
     try:
         while _share(config, counters) < 1:
             started = time.monotonic()
@@ -167,11 +174,7 @@ def train(
             counters.step += 1
             counters.elapsed += time.monotonic() - started
             if counters.step % config.validate_every == 0:
-                released = blend(start, average, config.blend)
-                scores = {kind: evaluate(released, samples) for kind, samples in held_out.items() if samples}
-                counters.history.append((counters.step, scores))
-                words = ", ".join(f"{kind} {score:.4f}" for kind, score in scores.items())
-                _log.info("step %d: held out: %s", counters.step, words)
+                validate()
             if counters.step % LOGGED == 0:
                 recent = float(np.mean(counters.losses[-LOGGED:]))
                 _log.info("step %d, %.0f s: loss %.4f", counters.step, counters.elapsed, recent)
@@ -180,6 +183,8 @@ def train(
                 saved = time.monotonic()
             progress.advance("train")
             progress.check()
+        if not counters.history or counters.history[-1][0] != counters.step:
+            validate()  # for the card
     finally:
         batches.close()
         for source in sources:
