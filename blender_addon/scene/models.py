@@ -53,7 +53,9 @@ class ModelList:
 
     def _ask(self, python: Path) -> None:
         try:
-            self.known = read_models(ask(python, ["models", "--json"], _PATIENCE_S).stdout)
+            answer = ask(python, ["models", "--json"], _PATIENCE_S)
+            answer.check_returncode()
+            self.known = read_models(answer.stdout)
         except (OSError, ValueError, subprocess.SubprocessError):
             self.known = ()  # the estimate itself will say what is wrong with the core
 

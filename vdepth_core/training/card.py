@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from .. import __version__
+from .curves import SMOOTHED
 from .sources import SHARES, Source
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def write(out: Path, sources: Sequence[Source], config: TrainConfig, counters: C
         f"| {SHARES[source.kind] / total:.0%} | {source.kind} | {source.contents} | {_origins(source)} |"
         for source in sources
     ]
-    recent = counters.losses[-50:]
+    recent = counters.losses[-SMOOTHED:]
     facts = {
         "Architecture": "`vdepth_core.networks.embedded.EmbeddedNet`, float16",
         "Output": "relative inverse depth (disparity), up to one scale and one shift, every frame by itself",
