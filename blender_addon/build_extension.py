@@ -69,10 +69,10 @@ def build(out: Path) -> Path:
 
 def core_version() -> str:
     """The version in the core's sources."""
-    source = (ROOT / "vdepth_core" / "__init__.py").read_text(encoding="utf-8")
+    source = (ROOT / "vdepth_core" / "version.py").read_text(encoding="utf-8")
     found = re.search(r'^__version__ = "(.+)"$', source, re.MULTILINE)
     if found is None:
-        raise BuildError("vdepth_core/__init__.py has no __version__.")
+        raise BuildError("vdepth_core/version.py has no __version__.")
     return found.group(1)
 
 

@@ -11,7 +11,7 @@ import vdepth_core
 
 ROOT = Path(vdepth_core.__file__).parent
 ROOMS = [
-    ("types", "errors", "store", "progress"),
+    ("types", "errors", "files", "store", "progress", "version"),
     ("clip",),
     ("geometry", "flow"),
     ("align",),

@@ -10,6 +10,8 @@ The public names load on first use, so that importing this package costs nothing
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .version import __version__ as __version__
+
 if TYPE_CHECKING:
     from .adaptation.adapt import adapt
     from .clip import open_clip
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from .output.exports.registry import export
     from .output.sequence import read_sequence
 
-__version__ = "0.1.0"
 __all__ = [
     "adapt",
     "estimate",

@@ -6,6 +6,8 @@ invalid weights, 5 out of resources, 130 cancelled.
 
 from __future__ import annotations
 
+import errno
+
 
 class VdepthError(Exception):
     """Base of all errors vdepth raises on purpose.
@@ -68,3 +70,24 @@ class Cancelled(VdepthError):
 
     code = "cancelled"
     exit_code = 130
+
+
+def as_vdepth_error(error: BaseException) -> VdepthError:
+    """The sentence, hint and exit code for whatever went wrong."""
+    if isinstance(error, VdepthError):
+        return error
+    if isinstance(error, KeyboardInterrupt):
+        return Cancelled("Cancelled.", "Run the same command again to go on where it stopped.")
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        return ResourceError(
+            f"The disk is full ({error.filename or 'while writing'}).",
+            "Free some space and run the same command again: what is done stays done.",
+        )
+    if isinstance(error, OSError) and error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        return ResourceError(
+            f"{error.filename or 'The output folder'} cannot be written.", "Choose another folder with -o."
+        )
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return ResourceError("Out of memory.", "Use a smaller --size, or close other programs.")
+    text = " ".join(str(error).split()) or type(error).__name__
+    return VdepthError(f"Internal error: {text}.", "Run with --debug to see where, and report it.")

@@ -12,8 +12,8 @@ from typing import Annotated
 
 import typer
 
-from .. import __version__
 from ..errors import VdepthError
+from ..version import __version__
 from .adapt import adapt
 from .demo import demo
 from .doctor import doctor

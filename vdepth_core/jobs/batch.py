@@ -7,7 +7,6 @@ others.
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import re
 import threading
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import Cancelled, ResourceError, UsageError, VdepthError
+from ..errors import UsageError, VdepthError, as_vdepth_error
 from ..output.manifest import Manifest
 from ..progress import cancelling
 from .config import EstimateConfig
@@ -153,27 +152,6 @@ def _run_one(job: ClipJob, result: ClipResult, overwrite: bool, slots: threading
         job.progress.fail(result.error)
     finally:
         slots.release()
-
-
-def as_vdepth_error(error: BaseException) -> VdepthError:
-    """The sentence, hint and exit code for whatever went wrong."""
-    if isinstance(error, VdepthError):
-        return error
-    if isinstance(error, KeyboardInterrupt):
-        return Cancelled("Cancelled.", "Run the same command again to go on where it stopped.")
-    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-        return ResourceError(
-            f"The disk is full ({error.filename or 'while writing'}).",
-            "Free some space and run the same command again: what is done stays done.",
-        )
-    if isinstance(error, OSError) and error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-        return ResourceError(
-            f"{error.filename or 'The output folder'} cannot be written.", "Choose another folder with -o."
-        )
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return ResourceError("Out of memory.", "Use a smaller --size, or close other programs.")
-    text = " ".join(str(error).split()) or type(error).__name__
-    return VdepthError(f"Internal error: {text}.", "Run with --debug to see where, and report it.")
 
 
 def _folders(clips: Sequence[Path], out: Path) -> list[Path]:

@@ -16,7 +16,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ..errors import JobConflictError, ResourceError
-from ..output.atomic import remove_leftovers, write_bytes
+from ..files import remove_leftovers, write_bytes
 from ..output.naming import safe_name
 
 _OURS = ("manifest.json", "preview.mp4", "report.html")

@@ -23,7 +23,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
 
-from .. import __version__
 from ..clip import Clip, ClipReader, ShotView, fingerprint, open_clip
 from ..clip.scan import ClipScan
 from ..errors import Cancelled, InputError
@@ -36,6 +35,7 @@ from ..output.manifest import Manifest, read_manifest
 from ..output.naming import manifest_path
 from ..store import DepthStore
 from ..types import DepthModel, Method, ModelSpec, Shot, ShotAlignment
+from ..version import __version__
 from .config import EstimateConfig
 from .events import Done, Started
 from .folder import JobFolder

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import platformdirs
 
+from ..files import write_bytes
 from ..models.registry import Predicts, load_model
 from ..models.threads import probe_threads
-from ..output.atomic import write_bytes
 from ..progress import Progress
 from ..types import DepthModel
 

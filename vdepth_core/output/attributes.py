@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from .. import __version__
 from ..geometry.camera import Intrinsics
+from ..version import __version__
 from .channels import SEQUENCES, SequenceKind, units
 from .finish import DepthMapping, DisparityRange
 from .timecode import timecode_at

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, UsageError
-from .atomic import atomic_path
+from ..files import atomic_path
 from .exr_header import TimeCode, read_header
 
 COMPRESSIONS = ("zip", "zips", "pxr24")

@@ -12,11 +12,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from .. import __version__
 from ..errors import InputError
+from ..files import write_bytes
 from ..geometry.camera import CameraSource, Intrinsics
 from ..types import ClipInfo, ModelSpec, Quantity, Shot, ShotAlignment, Space
-from .atomic import write_bytes
+from ..version import __version__
 from .channels import SequenceKind
 from .exr import exr_matches
 from .finish import DepthMapping, DisparityRange

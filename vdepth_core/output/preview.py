@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from ..errors import ResourceError
-from .atomic import commit, temporary_beside, write_error
+from ..files import commit, temporary_beside, write_error
 
 _LOG = logging.getLogger(__name__)
 _PANEL = (640, 720)  # largest width and height of one of the two pictures

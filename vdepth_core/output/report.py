@@ -17,8 +17,8 @@ import cv2
 import jinja2
 import numpy as np
 
+from ..files import write_bytes
 from ..types import Shot, ShotAlignment
-from .atomic import write_bytes
 from .chart import line_chart
 from .manifest import Manifest
 from .preview import colour_map

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from ..errors import UsageError
+from ..files import make_folder
 from ..geometry.normals import normals_from_depth
-from .atomic import make_folder
 from .attributes import FrameAttributes
 from .channels import SequenceKind, channels_of
 from .exr import COMPRESSIONS, exr_matches, write_exr

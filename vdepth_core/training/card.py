@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .. import __version__
+from ..version import __version__
 from .curves import SMOOTHED
 from .sources import SHARES, Source
 

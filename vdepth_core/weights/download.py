@@ -12,9 +12,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .. import __version__
 from ..errors import WeightsError
 from ..progress import Progress
+from ..version import __version__
 from . import network
 from .network import Hiccup, failure, persistently, refusal
 from .part import PartialFile

@@ -21,9 +21,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, NonNegativeInt
 from pydantic.dataclasses import dataclass as checked_dataclass
 
-from .. import __version__
 from ..errors import WeightsError
 from ..progress import Progress
+from ..version import __version__
 from . import network
 from .download import download
 from .loading import sha256_of

@@ -9,8 +9,8 @@ import av
 import numpy as np
 
 from ...errors import ResourceError
+from ...files import atomic_path
 from ...progress import Progress
-from ..atomic import atomic_path
 from ..conventions import Converter
 from ..naming import safe_name
 from ..sequence import DepthSequence

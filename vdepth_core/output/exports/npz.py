@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ...files import atomic_path
 from ...progress import Progress
-from ..atomic import atomic_path
 from ..conventions import MEANINGS
 from ..naming import safe_name
 from ..sequence import DepthSequence

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import cv2
 
+from ...files import write_bytes
 from ...progress import Progress
-from ..atomic import write_bytes
 from ..naming import safe_name
 from ..sequence import DepthSequence
 from .scaling import converter_of, fit_scaling, is_sky, write_sidecar

@@ -7,9 +7,9 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from ...errors import UsageError
+from ...files import make_folder
 from ...progress import Progress
 from ...types import Exporter
-from ..atomic import make_folder
 from ..conventions import CONVENTIONS
 from ..sequence import read_sequence
 

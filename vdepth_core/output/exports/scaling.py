@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ...files import write_bytes
 from ...progress import Progress
-from ..atomic import write_bytes
 from ..conventions import MEANINGS, Converter
 from ..sequence import DepthSequence
 

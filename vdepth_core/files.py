@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..errors import ResourceError
+from .errors import ResourceError
 
 _TEMPORARY = re.compile(r"\..+\.\d+-\d+\.tmp")
 _HINTS = {

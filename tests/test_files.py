@@ -5,7 +5,7 @@ import os
 import pytest
 
 from vdepth_core.errors import ResourceError
-from vdepth_core.output.atomic import (
+from vdepth_core.files import (
     atomic_path,
     make_folder,
     remove_leftovers,
