@@ -5,13 +5,7 @@ import os
 import pytest
 
 from vdepth_core.errors import ResourceError
-from vdepth_core.files import (
-    atomic_path,
-    make_folder,
-    remove_leftovers,
-    temporary_beside,
-    write_bytes,
-)
+from vdepth_core.files import Draft, atomic_path, make_folder, plain_files, write_bytes
 
 
 def test_a_failure_keeps_the_old_file(tmp_path):
@@ -50,10 +44,26 @@ def test_folders_that_cannot_be(tmp_path):
         write_bytes(tmp_path / "file" / "x", b"")
 
 
-def test_leftovers_of_a_killed_process_go_and_nothing_else(tmp_path):
-    temporary_beside(tmp_path / "c_depth.1001.exr").write_bytes(b"half")
-    others = [tmp_path / name for name in ("c.tmp", ".hidden.tmp", "c_depth.1001.exr", ".vdepth")]
-    for path in others:
-        path.write_bytes(b"x")
-    remove_leftovers(tmp_path)
-    assert sorted(tmp_path.iterdir()) == sorted(others)
+def test_a_temporary_file_is_never_somebody_elses(tmp_path):
+    path = tmp_path / "a"
+    (tmp_path / "theirs").write_bytes(b"theirs")
+    (tmp_path / ".a.tmp").symlink_to("theirs")
+    with pytest.raises(ResourceError, match="exists"):
+        Draft(path, tmp_path / ".a.tmp")
+    assert (tmp_path / "theirs").read_bytes() == b"theirs"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
+def test_a_work_folder_with_a_link_is_refused(tmp_path):
+    work = tmp_path / "work"
+    assert plain_files(work) == {}
+    (work / "sub").mkdir(parents=True)
+    (work / "sub" / "file").write_bytes(b"x")
+    assert list(plain_files(work)) == [work / "sub" / "file"]
+    (work / "sub" / "link").symlink_to(tmp_path)
+    with pytest.raises(ResourceError, match="link"):
+        plain_files(work)
+    (work / "sub" / "link").unlink()
+    os.mkfifo(work / "pipe")
+    with pytest.raises(ResourceError, match="neither"):
+        plain_files(work)

@@ -1,18 +1,23 @@
-"""Files that are either whole or not there: a temporary name in the same folder, fsync, rename."""
+"""Files that are either whole or not there, and folders that are what they seem.
+
+A file is written under a temporary name on the same disk, flushed, and takes its place by a rename.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
-import re
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import secrets
+import stat
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
 
 from .errors import ResourceError
 
-_TEMPORARY = re.compile(r"\..+\.\d+-\d+\.tmp")
+NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows has no such flag; links there need a privilege
+_REPARSE_POINT = getattr(stat, "FILE_ATTRIBUTE_REPARSE_POINT", 0)  # junctions are links, too
 _HINTS = {
     errno.ENOSPC: "Free some space on the disk, then run the same command again to go on.",
     errno.EDQUOT: "The disk quota is used up: free some space, then run the same command again to go on.",
@@ -25,53 +30,84 @@ _HINTS = {
 }
 
 
-def temporary_beside(path: Path) -> Path:
-    """A name for the unfinished ``path``: same folder, and no host takes it for a frame of the sequence."""
-    return path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+class Draft:
+    """An unfinished file: written under `temporary`, it takes the place of `path` when it is whole.
 
+    As a context manager it gives the temporary path, commits on success and discards on any failure, so an
+    interrupted write leaves the old file, or none.
 
-def commit(temporary: Path, path: Path) -> None:
-    """Flushes ``temporary`` to disk and lets it take the place of ``path``.
-
-    The rename itself is not flushed: if a crash forgets it, the file is simply not there and will be written
-    again.
-
-    Raises:
-        ResourceError: the disk is full or the folder cannot be written.
+    Attributes:
+        path: The file's name when it is whole.
+        temporary: Its name until then; the empty file is there, made by nobody else and no link.
     """
-    try:
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise write_error(path, error) from error
+
+    def __init__(self, path: Path, temporary: Path) -> None:
+        """Makes the temporary file.
+
+        Raises:
+            ResourceError: the folder cannot be written.
+        """
+        self.path, self.temporary = path, temporary
+        try:
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | NOFOLLOW, 0o666))
+        except OSError as error:
+            raise write_error(path, error) from error
+
+    def commit(self) -> None:
+        """Flushes the file to disk and gives it its name.
+
+        The rename itself is not flushed: if a crash forgets it, the file is simply not there and will be
+        written again.
+
+        Raises:
+            ResourceError: the disk is full or the folder cannot be written.
+        """
+        try:
+            flush(self.temporary)
+            self._take_place()
+        except OSError as error:
+            raise write_error(self.path, error) from error
+
+    def discard(self) -> None:
+        """Removes the temporary file; harmless after `commit`."""
+        with suppress(OSError):
+            self.temporary.unlink(missing_ok=True)
+
+    def _take_place(self) -> None:
+        os.replace(self.temporary, self.path)
+
+    def __enter__(self) -> Path:
+        return self.temporary
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self.commit()
+            elif isinstance(error, OSError):
+                raise write_error(self.path, error) from error
+        finally:
+            self.discard()
 
 
-@contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """Gives a temporary path beside ``path`` that takes its place on success.
+Place = Callable[[Path], Draft]
+"""How a writer gets a file to its place: `atomic_path`, or a job's journal, which notes it first."""
 
-    The temporary file is removed on any failure, so an interrupted write leaves the old file, or none.
+
+def atomic_path(path: Path) -> Draft:
+    """A draft of ``path`` in the same folder; no host takes its temporary name for a frame of a sequence.
 
     Raises:
         ResourceError: the folder cannot be written or the disk is full.
     """
-    temporary = temporary_beside(path)
-    try:
-        yield temporary
-        commit(temporary, path)
-    except OSError as error:
-        raise write_error(path, error) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    return Draft(path, path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp"))
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Removes unfinished files of a killed process; only for who has the folder to himself."""
-    for path in folder.glob(".*.tmp"):
-        if _TEMPORARY.fullmatch(path.name):
-            path.unlink(missing_ok=True)
+def flush(path: Path) -> None:
+    """Forces a file to the disk."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def write_error(path: Path, error: OSError) -> ResourceError:
@@ -80,13 +116,13 @@ def write_error(path: Path, error: OSError) -> ResourceError:
     return ResourceError(f"Cannot write {path}: {reason}.", _HINTS.get(error.errno or 0, "Check the disk."))
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Writes ``data`` to ``path`` atomically.
+def write_bytes(path: Path, data: bytes, place: Place = atomic_path) -> None:
+    """Writes ``data`` to ``path``, whole or not at all.
 
     Raises:
         ResourceError: see `atomic_path`.
     """
-    with atomic_path(path) as temporary:
+    with place(path) as temporary:
         temporary.write_bytes(data)
 
 
@@ -101,3 +137,50 @@ def make_folder(path: Path) -> Path:
     except OSError as error:
         raise write_error(path, error) from error
     return path
+
+
+def plain_files(folder: Path) -> dict[Path, os.stat_result]:
+    """All files below a work folder, after making sure that it leads nowhere else.
+
+    What lies behind a link is not ours: a program that empties or writes its work folder must not get there.
+
+    Raises:
+        ResourceError: the folder, or anything in it, is a link, or no plain file or folder.
+    """
+    try:
+        facts = folder.lstat()
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise write_error(folder, error) from error
+    _refuse_links(folder, facts)
+    if not stat.S_ISDIR(facts.st_mode):
+        raise ResourceError(
+            f"{folder} is a file, where vdepth keeps a folder of its own.",
+            "Move it away, or choose another folder.",
+        )
+    found: dict[Path, os.stat_result] = {}
+    waiting = [folder]
+    while waiting:
+        try:
+            entries = sorted(waiting.pop().iterdir())
+        except OSError as error:
+            raise write_error(folder, error) from error
+        for path in entries:
+            facts = path.lstat()
+            _refuse_links(path, facts)
+            if stat.S_ISDIR(facts.st_mode):
+                waiting.append(path)
+            elif stat.S_ISREG(facts.st_mode):
+                found[path] = facts
+            else:
+                raise ResourceError(f"{path} is neither a file nor a folder.", "Move it away.")
+    return found
+
+
+def _refuse_links(path: Path, facts: os.stat_result) -> None:
+    if stat.S_ISLNK(facts.st_mode) or getattr(facts, "st_file_attributes", 0) & _REPARSE_POINT:
+        raise ResourceError(
+            f"{path} is a link; vdepth follows none in a folder of its own work.",
+            "Remove the link, or choose another folder.",
+        )

@@ -12,11 +12,13 @@ import json
 import os
 import threading
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
 from .errors import InputError
+from .files import NOFOLLOW
 
 _FORMAT = 1
 
@@ -31,10 +33,10 @@ class FrameArray:
         self.path, self.count, self.shape, self.dtype = path, count, shape, np.dtype(dtype)
         self._bytes = int(np.prod(shape)) * self.dtype.itemsize
         self._lock = threading.Lock()
-        mode = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
-        self._data = os.fdopen(os.open(path, mode, 0o644), "r+b", buffering=0)
+        mode = os.O_RDWR | os.O_CREAT | NOFOLLOW | getattr(os, "O_BINARY", 0)
+        self._data = os.fdopen(os.open(path, mode, 0o666), "r+b", buffering=0)
         self._index = os.fdopen(
-            os.open(path.with_suffix(path.suffix + ".crc"), mode, 0o644), "r+b", buffering=0
+            os.open(path.with_suffix(path.suffix + ".crc"), mode, 0o666), "r+b", buffering=0
         )
         index = np.frombuffer(self._index.read(4 * count), "<u4")
         self._crc = np.zeros(count, "<u4")
@@ -164,6 +166,25 @@ class DepthStore:
         """Closes all files of the store."""
         for array in (self.raw, self.final, self.luma, self.fov):
             array.close()
+
+
+def remove_store(folder: Path) -> None:
+    """Removes a store with what methods keep in it: arrays, known by the checksums beside them, and JSON.
+
+    Anything else is somebody else's and stays, and so does the folder then. Links are not followed.
+
+    Raises:
+        OSError: something cannot be removed.
+    """
+    for path in sorted(folder.iterdir()):
+        if path.is_symlink():
+            continue
+        if path.is_dir():
+            remove_store(path)
+        elif path.suffix in (".crc", ".json", ".tmp") or path.with_suffix(f"{path.suffix}.crc").exists():
+            path.unlink()
+    with suppress(OSError):  # it is not empty
+        folder.rmdir()
 
 
 def _write_all(file: object, view: memoryview) -> None:

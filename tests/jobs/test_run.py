@@ -100,11 +100,31 @@ def test_finished_job_returns_without_work(movie, finished):
 def test_one_lost_frame_is_written_again(movie, finished, tmp_path):
     run([movie], tmp_path)
     (tmp_path / "shot_depth.1007.exr").unlink()
-    with (tmp_path / "shot_disparity.1020.exr").open("r+b") as file:
-        file.truncate(700)
     events = []
     assert run([movie], tmp_path, on_event=events.append)[0].error is None
     assert digest(tmp_path) == digest(finished)
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:700], lambda data: data[:-9] + bytes(9)])
+def test_a_changed_frame_is_the_users_and_named(movie, tmp_path, damage):
+    run([movie], tmp_path, frames="0-3")
+    edited, lost = tmp_path / "shot_disparity.1002.exr", tmp_path / "shot_depth.1001.exr"
+    edited.write_bytes(damage(edited.read_bytes()))
+    lost.unlink()
+    kept = digest(tmp_path)
+    for overwrite in (False, True):
+        result = run([movie], tmp_path, frames="0-3", overwrite=overwrite)[0]
+        assert isinstance(result.error, JobConflictError)
+        assert edited.name in result.error.message
+    assert digest(tmp_path) == kept
+
+
+def test_the_manifest_says_what_every_file_holds(finished):
+    manifest = read_manifest(finished / "manifest.json")
+    found = digest(finished)
+    del found["manifest.json"]
+    assert {name: entry.sha256 for name, entry in manifest.files.items()} == found
+    assert list(manifest.files) == sorted(manifest.files)
 
 
 def test_another_configuration_is_refused_and_overwritten_on_request(movie, finished, tmp_path):

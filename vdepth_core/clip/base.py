@@ -23,12 +23,14 @@ class Clip(ABC):
     Attributes:
         info: What is known without a pass over the frames.
         source: What the user named: the file, folder or pattern.
+        files: The files it is read from.
     """
 
     info: ClipInfo
 
     def __init__(self, source: Path) -> None:
         self.source = source
+        self.files: tuple[Path, ...] = (source,)
         self._facts: ClipScan | None = None
         # Appended to by a scan under way, in this order, and read by other threads; see `begin_scan`.
         self._times: list[Fraction] = []

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from ..clip import cfr_span, parse_range
+from ..output.channels import SequenceKind
+from ..output.naming import JobNames
 from ..types import ClipInfo
 from .config import EstimateConfig
 
@@ -45,6 +47,20 @@ class Numbering:
             UsageError: the range is malformed or begins before the clip.
         """
         return (0, None) if frames is None else parse_range(frames, self.source_first)
+
+    def names(self, info: ClipInfo, kinds: tuple[SequenceKind, ...], frames: str | None) -> JobNames:
+        """Names of the files a job writes; how many frames a movie really has only a pass over it can tell.
+
+        Raises:
+            UsageError: see `indices`.
+        """
+        start, stop = self.indices(frames)
+        if self.constant:
+            return JobNames(info.name, kinds, self.output_first)
+        if info.kind == "sequence":
+            stop = min(filter(None, (stop, info.frames_declared)), default=None)
+        last = None if stop is None else self.output_first + stop
+        return JobNames(info.name, kinds, self.output_first + start, last)
 
     def numbers(self, index: int, time: Fraction, next_time: Fraction) -> range:
         """Output frame numbers that show clip frame ``index``, on screen in [time, next_time) seconds."""

@@ -43,7 +43,7 @@ from .numbering import Numbering
 from .presets import resolve
 from .reporting import JobProgress
 from .shelf import ModelShelf, Turns, cpu_threads
-from .writing import ClipWriter
+from .writing import ClipWriter, job_names
 
 _POLL_S = 0.2
 _SHOTS_AHEAD = 2  # waiting between two threads: bounds open files
@@ -102,26 +102,29 @@ class ClipJob:
         size = network_size(info.width, info.height, info.pixel_aspect, sizing, config.size)
         source = fingerprint(self.path)
         job = config.job_hash(source, model.spec.weights_sha256)
-        with JobFolder(self.out, info.name) as folder:
-            folder.sweep()
+        started = Started(
+            clip=self.progress.clip,
+            vdepth=__version__,
+            job=job,
+            out=str(self.out),
+            preset=config.preset,
+            method=method.name,
+            model=model.spec.name,
+            license=model.spec.license,
+            device=device,
+            size=size,
+            frames=info.frames_declared,
+            resumed=True,
+        )
+        self.progress.check()  # a job that has not begun leaves its folder alone
+        if manifest := self._finished(job):  # nothing is written, so nothing is asked of the folder
+            self.progress.tell(started)
+            self.progress.tell(Done(clip=self.progress.clip, manifest=str(manifest_path(self.out))))
+            return manifest
+        with JobFolder(self.out, job_names(info, config), clip.files) as folder:
             facts = {"config": config.model_dump(mode="json"), "source": source, "vdepth": __version__}
             resumed = folder.claim(job, facts, overwrite=overwrite)
-            self.progress.tell(
-                Started(
-                    clip=self.progress.clip,
-                    vdepth=__version__,
-                    job=job,
-                    out=str(self.out),
-                    preset=config.preset,
-                    method=method.name,
-                    model=model.spec.name,
-                    license=model.spec.license,
-                    device=device,
-                    size=size,
-                    frames=info.frames_declared,
-                    resumed=resumed,
-                )
-            )
+            self.progress.tell(started.model_copy(update={"resumed": resumed}))
             for note in info.notes:
                 self.progress.warn(note)
             if model.spec.fixed_size and self.config.size:
@@ -129,22 +132,19 @@ class ClipJob:
                 self.progress.warn(
                     f"{model.spec.name} sees pictures of {columns}x{rows} only; --size is ignored."
                 )
-            if resumed and (manifest := self._finished(job)):
-                self._turns.pass_on(self._turn)
-            else:
-                self._restore_scan(clip, folder)
-                if not resumed:
-                    self._check_space(folder, clip, size)
-                writer = ClipWriter(clip, folder, config, model.spec, method.name, job, source, self.progress)
-                try:
-                    self._pipeline(clip, folder, config, model, method, size, writer)
-                except BaseException:
-                    writer.abandon()
-                    raise
-                self._seconds["total"] = time.monotonic() - began
-                manifest = writer.finish(self._seconds)
-                if not config.keep_store:
-                    folder.drop_stores()
+            self._restore_scan(clip, folder)
+            if not resumed:
+                self._check_space(folder, clip, size)
+            writer = ClipWriter(clip, folder, config, model.spec, method.name, job, source, self.progress)
+            try:
+                self._pipeline(clip, folder, config, model, method, size, writer)
+            except BaseException:
+                writer.abandon()
+                raise
+            self._seconds["total"] = time.monotonic() - began
+            manifest = writer.finish(self._seconds)
+            if not config.keep_store:
+                folder.drop_stores()
         self.progress.tell(Done(clip=self.progress.clip, manifest=str(manifest_path(self.out))))
         return manifest
 

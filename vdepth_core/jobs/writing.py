@@ -16,6 +16,7 @@ from ..clip.timing import last_duration
 from ..geometry.camera import Intrinsics, load_intrinsics
 from ..output.attributes import FrameAttributes
 from ..output.finish import DepthMapping, fit_mapping
+from ..output.journal import FileEntry, not_ours
 from ..output.manifest import (
     CameraEntry,
     ClipEntry,
@@ -25,7 +26,7 @@ from ..output.manifest import (
     ShotEntry,
     write_manifest,
 )
-from ..output.naming import frame_pattern, manifest_path, preview_path, report_path
+from ..output.naming import JobNames, frame_pattern, manifest_path, preview_path, report_path
 from ..output.preview import PreviewWriter
 from ..output.report import ReportCollector
 from ..output.writer import SequenceSettings, SequenceWriter, WrittenFrame
@@ -85,15 +86,15 @@ class ClipWriter:
         info = clip.info
         self._numbering = Numbering.of(info, config)
         self._camera = plate_camera(info, config)  # before any work: a bad file must not cost an hour
-        settings = SequenceSettings(
-            normals=config.normals, layered=config.layered, compression=config.compression
-        )
-        self._files = SequenceWriter(folder.out, info.name, settings)
+        self._files = SequenceWriter(folder.out, info.name, sequence_settings(config), folder.place)
         size = (info.width, info.height)
-        self._preview = PreviewWriter(preview_path(folder.out), self._numbering.rate, size, info.pixel_aspect)
+        self._preview = PreviewWriter(
+            preview_path(folder.out), self._numbering.rate, size, info.pixel_aspect, folder.place
+        )
         self._report = ReportCollector(info.pixel_aspect)
         self._shots: list[tuple[Shot, ShotAlignment, DepthMapping, Intrinsics, range]] = []
         self._shown: list[_Shown] = []
+        self._written: dict[str, FileEntry] = {}
 
     def write_shot(self, shot: Shot, store: DepthStore, alignment: ShotAlignment) -> None:
         """Writes all frames of a settled shot.
@@ -140,14 +141,23 @@ class ClipWriter:
     def finish(self, timings: dict[str, float]) -> Manifest:
         """Closes the preview and writes report and manifest; call once, after the last shot.
 
+        Files of a former job that this one has no new ones for are removed before the manifest says that all
+        is done: a job killed in between removes the rest when it goes on.
+
         Raises:
             ResourceError: the disk is full or not writable.
         """
         self._reader.close()
         self._preview.close()
         manifest = self._manifest(timings)
-        self._report.write(report_path(self._folder.out), manifest)
-        write_manifest(manifest, manifest_path(self._folder.out))
+        out, place = self._folder.out, self._folder.place
+        self._report.write(report_path(out), manifest, place)
+        for path in (preview_path(out), report_path(out)):
+            self._note(path.name)
+        manifest = manifest.model_copy(update={"files": dict(sorted(self._written.items()))})
+        self._folder.retire({*self._written, manifest_path(out).name})
+        write_manifest(manifest, manifest_path(out), place)
+        self._folder.conclude({*self._written, manifest_path(out).name})
         return manifest
 
     def abandon(self) -> None:
@@ -210,9 +220,17 @@ class ClipWriter:
             self._shown.append(_Shown(number, frame.pts, time))
             self._preview.write(frame.rgb, written.d, time - self._shown[0].time)
             self._report.add(number, frame.rgb, written.d)
+            for file in written.paths:
+                self._note(file.name)
             path = str(written.paths[0])
             self._progress.tell(FrameDone(clip=clip, index=frame.index, number=number, path=path))
         self._progress.advance("write")
+
+    def _note(self, name: str) -> None:
+        entry = self._folder.journal.owned(name)
+        if entry is None:
+            raise not_ours([self._folder.out / name])
+        self._written[name] = entry
 
     def _manifest(self, timings: dict[str, float]) -> Manifest:
         info, facts = self._clip.info, self._clip.facts
@@ -237,6 +255,21 @@ class ClipWriter:
             warnings=list(self._progress.warnings),
             timings={name: round(seconds, 3) for name, seconds in timings.items()},
         )
+
+
+def sequence_settings(config: EstimateConfig) -> SequenceSettings:
+    """Which sequences a job writes, and how."""
+    return SequenceSettings(normals=config.normals, layered=config.layered, compression=config.compression)
+
+
+def job_names(info: ClipInfo, config: EstimateConfig) -> JobNames:
+    """Names of all files a job writes.
+
+    Raises:
+        UsageError: the range of frames is malformed or begins before the clip.
+    """
+    kinds = sequence_settings(config).kinds
+    return Numbering.of(info, config).names(info, kinds, config.frames)
 
 
 def plate_camera(info: ClipInfo, config: EstimateConfig) -> Intrinsics:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, UsageError
-from ..files import atomic_path
+from ..files import Place, atomic_path
 from .exr_header import TimeCode, read_header
 
 COMPRESSIONS = ("zip", "zips", "pxr24")
@@ -30,6 +30,7 @@ def write_exr(
     channels: Mapping[str, np.ndarray],
     attributes: Mapping[str, Any],
     compression: str = "zip",
+    place: Place = atomic_path,
 ) -> None:
     """Writes one EXR file atomically; the same arguments give the same bytes.
 
@@ -38,6 +39,7 @@ def write_exr(
         channels: Name -> (H, W) float32 (FLOAT) or float16 (HALF), all of one size and finite.
         attributes: Name -> str, int (32 bits), float (stored as float32), Fraction (rational) or `TimeCode`.
         compression: One of `COMPRESSIONS`.
+        place: How the file gets to its place.
 
     Raises:
         UsageError: no such compression.
@@ -52,8 +54,7 @@ def write_exr(
     header["compression"] = getattr(OpenEXR, f"{compression.upper()}_COMPRESSION")
     header["type"] = OpenEXR.scanlineimage
     pixels = _checked(channels)
-    with atomic_path(path) as temporary:
-        temporary.touch()  # a folder that cannot be written fails here, with its own errno
+    with place(path) as temporary:
         try:
             with OpenEXR.File(header, pixels) as file:
                 file.write(str(temporary))

@@ -13,15 +13,16 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import InputError
-from ..files import write_bytes
+from ..files import Place, atomic_path, write_bytes
 from ..geometry.camera import CameraSource, Intrinsics
 from ..types import ClipInfo, ModelSpec, Quantity, Shot, ShotAlignment, Space
 from ..version import __version__
 from .channels import SequenceKind
 from .exr import exr_matches
 from .finish import DepthMapping, DisparityRange
+from .journal import FileEntry
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class _Model(BaseModel):
@@ -179,7 +180,8 @@ class ModelEntry(_Model):
 class Manifest(_Model):
     """All facts of a finished job; ``sequences`` holds file names with ``####`` for the frame number.
 
-    ``camera`` is the first shot's; a model that sees the lens estimates one a shot.
+    ``files`` says what every file of the job but this one holds, by name. ``camera`` is the first shot's; a
+    model that sees the lens estimates one a shot.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -194,6 +196,7 @@ class Manifest(_Model):
     sequences: dict[SequenceKind, str]
     preview: str | None = None
     report: str | None = None
+    files: dict[str, FileEntry] = Field(default_factory=dict)
     configuration: dict[str, Any] = Field(default_factory=dict)
     warnings: list[str] = Field(default_factory=list)
     timings: dict[str, float] = Field(default_factory=dict)
@@ -234,8 +237,8 @@ def ratio(value: Fraction) -> str:
     return f"{value.numerator}/{value.denominator}"
 
 
-def write_manifest(manifest: Manifest, path: Path) -> None:
-    """Writes the manifest atomically.
+def write_manifest(manifest: Manifest, path: Path, place: Place = atomic_path) -> None:
+    """Writes the manifest atomically; ``place`` is how it gets to its place.
 
     Raises:
         ResourceError: the disk is full or the folder cannot be written.
@@ -244,7 +247,7 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
     text = json.dumps(
         manifest.model_dump(mode="python"), indent=1, ensure_ascii=False, allow_nan=False, default=str
     )
-    write_bytes(path, f"{text}\n".encode())
+    write_bytes(path, f"{text}\n".encode(), place)
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from .channels import SequenceKind
 
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*#%]')  # Windows', and what hosts read as a frame pattern
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?$")  # device names on Windows
+_FRAME = re.compile(r"(.+_[a-z]+\.)(\d{4}|[1-9]\d{4,})\.exr")  # as `frame_path` writes them
 _LONGEST = 120  # leaves room for the suffixes in a file system's 255 bytes, UTF-8 included
 
 
@@ -23,6 +26,46 @@ def safe_name(name: str) -> str:
         name = name[:-1]
     name = name.rstrip(" .") or "clip"
     return f"_{name}" if _RESERVED.match(name) else name
+
+
+def folded(name: str) -> str:
+    """What names have in common that one disk or another takes for the same: case and Unicode's two ways to
+    write an accent.
+    """
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
+
+
+@dataclass(frozen=True)
+class JobNames:
+    """The names of all files a job writes into its folder.
+
+    Attributes:
+        clip_name: The clip's name, as it is.
+        kinds: The sequences.
+        first: Number of the first frame.
+        stop: One past the last frame's number; None when only a pass over the clip can tell.
+    """
+
+    clip_name: str
+    kinds: tuple[SequenceKind, ...]
+    first: int = 0
+    stop: int | None = None
+
+    def among(self, names: Iterable[str]) -> list[str]:
+        """The job's names that an entry of ``names`` stands for, whatever its case, sorted."""
+        out = Path()
+        fixed = [path(out).name for path in (manifest_path, preview_path, report_path)]
+        starts = {folded(f"{safe_name(self.clip_name)}_{kind}."): kind for kind in self.kinds}
+        found = set()
+        for name in map(folded, names):
+            frame = _FRAME.fullmatch(name)
+            if frame is not None and frame[1] in starts and self._writes(int(frame[2])):
+                found.add(frame_path(out, self.clip_name, starts[frame[1]], int(frame[2])).name)
+            found.update(name_ for name_ in fixed if name_ == name)
+        return sorted(found)
+
+    def _writes(self, number: int) -> bool:
+        return self.first <= number and (self.stop is None or number < self.stop)
 
 
 def frame_path(out: Path, clip_name: str, kind: SequenceKind, number: int) -> Path:

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from ..errors import ResourceError
-from ..files import commit, temporary_beside, write_error
+from ..files import Place, atomic_path, write_error
 
 _LOG = logging.getLogger(__name__)
 _PANEL = (640, 720)  # largest width and height of one of the two pictures
@@ -36,7 +36,12 @@ class PreviewWriter:
     """
 
     def __init__(
-        self, path: Path, rate: Fraction, size: tuple[int, int], pixel_aspect: Fraction = Fraction(1)
+        self,
+        path: Path,
+        rate: Fraction,
+        size: tuple[int, int],
+        pixel_aspect: Fraction = Fraction(1),
+        place: Place = atomic_path,
     ) -> None:
         """Opens the film.
 
@@ -45,17 +50,20 @@ class PreviewWriter:
             rate: Nominal frames per second.
             size: (width, height) of the plate.
             pixel_aspect: Width of a plate's pixel over its height; the preview has square ones.
+            place: How the film gets to its place.
 
         Raises:
             ResourceError: the folder cannot be written.
         """
         self.size = _panel(size, pixel_aspect)
-        self._path, self._temporary = path, temporary_beside(path)
+        self._path, self._draft = path, place(path)
         self._last = -1
         try:
-            self._temporary.touch()
-            self._film = av.open(str(self._temporary), "w", format="mp4", options={"fflags": "+bitexact"})
+            self._film = av.open(
+                str(self._draft.temporary), "w", format="mp4", options={"fflags": "+bitexact"}
+            )
         except OSError as error:  # av.FFmpegError is one
+            self._draft.discard()
             raise write_error(path, error) from error
         self._stream, self._tick = _stream(self._film, rate, self.size)
 
@@ -100,7 +108,7 @@ class PreviewWriter:
             for packet in self._stream.encode(None):
                 self._film.mux(packet)
             self._film.close()
-            commit(self._temporary, self._path)
+            self._draft.commit()
         except OSError as error:
             raise write_error(self._path, error) from error
         finally:
@@ -110,8 +118,7 @@ class PreviewWriter:
         """Removes the unfinished film; harmless after `close`."""
         with suppress(OSError):
             self._film.close()
-        with suppress(OSError):
-            self._temporary.unlink(missing_ok=True)
+        self._draft.discard()
 
 
 def colour_map(d: np.ndarray) -> np.ndarray:

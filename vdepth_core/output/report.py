@@ -17,7 +17,7 @@ import cv2
 import jinja2
 import numpy as np
 
-from ..files import write_bytes
+from ..files import Place, atomic_path, write_bytes
 from ..types import Shot, ShotAlignment
 from .chart import line_chart
 from .manifest import Manifest
@@ -60,7 +60,7 @@ class ReportCollector:
         """Takes what the method says about one shot, in order."""
         self._shots.append((shot, alignment))
 
-    def write(self, path: Path, manifest: Manifest) -> None:
+    def write(self, path: Path, manifest: Manifest, place: Place = atomic_path) -> None:
         """Writes the report atomically.
 
         Raises:
@@ -81,7 +81,7 @@ class ReportCollector:
             charts=self._charts(manifest),
             notes=list(dict.fromkeys(note for _, alignment in self._shots for note in alignment.notes)),
         )
-        write_bytes(path, page.encode())
+        write_bytes(path, page.encode(), place)
 
     def _thumbnail(self, number: int, rgb: np.ndarray, d: np.ndarray) -> _Thumbnail:
         height, width = d.shape

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from ..errors import UsageError
-from ..files import make_folder
+from ..files import Place, atomic_path, make_folder
 from ..geometry.normals import normals_from_depth
 from .attributes import FrameAttributes
 from .channels import SequenceKind, channels_of
@@ -74,13 +74,16 @@ class SequenceWriter:
     Keeps no state between frames: several threads may call `write` at once, on different frames.
     """
 
-    def __init__(self, out: Path, clip_name: str, settings: SequenceSettings) -> None:
-        """Creates folder ``out``.
+    def __init__(
+        self, out: Path, clip_name: str, settings: SequenceSettings, place: Place = atomic_path
+    ) -> None:
+        """Creates folder ``out``; ``place`` is how files get to their places in it.
 
         Raises:
             ResourceError: it cannot be created.
         """
         self.out, self.clip_name, self.settings = make_folder(out), clip_name, settings
+        self._place = place
 
     def paths(self, number: int) -> dict[SequenceKind, Path]:
         """The files of frame ``number``, by sequence."""
@@ -127,7 +130,7 @@ class SequenceWriter:
             full[~np.isfinite(full)] = 0.0
         for kind, path in missing.items():
             channels = channels_of(kind, planes)
-            write_exr(path, channels, attributes.header(kind), self.settings.compression)
+            write_exr(path, channels, attributes.header(kind), self.settings.compression, self._place)
         return WrittenFrame(tuple(self.paths(attributes.number).values()), tuple(missing.values()), d)
 
     def _missing(self, attributes: FrameAttributes, size: tuple[int, int]) -> dict[SequenceKind, Path]:

@@ -1,0 +1,320 @@
+"""The journal of an output folder: each file vdepth wrote there, known by name and content before it appears.
+
+Nothing else in the folder is ever replaced or removed. ``OUT/.vdepth/journal.jsonl`` grows by one JSON line a
+file, flushed to disk before the file gets its name; a file whose content is not (or no longer) what a line
+says is the user's. Files are made in ``OUT/.vdepth/tmp``, so what a killed process leaves half-written lies
+among nobody else's files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import stat
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..errors import JobConflictError
+from ..files import NOFOLLOW, Draft, write_bytes, write_error
+
+WORK = ".vdepth"
+JOURNAL = "journal.jsonl"
+_HEADER = b'{"vdepth": "journal", "format": 1}\n'
+_TEMPORARY = re.compile(r"[0-9a-f]{16}\.tmp")
+_BLOCK = 1 << 20
+_Signature = tuple[int, int, int, int, int]
+
+
+class FileEntry(BaseModel):
+    """What a written file holds: its SHA-256 and its size in bytes."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    size: Annotated[int, Field(ge=0)]
+
+    @classmethod
+    def of(cls, path: Path) -> FileEntry:
+        """Reads a file; symbolic links are not followed.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        digest, size = hashlib.sha256(), 0
+        flags = os.O_RDONLY | NOFOLLOW | getattr(os, "O_BINARY", 0)
+        with os.fdopen(os.open(path, flags), "rb", buffering=0) as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+                size += len(block)
+        return cls(sha256=digest.hexdigest(), size=size)
+
+
+class Journal:
+    """What vdepth wrote into ``out``. Reading it changes nothing; `open` before anything is written.
+
+    Thread-safe. Only who holds the folder's lock may open it.
+
+    Attributes:
+        exists: Whether the folder has a journal.
+        job: The job its latest files belong to; None before the first.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self.out, self.work = out, out / WORK
+        self.exists = False
+        self.job: str | None = None
+        self._entries: dict[str, list[FileEntry]] = {}  # oldest first: a replaced file may still stand there
+        self._looked: dict[str, tuple[_Signature, FileEntry | None]] = {}
+        self._file: int | None = None
+        self._length = 0  # of the journal's whole lines
+        self._lock, self._writing = threading.Lock(), threading.Lock()
+        self._waiting: list[bytes] = []
+        self._asked = self._written = 0
+        self._read()
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all files it knows, sorted; they need not be there any more."""
+        return sorted(self._entries)
+
+    def owned(self, name: str) -> FileEntry | None:
+        """What file ``name`` holds, if it is there and as vdepth wrote it; None: it is not ours."""
+        entries = self._entries.get(name)
+        path = self.out / name
+        try:
+            facts = path.lstat()
+            if not entries or not stat.S_ISREG(facts.st_mode):
+                return None
+            if facts.st_size not in {entry.size for entry in entries}:
+                return None
+            signature = _signature(facts)
+            looked = self._looked.get(name)
+            if looked is None or looked[0] != signature:
+                content = FileEntry.of(path)
+                looked = self._looked[name] = (signature, content)
+        except OSError:
+            return None
+        return looked[1] if looked[1] in entries else None
+
+    def open(self) -> None:
+        """Makes or continues the journal, drops a torn last line and what a killed process left half-made.
+
+        Raises:
+            ResourceError: the folder cannot be written.
+        """
+        path = self.work / JOURNAL
+        try:
+            (self.work / "tmp").mkdir(exist_ok=True)
+            for left in (self.work / "tmp").iterdir():
+                if _TEMPORARY.fullmatch(left.name) and left.is_file():
+                    left.unlink()
+            flags = os.O_RDWR | os.O_CREAT | NOFOLLOW | getattr(os, "O_BINARY", 0)
+            self._file = os.open(path, flags, 0o666)
+            os.ftruncate(self._file, self._length)
+            os.lseek(self._file, 0, os.SEEK_END)
+            if not self._length:
+                self._put([_HEADER])
+                flush_folder(self.work)
+        except OSError as error:
+            raise write_error(path, error) from error
+        self.exists = True
+
+    def close(self) -> None:
+        """Closes the file; harmless when it is not open."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def begin(self, job: str) -> None:
+        """Notes that files written from now on belong to ``job``."""
+        self._append({"job": job})
+        self.job = job
+
+    def place(self, path: Path) -> Draft:
+        """A draft of the file ``path`` of this folder, noted before it takes its place.
+
+        Raises:
+            ResourceError: the disk is full or the folder cannot be written.
+            JobConflictError: on commit, when a file that vdepth did not write stands there.
+        """
+        return _Noted(self, path)
+
+    def temporary(self) -> Path:
+        """A new name for an unfinished file, on the folder's own disk."""
+        return self.work / "tmp" / f"{secrets.token_hex(8)}.tmp"
+
+    def note(self, name: str, entry: FileEntry) -> None:
+        """Writes down, on disk, that file ``name`` is going to hold ``entry``."""
+        with self._lock:
+            self._entries.setdefault(name, []).append(entry)
+        self._append({"name": name, **entry.model_dump()})
+
+    def install(self, temporary: Path, path: Path) -> None:
+        """Gives a noted file its name.
+
+        Raises:
+            JobConflictError: a file that vdepth did not write stands there.
+            OSError: the folder cannot be written.
+        """
+        if self.owned(path.name) is not None:
+            os.replace(temporary, path)
+        else:
+            _rename_beside(temporary, path)
+        with self._lock:
+            self._looked.pop(path.name, None)
+
+    def remove(self, name: str) -> None:
+        """Removes file ``name`` if it is ours.
+
+        Raises:
+            ResourceError: it cannot be removed.
+        """
+        if self.owned(name) is not None:
+            try:
+                (self.out / name).unlink()
+            except OSError as error:
+                raise write_error(self.out / name, error) from error
+
+    def conclude(self, names: Iterable[str]) -> None:
+        """Forgets everything but the files ``names`` as they are now, and closes the journal.
+
+        Raises:
+            ResourceError: the disk is full.
+        """
+        self.close()
+        flush_folder(self.out)
+        lines = [_HEADER] + ([_line({"job": self.job})] if self.job is not None else [])
+        for name in sorted(names):
+            entry = self.owned(name)
+            if entry is not None:
+                lines.append(_line({"name": name, **entry.model_dump()}))
+        write_bytes(self.work / JOURNAL, b"".join(lines), lambda path: Draft(path, self.temporary()))
+
+    def _read(self) -> None:
+        path = self.work / JOURNAL
+        try:
+            with os.fdopen(os.open(path, os.O_RDONLY | NOFOLLOW | getattr(os, "O_BINARY", 0)), "rb") as file:
+                data = file.read()
+        except OSError:
+            return
+        whole = data[: data.rfind(b"\n") + 1]
+        if not whole.startswith(_HEADER):
+            # A process killed while it made the journal leaves a beginning of the header, or nothing.
+            self.exists = _HEADER.startswith(data)
+            return
+        self.exists, self._length = True, len(whole)
+        for line in whole.splitlines()[1:]:
+            self._learn(line)
+
+    def _learn(self, line: bytes) -> None:
+        with suppress(ValueError, ValidationError):  # a damaged line says nothing: its file is not ours
+            facts = json.loads(line)
+            if not isinstance(facts, dict):
+                return
+            name, job = facts.get("name"), facts.get("job")
+            if isinstance(job, str):
+                self.job = job
+            elif isinstance(name, str) and name not in ("", ".", "..") and not re.search(r"[/\\\0]", name):
+                self._entries.setdefault(name, []).append(FileEntry.model_validate(facts))
+
+    def _append(self, facts: dict[str, Any]) -> None:
+        """Writes a line and flushes it; lines of several threads share one flush."""
+        with self._lock:
+            self._waiting.append(_line(facts))
+            self._asked += 1
+            mine = self._asked
+        with self._writing:
+            if self._written >= mine:  # another thread took it along
+                return
+            with self._lock:
+                lines, self._waiting, upto = self._waiting, [], self._asked
+            try:
+                self._put(lines)
+            except OSError as error:
+                with self._lock:
+                    self._waiting[:0] = lines  # the others try themselves and get their own error
+                raise write_error(self.work / JOURNAL, error) from error
+            self._written = upto
+
+    def _put(self, lines: list[bytes]) -> None:
+        assert self._file is not None, "open the journal first"
+        data = memoryview(b"".join(lines))
+        try:
+            rest = data
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+            os.fsync(self._file)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(self._file, self._length)
+                os.lseek(self._file, 0, os.SEEK_END)
+            raise
+        self._length += len(data)
+
+
+class _Noted(Draft):
+    """A draft that enters its content into the journal before it takes its place."""
+
+    def __init__(self, journal: Journal, path: Path) -> None:
+        assert path.parent == journal.out, f"{path} is not in {journal.out}"
+        super().__init__(path, journal.temporary())
+        self._journal = journal
+
+    def _take_place(self) -> None:
+        self._journal.note(self.path.name, FileEntry.of(self.temporary))
+        self._journal.install(self.temporary, self.path)
+
+
+def not_ours(paths: Iterable[Path]) -> JobConflictError:
+    """The refusal to touch files that vdepth did not write, or that were changed since."""
+    names = [str(path) for path in paths]
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    what = "is not a file" if len(names) == 1 else "are not files"
+    return JobConflictError(
+        f"{', '.join(names[:3])}{more} {what} vdepth wrote, or changed since; this job would replace "
+        f"{'it' if len(names) == 1 else 'them'}.",
+        "Move what you want to keep to another folder, or choose another folder with -o.",
+    )
+
+
+def flush_folder(folder: Path) -> None:
+    """Forces the names in a folder to the disk, where the system can."""
+    if os.name == "nt":
+        return
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _rename_beside(temporary: Path, path: Path) -> None:
+    """Renames without ever replacing: a file put there in this very moment stays."""
+    try:
+        os.link(temporary, path, follow_symlinks=False)
+    except FileExistsError as error:
+        raise not_ours([path]) from error
+    except (OSError, NotImplementedError):  # a disk without hard links
+        if os.path.lexists(path):
+            raise not_ours([path]) from None
+        os.rename(temporary, path)
+    else:
+        os.unlink(temporary)
+
+
+def _line(facts: dict[str, Any]) -> bytes:
+    return json.dumps(facts).encode() + b"\n"
+
+
+def _signature(facts: os.stat_result) -> _Signature:
+    # The time of the last change of any kind cannot be set back by hand, so an edit never goes unseen.
+    return facts.st_mtime_ns, facts.st_ctime_ns, facts.st_size, facts.st_ino, facts.st_dev
