@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -175,13 +176,50 @@ def test_one_bad_clip_does_not_stop_the_others(movie, tmp_path):
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"not a movie at all" * 100)
     events = []
-    results = run([movie, broken, movie], tmp_path / "out", on_event=events.append, frames="0-3")
+    other = tmp_path / "shot.mp4"
+    shutil.copy(movie, other)
+    results = run([movie, broken, other], tmp_path / "out", on_event=events.append, frames="0-3")
     assert results[0].error is None
     assert isinstance(results[1].error, InputError)
     assert results[2].error is None
-    assert [path.name for path in sorted((tmp_path / "out").iterdir())][-2:] == ["shot", "shot_2"]
+    assert {result.out.name for result in results} == {
+        "broken",
+        f"shot_{movie.parent.name}",
+        f"shot_{tmp_path.name}",
+    }
     told = [event for event in events if isinstance(event, Error)]
     assert [(event.clip, event.code) for event in told] == [(str(broken), "bad_input")]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a process cannot send itself Ctrl-C there")
+def test_a_cancelled_batch_leaves_the_folders_of_clips_that_had_not_begun(movie, tmp_path):
+    clips = [tmp_path / f"{name}.mp4" for name in "abcd"]
+    for clip in clips:
+        shutil.copy(movie, clip)
+    out = tmp_path / "out"
+    assert not any(result.error for result in run(clips, out, frames="0-2"))
+
+    def everything():
+        return {path: path.stat().st_mtime_ns for path in out.rglob("*") if {"c", "d"} & set(path.parts)}
+
+    kept, results = everything(), [digest(out / name) for name in "abcd"]
+
+    class Interrupted(RampModel):
+        def predict(self, frames):
+            if not self.seen:  # a second one would end this process
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.5)
+            return super().predict(frames)
+
+    shelf = ModelShelf()
+    shelf.put("ramp", "cpu", "fp32", Interrupted())
+    config = EstimateConfig.parse(**OPTIONS, frames="0-2", near=2.0)
+    done = estimate_clips(clips, out, config, overwrite=True, signals=True, shelf=shelf)
+    assert [result.error.exit_code for result in done] == [130] * 4
+    assert everything() == kept
+    assert [digest(out / name) for name in "abcd"] == results  # nothing was ready to take the old one's place
+    assert not any(result.error for result in run(clips, out, frames="0-2", near=2.0, overwrite=True))
+    assert all(digest(out / name) != before for name, before in zip("abcd", results, strict=True))
 
 
 def test_cancelling_keeps_what_is_done_and_resumes(movie, finished, tmp_path):

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import UsageError, VdepthError, as_vdepth_error
+from ..errors import Cancelled, UsageError, VdepthError, as_vdepth_error
 from ..output.manifest import Manifest
 from ..progress import cancelling
 from .config import EstimateConfig
-from .events import OnEvent
+from .events import OnEvent, Warning_
+from .gathering import gather
 from .reporting import JobProgress
 from .run import ClipJob
 from .shelf import ModelShelf, Turns
@@ -84,7 +84,7 @@ def estimate_clips(
     """Runs one job a clip; a single clip works in ``out``, several in one subfolder each.
 
     Args:
-        clips: The clips, in order.
+        clips: The clips, in order; names that mean the same clip are one.
         out: Output folder.
         config: The same configuration for all.
         on_event: See `estimate`.
@@ -100,7 +100,8 @@ def estimate_clips(
     """
     if not clips:
         raise UsageError("No clip given.", "Name at least one movie or image sequence.")
-    results = [ClipResult(clip, folder) for clip, folder in zip(clips, _folders(clips, out), strict=True)]
+    gathered = gather(clips, out)
+    results = [ClipResult(clip.path, clip.folder) for clip in gathered]
     told = threading.Lock()
 
     def tell(event: Any) -> None:
@@ -108,6 +109,10 @@ def estimate_clips(
             if on_event is not None:
                 on_event(event)
 
+    for clip in gathered:
+        if len(clip.names) > 1:
+            message = f"{len(clip.names)} of the names given mean this clip; it is done once."
+            tell(Warning_(clip=str(clip.path), message=message))
     progress = [JobProgress(str(result.clip), tell) for result in results]
     with cancelling(*progress) if signals else contextlib.nullcontext():
         _run_all(results, progress, config, overwrite, shelf or ModelShelf())
@@ -127,6 +132,11 @@ def _run_all(
     try:
         for number, (result, own) in enumerate(zip(results, progress, strict=True)):
             slots.acquire()
+            if own.cancelled:  # a clip that has not begun does not begin: its folder stays as it is
+                result.error = Cancelled("Cancelled.", "Run the same command again to go on.")
+                own.fail(result.error)
+                slots.release()
+                continue
             job = ClipJob(result.clip, result.out, config, own, shelf, turns, number)
             thread = threading.Thread(
                 target=_run_one, args=(job, result, overwrite, slots), name=f"job-{number}"
@@ -152,16 +162,3 @@ def _run_one(job: ClipJob, result: ClipResult, overwrite: bool, slots: threading
         job.progress.fail(result.error)
     finally:
         slots.release()
-
-
-def _folders(clips: Sequence[Path], out: Path) -> list[Path]:
-    """One folder a clip; clips of the same name get a number so that nothing is overwritten."""
-    if len(clips) == 1:
-        return [out]
-    seen: dict[str, int] = {}
-    folders = []
-    for clip in clips:
-        stem = re.sub(r"[._-]?(#+|%0?\d*d)$", "", clip.stem) or "clip"
-        seen[stem] = seen.get(stem, 0) + 1
-        folders.append(out / (stem if seen[stem] == 1 else f"{stem}_{seen[stem]}"))
-    return folders

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from .channels import SequenceKind
 
-_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*#%]')  # Windows', and what hosts read as a frame pattern
+_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*#%\ud800-\udfff]')
+# Windows', what hosts read as a frame pattern, and what stands for bytes that are no UTF-8
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?$")  # device names on Windows
 _FRAME = re.compile(r"(.+_[a-z]+\.)(\d{4}|[1-9]\d{4,})\.exr")  # as `frame_path` writes them
 _LONGEST = 120  # leaves room for the suffixes in a file system's 255 bytes, UTF-8 included
