@@ -9,7 +9,7 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -153,7 +153,7 @@ def plain_files(folder: Path) -> dict[Path, os.stat_result]:
         return {}
     except OSError as error:
         raise write_error(folder, error) from error
-    _refuse_links(folder, facts)
+    refuse_link(folder, facts)
     if not stat.S_ISDIR(facts.st_mode):
         raise ResourceError(
             f"{folder} is a file, where vdepth keeps a folder of its own.",
@@ -163,12 +163,11 @@ def plain_files(folder: Path) -> dict[Path, os.stat_result]:
     waiting = [folder]
     while waiting:
         try:
-            entries = sorted(waiting.pop().iterdir())
+            entries = list(_entries(waiting.pop()))
         except OSError as error:
             raise write_error(folder, error) from error
-        for path in entries:
-            facts = path.lstat()
-            _refuse_links(path, facts)
+        for path, facts in entries:
+            refuse_link(path, facts)
             if stat.S_ISDIR(facts.st_mode):
                 waiting.append(path)
             elif stat.S_ISREG(facts.st_mode):
@@ -178,7 +177,25 @@ def plain_files(folder: Path) -> dict[Path, os.stat_result]:
     return found
 
 
-def _refuse_links(path: Path, facts: os.stat_result) -> None:
+def _entries(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """What lies in a folder, except what whoever works there just now removes meanwhile."""
+    with suppress(FileNotFoundError):
+        for path in sorted(folder.iterdir()):
+            with suppress(FileNotFoundError):
+                yield path, path.lstat()
+
+
+def refuse_link(path: Path, facts: os.stat_result | None = None) -> None:
+    """Refuses a link where vdepth works on what is its own; what is not there is none.
+
+    Raises:
+        ResourceError: ``path`` is a symbolic link, or a junction of Windows.
+    """
+    if facts is None:
+        try:
+            facts = path.lstat()
+        except OSError:
+            return
     if stat.S_ISLNK(facts.st_mode) or getattr(facts, "st_file_attributes", 0) & _REPARSE_POINT:
         raise ResourceError(
             f"{path} is a link; vdepth follows none in a folder of its own work.",

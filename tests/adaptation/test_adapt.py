@@ -16,7 +16,7 @@ from vdepth_core.adaptation.adapt import adapt
 from vdepth_core.adaptation.loop import LoopConfig
 from vdepth_core.adaptation.student import load_student
 from vdepth_core.clip import open_clip
-from vdepth_core.errors import Cancelled, InputError, UsageError, WeightsError
+from vdepth_core.errors import Cancelled, InputError, ResourceError, UsageError, WeightsError
 from vdepth_core.evaluation.accuracy import evaluate_clip
 from vdepth_core.evaluation.temporal import consistency
 from vdepth_core.models.registry import load_model
@@ -198,3 +198,28 @@ def test_wrong_outputs_are_named(plate: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="in the way"):
         adapt(plate, tmp_path / "w.safetensors", device="cpu")
     assert (own / "take1.mov").exists()
+
+
+@pytest.mark.parametrize("name", ["w.safetensors", "w.adapting"])
+def test_files_of_the_user_are_in_the_way_and_stay(plate: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"precious")
+    with pytest.raises(UsageError, match=name):
+        adapt(plate, tmp_path / "w.safetensors", device="cpu")
+    assert (tmp_path / name).read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("name", ["w.footage", "w.footage/run.json", "w.footage/shot-0", "w.adapting"])
+def test_links_in_its_work_folder_are_not_followed(plate: Path, tmp_path: Path, name: str) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "run.json").write_text("precious")
+    (other / "raw.f32").write_text("precious")
+    link = tmp_path / name
+    if link.parent != tmp_path:
+        link.parent.mkdir()
+        (link.parent / "run.json").touch()
+    link.unlink(missing_ok=True)
+    link.symlink_to(other / "run.json" if link.suffix in (".json", ".adapting") else other)
+    with pytest.raises(ResourceError, match="is a link"):
+        adapt(plate, tmp_path / "w.safetensors", device="cpu")
+    assert [path.read_text() for path in sorted(other.iterdir())] == ["precious"] * 2

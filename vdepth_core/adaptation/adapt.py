@@ -11,9 +11,10 @@ import hashlib
 import json
 import logging
 import math
+import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,16 +23,18 @@ import torch
 
 from ..clip import Clip, fingerprint, open_clip, parse_range
 from ..errors import Cancelled, InputError, ResourceError, UsageError, WeightsError
+from ..files import plain_files, refuse_link
 from ..models.preprocess import network_size
 from ..models.registry import load_model, pick_device
 from ..models.threads import probe_threads
 from ..progress import Progress
+from ..store import remove_store
 from ..types import DepthModel, Shot
-from .checkpoint import Counters, check_identity, read_counters
+from .checkpoint import Counters, check_identity, is_checkpoint, read_counters
 from .footage import Footage, find_motion, read_frames
 from .loop import LoopConfig, Outcome, fine_tune
 from .recipes import find_recipe
-from .student import Student, load_student, write_weights
+from .student import Student, is_adapted, load_student, write_weights
 from .supervision import check_teacher, supervise
 from .temporal_loss import Form
 
@@ -115,6 +118,9 @@ def adapt(
     if form not in chosen.forms:
         raise UsageError(f"There is no form {form} of {recipe}.", f"Choose one of {', '.join(chosen.forms)}.")
     _check(out, minutes, steps, size)
+    state, folder = out.with_suffix(".adapting"), out.with_suffix(".footage")
+    plain_files(folder)
+    refuse_link(state)
     device = pick_device(device)
     student = load_student(model, device)
     guide = load_model(teacher if teacher is not None else model, device)
@@ -125,7 +131,6 @@ def adapt(
         recipe=recipe, form=form, seed=seed, size=size, device=device, frames=frames, clip=fingerprint(clip),
         model=student.spec.weights_sha256, teacher=guide.spec.weights_sha256 or guide.spec.name,
     )  # fmt: skip
-    state, folder = out.with_suffix(".adapting"), out.with_suffix(".footage")
     height, width = network_size(info.width, info.height, info.pixel_aspect, student.spec, size)
     guide_size = height, width
     if teacher is not None:
@@ -139,7 +144,7 @@ def adapt(
         _clear(state, folder)
         threads = probe_threads(student, (height, width)) if device == "cpu" else torch.get_num_threads()
         counters = Counters(identity, threads)
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         (folder / _RUN).write_text(json.dumps({"identity": identity, "threads": threads}))
     with _resumable():
         shots = _shots(opened, frames, progress)
@@ -158,11 +163,9 @@ def adapt(
             config = LoopConfig(seed=seed, minutes=minutes, steps=steps)
             outcome = fine_tune(student, objective, config, state, counters, progress, trained)
     facts = _facts(student, guide, recipe, outcome)
-    try:
-        write_weights(out, outcome.best, facts)
-    except OSError as error:
-        raise ResourceError(f"Cannot write {out}: {error.strerror or error}.", "Free some space.") from error
-    shutil.rmtree(folder, ignore_errors=True)
+    write_weights(out, outcome.best, facts)
+    with suppress(OSError):  # what is left of it is in nobody's way
+        remove_store(folder)
     return Adaptation(out, outcome.steps, outcome.before, outcome.after, outcome.early)
 
 
@@ -171,6 +174,10 @@ def _check(out: Path, minutes: float, steps: int | None, size: int | None) -> No
         raise UsageError(f"{out.name} is no name for weights.", "Let it end in .safetensors.")
     if not out.parent.is_dir():
         raise UsageError(f"The folder {out.parent} does not exist.", "Make it first.")
+    if os.path.lexists(out) and not is_adapted(out):
+        raise UsageError(
+            f"{out} is there, and vdepth adapt did not write it.", "Choose another name with -o."
+        )
     if not (minutes > 0 and math.isfinite(minutes)) or (steps is not None and steps < 1):
         raise UsageError("Minutes and steps must be positive.", "Leave the option out for its default.")
     if size is not None and not 32 <= size <= 4096:
@@ -181,14 +188,18 @@ def _clear(state: Path, folder: Path) -> None:
     """Removes what a former run left; nothing that could be somebody else's.
 
     Raises:
-        UsageError: the folder is none of ours.
+        UsageError: the folder or the checkpoint is none of ours.
     """
+    if os.path.lexists(state) and not is_checkpoint(state):
+        raise UsageError(
+            f"{state} is in the way; it is no checkpoint of vdepth.", "Choose another name with -o."
+        )
     if folder.exists():
         if not (folder / _RUN).is_file():
             raise UsageError(
                 f"{folder} is in the way; it is no folder of vdepth.", "Choose another name with -o."
             )
-        shutil.rmtree(folder)
+        remove_store(folder)
     state.unlink(missing_ok=True)
 
 

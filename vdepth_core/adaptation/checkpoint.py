@@ -10,7 +10,7 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
-from ..errors import ResourceError, UsageError, WeightsError
+from ..errors import UsageError, WeightsError
 from .training_state import Weights, read_facts, read_tensors, restore_state, write_state
 
 _FORMAT = "vdepth-adaptation-1"
@@ -52,10 +52,15 @@ def save(
         ResourceError: the disk is full or the folder cannot be written.
     """
     facts = {"format": _FORMAT, "counters": json.dumps(asdict(counters))}
+    write_state(path, network, optimiser, {"average": average, "best": best}, facts)
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether a file is a checkpoint of ours."""
     try:
-        write_state(path, network, optimiser, {"average": average, "best": best}, facts)
-    except (OSError, SafetensorError) as error:
-        raise ResourceError(f"Cannot write {path}: {error}.", "Free some space on the disk.") from error
+        return read_facts(path).get("format") == _FORMAT
+    except (OSError, SafetensorError):
+        return False
 
 
 def read_counters(path: Path, identity: str) -> Counters:

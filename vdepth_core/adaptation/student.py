@@ -9,7 +9,6 @@ be worse, and inference uses the stored ones anyway.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UsageError, WeightsError
+from ..files import write_bytes
 from ..models.network_model import Family
 from ..models.registry import match_family, registered_loaders
 from ..types import ModelSpec
@@ -75,15 +75,29 @@ def write_weights(path: Path, state: Mapping[str, Tensor], facts: Mapping[str, s
         path: The file; its folder exists.
         state: Key -> tensor, as the family's unfolded network has them.
         facts: What the file says about itself: ``license``, ``commercial`` (``true`` or ``false``), …
+
+    Raises:
+        ResourceError: it cannot be written.
     """
     from safetensors.torch import save
 
     # copies: some networks publish one tensor under two keys
     tensors = {key: value.detach().cpu().clone().contiguous() for key, value in state.items()}
-    temporary = path.with_name(path.name + ".tmp")
     # not save_file, whose files only their owner may read
-    temporary.write_bytes(save(tensors, {OURS: json.dumps(dict(facts), sort_keys=True)}))
-    os.replace(temporary, path)
+    write_bytes(path, save(tensors, {OURS: json.dumps(dict(facts), sort_keys=True)}))
+
+
+def is_adapted(path: Path) -> bool:
+    """Whether a file, and no link, holds weights that `adapt` wrote."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        if path.is_symlink():
+            return False
+        with safe_open(path, framework="pt") as file:
+            return "recipe" in json.loads((file.metadata() or {}).get(OURS, "{}"))
+    except (OSError, SafetensorError, ValueError):
+        return False
 
 
 def _find(name_or_path: str | Path) -> tuple[Family, Path, bool]:

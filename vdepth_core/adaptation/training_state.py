@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
+
+from ..files import write_bytes
 
 Weights = dict[str, Tensor]
 
@@ -26,7 +27,7 @@ def write_state(
     """Writes ``network``, its optimiser, ``more`` weights by name and ``facts``, atomically.
 
     Raises:
-        OSError, SafetensorError: it cannot be written.
+        ResourceError: it cannot be written.
     """
     sets = {"network": network.state_dict(), **more}
     tensors = {f"{name}.{key}": value for name, weights in sets.items() for key, value in weights.items()}
@@ -35,9 +36,7 @@ def write_state(
             tensors[f"optimiser.{key}.{name}"] = value
     # copies: some networks keep one tensor under two keys
     copies = {key: value.detach().cpu().clone().contiguous() for key, value in tensors.items()}
-    temporary = path.with_name(path.name + ".tmp")
-    save_file(copies, temporary, facts)
-    os.replace(temporary, path)
+    write_bytes(path, save(copies, facts))  # not save_file, whose files only their owner may read
 
 
 def read_facts(path: Path) -> dict[str, str]:

@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ..errors import ResourceError, WeightsError
+from ..files import plain_files, refuse_link
 from ..progress import Progress
 from .catalogue import is_inside
 
@@ -134,9 +135,12 @@ def claim(folder: Path, name: str, progress: Progress) -> Iterator[None]:
     """Holds the right to change the weights ``name``; waits, and says so, while another process has it.
 
     Raises:
-        ResourceError: the weights folder cannot be made or written.
+        ResourceError: the weights folder cannot be made or written, or what would be changed lies behind a
+            link.
         Cancelled: ``progress`` asked to stop while waiting.
     """
+    plain_files(folder / WORK)
+    refuse_link(folder / name)
     try:
         (folder / WORK).mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / WORK / f"{name}.lock")
