@@ -52,7 +52,7 @@ class SnippetStandIn:
         """(1, 4, H/8, W/8)."""
         return torch.zeros(1, 4, height // 8, width // 8)
 
-    def predict_snippets(self, latents: Tensor, noise: Tensor) -> Tensor:
+    def predict_snippets(self, latents: Tensor, noise: Tensor, steps: int = 1) -> Tensor:
         """(B, n, 4, h, w) -> (B, n, H, W), every snippet at its own scale."""
         scale = 1 + latents.mean((1, 2, 3, 4))
         return self.decode(latents.flatten(0, 1)).unflatten(0, latents.shape[:2]) * scale[:, None, None, None]

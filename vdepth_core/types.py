@@ -187,6 +187,13 @@ class Method(Protocol):
 
     name: str
 
+    def check(self, model: DepthModel) -> None:
+        """Refuses a model it does not run, before anything is written.
+
+        Raises:
+            UsageError: it is one.
+        """
+
     def run(self, shot: ShotFrames, model: DepthModel, store: DepthStore, progress: Progress) -> None:
         """Predicts every frame of the shot into ``store.raw``."""
 

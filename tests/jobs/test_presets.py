@@ -55,3 +55,12 @@ def test_presets_leave_non_commercial_weights_alone_unless_told():
 def test_what_is_not_installed_is_not_chosen():
     entries = [ModelEntry("midas-v21", False, models("midas-v21")[0].spec), *models("embedded")]
     assert resolve(EstimateConfig(preset="best"), entries, "cuda").model == "embedded"
+
+
+def test_rolling_takes_the_model_it_is_for_and_its_presets_refinement():
+    chosen = resolve(
+        EstimateConfig(method="rolling", rolling_preset="full"), models("rollingdepth-v1"), "cpu"
+    )
+    assert (chosen.model, chosen.rolling_refine_steps) == ("rollingdepth-v1", 10)
+    own = EstimateConfig(method="rolling", rolling_refine_steps=4)
+    assert resolve(own, models("rollingdepth-v1"), "cpu").rolling_refine_steps == 4

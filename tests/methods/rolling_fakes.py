@@ -48,6 +48,7 @@ class FakeSnippets:
     Attributes:
         noisy: Standard deviation of what a prediction also has, different for every snippet.
         batches: Snippets of every call of `predict_snippets`.
+        steps, denoised: Snippets refined; denoising steps last asked for.
         most: Snippets that fit its memory; twice as many in low-memory mode.
     """
 
@@ -64,7 +65,7 @@ class FakeSnippets:
         )
         self.device, self.low_memory = "cpu", False
         self.noisy, self.most, self.batches = noisy, most, list[int]()
-        self.steps = 0
+        self.steps = self.denoised = 0
 
     def predict(self, frames: Tensor) -> Tensor:
         """One snippet, as the probe for the number of threads asks."""
@@ -84,10 +85,11 @@ class FakeSnippets:
         generator = torch.Generator().manual_seed(seed)
         return torch.randn((1, 4, -(-height // 8), -(-width // 8)), generator=generator)
 
-    def predict_snippets(self, latents: Tensor, noise: Tensor) -> Tensor:
+    def predict_snippets(self, latents: Tensor, noise: Tensor, steps: int = 1) -> Tensor:
         if len(latents) > self.most * (2 if self.low_memory else 1):
             raise torch.cuda.OutOfMemoryError("no")
         self.batches.append(len(latents))
+        self.denoised = steps
         return torch.stack([self._snippet(snippet, noise) for snippet in latents])
 
     def _snippet(self, latents: Tensor, noise: Tensor) -> Tensor:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import textwrap
 import tracemalloc
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,6 @@ from rolling_fakes import SIZE, FakeSnippets, Footage
 from vdepth_core.align.scale_shift import fit_scale_shift
 from vdepth_core.errors import Cancelled, ResourceError, UsageError
 from vdepth_core.methods.batching import Load, choose_load
-from vdepth_core.methods.inference import to_disparity
 from vdepth_core.methods.rolling import Rolling
 from vdepth_core.methods.rolling_presets import PRESETS, RollingPresetName
 from vdepth_core.methods.snippets import SnippetModel
@@ -252,8 +250,10 @@ def test_out_of_memory_halves_the_batch(tmp_path: Path) -> None:
 
 def test_values_that_are_not_numbers_are_filled_and_told(tmp_path: Path) -> None:
     class Broken(FakeSnippets):
-        def predict_snippets(self, latents: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-            said = super().predict_snippets(latents, noise)
+        def predict_snippets(
+            self, latents: torch.Tensor, noise: torch.Tensor, steps: int = 1
+        ) -> torch.Tensor:
+            said = super().predict_snippets(latents, noise, steps)
             said[:, 0, 7, 9] = torch.nan
             return said
 
@@ -274,7 +274,7 @@ def test_a_disk_that_is_too_small_is_said_before_any_work(
     need = Rolling().disk_space(spec, 9, *SIZE)
     assert need > 9 * 3 * SIZE[0] * SIZE[1] * 4
     assert Rolling("full").disk_space(spec, 90, *SIZE) > Rolling("fast").disk_space(spec, 90, *SIZE)
-    assert Rolling().disk_space(RampModel().spec, 90, *SIZE) == 0
+    assert Rolling().disk_space(spec, 0, *SIZE) == 0
     monkeypatch.setattr(spill.shutil, "disk_usage", lambda path: type("Disk", (), {"free": need - 1}))
     shot = Footage(9)
     with pytest.raises(ResourceError, match="snippets of this shot"):
@@ -349,49 +349,34 @@ def test_the_sampling_grid(size: tuple[int, int]) -> None:
         assert sample_grid(*size) == sample_grid(*size, strict=True)
 
 
-def per_frame(shot: Footage, model: RampModel) -> np.ndarray:
-    pictures = [shot.picture(index) for index in range(len(shot))]
-    return model.predict(frames_to_tensor(pictures, shot.size)).numpy()
+def test_a_per_frame_model_is_refused_by_a_sentence_that_names_temporal(tmp_path: Path) -> None:
+    shot = Footage(3)
+    with pytest.raises(UsageError, match="every frame by itself") as refused:
+        estimate(tmp_path, shot, RampModel())
+    assert "--method temporal" in refused.value.hint
+    assert shot.decoded == []
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 30])
-def test_a_per_frame_models_clip_is_recovered(tmp_path: Path, count: int) -> None:
-    """Every snippet is put into a chart of its own; the co-alignment must find the clip's again."""
-    shot, model, watch = Footage(count), RampModel(), Watch()
-    final, result = estimate(tmp_path, shot, model, progress=watch)
-    raw = per_frame(shot, model)
-    assert error(final, raw) < 1e-3
-    np.testing.assert_allclose(final, raw, atol=5e-3)
-    assert watch.seen == {"infer": count, "settle": count}
-    assert not (tmp_path / "snippets").exists()
-    assert max(result.curves["spread"]) < 1e-3
-
-
-@pytest.mark.parametrize(("quantity", "space"), [("depth", "metric"), ("disparity", "scale_invariant")])
-def test_a_model_that_knows_its_scale_keeps_it(tmp_path: Path, quantity: str, space: str) -> None:
-    shot, model = Footage(12), RampModel()
-    model.spec = replace(model.spec, quantity=quantity, space=space)  # type: ignore[arg-type]
-    final, result = estimate(tmp_path, shot, model)
-    np.testing.assert_array_equal(final, to_disparity(per_frame(shot, model), model.spec))
-    assert set(result.scale) == {1.0}
-    assert set(result.shift) == {0.0}
-
-
-def test_depth_up_to_a_shift_is_aligned_as_depth(tmp_path: Path) -> None:
-    shot, model = Footage(12), RampModel()
-    model.spec = replace(model.spec, quantity="depth")
-    final, _ = estimate(tmp_path, shot, model)
-    assert error(final, per_frame(shot, model)) < 1e-3
-
-
-def test_a_per_frame_shot_resumes_to_equal_bytes(tmp_path: Path) -> None:
-    shot = Footage(20)
-    whole, told = estimate(tmp_path / "whole", shot, RampModel())
-    with pytest.raises(Cancelled):
-        estimate(tmp_path / "cut", shot, RampModel(), progress=Watch("settle", 7))
-    resumed, result = estimate(tmp_path / "cut", shot, RampModel())
-    assert resumed.tobytes() == whole.tobytes()
-    np.testing.assert_equal(result, told)
+def test_denoising_steps_and_the_refinement_are_options(tmp_path: Path) -> None:
+    shot, model = Footage(12), FakeSnippets(0.2)
+    plain, _ = estimate(tmp_path / "plain", shot, model)
+    assert (model.denoised, model.steps) == (1, 0)
+    estimate(tmp_path / "steps", shot, model, Rolling(rolling_steps=4))
+    assert model.denoised == 4
+    refined, _ = estimate(tmp_path / "refined", shot, model, Rolling(rolling_refine_steps=2))
+    assert model.steps == 6 + 8  # 12 frames: dilations 3 and 2
+    assert not np.array_equal(refined, plain)
+    model.steps = 0
+    estimate(
+        tmp_path / "longer", shot, model, Rolling("full", rolling_refine_steps=2, rolling_refine_length=5)
+    )
+    assert model.steps == 8 + 8  # of 5 frames; no dilation but 1 reaches every frame
+    model.steps = 0
+    estimate(tmp_path / "off", shot, model, Rolling("full", rolling_refine_steps=0))
+    assert model.steps == 0
+    for wrong in ({"rolling_steps": 0}, {"rolling_refine_steps": 51}, {"rolling_refine_length": 0}):
+        with pytest.raises(UsageError, match=f"--{next(iter(wrong)).replace('_', '-')} "):
+            Rolling(**wrong)
 
 
 KILLED = textwrap.dedent(
@@ -407,9 +392,9 @@ KILLED = textwrap.dedent(
     torch.set_num_threads(1)
 
     class Slow(FakeSnippets):
-        def predict_snippets(self, latents, noise):
+        def predict_snippets(self, latents, noise, steps=1):
             time.sleep(0.05)
-            return super().predict_snippets(latents, noise)
+            return super().predict_snippets(latents, noise, steps)
 
         def refine_snippets(self, *arguments):
             time.sleep(0.02)

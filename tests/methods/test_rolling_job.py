@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from generated import write_movie
+from generated import RampModel, write_movie
 from rolling_fakes import FakeSnippets
 
+from vdepth_core.errors import UsageError
 from vdepth_core.jobs.batch import ClipResult, estimate_clips
 from vdepth_core.jobs.config import EstimateConfig
 from vdepth_core.jobs.shelf import ModelShelf
@@ -52,11 +53,11 @@ def test_every_frame_of_both_shots_is_written_and_resumed(movie: Path, tmp_path:
     class Stopper(FakeSnippets):
         left = 18
 
-        def predict_snippets(self, latents, noise):  # type: ignore[no-untyped-def]
+        def predict_snippets(self, latents, noise, steps=1):  # type: ignore[no-untyped-def]
             self.left -= len(latents)
             if self.left < 0:
                 raise KeyboardInterrupt
-            return super().predict_snippets(latents, noise)
+            return super().predict_snippets(latents, noise, steps)
 
     stopped = run(movie, tmp_path / "cut", Stopper(0.2), rolling_preset=preset)
     assert stopped.error is not None
@@ -73,3 +74,13 @@ def test_a_published_layout_runs(movie: Path, tmp_path: Path) -> None:
     result = run(movie, tmp_path / "out", model, frames="0-2", rolling_preset="full")
     assert result.error is None, result.error
     assert len(pictures(tmp_path / "out")) == 6
+
+
+def test_a_model_the_method_does_not_run_is_refused_before_anything_is_written(
+    movie: Path, tmp_path: Path
+) -> None:
+    for method, model in (("rolling", RampModel()), ("framewise", FakeSnippets())):
+        result = run(movie, tmp_path / "out", model, method=method)
+        assert isinstance(result.error, UsageError)
+        assert not (tmp_path / "out").exists()
+    assert run(movie, tmp_path / "out", RampModel(), method="framewise", frames="0-2").error is None

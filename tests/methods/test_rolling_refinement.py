@@ -17,7 +17,7 @@ from vdepth_core.methods.latent_snippets import Share
 from vdepth_core.methods.refinement import Refinement
 from vdepth_core.methods.rolling import Rolling
 from vdepth_core.methods.rolling_presets import RollingPresetName
-from vdepth_core.methods.snippets import SnippetModel
+from vdepth_core.methods.snippets import SnippetModel, longest_dilation
 from vdepth_core.models.preprocess import frames_to_tensor
 from vdepth_core.models.rollingdepth import RollingDepthModel, load_rollingdepth
 from vdepth_core.models.tiny.diffusion import make_tiny
@@ -40,18 +40,20 @@ def model(checkpoint: Path) -> RollingDepthModel:
 
 
 def dense_refinement(
-    model: RollingDepthModel, latents: torch.Tensor, merged: torch.Tensor, steps: int
+    model: RollingDepthModel, latents: torch.Tensor, merged: torch.Tensor, steps: int, cap: bool = True
 ) -> torch.Tensor:
-    """As published: gaps instead of dilations, all in memory, one snippet at a time."""
+    """As published: all in memory, one snippet at a time."""
     count = len(latents)
+    first = max(1, min(6, count // 3 - 1)) if cap else 6
     noise = model.noise(*SIZE, 0)
     low, high = merged.min(), merged.max()
     new = model.start_refinement((merged - low) / (high - low) * 2 - 1, noise, steps)
     for step in range(steps):
-        gap = min(int((1 - step / steps) * 5), count // 3 - 1)
+        dilation = int((1 - step / steps) * (first - 1)) + 1
+        dilation = min(dilation, count // 3)  # without a cap: what covers every frame
         old, new, votes = new, torch.zeros_like(new), torch.zeros(count, 1, 1, 1)
-        for start in range(count - 2 * (gap + 1)):
-            which = [start, start + gap + 1, start + 2 * gap + 2]
+        for start in range(count - 2 * dilation):
+            which = [start, start + dilation, start + 2 * dilation]
             new[which] += model.refine_snippets(latents[which][None], old[which][None], step, steps)[0]
             votes[which] += 1
         new = new / votes
@@ -73,8 +75,9 @@ def test_refinement_is_the_dense_one(
     ):
         rgb.write(0, latents.numpy())
         maps.write(0, merged.numpy())
+        first = min(6, longest_dilation(count))
         refinement = Refinement(
-            model, tmp_path, rgb, model.noise(*SIZE, 0), steps, Batcher(model, Load(batch))
+            model, tmp_path, rgb, model.noise(*SIZE, 0), steps, Batcher(model, Load(batch)), first, 3
         )
         share = Share(Progress(), count, refinement.work())
         refinement.run(maps, float(merged.min()), float(merged.max()), out, share)
@@ -112,7 +115,8 @@ def test_a_step_resumes_in_its_middle(tmp_path: Path, stop: int) -> None:
         ):
             rgb.write(0, pictures)
             maps.write(0, disparity)
-            refinement = Refinement(model, folder, rgb, model.noise(*SIZE, 0), steps, Batcher(model, Load(2)))
+            batcher = Batcher(model, Load(2))
+            refinement = Refinement(model, folder, rgb, model.noise(*SIZE, 0), steps, batcher, 6, 3)
             work = refinement.work()
             if name == "cut":
                 with pytest.raises(Cancelled):
@@ -155,7 +159,7 @@ def test_the_whole_method_is_the_dense_one(
     aligned = dense * found.scale[:, None, None, None] + found.shift[:, None, None, None]
     merged = np.stack([aligned[which == frame].mean(0) for frame in range(count)])
     if strict:
-        expected = dense_refinement(model, latents, torch.from_numpy(merged), 10).numpy()
+        expected = dense_refinement(model, latents, torch.from_numpy(merged), 10, cap=False).numpy()
         np.testing.assert_allclose(final, expected, atol=2e-6)
     else:
         np.testing.assert_allclose(final - final.min(), merged - merged.min(), atol=2e-6)

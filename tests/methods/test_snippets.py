@@ -7,7 +7,7 @@ import pytest
 
 from vdepth_core.errors import UsageError
 from vdepth_core.methods.rolling_presets import PRESETS, find_preset
-from vdepth_core.methods.snippets import plan_snippets, refinement_dilations, snippets_of
+from vdepth_core.methods.snippets import longest_dilation, plan_snippets, refinement_dilations, snippets_of
 
 
 def test_presets_are_the_published_table() -> None:
@@ -49,7 +49,7 @@ def test_every_frame_of_every_shot_is_covered(name: str, strict: bool) -> None:
 
 @pytest.mark.parametrize(
     ("count", "dilations"),
-    [(3, (1,)), (5, (1,)), (6, (1,)), (9, (1, 2)), (30, (1, 9)), (78, (1, 25)), (500, (1, 25))],
+    [(3, (1,)), (6, (1,)), (9, (1, 2)), (24, (1, 7)), (30, (1, 9)), (75, (1, 24)), (78, (1, 25))],
 )
 def test_long_dilations_are_capped_and_drop_out(count: int, dilations: tuple[int, ...]) -> None:
     plan = plan_snippets(count, (1, 25))
@@ -58,11 +58,12 @@ def test_long_dilations_are_capped_and_drop_out(count: int, dilations: tuple[int
 
 
 def test_strict_keeps_duplicates_and_the_published_cap() -> None:
-    plan = plan_snippets(12, (1, 10, 25), strict=True)
-    assert plan.dilations == (1, 4, 4)
-    assert plan.group.tolist() == [0] * 10 + [1] * 4 + [2] * 4
-    np.testing.assert_array_equal(plan.frames[10:14], plan.frames[14:])
-    assert plan_snippets(12, (1, 10, 25)).dilations == (1, 3)
+    """The cap is on the dilation itself: 24 frames and snippets of 3 give 1, 7, 7."""
+    plan = plan_snippets(24, (1, 10, 25), strict=True)
+    assert plan.dilations == (1, 7, 7)
+    assert plan.group.tolist() == [0] * 22 + [1] * 10 + [2] * 10
+    np.testing.assert_array_equal(plan.frames[22:32], plan.frames[32:])
+    assert plan_snippets(24, (1, 10, 25)).dilations == (1, 7)
 
 
 def test_without_a_cap_what_does_not_fit_is_left_out() -> None:
@@ -81,3 +82,6 @@ def test_no_snippets_of_nothing() -> None:
 def test_the_refinement_schedule_is_the_published_one() -> None:
     assert refinement_dilations(10, 6) == (6, 5, 5, 4, 4, 3, 3, 2, 1, 1)
     assert refinement_dilations(1, 6) == (6,)
+    assert longest_dilation(12) == 3
+    assert refinement_dilations(10, longest_dilation(12)) == (3, 2, 2, 2, 2, 2, 1, 1, 1, 1)
+    assert [longest_dilation(count) for count in (1, 5, 6, 8, 9, 24, 300)] == [1, 1, 1, 1, 2, 7, 99]

@@ -133,6 +133,14 @@ def test_snippets_are_as_published(model, published, count):
     assert_same(ours[0], theirs)
 
 
+def test_several_denoising_steps_go_down_the_trailing_schedule(model, published):
+    rgb, noise = model.encode(pictures()), model.noise(HEIGHT, WIDTH, 7)
+    depth = noise.expand_as(rgb)
+    for time in (999, 749, 499, 249):
+        depth = published.step(rgb, depth, time, 250)
+    assert_same(model.predict_snippets(rgb[None], noise, 4)[0], published.decode(depth))
+
+
 def test_one_step_keeps_the_residual_noise(model, published):
     rgb, noise = model.encode(pictures()), model.noise(HEIGHT, WIDTH, 7)
     velocity = published.velocity(rgb, noise.expand_as(rgb), 999)

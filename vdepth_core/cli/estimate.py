@@ -36,6 +36,15 @@ def estimate(
     rolling_preset: Annotated[
         str, typer.Option(help="fast, fast1024, full or paper, for --method rolling.")
     ] = "fast",
+    rolling_steps: Annotated[
+        int, typer.Option(help="Denoising steps of a snippet, for --method rolling.")
+    ] = 1,
+    rolling_refine_steps: Annotated[
+        int | None, typer.Option(help="Refinement steps, for --method rolling (default: its preset's).")
+    ] = None,
+    rolling_refine_length: Annotated[
+        int, typer.Option(help="Frames a refinement step sees at once, for --method rolling.")
+    ] = 3,
     stabilize: Annotated[str, typer.Option(help="off, align or filter, for --method temporal.")] = "filter",
     normals: Annotated[bool, typer.Option("--normals", help="Also write camera-space normals.")] = False,
     layered: Annotated[bool, typer.Option("--layered", help="One layered EXR instead of several.")] = False,

@@ -11,7 +11,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ..errors import UsageError
-from ..methods.rolling_presets import RollingPresetName
+from ..methods.rolling_presets import (
+    DENOISING_STEPS,
+    MOST_LENGTH,
+    MOST_STEPS,
+    REFINE_LENGTH,
+    RollingPresetName,
+)
 from ..models.registry import Predicts
 
 Preset = Literal["draft", "balanced", "best"]
@@ -20,7 +26,7 @@ Compression = Literal["zip", "zips", "pxr24"]
 Device = Literal["auto", "cuda", "mps", "cpu"]
 Dtype = Literal["auto", "fp32", "fp16", "bf16"]
 
-JOB_FORMAT = 1  # raised whenever the same configuration would give other bytes
+JOB_FORMAT = 2  # raised whenever the same configuration would give other bytes
 # The preset is resolved to method, model and size before hashing.
 _NOT_IN_HASH = {"keep_store", "preset", "non_commercial"}
 
@@ -42,6 +48,9 @@ class EstimateConfig(BaseModel):
         fov: Horizontal field of view, degrees.
         intrinsics: JSON file with fx, fy, cx, cy in pixels.
         rolling_preset: How thorough ``rolling`` is: ``fast``, ``fast1024``, ``full`` or ``paper``.
+        rolling_steps: Denoising steps of a snippet of ``rolling``.
+        rolling_refine_steps: Steps of its refinement; None: the preset's.
+        rolling_refine_length: Frames a refinement step sees at once.
         stabilize: What ``temporal`` does: nothing, co-alignment, or co-alignment and filter.
         normals, layered: Also write normals; write one layered file instead of one file a quantity.
         compression: EXR compression.
@@ -69,6 +78,9 @@ class EstimateConfig(BaseModel):
     fov: Annotated[float, Field(gt=1, lt=175)] | None = None
     intrinsics: Path | None = None
     rolling_preset: RollingPresetName = "fast"
+    rolling_steps: Annotated[int, Field(ge=1, le=MOST_STEPS)] = DENOISING_STEPS
+    rolling_refine_steps: Annotated[int, Field(ge=0, le=MOST_STEPS)] | None = None
+    rolling_refine_length: Annotated[int, Field(ge=1, le=MOST_LENGTH)] = REFINE_LENGTH
     stabilize: Stabilize = "filter"
     normals: bool = False
     layered: bool = False

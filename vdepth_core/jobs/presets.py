@@ -20,6 +20,7 @@ class _Choice(NamedTuple):
     size: int | None  # None: the model's native size
 
 
+_ROLLING = "rollingdepth-v1"  # what the method rolling is for
 _SMALL = ("tcmonodepth-small", "embedded")
 _LARGE = ("dpt-large", "dpt-hybrid", "midas-v21", "tcmonodepth-large", *_SMALL)
 # Transformers are worth their seconds a frame on an accelerator, or where the best is asked for.
@@ -52,7 +53,8 @@ def resolve(
         device: The device the network will run on.
 
     Returns:
-        The configuration with ``method``, ``model``, ``device`` and ``dtype`` decided.
+        The configuration with ``method``, ``model``, ``device``, ``dtype`` and ``rolling_refine_steps``
+        decided.
     """
     choice = (_CPU if device == "cpu" else _ACCELERATOR)[config.preset]
     allowed = {
@@ -60,7 +62,9 @@ def resolve(
         for entry in models
         if entry.installed and entry.spec and (entry.spec.commercial or config.non_commercial)
     }
-    preferred = next((name for name in choice.models if name in allowed), "embedded")
+    rolling = (config.method or choice.method) == "rolling"
+    wanted = (_ROLLING, *choice.models) if rolling else choice.models
+    preferred = next((name for name in wanted if name in allowed), "embedded")
     dtype = config.dtype
     if dtype == "auto":
         dtype = "fp16" if device == "cuda" else "fp32"
@@ -73,5 +77,11 @@ def resolve(
             "size": config.size or (choice.size if config.model is None else None),
             "device": device,
             "dtype": dtype,
+            "rolling_refine_steps": _refine_steps(config) if rolling else None,
         }
     )
+
+
+def _refine_steps(config: EstimateConfig) -> int:
+    own = config.rolling_refine_steps
+    return find_preset(config.rolling_preset).refine_steps if own is None else own

@@ -95,8 +95,12 @@ class ClipJob:
             config.method,
             stabilize=config.stabilize,
             rolling_preset=config.rolling_preset,
+            rolling_steps=config.rolling_steps,
+            rolling_refine_steps=config.rolling_refine_steps,
+            rolling_refine_length=config.rolling_refine_length,
             seed=config.seed,
         )
+        method.check(model)
         info = clip.info
         sizing = _sizing(method, model.spec)
         size = network_size(info.width, info.height, info.pixel_aspect, sizing, config.size)
@@ -321,6 +325,6 @@ class ClipJob:
 
 def _sizing(method: Method, spec: ModelSpec) -> ModelSpec:
     """The spec that decides the network's input: RollingDepth's presets name the longer side themselves."""
-    if isinstance(method, Rolling) and spec.window > 1:
+    if isinstance(method, Rolling):
         return replace(spec, native_size=method.preset.longest_edge, native_side="longer")
     return spec

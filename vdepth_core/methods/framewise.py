@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..types import ShotAlignment
-from .inference import predict_shot, to_disparity
+from .inference import check_per_frame, predict_shot, to_disparity
 
 if TYPE_CHECKING:
     from ..progress import Progress
@@ -23,6 +23,10 @@ class Framewise:
     def __init__(self, batch: int | None = None) -> None:
         """``batch``: frames a forward pass; None chooses by device."""
         self.batch = batch
+
+    def check(self, model: DepthModel) -> None:
+        """Takes every per-frame model; see `check_per_frame` for what it raises."""
+        check_per_frame(model)
 
     def run(self, shot: ShotFrames, model: DepthModel, store: DepthStore, progress: Progress) -> None:
         """Predicts every frame into ``store.raw``; see `predict_shot` for what it raises."""

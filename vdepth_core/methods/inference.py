@@ -56,12 +56,7 @@ def predict_shot(
         ResourceError: not even one frame fits the device's memory.
         Cancelled: the user asked to stop.
     """
-    if model.spec.window != 1:
-        raise UsageError(
-            f"The model {model.spec.name} looks at {model.spec.window} frames at once; this method runs "
-            "per-frame models.",
-            "Choose another method, or another model.",
-        )
+    check_per_frame(model)
     chain = model.spec.chain
     size = chain if chain > 1 else batch or (CUDA_BATCH if _on_cuda(model) else 1)
     limit = size
@@ -94,6 +89,20 @@ def predict_shot(
         finally:
             for future in writing:
                 future.result()
+
+
+def check_per_frame(model: DepthModel) -> None:
+    """Refuses a model that does not predict frame by frame.
+
+    Raises:
+        UsageError: it is one.
+    """
+    if model.spec.window != 1:
+        raise UsageError(
+            f"The model {model.spec.name} looks at {model.spec.window} frames at once; this method runs "
+            "per-frame models.",
+            "Choose another method, or another model.",
+        )
 
 
 def to_disparity(raw: np.ndarray, spec: ModelSpec) -> np.ndarray:

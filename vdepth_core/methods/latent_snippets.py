@@ -91,11 +91,12 @@ def predict_snippets(
     noise: Tensor,
     batcher: Batcher,
     share: Share,
+    steps: int,
 ) -> None:
     """Predicts every missing snippet into ``files``: its maps, their samples and its smallest value.
 
     Batches start at multiples of the batch size, so a resumed job runs the same batches. A batch is written
-    while the next one is predicted. ``share`` advances by one a map.
+    while the next one is predicted. ``share`` advances by one a map. ``steps``: denoising steps.
 
     Raises:
         ResourceError: not even one snippet fits the device's memory.
@@ -113,7 +114,9 @@ def predict_snippets(
                     continue
                 share.progress.check()
                 latents = gather(files.latents, plan.frames[start:stop])
-                raw = batcher(lambda part: model.predict_snippets(part.to(noise), noise), latents).numpy()
+                raw = batcher(
+                    lambda part: model.predict_snippets(part.to(noise), noise, steps), latents
+                ).numpy()
                 raw = raw[..., : files.maps.shape[0], : files.maps.shape[1]]  # without the model's padding
                 maps, bad = repair(raw.reshape(-1, *files.maps.shape))
                 if bad and not warned:

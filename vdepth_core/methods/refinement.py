@@ -18,7 +18,6 @@ from ..store import FrameArray
 from .batching import Batcher
 from .inference import repair
 from .latent_snippets import Share, gather
-from .rolling_presets import REFINE_DILATION, REFINE_LENGTH
 from .snippets import SnippetModel, refinement_dilations, snippets_of
 
 if TYPE_CHECKING:
@@ -36,6 +35,8 @@ class Refinement:
         noise: What the snippets were predicted with.
         steps: R.
         batcher: Runs the model; batches start at multiples of its size.
+        first: Dilation of the first step.
+        length: Frames a snippet.
     """
 
     model: SnippetModel
@@ -44,6 +45,8 @@ class Refinement:
     noise: Tensor
     steps: int
     batcher: Batcher
+    first: int
+    length: int
 
     def run(self, merged: FrameArray, low: float, high: float, out: FrameArray, share: Share) -> None:
         """Refines ``merged`` (N, H, W), whose clip-wide range is ``low``..``high``, into ``out`` (N, H, W).
@@ -61,7 +64,7 @@ class Refinement:
             last = 0
         else:
             share.advance(merged.count)
-        dilations = refinement_dilations(self.steps, REFINE_DILATION)
+        dilations = refinement_dilations(self.steps, self.first)
         for step in range(self.steps):
             snippets = self._snippets(dilations[step])
             if step < last:
@@ -75,13 +78,15 @@ class Refinement:
 
     def work(self) -> int:
         """Units ``share`` advances by."""
-        dilations = refinement_dilations(self.steps, REFINE_DILATION)
+        dilations = refinement_dilations(self.steps, self.first)
         return 2 * self.latents.count + sum(self._snippets(dilation).size for dilation in dilations)
 
     def _snippets(self, dilation: int) -> np.ndarray:
-        """As published, capped to ⌊N/L⌋ so that every frame is covered."""
+        """Of one dilation; where a preset without a cap would leave frames out, which published have no
+        latent then, of the longest that covers them all, ⌊N/L⌋.
+        """
         count = self.latents.count
-        return snippets_of(count, max(1, min(dilation, count // REFINE_LENGTH)), REFINE_LENGTH)
+        return snippets_of(count, max(1, min(dilation, count // self.length)), self.length)
 
     def _start(self, merged: FrameArray, low: float, high: float, first: FrameArray, share: Share) -> None:
         import torch

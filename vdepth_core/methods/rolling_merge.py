@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from ..align.joint import Solver, coalign
-from ..align.snippets import Snippets, Values
+from ..align.snippets import Snippets
 from ..progress import Progress
 from ..store import FrameArray
 from .snippets import SnippetPlan
@@ -26,26 +26,19 @@ _MOST_VALUES = 1_000_000  # kept of a shot to find its range
 _CHUNK_BYTES = 4 << 20  # of samples in the solver's hands; reading them again costs less than they would
 
 
-class Rows(Values, Protocol):
-    """Samples (K, L, P) of all snippets, as (map − low) / span.
+class SpilledRows:
+    """Samples (K, L, P) as they were spilled, less the smallest value of the shot, as published.
 
     Attributes:
-        low, span: (K,) float64, span > 0.
+        low: That value.
     """
-
-    low: np.ndarray
-    span: np.ndarray
-
-
-class SpilledRows:
-    """Samples as they were spilled, less the smallest value of the shot, as published."""
 
     def __init__(self, files: SnippetFiles) -> None:
         samples = files.samples
         self._samples, self.dtype = samples, samples.dtype
         self.shape = (samples.count, samples.shape[0], samples.shape[1])
         self._low = files.lows.read(0, samples.count).min()
-        self.low, self.span = np.full(samples.count, float(self._low)), np.ones(samples.count)
+        self.low = float(self._low)
 
     def __getitem__(self, which: slice) -> np.ndarray:
         start, stop, step = which.indices(self.shape[0])
@@ -74,10 +67,9 @@ class Solution:
         """The inverse of `to_json`."""
         return cls(np.array(saved["scale"]), np.array(saved["shift"]), tuple(saved["notes"]))
 
-    def on_maps(self, rows: Rows) -> Solution:
+    def on_maps(self, rows: SpilledRows) -> Solution:
         """The same for the maps that ``rows``, which it was solved on, are samples of."""
-        scale = self.scale / rows.span
-        return Solution(scale, self.shift - scale * rows.low, self.notes)
+        return Solution(self.scale, self.shift - self.scale * rows.low, self.notes)
 
     def of_frames(self, plan: SnippetPlan) -> tuple[np.ndarray, np.ndarray]:
         """Mean scale and mean shift (N,) of the snippets that cover each frame."""
@@ -86,7 +78,7 @@ class Solution:
         return scale, np.array([self.shift[covering].mean() for covering in snippets])
 
 
-def solve(plan: SnippetPlan, rows: Rows, progress: Progress, *, strict: bool) -> Solution:
+def solve(plan: SnippetPlan, rows: SpilledRows, progress: Progress, *, strict: bool) -> Solution:
     """Co-aligns all snippets of a shot; ``strict`` takes the published solver.
 
     Raises:
@@ -125,7 +117,7 @@ def merge_shot(
             out.write(frame, total[None] / number(len(slots)))
 
 
-def spread_of_frames(plan: SnippetPlan, rows: Rows, solution: Solution) -> np.ndarray:
+def spread_of_frames(plan: SnippetPlan, rows: SpilledRows, solution: Solution) -> np.ndarray:
     """Per frame, how far its aligned samples lie from their mean m: mean |y − m| over m's 5..95 % range.
 
     ``solution`` is that of ``rows``.

@@ -9,9 +9,13 @@ from ..errors import UsageError
 
 RollingPresetName = Literal["fast", "fast1024", "full", "paper"]
 
-SNIPPET_LENGTH = 3  # frames; common to all presets, as are stride 1 and one denoising step
+# Common to all presets, as is stride 1.
+SNIPPET_LENGTH = 3  # frames
+DENOISING_STEPS = 1  # of a snippet
 REFINE_LENGTH = 3  # frames a refinement step sees at once
 REFINE_DILATION = 6  # of the first refinement step
+
+MOST_STEPS, MOST_LENGTH = 50, 24  # what the options allow: each costs that many times the time, or memory
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,11 @@ class SnippetModel(Protocol):
     def noise(self, height: int, width: int, seed: int) -> Tensor:
         """The noise (1, 4, H/8, W/8) that all frames and snippets of a shot share."""
 
-    def predict_snippets(self, latents: Tensor, noise: Tensor) -> Tensor:
-        """Latents (B, n, 4, H/8, W/8) -> raw inverse depth (B, n, H, W), one scale and shift each."""
+    def predict_snippets(self, latents: Tensor, noise: Tensor, steps: int = 1) -> Tensor:
+        """Latents (B, n, 4, H/8, W/8) -> raw inverse depth (B, n, H, W), one scale and shift each.
+
+        ``steps``: denoising steps.
+        """
 
     def start_refinement(self, disparity: Tensor, noise: Tensor, steps: int) -> Tensor:
         """Disparity (T, H, W) in [-1, 1] -> noisy depth latents (T, 4, H/8, W/8)."""
@@ -96,9 +99,8 @@ def plan_snippets(
         count: Frames of the shot, N ≥ 1. A shot shorter than ``length`` is one snippet.
         dilations: Wanted dilations, 1 among them.
         length: Frames a snippet, L.
-        cap: Shorten a dilation to ⌊N/L⌋ − 1 (at least 1), so that its snippets reach every frame.
-        strict: As published: the cap is ⌊N/L⌋ (it is on the gap, which is the dilation less 1), and dilations
-            that became equal are computed once each.
+        cap: Shorten a dilation to `longest_dilation`.
+        strict: As published: dilations that became equal are computed once each.
 
     Raises:
         ValueError: ``count`` is not positive, or 1 is not among the dilations.
@@ -107,7 +109,7 @@ def plan_snippets(
         raise ValueError(f"no snippets for {count} frames and dilations {tuple(dilations)}")
     if count < length:
         return SnippetPlan(count, np.arange(count)[None], np.zeros(1, np.int64), (1,))
-    most = max(1, count // length - (0 if strict else 1))
+    most = longest_dilation(count, length)
     used = [min(dilation, most) if cap else dilation for dilation in dilations]
     if not strict:
         used = list(dict.fromkeys(used))
@@ -119,6 +121,11 @@ def plan_snippets(
         np.repeat(np.arange(len(found)), [len(frames) for _, frames in found]),
         tuple(dilation for dilation, _ in found),
     )
+
+
+def longest_dilation(count: int, length: int = SNIPPET_LENGTH) -> int:
+    """The published cap on dilations, ⌊N/L⌋ − 1: snippets of it reach every frame. At least 1."""
+    return max(1, count // length - 1)
 
 
 def snippets_of(count: int, dilation: int, length: int = SNIPPET_LENGTH) -> np.ndarray:
@@ -136,6 +143,7 @@ def refinement_dilations(steps: int, first: int) -> tuple[int, ...]:
     """The dilation of each refinement step, from ``first`` down to 1.
 
     Published as int((1 − i/R)(g − 1)) + 1 in floating point, whose truncation is part of the schedule:
-    R = 10, g = 6 gives 6, 5, 5, 4, 4, 3, 3, 2, 1, 1 (1 − 0.8 is a little less than 0.2).
+    R = 10, g = 6 gives 6, 5, 5, 4, 4, 3, 3, 2, 1, 1 (1 − 0.8 is a little less than 0.2). ``first`` is g; a
+    short shot caps it, once, before the schedule is made.
     """
     return tuple(int((1 - step / steps) * (first - 1)) + 1 for step in range(steps))

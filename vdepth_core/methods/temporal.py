@@ -16,7 +16,7 @@ from ..errors import UsageError
 from ..flow.dis import MIN_SIDE
 from ..types import ShotAlignment
 from .framewise import SETTLE, Framewise
-from .inference import predict_shot, to_disparity
+from .inference import check_per_frame, predict_shot, to_disparity
 from .matching import MatchAhead, Matches, match_shot
 from .stabilize import stabilize
 
@@ -53,6 +53,10 @@ class Temporal:
             )
         self.stabilize, self.batch = stabilize, batch
         self._ahead: dict[Path, MatchAhead] = {}
+
+    def check(self, model: DepthModel) -> None:
+        """Takes every per-frame model; see `check_per_frame` for what it raises."""
+        check_per_frame(model)
 
     def run(self, shot: ShotFrames, model: DepthModel, store: DepthStore, progress: Progress) -> None:
         """Predicts every frame into ``store.raw``; see `predict_shot` for what it raises."""

@@ -114,17 +114,20 @@ class RollingDepthModel:
         """The noise (1, 4, ⌈H/8⌉, ⌈W/8⌉) all frames and snippets share: the same numbers on every device."""
         return seeded_noise(height, width, seed).to(self.device, self._wide)
 
-    def predict_snippets(self, latents: Tensor, noise: Tensor) -> Tensor:
-        """Snippets from noise in one step; the residual noise the schedule leaves is kept, as published.
+    def predict_snippets(self, latents: Tensor, noise: Tensor, steps: int = 1) -> Tensor:
+        """Snippets from noise; the residual noise the schedule leaves in one step is kept, as published.
 
         Args:
             latents: (B, n, 4, h, w) of the pictures: B snippets of n frames.
             noise: (1, 4, h, w).
+            steps: Denoising steps; published is one.
 
         Returns:
             Raw inverse depth (B, n, 8h, 8w), not clipped.
         """
-        depth = self._step(latents, noise.expand_as(latents), 0, 1)
+        depth = noise.expand_as(latents)
+        for index in range(steps):
+            depth = self._step(latents, depth, index, steps)
         return self.decode(depth.flatten(0, 1)).unflatten(0, depth.shape[:2])
 
     def start_refinement(self, disparity: Tensor, noise: Tensor, steps: int) -> Tensor:
