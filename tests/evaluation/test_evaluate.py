@@ -199,3 +199,15 @@ def test_a_camera_that_does_not_fit_is_named(rgbd: Path, truth: np.ndarray, tmp_
     np.savetxt(tmp_path / "K.txt", np.eye(2))
     with pytest.raises(InputError, match="camera"):
         evaluate(truth, tmp_path, quantity="depth")
+
+
+def test_what_knows_nothing_is_scored_beside(truth: np.ndarray) -> None:
+    floor = 1 / np.linspace(0.1, 1, truth.shape[1])[:, None].repeat(truth.shape[2], 1)[None].repeat(3, 0)
+    result = evaluate(np.ones_like(floor), floor, quantity="disparity", max_depth=20)
+    assert set(result.baselines) == {"constant", "vertical ramp", "horizontal ramp"}
+    assert result.baselines["vertical ramp"].abs_rel < 1e-6  # a floor is linear in disparity
+    assert result.baselines["constant"].abs_rel == pytest.approx(result.accuracy.abs_rel)
+    assert result.baselines["horizontal ramp"].abs_rel > 0.1
+    metric = evaluate(floor, floor, quantity="depth", protocol="none", max_depth=20)
+    assert metric.baselines["constant"].protocol == "clip-lstsq"
+    assert metric.accuracy.abs_rel == 0

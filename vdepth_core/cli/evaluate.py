@@ -69,6 +69,7 @@ def _table(result: Evaluation) -> list[str]:
     ]
     if a.frames_without_truth:
         lines.append(f"  {a.frames_without_truth} frames have no valid truth")
+    lines += _baselines(result)
     temporal = _temporal(result)
     if temporal:
         beside = f"AbsRel {a.abs_rel:.4f}, δ1 {a.delta1:.4f} under {a.protocol}"
@@ -78,6 +79,17 @@ def _table(result: Evaluation) -> list[str]:
         ]
         lines += temporal
     return [*lines, *(f"  {note}" for note in result.notes)]
+
+
+def _baselines(result: Evaluation) -> list[str]:
+    """What pictures that know nothing score, and a plain word where one of them wins."""
+    scores = list(result.baselines.items())
+    lines = [f"Beside it, what knows nothing of the scene scores under {scores[0][1].protocol}"]
+    lines += [f"  {name:<16} AbsRel {score.abs_rel:.4f}   δ1 {score.delta1:.4f}" for name, score in scores]
+    better = [name for name, score in scores if score.abs_rel <= result.accuracy.abs_rel]
+    if better:
+        lines.append(f"  The prediction is no better than the {' and the '.join(better)} by AbsRel")
+    return lines
 
 
 def _temporal(result: Evaluation) -> list[str]:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import math
 import re
-import zipfile
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from ..clip.images import read_image
@@ -24,13 +23,11 @@ from ..geometry.camera import Intrinsics
 from ..output.naming import manifest_path
 from ..output.sequence import read_sequence
 from ..types import Quantity
+from .arrays import Arrays, open_arrays
+from .map_files import PLANES, load_map
 
 MAPS = (".exr", ".png", ".npy", ".npz")
 PNG_UNITS = 1000.0  # a metre: 16-bit PNG are millimetres, unless somebody says otherwise
-_PLANES: tuple[tuple[str, Quantity], ...] = (  # EXR channels and npz keys -> what they hold, first one wins
-    ("Z", "depth"), ("depth.Z", "depth"), ("depth", "depth"),
-    ("disparity.Y", "disparity"), ("disparity", "disparity"),
-)  # fmt: skip
 _KNOWN = f"Known: {', '.join(MAPS)} maps, an .npz or .npy with (T, H, W), a job's folder, an RGB-D folder."
 
 
@@ -144,7 +141,7 @@ def open_maps(source: Any, scale: float | None) -> DepthMaps:
     if not path.is_file():
         raise InputError(f"{path} does not exist.", _KNOWN)
     if path.suffix.lower() in (".npz", ".npy"):
-        array, quantity = _load_numpy(path)
+        array, quantity = open_arrays(path, PLANES)
         return _of_array(array, str(path), quantity, scale)
     raise InputError(f"{path} holds no depth maps that can be read.", _KNOWN)
 
@@ -171,6 +168,8 @@ def _of_array(array: Any, name: str, quantity: Quantity | None, scale: float | N
             raise InputError(f"{name} is no list of (H, W) maps.", _KNOWN)
         shape = (len(frames),)
         array = frames
+    elif isinstance(array, Arrays):
+        shape = (array.count,)
     elif len(shape) == 2:
         array, shape = array[None], (1, *shape)
     elif len(shape) != 3:
@@ -195,13 +194,13 @@ def _of_folder(folder: Path, scale: float | None) -> DepthMaps:
     kind = kinds[0]
     if scale is None:
         scale = _scale_beside(folder) or (PNG_UNITS if kind == ".png" else 1.0)
-    _, quantity = _load(files[0])
+    _, quantity = load_map(files[0])
     units = "" if scale == 1 else f", {scale:g} units a metre"
     return DepthMaps(
         str(folder),
         len(files),
         quantity,
-        lambda index: _metres(_load(files[index])[0], scale),
+        lambda index: _metres(load_map(files[index])[0], scale),
         f"{kind[1:]}{units}",
     )
 
@@ -232,71 +231,6 @@ def _metres(values: np.ndarray, scale: float) -> np.ndarray:
     return values if scale == 1 else values / np.float32(scale)
 
 
-def _load(path: Path) -> tuple[np.ndarray, Quantity | None]:
-    kind = path.suffix.lower()
-    values, quantity = {".exr": _load_exr, ".png": _load_png}.get(kind, _load_numpy)(path)
-    if values.ndim == 3 and 1 in (values.shape[0], values.shape[-1]):
-        values = values[0] if values.shape[0] == 1 else values[..., 0]
-    if values.ndim != 2:
-        raise InputError(f"{path} has shape {values.shape}, not (H, W).", "Give one map a file.")
-    return values, quantity
-
-
-def _load_png(path: Path) -> tuple[np.ndarray, Quantity | None]:
-    values = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
-    if values is None or values.ndim != 2 or values.dtype != np.uint16:
-        what = (
-            "damaged"
-            if values is None
-            else f"{values.dtype} with {1 if values.ndim == 2 else values.shape[2]} channels"
-        )
-        raise InputError(
-            f"{path} is no 16-bit grey PNG ({what}).", "Colour-mapped depth cannot be evaluated."
-        )
-    return values, None
-
-
-def _load_exr(path: Path) -> tuple[np.ndarray, Quantity | None]:
-    import OpenEXR
-
-    try:
-        with OpenEXR.File(str(path), separate_channels=True) as file:
-            channels = {name: channel.pixels for name, channel in file.channels().items()}
-    except (RuntimeError, ValueError) as error:
-        raise InputError(
-            f"{path} cannot be read; it is damaged or no EXR.", "Render or copy it again."
-        ) from error
-    for name, quantity in _PLANES:
-        if name in channels:
-            return channels[name], quantity
-    if "Y" in channels or len(channels) == 1:
-        name = "Y" if "Y" in channels else next(iter(channels))
-        # our own disparity sequence; another writer's single channel says nothing about itself
-        return channels[name], "disparity" if "_disparity." in path.name else None
-    raise InputError(
-        f"{path} has no depth channel; it has {', '.join(channels)}.", "Name it Z, Y or disparity.Y."
-    )
-
-
-def _load_numpy(path: Path) -> tuple[np.ndarray, Quantity | None]:
-    try:
-        if path.suffix.lower() == ".npy":
-            return np.load(path, mmap_mode="r", allow_pickle=False), None
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            for name, quantity in _PLANES:
-                if name in file:
-                    return file[name], quantity
-            arrays = [name for name in file.files if file[name].ndim in (2, 3)]
-            if len(arrays) == 1:
-                return file[arrays[0]], None
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
-        raise InputError(f"{path} is damaged or no NumPy file: {error}.", "Save it again.") from error
-    raise InputError(
-        f"{path} does not say which of its arrays to read ({', '.join(arrays) or 'none is a picture'}).",
-        "Name one depth or disparity.",
-    )
-
-
 def _camera(folder: Path, maps: DepthMaps, pictures: list[Path]) -> Camera | None:
     """Of an RGB-D folder with ``K.txt`` and ``poses_cam_to_world.txt``; K is in pixels of the pictures."""
     k_path, poses_path = folder / "K.txt", folder / "poses_cam_to_world.txt"
@@ -304,9 +238,15 @@ def _camera(folder: Path, maps: DepthMaps, pictures: list[Path]) -> Camera | Non
         return None
     hint = "K.txt is 3x3 in pixels, poses_cam_to_world.txt holds 16 numbers a frame (4x4 by rows)."
     try:
-        k, poses = np.loadtxt(k_path), np.loadtxt(poses_path, ndmin=2)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an empty file: the shape says it better
+            k, poses = np.loadtxt(k_path), np.loadtxt(poses_path, ndmin=2)
         if k.shape != (3, 3) or poses.shape[1] != 16:
             raise ValueError(f"K is {k.shape}, poses are {poses.shape}")
+        if not (np.isfinite(k).all() and np.isfinite(poses).all() and k[0, 0] > 0 and k[1, 1] > 0):
+            raise ValueError("it holds numbers that are no camera's")
+        if (np.abs(np.linalg.det(poses.reshape(-1, 4, 4)[:, :3, :3])) < 0.1).any():
+            raise ValueError("a pose is no rotation")
         intrinsics = Intrinsics(float(k[0, 0]), float(k[1, 1]), float(k[0, 2]), float(k[1, 2]))
     except (OSError, ValueError) as error:
         raise InputError(f"The camera of {folder} cannot be read: {error}.", hint) from error

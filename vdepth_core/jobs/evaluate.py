@@ -31,6 +31,15 @@ from .depth_maps import Camera, DepthMaps, open_prediction, open_truth
 STAGE = "evaluate"
 MAX_DEPTH = 80.0  # metres, as KITTI; rooms are evaluated to 10
 _Measure = TypeVar("_Measure")
+# Disparity (H, W) that knows nothing of the scene (the first ramp is near below): a figure means something
+# only beside what these score.
+BASELINES: dict[str, Callable[[int, int], np.ndarray]] = {
+    "constant": lambda height, width: np.ones((height, width)),
+    "vertical ramp": lambda height, width: np.linspace(0.2, 1, height)[:, None].repeat(
+        width, 1
+    ),  # near below
+    "horizontal ramp": lambda height, width: np.linspace(0.2, 1, width)[None].repeat(height, 0),
+}
 _ONE_SCALE = ("clip-lstsq", "first-frame", "none")  # protocols whose depths are comparable between frames
 
 
@@ -43,6 +52,8 @@ class Evaluation:
         quantity: What the predictions are.
         min_depth, max_depth: Range of valid truth, metres.
         accuracy: Under the protocol asked for.
+        baselines: What pictures that know nothing of the scene score, see `BASELINES`; aligned alike, without
+            alignment by ``clip-lstsq`` (they have no metres).
         alignment: The protocol whose scale and shift (one pair for the clip) hold for the temporal figures.
         consistency: rTC, aTC and OPW along optical flow; None without pictures.
         tae: Against the camera's motion; None without poses.
@@ -56,6 +67,7 @@ class Evaluation:
     min_depth: float
     max_depth: float
     accuracy: Accuracy
+    baselines: dict[str, Accuracy]
     alignment: str
     consistency: Consistency | None = None
     tae: AlignmentError | None = None
@@ -67,9 +79,10 @@ class Evaluation:
         values = asdict(self)
         if self.consistency is not None:
             values["consistency"]["rtc"] = {f"{k:g}": v for k, v in self.consistency.rtc.items()}
-        for name in ("scale", "shift"):
-            if np.isnan(values["accuracy"][name]):
-                values["accuracy"][name] = None
+        for scores in (values["accuracy"], *values["baselines"].values()):
+            for name in ("scale", "shift"):
+                if np.isnan(scores[name]):
+                    scores[name] = None
         return values
 
 
@@ -133,7 +146,15 @@ def evaluate(
             quantity=quantity,
         )  # fmt: skip
 
+    def ignorant(picture: Callable[[int, int], np.ndarray]) -> Accuracy:
+        return evaluate_clip(
+            lambda: (picture(*frame.shape) for frame in known), watched(known),
+            protocol="clip-lstsq" if protocol == "none" else protocol,
+            min_depth=min_depth, max_depth=max_depth,
+        )  # fmt: skip
+
     accuracy = score(protocol)
+    baselines = {name: ignorant(picture) for name, picture in BASELINES.items()}
     aligned_by: Protocol = protocol if protocol in _ONE_SCALE else "clip-lstsq"
     fit = accuracy if aligned_by == protocol else score(aligned_by)
     pictures = _pictures(clip, files, predicted, known)
@@ -155,6 +176,7 @@ def evaluate(
         min_depth,
         max_depth,
         accuracy,
+        baselines,
         aligned_by,
         temporal(lambda: _consistency(depth, pictures)) if pictures and several else None,
         temporal(lambda: _tae(depth, camera, known, min_depth, max_depth)) if camera and several else None,
