@@ -10,7 +10,12 @@ import typer
 
 def export(
     out: Annotated[Path, typer.Argument(help="Output folder of a finished vdepth estimate.")],
-    to: Annotated[str, typer.Option("--to", help="Format: png16, npz, mp4, or one a plug-in brings.")],
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to", help="Format: png16, npz, mp4 (lossless), mp4-edit (for editors), or a plug-in's."
+        ),
+    ],
     convention: Annotated[
         str, typer.Option(help="What depth means in the files: z, inverse-z, ray or white-near.")
     ] = "z",

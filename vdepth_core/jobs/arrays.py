@@ -94,8 +94,8 @@ class Arrays:
                 raise EOFError(f"{self._member} ends early")
         except _BROKEN as error:
             raise InputError(f"{self.path} is damaged: {_words(error)}.", _HINT) from error
-        order = "F" if self._fortran else "C"
-        return np.frombuffer(data, self._dtype).reshape(shape, order=order)
+        values = np.frombuffer(data, self._dtype)
+        return values.reshape(shape[::-1]).T if self._fortran else values.reshape(shape)
 
 
 def open_arrays(path: Path, names: Sequence[tuple[str, Quantity]]) -> tuple[Arrays, Quantity | None]:

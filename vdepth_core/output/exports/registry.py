@@ -7,11 +7,11 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from ...errors import UsageError
-from ...files import make_folder
 from ...progress import Progress
 from ...types import Exporter
 from ..conventions import CONVENTIONS
 from ..sequence import read_sequence
+from .folder import ExportFolder
 
 GROUP = "vdepth_core.exporters"
 _LOG = logging.getLogger(__name__)
@@ -79,14 +79,15 @@ def export(
     Raises:
         UsageError: no such format or convention.
         InputError: the job is not finished, or a frame is missing or damaged.
+        JobConflictError: a file that vdepth did not write would be replaced.
         ResourceError: the disk is full or not writable.
     """
     if convention not in CONVENTIONS:
         raise UsageError(f"Unknown depth convention {convention}.", f"Use one of {', '.join(CONVENTIONS)}.")
     exporter = load_exporter(to)
     sequence = read_sequence(out)
-    folder = make_folder(Path(destination) if destination else Path(out) / f"export_{to}")
-    return exporter.export(sequence, folder, convention, progress or Progress())
+    with ExportFolder(Path(destination) if destination else Path(out) / f"export_{to}") as folder:
+        return folder.publish(exporter.export(sequence, folder.stage, convention, progress or Progress()))
 
 
 def _entries() -> dict[str, EntryPoint]:

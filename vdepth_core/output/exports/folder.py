@@ -1,0 +1,96 @@
+"""Where an export goes: exporters write into a work folder, and what is whole is moved to its place.
+
+A killed export leaves nothing but that work folder, which the next one empties; a file of the same name that
+vdepth did not write is never replaced.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from ...errors import JobConflictError
+from ...files import flush, make_folder, plain_files, write_error
+from ..journal import JOURNAL, WORK, FileEntry, Journal, not_ours
+
+_STAGE = "export"
+
+
+class ExportFolder:
+    """A destination, locked while open; use as a context manager.
+
+    Attributes:
+        stage: The folder to write into; its files go to the destination on `publish`.
+    """
+
+    def __init__(self, destination: Path) -> None:
+        """Locks the destination, which is made if it is not there.
+
+        Raises:
+            ResourceError: it cannot be made or written, or its work folder holds links.
+            JobConflictError: another process exports into it, or vdepth did not make its work folder.
+        """
+        self.destination = make_folder(destination)
+        work = destination / WORK
+        strangers = [path for path in plain_files(work) if path.name != "lock"]
+        if strangers and not Journal(destination).exists:
+            raise JobConflictError(
+                f"{work} holds {strangers[0].name} and no journal: vdepth did not make it.",
+                "Move it away, or choose another folder with -o.",
+            )
+        self.stage = make_folder(work / _STAGE)
+        self._lock = FileLock(work / "lock")
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise JobConflictError(
+                f"Another vdepth process is working in {destination}.",
+                "Wait for it, or choose another folder with -o.",
+            ) from error
+        except OSError as error:
+            raise write_error(work, error) from error
+
+    def __enter__(self) -> ExportFolder:
+        self._journal = Journal(self.destination)
+        self._journal.open()
+        self._empty()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._empty()
+        self._journal.close()
+        self._lock.release()
+        if not self._journal.names:  # nothing was ever published: leave no trace
+            with suppress(OSError):
+                for name in (JOURNAL, "lock"):
+                    (self.stage.parent / name).unlink(missing_ok=True)
+                for folder in (self.stage, self.stage.parent / "tmp", self.stage.parent):
+                    folder.rmdir()
+
+    def publish(self, staged: Iterable[Path]) -> list[Path]:
+        """Moves finished files to the destination and returns where they are.
+
+        Raises:
+            JobConflictError: one would replace a file that vdepth did not write; then none is moved.
+            ResourceError: the disk is full or not writable.
+        """
+        moves = [(path, self.destination / path.name) for path in staged]
+        foreign = [to for _, to in moves if os.path.lexists(to) and self._journal.owned(to.name) is None]
+        if foreign:
+            raise not_ours(foreign)
+        for path, to in moves:
+            try:
+                flush(path)
+                self._journal.note(to.name, FileEntry.of(path))
+                self._journal.install(path, to)
+            except OSError as error:
+                raise write_error(to, error) from error
+        return [to for _, to in moves]
+
+    def _empty(self) -> None:
+        for path in plain_files(self.stage):
+            path.unlink(missing_ok=True)
