@@ -105,3 +105,36 @@ def test_a_pattern_from_a_strange_manifest_cannot_leave_the_folder(job, manifest
     assert made.path(job, "depth", 1001) == job / "x_depth.1001.exr"
     with pytest.raises(InputError, match="normal"):
         made.path(job, "normal", 1001)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"clip": {"rate": "24/0"}},
+        {"clip": {"rate": "0"}},
+        {"clip": {"rate": "fast"}},
+        {"clip": {"pixel_aspect": "-1"}},
+        {"clip": {"width": 0}},
+        {"clip": {"height": 10**9}},
+        {"clip": {"times": ["0", "1/0"]}},
+        {"clip": {"times": ["0"] * 3}},
+        {"frames": {"count": 10**12}},
+        {"frames": {"count": -1}},
+        {"camera": {"fx": 0.0}},
+        {"camera": {"fx": float("nan")}},
+        {"shots": []},
+        {"sequences": {}},
+    ],
+    ids=str,
+)
+def test_a_damaged_value_is_refused_on_reading(tmp_path, manifest, damage):
+    values = json.loads(manifest().model_dump_json())
+    for name, part in damage.items():
+        if isinstance(part, dict) and part:
+            values[name] |= part
+        else:
+            values[name] = part
+    (tmp_path / "manifest.json").write_text(json.dumps(values))
+    with pytest.raises(InputError, match="damaged") as caught:
+        read_manifest(tmp_path / "manifest.json")
+    assert "\n" not in str(caught.value)

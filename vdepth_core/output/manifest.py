@@ -6,11 +6,12 @@ Everything but ``timings`` is the same for the same input and configuration.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import InputError
 from ..files import Place, atomic_path, write_bytes
@@ -29,6 +30,35 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
+def _exact(text: str) -> str:
+    """An exact number: refused here, with the manifest's name, rather than where somebody uses it."""
+    if Fraction(text) < 0:  # ZeroDivisionError and ValueError say what is wrong
+        raise ValueError("is negative")
+    return text
+
+
+def _positive(text: str) -> str:
+    if Fraction(text) <= 0:
+        raise ValueError("is not positive")
+    return text
+
+
+def _damage_of_division(check: Callable[[str], str]) -> Callable[[str], str]:
+    def checked(text: str) -> str:
+        try:
+            return check(text)
+        except ZeroDivisionError as error:
+            raise ValueError("divides by zero") from error
+
+    return checked
+
+
+Time = Annotated[str, AfterValidator(_damage_of_division(_exact))]
+Ratio = Annotated[str, AfterValidator(_damage_of_division(_positive))]
+Side = Annotated[int, Field(ge=1, le=1 << 20)]
+Count = Annotated[int, Field(ge=0, le=100_000_000)]
+
+
 class ClipEntry(_Model):
     """The clip. Rates, ratios and times are exact: ``"24000/1001"``.
 
@@ -40,10 +70,10 @@ class ClipEntry(_Model):
     name: str
     kind: str
     fingerprint: str
-    width: int
-    height: int
-    pixel_aspect: str
-    rate: str
+    width: Side
+    height: Side
+    pixel_aspect: Ratio
+    rate: Ratio
     timecode: str | None = None
     codec: str = ""
     pixel_format: str = ""
@@ -54,7 +84,7 @@ class ClipEntry(_Model):
     has_alpha: bool = False
     interlaced: bool = False
     pts: list[int] = Field(default_factory=list)
-    times: list[str] = Field(default_factory=list)
+    times: list[Time] = Field(default_factory=list)
 
     @classmethod
     def of(cls, info: ClipInfo, fingerprint: str, pts: list[int], times: list[Fraction]) -> ClipEntry:
@@ -91,14 +121,14 @@ class FramesEntry(_Model):
     first: int
     stop: int
     start_number: int
-    count: int
+    count: Count
 
 
 class CameraEntry(_Model):
     """The plate's camera in pixels, and where it comes from."""
 
-    fx: float
-    fy: float
+    fx: Annotated[float, Field(gt=0)]
+    fy: Annotated[float, Field(gt=0)]
     cx: float
     cy: float
     source: CameraSource
@@ -189,11 +219,11 @@ class Manifest(_Model):
     job: str
     clip: ClipEntry
     frames: FramesEntry
-    shots: list[ShotEntry]
+    shots: Annotated[list[ShotEntry], Field(min_length=1)]
     model: ModelEntry
     method: str
     camera: CameraEntry
-    sequences: dict[SequenceKind, str]
+    sequences: Annotated[dict[SequenceKind, str], Field(min_length=1)]
     preview: str | None = None
     report: str | None = None
     files: dict[str, FileEntry] = Field(default_factory=dict)
@@ -257,7 +287,7 @@ def read_manifest(path: Path) -> Manifest:
         InputError: it is missing, damaged, or of a later schema.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
     except FileNotFoundError as error:
         raise InputError(
             f"{path.parent} holds no finished depth sequence: {path.name} is missing.",
@@ -271,10 +301,21 @@ def read_manifest(path: Path) -> Manifest:
     if isinstance(schema, int) and schema > SCHEMA_VERSION:
         raise InputError(f"{path} was written by a later version of vdepth.", "Update vdepth.")
     try:
-        return Manifest.model_validate(values)
+        manifest = Manifest.model_validate(values)
+        for name in ("pts", "times"):
+            if len(getattr(manifest.clip, name)) not in (0, manifest.count):
+                raise InputError(
+                    f"{path} is damaged: it has not one of clip.{name} a frame.",
+                    "Run the same vdepth estimate again.",
+                )
+        return manifest
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise InputError(
             f"{path} is damaged: {where}: {first['msg']}.", "Run the same vdepth estimate again."
         ) from error
+
+
+def _refuse_constant(word: str) -> None:
+    raise ValueError(f"{word} is no JSON number")
