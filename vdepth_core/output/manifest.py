@@ -219,7 +219,7 @@ class Manifest(_Model):
     job: str
     clip: ClipEntry
     frames: FramesEntry
-    shots: Annotated[list[ShotEntry], Field(min_length=1)]
+    shots: list[ShotEntry]
     model: ModelEntry
     method: str
     camera: CameraEntry
@@ -302,12 +302,12 @@ def read_manifest(path: Path) -> Manifest:
         raise InputError(f"{path} was written by a later version of vdepth.", "Update vdepth.")
     try:
         manifest = Manifest.model_validate(values)
+        wrong = "" if manifest.shots else "it has no shots"
         for name in ("pts", "times"):
             if len(getattr(manifest.clip, name)) not in (0, manifest.count):
-                raise InputError(
-                    f"{path} is damaged: it has not one of clip.{name} a frame.",
-                    "Run the same vdepth estimate again.",
-                )
+                wrong = f"it has not one of clip.{name} a frame"
+        if wrong:
+            raise InputError(f"{path} is damaged: {wrong}.", "Run the same vdepth estimate again.")
         return manifest
     except ValidationError as error:
         first = error.errors()[0]
