@@ -7,6 +7,7 @@ import pytest
 
 from vdepth_core.errors import JobConflictError, ResourceError
 from vdepth_core.jobs.folder import JobFolder
+from vdepth_core.output.journal import FileEntry
 from vdepth_core.output.naming import JobNames
 
 NAMES = JobNames("shot", ("depth", "disparity"), 1001, 1003)
@@ -148,6 +149,15 @@ def test_what_was_changed_by_hand_is_the_users(tmp_path):
     (tmp_path / "shot_depth.1001.exr").write_bytes(b"mine")
     with pytest.raises(JobConflictError, match="changed since"), opened(tmp_path):
         pass
+
+
+def test_a_large_result_is_read_once(tmp_path, monkeypatch):
+    made(tmp_path, "shot_depth.1001.exr", "shot_depth.1002.exr")
+    read, real = [], FileEntry.of
+    monkeypatch.setattr(FileEntry, "of", lambda path: (read.append(path.name), real(path))[1])
+    with opened(tmp_path) as folder:
+        assert folder.journal.owned("shot_depth.1001.exr")
+    assert sorted(read) == ["shot_depth.1001.exr", "shot_depth.1002.exr"]
 
 
 def test_a_file_that_appears_while_the_job_runs_stays(tmp_path):

@@ -12,6 +12,7 @@ import textwrap
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from generated import RampModel, write_movie
@@ -189,6 +190,18 @@ def test_one_bad_clip_does_not_stop_the_others(movie, tmp_path):
     }
     told = [event for event in events if isinstance(event, Error)]
     assert [(event.clip, event.code) for event in told] == [(str(broken), "bad_input")]
+
+
+def test_a_batch_writes_beside_none_of_its_clips(movie, tmp_path):
+    plates = tmp_path / "shot"
+    plates.mkdir()
+    for number in range(2):
+        cv2.imwrite(str(plates / f"p.{number:04d}.png"), np.full((48, 64, 3), 99 * number, np.uint8))
+    shutil.copy(movie, tmp_path / "shot.mp4")
+    first, second, _ = run([tmp_path / "shot.mp4", plates, tmp_path / "gone.mp4"], tmp_path, frames="0-1")
+    assert isinstance(first.error, JobConflictError)  # its folder would be the plates' own
+    assert second.error is None
+    assert sorted(path.name for path in plates.iterdir()) == ["p.0000.png", "p.0001.png"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a process cannot send itself Ctrl-C there")

@@ -115,7 +115,8 @@ def estimate_clips(
             tell(Warning_(clip=str(clip.path), message=message))
     progress = [JobProgress(str(result.clip), tell) for result in results]
     with cancelling(*progress) if signals else contextlib.nullcontext():
-        _run_all(results, progress, config, overwrite, shelf or ModelShelf())
+        firsts = [clip.first for clip in gathered]
+        _run_all(results, progress, config, overwrite, shelf or ModelShelf(), firsts)
     return results
 
 
@@ -125,6 +126,7 @@ def _run_all(
     config: EstimateConfig,
     overwrite: bool,
     shelf: ModelShelf,
+    firsts: Sequence[Path],
 ) -> None:
     slots = threading.Semaphore(_IN_FLIGHT)
     turns = Turns()
@@ -137,7 +139,7 @@ def _run_all(
                 own.fail(result.error)
                 slots.release()
                 continue
-            job = ClipJob(result.clip, result.out, config, own, shelf, turns, number)
+            job = ClipJob(result.clip, result.out, config, own, shelf, turns, number, firsts)
             thread = threading.Thread(
                 target=_run_one, args=(job, result, overwrite, slots), name=f"job-{number}"
             )

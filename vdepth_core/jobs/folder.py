@@ -11,8 +11,8 @@ import json
 import os
 import re
 import shutil
-import stat
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from ..output.naming import JobNames
 from ..store import remove_store
 
 _LOCK, _JOB, _SCAN = "lock", "job.json", "scan.json"
+_READERS = min(4, os.cpu_count() or 1)  # threads; hashing releases the interpreter
 _STORE = re.compile(r"shot_\d{4,}")
 
 
@@ -43,7 +44,7 @@ class JobFolder:
         Args:
             out: The folder; made if it is not there.
             names: The names of the files that the job is going to write.
-            sources: The clip's own files.
+            sources: The files of the clip, and of others that it must not write beside.
 
         Raises:
             JobConflictError: another process works in it; it holds the clip; or something stands there under
@@ -68,7 +69,7 @@ class JobFolder:
                 "Choose a folder you may write to with -o.",
             ) from error
         try:
-            self.journal = Journal(out)  # another process may have finished meanwhile
+            self.journal.reload()  # another process may have finished meanwhile
             self._survey(names, sources)
             self.journal.open()
         except BaseException:
@@ -189,7 +190,9 @@ class JobFolder:
         except OSError as error:
             raise write_error(self.out, error) from error
         wanted = [name for name in names.among(present) if os.path.lexists(self.out / name)]
-        foreign = [self.out / name for name in wanted if self.journal.owned(name) is None]
+        with ThreadPoolExecutor(_READERS) as pool:  # a finished job may hold a hundred gigabytes
+            owned = list(pool.map(self.journal.owned, wanted))
+        foreign = [self.out / name for name, entry in zip(wanted, owned, strict=True) if entry is None]
         if foreign:
             raise not_ours(foreign)
 
@@ -220,7 +223,7 @@ class JobFolder:
 def _folders_of(source: Path) -> set[Path]:
     """Where a file of the clip lies: by its name, and behind a link."""
     places = {source.parent}
-    if stat.S_ISLNK(source.lstat().st_mode):
+    if source.is_symlink():
         places.add(source.resolve().parent)
     return places
 

@@ -16,7 +16,7 @@ import json
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
@@ -64,9 +64,12 @@ class ClipJob:
         shelf: ModelShelf,
         turns: Turns,
         turn: int,
+        others: Sequence[Path] = (),
     ) -> None:
+        """Takes what the job needs; ``others`` are files of clips that nothing may be written beside."""
         self.path, self.out, self.config, self.progress = path, out, config, progress
         self._shelf, self._turns, self._turn = shelf, turns, turn
+        self._others = others
         self._seconds: dict[str, float] = {}
         self._failure: BaseException | None = None
         self._open_stores: set[DepthStore] = set()
@@ -125,7 +128,7 @@ class ClipJob:
             self.progress.tell(started)
             self.progress.tell(Done(clip=self.progress.clip, manifest=str(manifest_path(self.out))))
             return manifest
-        with JobFolder(self.out, job_names(info, config), clip.files) as folder:
+        with JobFolder(self.out, job_names(info, config), (*clip.files, *self._others)) as folder:
             facts = {"config": config.model_dump(mode="json"), "source": source, "vdepth": __version__}
             resumed = folder.claim(job, facts, overwrite=overwrite)
             self.progress.tell(started.model_copy(update={"resumed": resumed}))

@@ -67,18 +67,17 @@ class Journal:
         job: The job its latest files belong to; None before the first.
     """
 
+    exists: bool
+    job: str | None
+
     def __init__(self, out: Path) -> None:
         self.out, self.work = out, out / WORK
-        self.exists = False
-        self.job: str | None = None
-        self._entries: dict[str, list[FileEntry]] = {}  # oldest first: a replaced file may still stand there
         self._looked: dict[str, tuple[_Signature, FileEntry | None]] = {}
         self._file: int | None = None
-        self._length = 0  # of the journal's whole lines
         self._lock, self._writing = threading.Lock(), threading.Lock()
         self._waiting: list[bytes] = []
         self._asked = self._written = 0
-        self._read()
+        self.reload()
 
     @property
     def names(self) -> list[str]:
@@ -198,7 +197,11 @@ class Journal:
                 lines.append(_line({"name": name, **entry.model_dump()}))
         write_bytes(self.work / JOURNAL, b"".join(lines), lambda path: Draft(path, self.temporary()))
 
-    def _read(self) -> None:
+    def reload(self) -> None:
+        """Reads the journal again; what the folder's files were found to hold is not forgotten."""
+        self.exists, self.job = False, None
+        self._entries: dict[str, list[FileEntry]] = {}  # oldest first: a replaced file may still stand there
+        self._length = 0  # of the whole lines
         path = self.work / JOURNAL
         try:
             with os.fdopen(os.open(path, os.O_RDONLY | NOFOLLOW | getattr(os, "O_BINARY", 0)), "rb") as file:
