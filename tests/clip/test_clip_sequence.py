@@ -11,7 +11,7 @@ import OpenEXR
 import pytest
 from clip_media import HEIGHT, WIDTH, number_of, numbered
 
-from vdepth_core.clip import fingerprint, open_clip
+from vdepth_core.clip import open_clip
 from vdepth_core.clip.images import _to_rec709
 from vdepth_core.errors import InputError
 from vdepth_core.types import Shot
@@ -309,15 +309,3 @@ def test_aces_primaries_become_rec709() -> None:
     assert matrix == pytest.approx(np.array(expected), abs=2e-3)
     assert _to_rec709((0.64, 0.33, 0.3, 0.6, 0.15, 0.06, 0.3127, 0.329)) is None
     assert _to_rec709(None) is None
-
-
-def test_fingerprint_sees_edits(pngs: Path, movie: Path, tmp_path: Path) -> None:
-    before = fingerprint(pngs)
-    assert before == fingerprint(pngs / "shot_v2.####.png") == fingerprint(pngs / "shot_v2.0010.png")
-    write_png(pngs / "shot_v2.0010.png", numbered(500, 3))
-    assert fingerprint(pngs) != before
-    copy = tmp_path / "copy.mp4"
-    copy.write_bytes(movie.read_bytes())
-    assert fingerprint(copy) == fingerprint(movie)
-    copy.write_bytes(movie.read_bytes() + b"x")
-    assert fingerprint(copy) != fingerprint(movie)

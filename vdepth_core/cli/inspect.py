@@ -73,7 +73,7 @@ def describe(clip: Clip) -> dict[str, Any]:
             {"start": shot.start, "stop": shot.stop, "exposure": shot.exposure} for shot in facts.shots
         ],
         "problems": [*info.notes, *facts.warnings],
-        "fingerprint": fingerprint(clip.source),
+        "fingerprint": fingerprint(clip).digest,
     }
 
 

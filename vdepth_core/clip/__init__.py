@@ -5,7 +5,7 @@ and times.
 from __future__ import annotations
 
 from .base import Clip
-from .fingerprint import fingerprint
+from .fingerprint import Fingerprint, fingerprint
 from .opening import open_clip
 from .scan import ClipScan
 from .timing import Timecode, cfr_numbers, cfr_span, parse_range
@@ -15,6 +15,7 @@ __all__ = [
     "Clip",
     "ClipReader",
     "ClipScan",
+    "Fingerprint",
     "ShotView",
     "Timecode",
     "cfr_numbers",

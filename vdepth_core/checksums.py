@@ -1,0 +1,97 @@
+"""SHA-256 of files, read again only where the file system says that something may have changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from .errors import VdepthError
+from .files import write_bytes
+
+WHOLE = 512 << 20
+"""Bytes; a movie up to this size is read whole. What lies above is sampled: so many bytes of it."""
+_SAMPLE = 64 << 10  # bytes a sample; 8192 of them, so 10 GB are looked at every 1.25 MB
+_BLOCK = 1 << 20
+_SETTLED_S = 2.0  # FAT counts time in steps of two seconds
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's content.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sampled_sha256(path: Path) -> str:
+    """SHA-256 of a file up to `WHOLE` bytes; of its size, its ends and evenly spread samples of a larger one.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    size = path.stat().st_size
+    if size <= WHOLE:
+        return sha256_of(path)
+    digest = hashlib.sha256(f"{size}\n".encode())
+    steps = max(2, WHOLE // _SAMPLE)
+    with path.open("rb") as file:
+        for step in range(steps):  # the first sample is the file's beginning, the last its end
+            file.seek((size - _SAMPLE) * step // (steps - 1))
+            digest.update(file.read(_SAMPLE))
+    return digest.hexdigest()
+
+
+class Checksums:
+    """Checksums of files, remembered by what the file system says of them; thread-safe.
+
+    Device, file number, size and the times of the last change stand for the content. No name does, so a
+    moved file is known. Nobody can set the time of a change of any kind (``ctime``), except on Windows, where
+    it is the time of creation. Times of the last two seconds prove nothing: clocks of file systems are coarse.
+    """
+
+    def __init__(self, memory: Path | None = None) -> None:
+        """``memory``: file that `save` writes; missing or damaged, everything is read anew."""
+        self._memory = memory
+        self._known: dict[str, str] = {}
+        self._fresh: dict[str, str] = {}
+        self._lock = threading.Lock()
+        with suppress(OSError, ValueError, RecursionError):
+            known = json.loads(memory.read_text(encoding="utf-8")) if memory else {}
+            if isinstance(known, dict):
+                self._known = {str(key): value for key, value in known.items() if isinstance(value, str)}
+
+    def of(self, path: Path, *, sampled: bool = False) -> str:
+        """SHA-256 of a file, of a large one's samples with ``sampled``.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        before = path.stat()
+        key = f"{_key(before)}:sampled" if sampled and before.st_size > WHOLE else _key(before)
+        with self._lock:
+            digest = self._known.get(key)
+        if digest is None:
+            digest = sampled_sha256(path) if sampled else sha256_of(path)
+        changed = max(before.st_mtime, before.st_ctime)
+        if changed < time.time() - _SETTLED_S and _key(path.stat()) == _key(before):
+            with self._lock:
+                self._fresh[key] = digest
+        return digest
+
+    def save(self) -> None:
+        """Remembers what was asked for; a folder that cannot be written only costs reading again."""
+        if self._memory is None or self._fresh == self._known:
+            return
+        with suppress(VdepthError, OSError):
+            write_bytes(self._memory, json.dumps(self._fresh, indent=0).encode())
+
+
+def _key(facts: os.stat_result) -> str:
+    return f"{facts.st_dev}:{facts.st_ino}:{facts.st_size}:{facts.st_mtime_ns}:{facts.st_ctime_ns}"
