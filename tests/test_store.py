@@ -1,10 +1,26 @@
 """The store keeps what was written, and trusts nothing it cannot check."""
 
+import os
+import threading
+import time
+
 import numpy as np
 import pytest
 
-from vdepth_core.errors import InputError
-from vdepth_core.store import DepthStore, FrameArray
+from vdepth_core import store as store_module
+from vdepth_core.errors import ResourceError
+from vdepth_core.store import DepthStore, FrameArray, has_predictions
+
+
+def fill(folder, **made_of):
+    """A store of six frames of 3 x 5, all predicted and settled."""
+    values = np.random.default_rng(0).random((6, 3, 5), np.float32)
+    with DepthStore(
+        folder, 6, 3, 5, **{k: v if k == "shot" else tuple(v) for k, v in made_of.items()}
+    ) as store:
+        for array in (store.raw, store.final, store.luma):
+            array.write(0, values)
+        store.fov.write(0, np.ones(6))
 
 
 def test_frames_survive_reopening(tmp_path):
@@ -44,10 +60,125 @@ def test_all_zero_frame_is_a_written_frame(tmp_path):
         assert array.missing() == []
 
 
-def test_store_of_another_size_is_refused(tmp_path):
-    DepthStore(tmp_path, 6, 3, 5).close()
-    with pytest.raises(InputError, match="another job"):
-        DepthStore(tmp_path, 6, 4, 5)
+@pytest.mark.parametrize("size", [(6, 4, 5), (5, 3, 5)])
+def test_store_of_another_size_is_made_anew(tmp_path, size):
+    fill(tmp_path / "store")
+    with DepthStore(tmp_path / "store", *size) as store:
+        assert store.raw.missing() == list(range(size[0]))
+
+
+@pytest.mark.parametrize(
+    "damage", [b"", b"{", b"[]", b'{"count": "x"}', b"\xff\x00", b'{"format": 99}', None]
+)
+def test_a_store_that_does_not_say_what_it_holds_is_made_anew(tmp_path, damage):
+    fill(tmp_path / "store")
+    (tmp_path / "store" / "store.json").unlink()
+    if damage is not None:
+        (tmp_path / "store" / "store.json").write_bytes(damage)
+    with DepthStore(tmp_path / "store", 6, 3, 5) as store:
+        assert store.raw.missing() == list(range(6))
+        store.raw.write(0, np.ones((6, 3, 5)))
+    with DepthStore(tmp_path / "store", 6, 3, 5) as store:
+        assert store.raw.missing() == []
+
+
+@pytest.mark.parametrize("left", [0, 1, 3, 4, 6, 22, 23])
+def test_a_torn_index_is_truncated(tmp_path, left):
+    fill(tmp_path / "store")
+    with (tmp_path / "store" / "raw.f32.crc").open("r+b") as file:
+        file.truncate(left)
+    with DepthStore(tmp_path / "store", 6, 3, 5) as store:
+        assert store.raw.missing() == list(range(left // 4, 6))
+        assert (tmp_path / "store" / "raw.f32.crc").stat().st_size % 4 == 0
+        store.raw.write(5, np.ones((1, 3, 5)))
+    with DepthStore(tmp_path / "store", 6, 3, 5) as store:
+        assert store.raw.missing() == list(range(left // 4, 5))
+
+
+def test_an_index_too_long_is_no_harm(tmp_path):
+    fill(tmp_path / "store")
+    with (tmp_path / "store" / "raw.f32.crc").open("ab") as file:
+        file.write(b"more and more")
+    with DepthStore(tmp_path / "store", 6, 3, 5) as store:
+        assert store.raw.missing() == []
+
+
+def test_changed_pictures_lose_their_predictions_and_nothing_stays_settled(tmp_path):
+    fill(tmp_path / "store", frames="abcdef")
+    with DepthStore(tmp_path / "store", 6, 3, 5, frames=tuple("abXdeY")) as store:
+        for array in (store.raw, store.luma, store.fov):
+            assert array.missing() == [2, 5]
+        assert store.final.missing() == list(range(6))
+    with DepthStore(tmp_path / "store", 6, 3, 5, frames=tuple("abXdeY")) as store:
+        assert store.raw.missing() == [2, 5]
+
+
+def test_killed_while_it_forgets_a_store_forgets_again(tmp_path, monkeypatch):
+    fill(tmp_path / "store", frames="abcdef")
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(store_module, "write_bytes", killed)
+    with pytest.raises(KeyboardInterrupt):
+        DepthStore(tmp_path / "store", 6, 3, 5, frames=tuple("abXdef"))
+    monkeypatch.undo()
+    with DepthStore(tmp_path / "store", 6, 3, 5, frames=tuple("abXdef")) as store:
+        assert store.raw.missing() == [2]
+
+
+def test_a_store_with_a_methods_own_files_goes_as_a_whole(tmp_path):
+    fill(tmp_path / "store", frames="abcdef")
+    (tmp_path / "store" / "snippets").mkdir()
+    with DepthStore(tmp_path / "store", 6, 3, 5, frames=tuple("abXdef")) as store:
+        assert store.raw.missing() == list(range(6))
+    assert not (tmp_path / "store" / "snippets").exists()
+
+
+def test_a_store_of_another_shot_goes_as_a_whole(tmp_path):
+    fill(tmp_path / "store", shot="0-6", frames="abcdef")
+    with DepthStore(tmp_path / "store", 6, 3, 5, shot="6-12", frames=tuple("abcdef")) as store:
+        assert store.raw.missing() == list(range(6))
+
+
+def test_a_store_says_whether_anything_would_be_lost_with_it(tmp_path):
+    DepthStore(tmp_path / "store", 6, 3, 5).close()
+    assert not has_predictions(tmp_path / "store")
+    fill(tmp_path / "store")
+    assert has_predictions(tmp_path / "store")
+
+
+@pytest.mark.skipif(not hasattr(os, "O_NOFOLLOW"), reason="no such flag here")
+def test_a_link_in_place_of_a_file_is_not_followed(tmp_path):
+    precious = tmp_path / "precious"
+    precious.write_bytes(b"mine")
+    fill(tmp_path / "store")
+    (tmp_path / "store" / "raw.f32").unlink()
+    (tmp_path / "store" / "raw.f32").symlink_to(precious)
+    with pytest.raises(ResourceError):
+        DepthStore(tmp_path / "store", 6, 3, 5)
+    assert precious.read_bytes() == b"mine"
+
+
+def test_done_holds_the_lock_while_it_checks(tmp_path):
+    """A frame rewritten while its checksum is being compared must not be taken for a damaged one."""
+    fill(tmp_path / "store")
+    with FrameArray(tmp_path / "store" / "raw.f32", 6, (3, 5), "<f4") as array:
+        real, going = array._read, threading.Event()
+
+        def slow(start, stop):
+            data = real(start, stop)
+            going.set()
+            time.sleep(0.05)
+            return data
+
+        array._read = slow
+        asked = threading.Thread(target=array.done, args=(0,))
+        asked.start()
+        going.wait()
+        array.write(0, np.full((1, 3, 5), 7.0))
+        asked.join()
+        assert array.done(0)
 
 
 def test_misfit_write_is_refused(tmp_path):

@@ -53,7 +53,7 @@ class Checksums:
 
     Device, file number, size and the times of the last change stand for the content. No name does, so a
     moved file is known. Nobody can set the time of a change of any kind (``ctime``), except on Windows, where
-    it is the time of creation. Times of the last two seconds prove nothing: clocks of file systems are coarse.
+    it is the time of creation. Times of the last two seconds prove nothing: a disk's clock is coarse.
     """
 
     def __init__(self, memory: Path | None = None) -> None:

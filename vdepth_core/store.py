@@ -3,24 +3,26 @@
 Plain files with windowed reads and writes, so memory never depends on the clip's length and no page stays
 mapped. Every frame has a checksum in an index beside the data; a frame counts as done only if its bytes
 still match, so a job killed (or a machine that lost power) between two writes resumes without trusting half
-a frame.
+a frame. The store says what it was made of, so that predictions of other pictures are never taken for these.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import zlib
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from .errors import InputError
-from .files import NOFOLLOW
+from .errors import ResourceError
+from .files import NOFOLLOW, write_bytes, write_error
 
-_FORMAT = 1
+_FORMAT = 2
+_OPEN = os.O_RDWR | os.O_CREAT | NOFOLLOW | getattr(os, "O_BINARY", 0)
 
 
 class FrameArray:
@@ -32,13 +34,16 @@ class FrameArray:
     def __init__(self, path: Path, count: int, shape: tuple[int, ...], dtype: str) -> None:
         self.path, self.count, self.shape, self.dtype = path, count, shape, np.dtype(dtype)
         self._bytes = int(np.prod(shape)) * self.dtype.itemsize
-        self._lock = threading.Lock()
-        mode = os.O_RDWR | os.O_CREAT | NOFOLLOW | getattr(os, "O_BINARY", 0)
-        self._data = os.fdopen(os.open(path, mode, 0o666), "r+b", buffering=0)
-        self._index = os.fdopen(
-            os.open(path.with_suffix(path.suffix + ".crc"), mode, 0o666), "r+b", buffering=0
-        )
-        index = np.frombuffer(self._index.read(4 * count), "<u4")
+        self._lock = threading.RLock()
+        with ExitStack() as opened:
+            self._data, self._index = (
+                opened.enter_context(os.fdopen(os.open(file, _OPEN, 0o666), "r+b", buffering=0))
+                for file in (path, path.with_suffix(path.suffix + ".crc"))
+            )
+            opened.pop_all()
+        found = self._index.read(4 * count)
+        index = np.frombuffer(found[: len(found) // 4 * 4], "<u4")  # a torn entry says nothing
+        self._index.truncate(index.nbytes)
         self._crc = np.zeros(count, "<u4")
         self._crc[: len(index)] = index
         self._checked = np.zeros(count, bool)
@@ -86,15 +91,24 @@ class FrameArray:
         """Whether frame ``index`` is written and its bytes match their checksum (checked once a process)."""
         if not 0 <= index < self.count:
             raise IndexError(f"frame {index} outside 0..{self.count - 1}")
-        if not self._crc[index]:
-            return False
-        if not self._checked[index]:
-            data = self._read(index, index + 1)
-            if len(data) != 1 or (zlib.crc32(data[0]) or 1) != self._crc[index]:
-                self._crc[index] = 0
+        with self._lock:
+            if not self._crc[index]:
                 return False
-            self._checked[index] = True
-        return True
+            if not self._checked[index]:
+                data = self._read(index, index + 1)
+                if len(data) != 1 or (zlib.crc32(data[0]) or 1) != self._crc[index]:
+                    self._crc[index] = 0
+                    return False
+                self._checked[index] = True
+            return True
+
+    def drop(self, indices: Iterable[int]) -> None:
+        """Forgets frames, on the disk too when this returns: they count as never written."""
+        with self._lock:
+            self._crc[list(indices)] = 0
+            self._index.seek(0)
+            _write_all(self._index, memoryview(self._crc.tobytes()))
+            os.fsync(self._index.fileno())
 
     def missing(self) -> list[int]:
         """Indices of the frames not done yet, in order."""
@@ -121,6 +135,19 @@ class FrameArray:
         )
 
 
+class _Origin(BaseModel):
+    """``store.json``: what the predictions are of."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    format: int = _FORMAT
+    count: int
+    height: int
+    width: int
+    shot: str = ""
+    frames: tuple[str, ...] = ()
+
+
 class DepthStore:
     """Predictions of one shot: ``raw``, ``final`` (float32) and ``luma`` (uint8), each (count, h, w).
 
@@ -130,31 +157,56 @@ class DepthStore:
     view in degrees where the model estimates it.
     """
 
-    def __init__(self, folder: Path, count: int, height: int, width: int) -> None:
-        """Opens or creates the store in ``folder``.
+    def __init__(
+        self,
+        folder: Path,
+        count: int,
+        height: int,
+        width: int,
+        *,
+        shot: str = "",
+        frames: Sequence[str] = (),
+    ) -> None:
+        """Opens or creates the store in ``folder``; what it holds of anything else is dropped.
+
+        Args:
+            folder: The store's own; made if it is not there.
+            count: Frames of the shot.
+            height, width: Size of the maps.
+            shot: What all predictions depend on. Said otherwise than before, none is kept.
+            frames: What each frame's picture holds. Where it changed, that frame counts as not predicted, and
+                none as settled; a method's own files cannot tell, so with them the whole store goes.
 
         Raises:
-            InputError: the folder holds a store of another size.
+            ResourceError: the folder cannot be written.
         """
         self.folder, self.count, self.height, self.width = folder, count, height, width
-        folder.mkdir(parents=True, exist_ok=True)
-        facts = {"format": _FORMAT, "count": count, "height": height, "width": width}
+        now = _Origin(count=count, height=height, width=width, shot=shot, frames=tuple(frames))
         path = folder / "store.json"
-        if path.exists():
-            if json.loads(path.read_text()) != facts:
-                raise InputError(
-                    f"The prediction store {folder} belongs to another job.",
-                    "Delete it or use --overwrite.",
-                )
-        else:
-            temporary = path.with_suffix(".tmp")
-            temporary.write_text(json.dumps(facts))
-            os.replace(temporary, path)
-        shape = (height, width)
-        self.raw = FrameArray(folder / "raw.f32", count, shape, "<f4")
-        self.final = FrameArray(folder / "final.f32", count, shape, "<f4")
-        self.luma = FrameArray(folder / "luma.u8", count, shape, "u1")
-        self.fov = FrameArray(folder / "fov.f32", count, (), "<f4")
+        before = _read_origin(path)
+        stale = _stale(before, now)
+        try:
+            if folder.exists() and (stale is None or (stale and self._has_more())):
+                remove_store(folder)
+            folder.mkdir(parents=True, exist_ok=True)
+            with ExitStack() as opened:
+
+                def array(name: str, shape: tuple[int, ...], dtype: str) -> FrameArray:
+                    return opened.enter_context(FrameArray(folder / name, count, shape, dtype))
+
+                self.raw = array("raw.f32", (height, width), "<f4")
+                self.final = array("final.f32", (height, width), "<f4")
+                self.luma = array("luma.u8", (height, width), "u1")
+                self.fov = array("fov.f32", (), "<f4")
+                if stale:
+                    for part in (self.raw, self.luma, self.fov):
+                        part.drop(stale)
+                    self.final.drop(range(count))
+                if before != now:  # last: a store killed above is found as stale as before
+                    write_bytes(path, now.model_dump_json().encode())
+                opened.pop_all()
+        except OSError as error:
+            raise write_error(folder, error) from error
 
     def __enter__(self) -> DepthStore:
         return self
@@ -166,6 +218,41 @@ class DepthStore:
         """Closes all files of the store."""
         for array in (self.raw, self.final, self.luma, self.fov):
             array.close()
+
+    def _has_more(self) -> bool:
+        """Whether a method keeps files of its own beside the store's."""
+        ours = {"store.json"}
+        for name in ("raw.f32", "final.f32", "luma.u8", "fov.f32"):
+            ours |= {name, f"{name}.crc"}
+        return any(path.name not in ours for path in self.folder.iterdir())
+
+
+def has_predictions(folder: Path) -> bool:
+    """Whether any frame of the store in ``folder`` was predicted: something would be lost with it."""
+    for path in folder.rglob("*.crc"):
+        try:
+            if any(path.read_bytes()):
+                return True
+        except OSError as error:
+            raise ResourceError(f"{path} cannot be read ({error.strerror}).", "Check the folder.") from error
+    return False
+
+
+def _read_origin(path: Path) -> _Origin | None:
+    try:
+        return _Origin.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def _stale(before: _Origin | None, now: _Origin) -> list[int] | None:
+    """Indices of the frames that are not what the store holds; None: nothing in it can be trusted."""
+    if before is None or before.model_copy(update={"frames": now.frames}) != now:
+        return None
+    if len(before.frames) != len(now.frames):
+        return None
+    pairs = zip(before.frames, now.frames, strict=True)
+    return [index for index, (old, new) in enumerate(pairs) if old != new]
 
 
 def remove_store(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""A clip's identity is its content: every file of a sequence, the whole length of a movie, and no name or date."""
+"""A clip's identity is its content: every file of a sequence, a movie's whole length, no name or date."""
 
 import os
 import shutil

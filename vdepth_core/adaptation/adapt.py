@@ -128,8 +128,9 @@ def adapt(
     opened = open_clip(clip)
     info = opened.info
     identity = _identity(
-        recipe=recipe, form=form, seed=seed, size=size, device=device, frames=frames, clip=fingerprint(opened).digest,
-        model=student.spec.weights_sha256, teacher=guide.spec.weights_sha256 or guide.spec.name,
+        recipe=recipe, form=form, seed=seed, size=size, device=device, frames=frames,
+        clip=fingerprint(opened).digest, model=student.spec.weights_sha256,
+        teacher=guide.spec.weights_sha256 or guide.spec.name,
     )  # fmt: skip
     height, width = network_size(info.width, info.height, info.pixel_aspect, student.spec, size)
     guide_size = height, width

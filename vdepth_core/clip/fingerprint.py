@@ -1,4 +1,4 @@
-"""A clip's identity: what its files hold. Names, folders and dates are no part of it, a copy is the same clip."""
+"""A clip's identity: what its files hold. No name, folder or date is part of it: a copy is the same."""
 
 from __future__ import annotations
 
