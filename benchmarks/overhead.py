@@ -138,7 +138,7 @@ def main() -> None:
         clip = make_clip(Path(folder) / "clip.mp4", 1280, 720, frames, shots)
         found = sum(1 for _ in open_clip(clip).scan(progress=Progress()))
         print(f"{frames} frames of 1280x720 in {found} shots, model {SECONDS_A_FRAME * 1000:.0f} ms a frame")
-        cpu_threads(model, (384, 672))  # measured once a machine, for models on the CPU only
+        cpu_threads(model, (384, 672), Progress())  # measured once a machine, for models on the CPU only
         bare = alone(model, (384, 672), 10)
         ours = throughput(clip, Path(folder) / "out", frames, model)
         if not arguments.no_table:

@@ -2,6 +2,7 @@
 
 import os
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,12 +10,6 @@ from vdepth_core import checksums as module
 from vdepth_core.checksums import Checksums, sampled_sha256, sha256_of
 
 LONG_AGO = time.time() - 1000
-
-
-@pytest.fixture
-def settled(monkeypatch):
-    """Files made just now count as old: their change time cannot be set back."""
-    monkeypatch.setattr(module, "_SETTLED_S", -60.0)
 
 
 @pytest.fixture
@@ -26,7 +21,7 @@ def reads(monkeypatch):
     return read
 
 
-def test_what_did_not_change_is_not_read_again(tmp_path, settled, reads):
+def test_what_did_not_change_is_not_read_again(tmp_path, reads):
     path = tmp_path / "a"
     path.write_bytes(b"one")
     first = Checksums(tmp_path / "memory.json")
@@ -39,7 +34,7 @@ def test_what_did_not_change_is_not_read_again(tmp_path, settled, reads):
     assert again.of(moved) == digest
 
 
-def test_an_edit_of_equal_size_with_its_date_set_back_is_seen(tmp_path, settled):
+def test_an_edit_of_equal_size_with_its_date_set_back_is_seen(tmp_path):
     path = tmp_path / "a"
     path.write_bytes(b"one")
     os.utime(path, (LONG_AGO, LONG_AGO))
@@ -51,15 +46,25 @@ def test_an_edit_of_equal_size_with_its_date_set_back_is_seen(tmp_path, settled)
     assert known.of(path) != before
 
 
-def test_a_file_changed_just_now_is_not_trusted(tmp_path, reads):
+@pytest.mark.parametrize(("age", "trusted"), [(0.0, False), (1.0, False), (5.0, True)])
+def test_a_clock_of_whole_seconds_proves_nothing_of_the_last_two(tmp_path, monkeypatch, reads, age, trusted):
     path = tmp_path / "a"
     path.write_bytes(b"one")
-    known = Checksums(tmp_path / "memory.json")
+    facts = path.stat()
+    second = round(time.time() - age)
+    coarse = SimpleNamespace(
+        st_dev=facts.st_dev,
+        st_ino=facts.st_ino,
+        st_size=3,
+        st_mtime_ns=second * 10**9,
+        st_ctime_ns=second * 10**9,
+    )
+    monkeypatch.setattr(module.time, "time", lambda: second + age)
+    monkeypatch.setattr(type(path), "stat", lambda self, **_: coarse)
+    known = Checksums()
     known.of(path)
     known.of(path)
-    known.save()
-    Checksums(tmp_path / "memory.json").of(path)
-    assert reads == ["a"] * 3
+    assert reads == (["a"] if trusted else ["a", "a"])
 
 
 @pytest.mark.parametrize("memory", [b"", b"{", b"[1, 2]", b"\xff\xfe", b'{"a": 1}', b"[" * 100_000])

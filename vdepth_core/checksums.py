@@ -11,13 +11,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from .errors import VdepthError
-from .files import write_bytes
+from .files import Place, atomic_path, write_bytes
 
 WHOLE = 512 << 20
 """Bytes; a movie up to this size is read whole. What lies above is sampled: so many bytes of it."""
 _SAMPLE = 64 << 10  # bytes a sample; 8192 of them, so 10 GB are looked at every 1.25 MB
 _BLOCK = 1 << 20
-_SETTLED_S = 2.0  # FAT counts time in steps of two seconds
+_COARSE_S = 2.0  # FAT counts time in steps of two seconds, others in whole ones
 
 
 def sha256_of(path: Path) -> str:
@@ -53,14 +53,14 @@ class Checksums:
 
     Device, file number, size and the times of the last change stand for the content. No name does, so a
     moved file is known. Nobody can set the time of a change of any kind (``ctime``), except on Windows, where
-    it is the time of creation. Times of the last two seconds prove nothing: a disk's clock is coarse.
+    it is the time of creation. A disk that counts in seconds proves nothing of the last two.
     """
 
     def __init__(self, memory: Path | None = None) -> None:
         """``memory``: file that `save` writes; missing or damaged, everything is read anew."""
         self._memory = memory
         self._known: dict[str, str] = {}
-        self._fresh: dict[str, str] = {}
+        self._asked: dict[str, str] = {}
         self._lock = threading.Lock()
         with suppress(OSError, ValueError, RecursionError):
             known = json.loads(memory.read_text(encoding="utf-8")) if memory else {}
@@ -76,21 +76,29 @@ class Checksums:
         before = path.stat()
         key = f"{_key(before)}:sampled" if sampled and before.st_size > WHOLE else _key(before)
         with self._lock:
-            digest = self._known.get(key)
+            digest = self._asked.get(key) or self._known.get(key)
         if digest is None:
+            began = time.time()
             digest = sampled_sha256(path) if sampled else sha256_of(path)
-        changed = max(before.st_mtime, before.st_ctime)
-        if changed < time.time() - _SETTLED_S and _key(path.stat()) == _key(before):
-            with self._lock:
-                self._fresh[key] = digest
+            if _key(path.stat()) != _key(before) or not _settled(before, began):
+                return digest
+        with self._lock:
+            self._asked[key] = digest
         return digest
 
-    def save(self) -> None:
+    def save(self, place: Place = atomic_path) -> None:
         """Remembers what was asked for; a folder that cannot be written only costs reading again."""
-        if self._memory is None or self._fresh == self._known:
+        with self._lock:
+            asked = dict(self._asked)
+        if self._memory is None or asked == self._known:
             return
         with suppress(VdepthError, OSError):
-            write_bytes(self._memory, json.dumps(self._fresh, indent=0).encode())
+            write_bytes(self._memory, json.dumps(asked, indent=0).encode(), place)
+
+
+def _settled(facts: os.stat_result, now: float) -> bool:
+    changed = max(facts.st_mtime_ns, facts.st_ctime_ns)
+    return changed % 1_000_000_000 != 0 or changed / 1e9 < now - _COARSE_S
 
 
 def _key(facts: os.stat_result) -> str:

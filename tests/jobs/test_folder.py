@@ -3,18 +3,31 @@
 import os
 import shutil
 
+import numpy as np
 import pytest
 
+from vdepth_core import checksums
 from vdepth_core.errors import JobConflictError, ResourceError
+from vdepth_core.jobs.config import EstimateConfig
 from vdepth_core.jobs.folder import JobFolder
-from vdepth_core.output.journal import FileEntry
+from vdepth_core.jobs.record import ClipRecord, JobRecord, read_record
 from vdepth_core.output.naming import JobNames
+from vdepth_core.store import DepthStore
 
 NAMES = JobNames("shot", ("depth", "disparity"), 1001, 1003)
 
 
 def opened(out, names=NAMES, sources=()):
     return JobFolder(out, names, sources)
+
+
+def record(job, near=1.0, digest="clip"):
+    """A job's record; jobs of one ``near`` and digest are the same."""
+    config = EstimateConfig(near=near)
+    clip = ClipRecord(name="shot", file="shot.mp4", digest=digest)
+    return JobRecord(
+        job=job, vdepth="1", given=config, chosen=config, identity={"near": near}, clip=clip, threads=None
+    )
 
 
 def write(folder, *names, content=b"ours"):
@@ -25,7 +38,7 @@ def write(folder, *names, content=b"ours"):
 
 def made(out, *names, job="a"):
     with opened(out) as folder:
-        folder.claim(job, {"config": {"near": 1.0}}, overwrite=False)
+        folder.claim(record(job), overwrite=False)
         write(folder, *names)
 
 
@@ -46,10 +59,10 @@ def test_second_process_is_refused(tmp_path):
 def test_same_job_resumes_and_another_is_refused(tmp_path):
     made(tmp_path, "shot_depth.1001.exr")
     with opened(tmp_path) as folder:
-        assert folder.claim("a", {"config": {"near": 1.0}}, overwrite=False) is True
+        assert folder.claim(record("a"), overwrite=False) is True
         with pytest.raises(JobConflictError, match=r"near.*--overwrite"):
-            folder.claim("b", {"config": {"near": 2.0}}, overwrite=False)
-        assert folder.load("job.json")["job"] == "a"
+            folder.claim(record("b", near=2.0), overwrite=False)
+        assert read_record(tmp_path).job == "a"
 
 
 @pytest.mark.parametrize(
@@ -122,7 +135,7 @@ def test_overwrite_replaces_one_by_one_and_keeps_the_rest_until_the_end(tmp_path
     frames = ["shot_depth.1001.exr", "shot_depth.1002.exr", "other_depth.0001.exr"]
     made(tmp_path, *frames, "manifest.json")
     with opened(tmp_path) as folder:
-        assert folder.claim("b", {}, overwrite=True) is False
+        assert folder.claim(record("b", near=2.0), overwrite=True) is False
         assert all((tmp_path / name).read_bytes() == b"ours" for name in [*frames, "manifest.json"])
         write(folder, frames[0], content=b"new")
         folder.retire([frames[0], "manifest.json"])
@@ -140,7 +153,7 @@ def test_what_was_changed_by_hand_is_the_users(tmp_path):
     (tmp_path / "other_depth.1001.exr").write_bytes(b"mine")  # as long, and as old by its date
     os.utime(tmp_path / "other_depth.1001.exr", ns=(facts.st_atime_ns, facts.st_mtime_ns))
     with opened(tmp_path) as folder:
-        folder.claim("b", {}, overwrite=True)
+        folder.claim(record("b", near=2.0), overwrite=True)
         folder.retire([])
     assert {name: content for name, (_, content) in state(tmp_path).items()} == {
         "other_depth.1001.exr": b"mine"
@@ -153,8 +166,8 @@ def test_what_was_changed_by_hand_is_the_users(tmp_path):
 
 def test_a_large_result_is_read_once(tmp_path, monkeypatch):
     made(tmp_path, "shot_depth.1001.exr", "shot_depth.1002.exr")
-    read, real = [], FileEntry.of
-    monkeypatch.setattr(FileEntry, "of", lambda path: (read.append(path.name), real(path))[1])
+    read, real = [], checksums.sha256_of
+    monkeypatch.setattr(checksums, "sha256_of", lambda path: (read.append(path.name), real(path))[1])
     with opened(tmp_path) as folder:
         assert folder.journal.owned("shot_depth.1001.exr")
     assert sorted(read) == ["shot_depth.1001.exr", "shot_depth.1002.exr"]
@@ -162,7 +175,7 @@ def test_a_large_result_is_read_once(tmp_path, monkeypatch):
 
 def test_a_file_that_appears_while_the_job_runs_stays(tmp_path):
     with opened(tmp_path) as folder:
-        folder.claim("a", {}, overwrite=False)
+        folder.claim(record("a", near=2.0), overwrite=False)
         (tmp_path / "shot_depth.1001.exr").write_bytes(b"theirs")
         with pytest.raises(JobConflictError, match=r"1001"):
             write(folder, "shot_depth.1001.exr")
@@ -175,18 +188,21 @@ def test_a_damaged_configuration_still_resumes_the_same_job_and_refuses_another(
     (tmp_path / ".vdepth" / "job.json").write_text("{ torn")
     with opened(tmp_path) as folder:
         with pytest.raises(JobConflictError):
-            folder.claim("b", {}, overwrite=False)
-        assert folder.claim("a", {"config": {}}, overwrite=False) is True
-        assert folder.load("job.json")["job"] == "a"
+            folder.claim(record("b", near=2.0), overwrite=False)
+        assert folder.claim(record("a"), overwrite=False) is True
+        assert read_record(tmp_path) == record("a")
 
 
 def test_a_job_without_work_gives_way(tmp_path):
     made(tmp_path)
     with opened(tmp_path) as folder:
-        assert folder.claim("b", {}, overwrite=False) is False
-        folder.store(0).mkdir()
-        with pytest.raises(JobConflictError):
-            folder.claim("c", {}, overwrite=False)
+        assert folder.claim(record("b", near=2.0), overwrite=False) is False
+        with DepthStore(folder.store(0), 2, 3, 4) as store:
+            assert folder.claim(record("c", near=3.0), overwrite=False) is False
+        with DepthStore(folder.store(0), 2, 3, 4) as store:
+            store.raw.write(0, np.zeros((1, 3, 4)))
+            with pytest.raises(JobConflictError, match="near"):
+                folder.claim(record("d", near=4.0), overwrite=False)
 
 
 def test_results_without_their_journal_are_the_users(tmp_path):
@@ -252,7 +268,7 @@ def test_what_lies_in_the_work_folder_and_is_not_ours_outlives_it(tmp_path):
         path.write_bytes(b"x")
     (work / "tmp" / "0123456789abcdef.tmp").write_bytes(b"half")
     with opened(tmp_path) as folder:
-        folder.claim("b", {}, overwrite=True)
+        folder.claim(record("b", near=2.0), overwrite=True)
     assert all(path.exists() for path in theirs)
     assert not any(path.exists() for path in ours)
     assert not (work / "tmp" / "0123456789abcdef.tmp").exists()

@@ -31,8 +31,15 @@ def test_with_nothing_installed_the_embedded_model_does_it(preset, device):
 def test_best_takes_the_best_installed():
     installed = models("embedded", "midas-v21", "tcmonodepth-small")
     assert resolve(EstimateConfig(preset="best"), installed, "cpu").model == "midas-v21"
-    assert resolve(EstimateConfig(preset="balanced"), installed, "cpu").model == "tcmonodepth-small"
     assert resolve(EstimateConfig(preset="balanced"), installed, "cuda").model == "midas-v21"
+
+
+@pytest.mark.parametrize("preset", ["draft", "balanced", "best"])
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_the_better_measured_small_model_is_taken(preset, device):
+    """Mean AbsRel over the five sets of the embedded model's card: .234 against .240."""
+    installed = models("embedded", "tcmonodepth-small")
+    assert resolve(EstimateConfig(preset=preset), installed, device).model == "embedded"
 
 
 def test_explicit_choices_win():

@@ -23,6 +23,7 @@ from vdepth_core.jobs.batch import estimate_clips
 from vdepth_core.jobs.config import EstimateConfig
 from vdepth_core.jobs.events import Done, Error, FrameDone, Started
 from vdepth_core.jobs.shelf import ModelShelf
+from vdepth_core.output.exr import write_exr
 from vdepth_core.output.manifest import read_manifest
 from vdepth_core.output.sequence import read_sequence
 
@@ -107,11 +108,28 @@ def test_one_lost_frame_is_written_again(movie, finished, tmp_path):
     assert digest(tmp_path) == digest(finished)
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[:700], lambda data: data[:-9] + bytes(9)])
-def test_a_changed_frame_is_the_users_and_named(movie, tmp_path, damage):
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[:700],
+        lambda data: b"",
+        lambda data: data[:-9] + bytes(9),
+        lambda data: data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 1]) + data[len(data) // 2 + 1 :],
+    ],
+    ids=["cut short", "empty", "a lost block", "one bit"],
+)
+def test_a_damaged_frame_is_written_again(movie, finished, tmp_path, damage):
+    run([movie], tmp_path)
+    spoiled = tmp_path / "shot_disparity.1020.exr"
+    spoiled.write_bytes(damage(spoiled.read_bytes()))
+    assert run([movie], tmp_path)[0].error is None
+    assert digest(tmp_path) == digest(finished)
+
+
+def test_a_changed_frame_is_the_users_and_named(movie, tmp_path):
     run([movie], tmp_path, frames="0-3")
     edited, lost = tmp_path / "shot_disparity.1002.exr", tmp_path / "shot_depth.1001.exr"
-    edited.write_bytes(damage(edited.read_bytes()))
+    write_exr(edited, {"Y": np.ones((64, 96), np.float32)}, {"comments": "painted"})
     lost.unlink()
     kept = digest(tmp_path)
     for overwrite in (False, True):

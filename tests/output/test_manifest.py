@@ -9,6 +9,7 @@ import pytest
 from vdepth_core.errors import InputError
 from vdepth_core.geometry.camera import Intrinsics
 from vdepth_core.output.finish import DepthMapping, DisparityRange
+from vdepth_core.output.journal import Fault, FileEntry
 from vdepth_core.output.manifest import (
     ClipEntry,
     ModelEntry,
@@ -98,6 +99,20 @@ def test_complete_means_every_file(job, manifest):
     assert not made.complete(job)
     victim.unlink()
     assert not made.complete(job)
+
+
+@pytest.mark.parametrize("name", ["a clip_depth.1003.exr", "preview.mp4"])
+def test_one_changed_byte_is_a_fault(job, manifest, name):
+    (job / "preview.mp4").write_bytes(b"film")
+    made = manifest(preview="preview.mp4")
+    made = made.model_copy(update={"files": {file: FileEntry.of(job / file) for file in made.names}})
+    assert made.complete(job)
+    data = bytearray((job / name).read_bytes())
+    data[-2] ^= 1
+    (job / name).write_bytes(data)
+    assert list(made.faults(job)) == [Fault(name, "damaged")]
+    (job / name).unlink()
+    assert list(made.faults(job)) == [Fault(name, "missing")]
 
 
 def test_a_pattern_from_a_strange_manifest_cannot_leave_the_folder(job, manifest):

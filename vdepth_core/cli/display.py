@@ -12,7 +12,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from ..jobs.events import Done, Error, Event, ProgressEvent, Stage, Started, Warning_
 
-_WORDS = {"scan": "Reading", "infer": "Estimating", "settle": "Stabilizing", "write": "Writing"}
+_WORDS = {
+    "checksum": "Checking",
+    "probe": "Measuring the processor for",
+    "scan": "Reading",
+    "infer": "Estimating",
+    "settle": "Stabilizing",
+    "write": "Writing",
+}
 
 
 class EventLines:

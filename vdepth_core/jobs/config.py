@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from ..clip.timing import parse_range
 from ..errors import UsageError
 from ..methods.rolling_presets import (
     DENOISING_STEPS,
@@ -26,9 +26,13 @@ Compression = Literal["zip", "zips", "pxr24"]
 Device = Literal["auto", "cuda", "mps", "cpu"]
 Dtype = Literal["auto", "fp32", "fp16", "bf16"]
 
-JOB_FORMAT = 2  # raised whenever the same configuration would give other bytes
-# The preset is resolved to method, model and size before hashing.
-_NOT_IN_HASH = {"keep_store", "preset", "non_commercial"}
+_FAR_AWAY = 1e10  # what sky and pixels without depth get
+_APART = 1.001  # far over near, at least: single precision cannot divide less into depths
+_RATE = re.compile(r"\d{1,9}(\.\d{1,9})?|\d{1,9}/\d{1,9}")
+_ANYWHERE = -(10**9)  # whether a range lies in the clip only the clip can tell
+NEAR, FAR = 1.0, 100.0
+"""Depth of the ends of a relative model's range, unless given."""
+_Depth = Annotated[float, Field(ge=1e-6, lt=_FAR_AWAY)]
 
 
 class EstimateConfig(BaseModel):
@@ -73,8 +77,8 @@ class EstimateConfig(BaseModel):
     size: Annotated[int, Field(ge=32, le=4096)] | None = None
     frames: str | None = None
     start_frame: Annotated[int, Field(ge=0, le=9_999_999)] | None = None
-    near: Annotated[float, Field(gt=0)] | None = None
-    far: Annotated[float, Field(gt=0)] | None = None
+    near: _Depth | None = None
+    far: _Depth | None = None
     fov: Annotated[float, Field(gt=1, lt=175)] | None = None
     intrinsics: Path | None = None
     rolling_preset: RollingPresetName = "fast"
@@ -90,22 +94,43 @@ class EstimateConfig(BaseModel):
     rate: str | None = None
     device: Device = "auto"
     dtype: Dtype = "auto"
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
     keep_store: bool = False
 
     @field_validator("cfr", "rate")
     @classmethod
     def _is_rate(cls, value: str | None) -> str | None:
-        if value is not None and not 0 < Fraction(value) <= 1000:
-            raise ValueError("must be between 0 and 1000 frames per second")
+        if value is None:
+            return None
+        text = value.strip()
+        rate = Fraction(text) if _RATE.fullmatch(text) and not re.search(r"/0+$", text) else Fraction(0)
+        if not 0 < rate <= 1000:
+            raise ValueError(
+                "must be frames per second above 0 and up to 1000, such as 24, 23.976 or 24000/1001"
+            )
+        return text
+
+    @field_validator("frames")
+    @classmethod
+    def _is_range(cls, value: str | None) -> str | None:
+        if value is not None:
+            if len(value) > 50:
+                raise ValueError("is too long for a frame range; write it as FIRST-LAST, for example 10-49")
+            try:
+                parse_range(value, _ANYWHERE)
+            except UsageError as error:
+                raise ValueError(f"{error.message} {error.hint}".rstrip(" .")) from error
         return value
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.fov is not None and self.intrinsics is not None:
             raise ValueError("fov and intrinsics both say what the lens is; give one")
-        if (self.near or 1.0) >= (self.far or 100.0):
-            raise ValueError(f"near ({self.near or 1.0:g}) must be less than far ({self.far or 100.0:g})")
+        near, far = self.near or NEAR, self.far or FAR
+        if near >= far:
+            raise ValueError(f"near ({near:g}) must be less than far ({far:g})")
+        if far < _APART * near:
+            raise ValueError(f"far ({far:g}) must be at least {_APART:g} times near ({near:g})")
         return self
 
     @classmethod
@@ -117,36 +142,36 @@ class EstimateConfig(BaseModel):
         """
         try:
             return cls(**options)
-        except (ValidationError, ZeroDivisionError) as error:
+        except ValidationError as error:
             raise UsageError(_sentence(error), "See vdepth estimate --help.") from error
 
-    def job_hash(self, clip_fingerprint: str, weights_sha256: str) -> str:
-        """Identity of the output's bytes: 16 hex digits over configuration, clip and weights."""
-        facts = {
-            "format": JOB_FORMAT,
-            "config": {k: v for k, v in self.model_dump(mode="json").items() if k not in _NOT_IN_HASH},
-            "clip": clip_fingerprint,
-            "weights": weights_sha256,
-            "camera": self._camera_digest(),
-        }
-        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
-    def _camera_digest(self) -> str:
-        """Hash of the intrinsics file's content: the path alone would not notice an edit."""
-        if self.intrinsics is None:
-            return ""
-        try:
-            return hashlib.sha256(self.intrinsics.read_bytes()).hexdigest()
-        except OSError:
-            return ""  # reading the camera says what is wrong, in its own words
-
-
-def _sentence(error: ValidationError | ZeroDivisionError) -> str:
-    if isinstance(error, ZeroDivisionError):
-        return "A frame rate cannot have a denominator of 0."
+def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
-    name = (
-        "--" + "-".join(str(part) for part in first["loc"]).replace("_", "-") if first["loc"] else "Options"
-    )
     text = first["msg"].removeprefix("Value error, ")
-    return f"{name}: {text[:1].lower()}{text[1:]}." if first["loc"] else f"{text[:1].upper()}{text[1:]}."
+    if not first["loc"]:
+        return f"{text[:1].upper()}{text[1:]}."
+    field = str(first["loc"][0])
+    name = f"--{field.replace('_', '-')}"
+    limits = limits_of(field)
+    if limits:
+        return f"{name} {first['input']} is not possible: it must be {limits}."
+    return f"{name}: {text[:1].lower()}{text[1:]}."
+
+
+def limits_of(field: str) -> str:
+    """What numbers an option takes, in words; "" for one that is no number."""
+    schema = EstimateConfig.model_json_schema()["properties"].get(field, {})
+    for kind in schema.get("anyOf", [schema]):
+        low, high = kind.get("minimum"), kind.get("maximum")
+        above, below = kind.get("exclusiveMinimum"), kind.get("exclusiveMaximum")
+        if {low, high, above, below} == {None}:
+            continue
+        what = "a whole number" if kind["type"] == "integer" else "a number"
+        words = [
+            f"{word} {value:g}" if isinstance(value, float) else f"{word} {value}"
+            for word, value in (("at least", low), ("above", above), ("at most", high), ("below", below))
+            if value is not None
+        ]
+        return f"{what}, {' and '.join(words)}"
+    return ""

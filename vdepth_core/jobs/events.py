@@ -41,7 +41,11 @@ class Started(_Event):
 
 
 class Stage(_Event):
-    """A stage begins (``scan``, ``infer``, ``settle``, ``write``); stages overlap. ``total`` may grow."""
+    """A stage begins (``scan``, ``infer``, ``settle``, ``write``); stages overlap. ``total`` may grow.
+
+    Before them may come ``checksum`` (much of the clip has to be read to know it again) and ``probe`` (a
+    network's threads are measured).
+    """
 
     event: Literal["stage"] = "stage"
     name: str

@@ -14,17 +14,21 @@ import shutil
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
-from ..errors import JobConflictError, ResourceError
+from ..checksums import Checksums
+from ..clip import ClipScan
+from ..errors import InputError, JobConflictError, ResourceError
 from ..files import Draft, plain_files, write_bytes, write_error
-from ..output.journal import WORK, Journal, not_ours
-from ..output.naming import JobNames
-from ..store import remove_store
+from ..output.journal import SEEN, WORK, Journal, not_ours
+from ..output.manifest import Manifest, read_manifest, write_manifest
+from ..output.naming import JobNames, manifest_path
+from ..store import has_predictions, remove_store
+from .identity import differences
+from .record import JOB, JobRecord, read_record
 
-_LOCK, _JOB, _SCAN = "lock", "job.json", "scan.json"
+_LOCK, _SCAN = "lock", "scan.json"
 _READERS = min(4, os.cpu_count() or 1)  # threads; hashing releases the interpreter
 _STORE = re.compile(r"shot_\d{4,}")
 
@@ -36,15 +40,19 @@ class JobFolder:
 
     Attributes:
         journal: What vdepth wrote into the folder.
+        checksums: Of the files in it, and of the clip's.
     """
 
-    def __init__(self, out: Path, names: JobNames, sources: Sequence[Path]) -> None:
+    def __init__(
+        self, out: Path, names: JobNames, sources: Sequence[Path], checksums: Checksums | None = None
+    ) -> None:
         """Looks whether the job can do its work without touching what is not its own, then locks the folder.
 
         Args:
             out: The folder; made if it is not there.
             names: The names of the files that the job is going to write.
             sources: The files of the clip, and of others that it must not write beside.
+            checksums: Of files read before; None: those the folder remembers.
 
         Raises:
             JobConflictError: another process works in it; it holds the clip; or something stands there under
@@ -52,7 +60,8 @@ class JobFolder:
             ResourceError: the folder cannot be made or written, or its work folder holds links.
         """
         self.out, self.work = out, out / WORK
-        self.journal = Journal(out)
+        self.checksums = checksums or folder_checksums(out)
+        self.journal = Journal(out, self.checksums)
         self._survey(names, sources)
         try:
             self.work.mkdir(parents=True, exist_ok=True)
@@ -80,38 +89,55 @@ class JobFolder:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.checksums.save(self._own)
         self.journal.close()
         self._lock.release()
 
-    def claim(self, job: str, facts: dict[str, Any], *, overwrite: bool) -> bool:
-        """Makes the folder this job's own; returns True when it resumes an earlier run of the same job.
+    def claim(self, record: JobRecord, *, overwrite: bool) -> bool:
+        """Makes the folder this job's own; returns True when it goes on from an earlier run of the same job.
 
         With ``overwrite`` another job's files stay until this one replaces them, one by one; a job that has
-        neither predicted nor written anything yet gives way without being asked.
+        neither predicted nor written anything yet gives way without being asked. A job that is not finished
+        goes on when its clip has changed: what it keeps of each frame says which picture it was made of.
 
         Raises:
-            JobConflictError: it belongs to another configuration and ``overwrite`` is off.
+            JobConflictError: the folder belongs to another configuration, or its job was finished with
+                another state of the clip, and ``overwrite`` is off.
         """
-        before = self.load(_JOB)
-        before = before if isinstance(before, dict) else {}
-        known = before.get("job", self.journal.job)
-        if known == job:
-            if self.journal.job != job:
-                self.journal.begin(job)
-            if not before:
-                self.save(_JOB, {"job": job, **facts})
+        before = read_record(self.out)
+        known = before.job if before else self.journal.job
+        goes_on = known == record.job or (
+            before is not None and record.goes_on(before) and not self._finished(before.job)
+        )
+        if goes_on:
+            if self.journal.job != record.job:
+                self.journal.begin(record.job)
+            if before is None or before.job != record.job:
+                self.record(record)
             return True
         if not overwrite and self._has_work():
-            changed = _differences(before.get("config"), facts.get("config")) or ["the clip or the weights"]
-            raise JobConflictError(
-                f"{self.out} holds a job with another configuration ({', '.join(changed)} differ).",
-                "Use --overwrite to replace it, or another folder with -o.",
-            )
+            raise self._conflict(before, record)
         self.drop_stores()
         (self.work / _SCAN).unlink(missing_ok=True)
-        self.journal.begin(job)
-        self.save(_JOB, {"job": job, **facts})
+        self.journal.begin(record.job)
+        self.record(record)
         return False
+
+    def record(self, record: JobRecord) -> None:
+        """Writes ``job.json``."""
+        self._save(JOB, record.model_dump_json(indent=1))
+
+    def save_scan(self, job: str, scan: ClipScan) -> None:
+        """Keeps what the pass over the clip found, for ``job``."""
+        self._save(_SCAN, json.dumps({"job": job, "scan": json.loads(scan.to_json())}))
+
+    def load_scan(self, job: str) -> ClipScan | None:
+        """What `save_scan` kept for ``job``; None where it is missing or damaged."""
+        try:
+            saved = json.loads((self.work / _SCAN).read_text(encoding="utf-8"))
+            return ClipScan.from_json(json.dumps(saved["scan"])) if saved["job"] == job else None
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            return None
 
     def place(self, path: Path) -> Draft:
         """A draft of a file of the job; see `Journal.place`."""
@@ -128,21 +154,17 @@ class JobFolder:
             if name not in kept:
                 self.journal.remove(name)
 
+    def keep(self, manifest: Manifest) -> None:
+        """Keeps a second manifest, for when the first is lost or damaged.
+
+        Raises:
+            ResourceError: the disk is full or not writable.
+        """
+        write_manifest(manifest, manifest_path(self.work), self._own)
+
     def conclude(self, names: Iterable[str]) -> None:
         """The job is done, its files are ``names``; nothing can be written any more."""
         self.journal.conclude(names)
-
-    def load(self, name: str) -> Any:
-        """Reads a JSON file of the work folder; None when it is missing or damaged."""
-        try:
-            return json.loads((self.work / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-
-    def save(self, name: str, value: Any) -> None:
-        """Writes a JSON file of the work folder atomically."""
-        content = json.dumps(value, indent=1).encode()
-        write_bytes(self.work / name, content, lambda path: Draft(path, self.journal.temporary()))
 
     def store(self, shot: int) -> Path:
         """Folder of a shot's prediction store."""
@@ -191,8 +213,8 @@ class JobFolder:
             raise write_error(self.out, error) from error
         wanted = [name for name in names.among(present) if os.path.lexists(self.out / name)]
         with ThreadPoolExecutor(_READERS) as pool:  # a finished job may hold a hundred gigabytes
-            owned = list(pool.map(self.journal.owned, wanted))
-        foreign = [self.out / name for name, entry in zip(wanted, owned, strict=True) if entry is None]
+            ours = list(pool.map(self.journal.ours, wanted))
+        foreign = [self.out / name for name, own in zip(wanted, ours, strict=True) if not own]
         if foreign:
             raise not_ours(foreign)
 
@@ -213,8 +235,35 @@ class JobFolder:
                     "Replace it by a copy, or choose another folder with -o.",
                 )
 
+    def _finished(self, job: str) -> bool:
+        """Whether ``job`` was finished here; whether all its files are still whole is another question."""
+        return any(found_manifest(path, job) for path in manifests(self.out))
+
+    def _conflict(self, before: JobRecord | None, now: JobRecord) -> JobConflictError:
+        if before is not None and now.goes_on(before):
+            changed = before.clip.changes(now.clip)
+            return JobConflictError(
+                f"{self.out} was finished with another state of the clip: {changed} changed since.",
+                "Use --overwrite to predict it again, or another folder with -o.",
+            )
+        changed = ", ".join(differences(before.identity, now.identity)) if before else ""
+        return JobConflictError(
+            f"{self.out} holds a job with another configuration "
+            f"({changed or 'the clip or the options'} differ).",
+            "Use --overwrite to replace it, or another folder with -o.",
+        )
+
+    def _own(self, path: Path) -> Draft:
+        """A draft of a file of the work folder."""
+        return Draft(path, self.journal.temporary())
+
+    def _save(self, name: str, text: str) -> None:
+        write_bytes(self.work / name, text.encode(), self._own)
+
     def _has_work(self) -> bool:
-        return bool(self._stores()) or any(os.path.lexists(self.out / name) for name in self.journal.names)
+        return any(map(has_predictions, self._stores())) or any(
+            os.path.lexists(self.out / name) for name in self.journal.names
+        )
 
     def _stores(self) -> list[Path]:
         return sorted(path for path in self.work.iterdir() if _STORE.fullmatch(path.name) and path.is_dir())
@@ -235,8 +284,20 @@ def _same_folder(one: Path, other: Path) -> bool:
         return False
 
 
-def _differences(before: Any, now: Any) -> list[str]:
-    if not isinstance(before, dict) or not isinstance(now, dict):
-        return []
-    keys = sorted(before.keys() | now.keys())
-    return [key.replace("_", "-") for key in keys if before.get(key) != now.get(key)]
+def folder_checksums(out: Path) -> Checksums:
+    """What a job's folder remembers of the files in it, and of the clip's."""
+    return Checksums(out / WORK / SEEN)
+
+
+def manifests(out: Path) -> list[Path]:
+    """Where the manifest of a finished job lies: in its place, and a second one, for when that is lost."""
+    return [manifest_path(out), manifest_path(out / WORK)]
+
+
+def found_manifest(path: Path, job: str) -> Manifest | None:
+    """The manifest at ``path``, if it is there, whole and of ``job``."""
+    try:
+        manifest = read_manifest(path)
+    except InputError:
+        return None
+    return manifest if manifest.job == job else None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from ..clip import cfr_span, parse_range
+from ..errors import UsageError
 from ..output.channels import SequenceKind
 from ..output.naming import JobNames
 from ..types import ClipInfo
@@ -68,3 +69,16 @@ class Numbering:
             return range(self.output_first + index, self.output_first + index + 1)
         span = cfr_span(time, next_time, self.rate)
         return range(self.output_first + span.start, self.output_first + span.stop)
+
+    def check_shown(self, begin: Fraction, end: Fraction) -> None:
+        """Refuses a constant rate so low that nothing on screen in [begin, end) seconds would be written.
+
+        Raises:
+            UsageError: no output frame falls into that time.
+        """
+        if self.constant and not self.numbers(0, begin, end):
+            raise UsageError(
+                f"At a constant rate of {self.rate} frames per second none falls into the range of frames, "
+                f"{float(begin):.2f} to {float(end):.2f} seconds.",
+                "Choose a higher --cfr, or more frames.",
+            )

@@ -12,35 +12,29 @@ Each picks up where the job folder says it stopped; all of them are deterministi
 
 from __future__ import annotations
 
-import json
 import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
 
-from ..clip import Clip, ClipReader, ShotView, fingerprint, open_clip
-from ..clip.scan import ClipScan
+from ..checksums import Checksums
+from ..clip import ClipReader, ShotView, fingerprint
+from ..clip.timing import last_duration
 from ..errors import Cancelled, InputError
-from ..methods.registry import create_method
-from ..methods.rolling import Rolling
-from ..models.preprocess import network_size
-from ..models.registry import list_models, pick_device
 from ..models.threads import set_threads
-from ..output.manifest import Manifest, read_manifest
+from ..output.manifest import Manifest, write_manifest
 from ..output.naming import manifest_path
 from ..store import DepthStore
-from ..types import DepthModel, Method, ModelSpec, Shot, ShotAlignment
+from ..types import DepthModel, Method, Shot, ShotAlignment
 from ..version import __version__
 from .config import EstimateConfig
-from .events import Done, Started
-from .folder import JobFolder
-from .numbering import Numbering
-from .presets import resolve
+from .events import Done, Started, Warning_
+from .folder import JobFolder, folder_checksums, found_manifest, manifests
+from .plan import Plan, make_plan
+from .record import ClipRecord
 from .reporting import JobProgress
 from .shelf import ModelShelf, Turns, cpu_threads
 from .writing import ClipWriter, job_names
@@ -88,117 +82,123 @@ class ClipJob:
 
     def _run(self, overwrite: bool) -> Manifest:
         began = time.monotonic()
-        clip = open_clip(self.path, rate=Fraction(self.config.rate) if self.config.rate else None)
-        device = pick_device(self.config.device)
-        config = resolve(self.config, list_models(), device)
-        assert config.model is not None
-        assert config.method is not None
-        model = self._shelf.get(config.model, device, config.dtype, config.predicts, config.compile)
-        method = create_method(
-            config.method,
-            stabilize=config.stabilize,
-            rolling_preset=config.rolling_preset,
-            rolling_steps=config.rolling_steps,
-            rolling_refine_steps=config.rolling_refine_steps,
-            rolling_refine_length=config.rolling_refine_length,
-            seed=config.seed,
-        )
-        method.check(model)
-        info = clip.info
-        sizing = _sizing(method, model.spec)
-        size = network_size(info.width, info.height, info.pixel_aspect, sizing, config.size)
-        source = fingerprint(self.path)
-        job = config.job_hash(source, model.spec.weights_sha256)
-        started = Started(
-            clip=self.progress.clip,
-            vdepth=__version__,
-            job=job,
-            out=str(self.out),
-            preset=config.preset,
-            method=method.name,
-            model=model.spec.name,
-            license=model.spec.license,
-            device=device,
-            size=size,
-            frames=info.frames_declared,
-            resumed=True,
+        checksums = folder_checksums(self.out)
+        plan = make_plan(
+            self.path, self.out, self.config, self._shelf, checksums, self.progress, overwrite=overwrite
         )
         self.progress.check()  # a job that has not begun leaves its folder alone
-        if manifest := self._finished(job):  # nothing is written, so nothing is asked of the folder
-            self.progress.tell(started)
-            self.progress.tell(Done(clip=self.progress.clip, manifest=str(manifest_path(self.out))))
-            return manifest
-        with JobFolder(self.out, job_names(info, config), (*clip.files, *self._others)) as folder:
-            facts = {"config": config.model_dump(mode="json"), "source": source, "vdepth": __version__}
-            resumed = folder.claim(job, facts, overwrite=overwrite)
-            self.progress.tell(started.model_copy(update={"resumed": resumed}))
-            for note in info.notes:
-                self.progress.warn(note)
-            if model.spec.fixed_size and self.config.size:
-                rows, columns = model.spec.fixed_size
-                self.progress.warn(
-                    f"{model.spec.name} sees pictures of {columns}x{rows} only; --size is ignored."
-                )
-            self._restore_scan(clip, folder)
-            if not resumed:
-                self._check_space(folder, clip, size)
-            writer = ClipWriter(clip, folder, config, model.spec, method.name, job, source, self.progress)
-            try:
-                self._pipeline(clip, folder, config, model, method, size, writer)
-            except BaseException:
-                writer.abandon()
-                raise
-            self._seconds["total"] = time.monotonic() - began
-            manifest = writer.finish(self._seconds)
-            if not config.keep_store:
-                folder.drop_stores()
+        manifest = self._finished(plan, checksums)
+        if manifest is not None:  # nothing is written, so nothing is asked of the folder
+            self._tell_started(plan, resumed=True)
+        else:
+            names = job_names(plan.clip.info, plan.config)
+            with JobFolder(self.out, names, (*plan.clip.files, *self._others), checksums) as folder:
+                manifest = self._work(plan, folder, began, overwrite)
         self.progress.tell(Done(clip=self.progress.clip, manifest=str(manifest_path(self.out))))
         return manifest
 
-    def _finished(self, job: str) -> Manifest | None:
-        """The manifest, if this very job is complete: every file it names is there and whole."""
+    def _work(self, plan: Plan, folder: JobFolder, began: float, overwrite: bool) -> Manifest:
+        resumed = folder.claim(plan.record, overwrite=overwrite)
+        self._tell_started(plan, resumed)
+        for sentence in plan.warnings:
+            self.progress.warn(sentence)
+        if resumed and (manifest := self._manifest_lost(plan, folder)):
+            write_manifest(manifest, manifest_path(self.out), folder.place)
+            return manifest
+        self._say_what_changed(plan, resumed)
+        scan = folder.load_scan(plan.record.job)
+        if scan is not None:
+            plan.clip.facts = scan
+        if not resumed:
+            self._check_space(plan, folder)
+        writer = ClipWriter(
+            plan.clip, folder, plan.record, plan.model.spec, plan.camera, plan.method.name, self.progress
+        )
         try:
-            manifest = read_manifest(manifest_path(self.out))
-        except InputError:
-            return None
-        return manifest if manifest.job == job and manifest.complete(self.out) else None
+            self._pipeline(plan, folder, writer)
+        except BaseException:
+            writer.abandon()
+            raise
+        self._check_unchanged(plan, folder.checksums)
+        self._seconds["total"] = time.monotonic() - began
+        manifest = writer.finish(self._seconds)
+        if not plan.config.keep_store:
+            folder.drop_stores()
+        return manifest
 
-    def _restore_scan(self, clip: Clip, folder: JobFolder) -> None:
-        saved = folder.load("scan.json")
-        if saved is not None:
-            clip.facts = ClipScan.from_json(json.dumps(saved))
+    def _tell_started(self, plan: Plan, resumed: bool) -> None:
+        spec = plan.model.spec
+        self.progress.tell(
+            Started(
+                clip=self.progress.clip,
+                vdepth=__version__,
+                job=plan.record.job,
+                out=str(self.out),
+                preset=plan.config.preset,
+                method=plan.method.name,
+                model=spec.name,
+                license=spec.license,
+                device=plan.device,
+                size=plan.size,
+                frames=plan.clip.info.frames_declared,
+                resumed=resumed,
+            )
+        )
 
-    def _check_space(self, folder: JobFolder, clip: Clip, size: tuple[int, int]) -> None:
-        frames = clip.facts.frames if clip.facts else clip.info.frames_declared or 0
-        if self.config.frames:
-            first, stop = Numbering.of(clip.info, self.config).indices(self.config.frames)
-            frames = min(frames, (stop or frames) - first)
-        store = frames * size[0] * size[1] * 9  # raw and final float32, luma uint8
-        pictures = frames * clip.info.width * clip.info.height * 3  # 12 bytes a pixel before compression
+    def _finished(self, plan: Plan, checksums: Checksums) -> Manifest | None:
+        """The manifest, if this very job is complete: every file it names is there and whole."""
+        manifest = found_manifest(manifest_path(self.out), plan.record.job)
+        return manifest if manifest and manifest.complete(self.out, checksums) else None
+
+    def _manifest_lost(self, plan: Plan, folder: JobFolder) -> Manifest | None:
+        """The second manifest of this very job, where nothing but the first was lost or damaged."""
+        for path in manifests(self.out):
+            manifest = found_manifest(path, plan.record.job)
+            if manifest and manifest.complete(self.out, folder.checksums):
+                return manifest
+        return None
+
+    def _say_what_changed(self, plan: Plan, resumed: bool) -> None:
+        """Not a warning to keep: what comes out is what a fresh run gives."""
+        before, now = plan.before, plan.record
+        if resumed and before is not None and before.job != now.job:
+            message = f"The clip changed: {before.clip.changes(now.clip)} will be predicted again."
+            self.progress.tell(Warning_(clip=self.progress.clip, message=message))
+
+    def _check_unchanged(self, plan: Plan, checksums: Checksums) -> None:
+        """Before the manifest says that all is done: files that changed meanwhile may be in it half and half.
+
+        Raises:
+            InputError: the clip is not what it was when the job began.
+        """
+        source = fingerprint(plan.clip, *plan.frames, checksums=checksums, progress=self.progress)
+        now = ClipRecord.of(plan.clip.info, source)
+        if now.digest != plan.record.clip.digest:
+            raise InputError(
+                f"The clip changed while it was worked on: {plan.record.clip.changes(now)}.",
+                "Run the same command again; what did not change is kept.",
+            )
+
+    def _check_space(self, plan: Plan, folder: JobFolder) -> None:
+        info, (start, stop) = plan.clip.info, plan.frames
+        frames = max(0, min(stop or info.frames_declared or 0, info.frames_declared or stop or 0) - start)
+        store = frames * plan.size[0] * plan.size[1] * 9  # raw and final float32, luma uint8
+        pictures = frames * info.width * info.height * 3  # 12 bytes a pixel before compression
         folder.need(store + pictures)
 
-    def _pipeline(
-        self,
-        clip: Clip,
-        folder: JobFolder,
-        config: EstimateConfig,
-        model: DepthModel,
-        method: Method,
-        size: tuple[int, int],
-        writer: ClipWriter,
-    ) -> None:
+    def _pipeline(self, plan: Plan, folder: JobFolder, writer: ClipWriter) -> None:
         shots: queue.Queue[Shot | None] = queue.Queue()
         predicted: queue.Queue[_Predicted | None] = queue.Queue(_SHOTS_AHEAD)
         settled: queue.Queue[_Settled | None] = queue.Queue(_SHOTS_AHEAD)
         threads = [
-            self._thread("scan", lambda: self._scan(clip, folder, config, shots)),
-            self._thread("settle", lambda: self._settle(predicted, settled, method, model)),
-            self._thread("write", lambda: self._write(settled, config, writer)),
+            self._thread("scan", lambda: self._scan(plan, folder, shots)),
+            self._thread("settle", lambda: self._settle(predicted, settled, plan.method, plan.model)),
+            self._thread("write", lambda: self._write(settled, plan.config, writer)),
         ]
         try:
             with self._guard():
                 self._turns.wait(self._turn, self.progress)
-                self._infer(clip, folder, config.device, model, method, size, shots, predicted)
+                self._infer(plan, folder, shots, predicted)
         finally:
             self._turns.pass_on(self._turn)
             self._put(predicted, None)
@@ -209,24 +209,27 @@ class ClipJob:
         if self._failure is not None:
             raise self._failure
 
-    def _scan(
-        self, clip: Clip, folder: JobFolder, config: EstimateConfig, shots: queue.Queue[Shot | None]
-    ) -> None:
+    def _scan(self, plan: Plan, folder: JobFolder, shots: queue.Queue[Shot | None]) -> None:
+        clip, (start, stop) = plan.clip, plan.frames
         try:
             with self._timed("scan"):
                 if clip.facts is None:
-                    start, stop = Numbering.of(clip.info, config).indices(config.frames)
-                    for shot in clip.scan(shots=config.shots, start=start, stop=stop, progress=self.progress):
+                    for shot in clip.scan(
+                        shots=plan.config.shots, start=start, stop=stop, progress=self.progress
+                    ):
                         shots.put(shot)
                     assert clip.facts is not None
-                    folder.save("scan.json", json.loads(clip.facts.to_json()))
+                    folder.save_scan(plan.record.job, clip.facts)
                 else:
                     for shot in clip.facts.shots:
                         shots.put(shot)
-            assert clip.facts is not None
-            for warning in clip.facts.warnings:
+            facts = clip.facts
+            assert facts is not None
+            for warning in facts.warnings:
                 self.progress.warn(warning)
-            total = sum(len(shot) for shot in clip.facts.shots)
+            end = facts.times[-1] + last_duration(facts.times, 1 / clip.info.rate)
+            plan.numbering.check_shown(facts.times[facts.shots[0].start], end)
+            total = sum(len(shot) for shot in facts.shots)
             for stage in ("infer", "settle", "write"):
                 self.progress.stage(stage, total)
             self._scanned.set()
@@ -235,24 +238,30 @@ class ClipJob:
 
     def _infer(
         self,
-        clip: Clip,
+        plan: Plan,
         folder: JobFolder,
-        device: str,
-        model: DepthModel,
-        method: Method,
-        size: tuple[int, int],
         shots: queue.Queue[Shot | None],
         predicted: queue.Queue[_Predicted | None],
     ) -> None:
-        if device == "cpu":
-            set_threads(cpu_threads(model, size))
-        with ClipReader(clip) as reader:
+        if plan.device == "cpu":
+            set_threads(self._threads(plan, folder))
+        with ClipReader(plan.clip) as reader:
             for shot in self._drain(shots):
-                store = DepthStore(folder.store(shot.index), len(shot), *size)
+                store = DepthStore(
+                    folder.store(shot.index), len(shot), *plan.size, **plan.record.made_of(shot)
+                )
                 self._open_stores.add(store)
                 with self._timed("infer"):
-                    method.run(ShotView(reader, shot), model, store, self.progress)
+                    plan.method.run(ShotView(reader, shot), plan.model, store, self.progress)
                 self._put(predicted, (shot, store))
+
+    def _threads(self, plan: Plan, folder: JobFolder) -> int:
+        """How many the network runs on: what the job was begun with, or what is measured now."""
+        if plan.record.threads is not None:
+            return plan.record.threads
+        threads = cpu_threads(plan.model, plan.size, self.progress)
+        folder.record(plan.record.model_copy(update={"threads": threads}))
+        return threads
 
     def _settle(
         self,
@@ -324,10 +333,3 @@ class ClipJob:
             if item is None:
                 return
             yield item
-
-
-def _sizing(method: Method, spec: ModelSpec) -> ModelSpec:
-    """The spec that decides the network's input: RollingDepth's presets name the longer side themselves."""
-    if isinstance(method, Rolling):
-        return replace(spec, native_size=method.preset.longest_edge, native_side="longer")
-    return spec

@@ -18,6 +18,7 @@ from ..types import DepthModel
 
 _log = logging.getLogger(__name__)
 _WAIT_S = 0.2
+PROBE = "probe"  # the stage: how many threads are fastest
 _Key = tuple[str, str, str, Predicts | None, bool]
 
 
@@ -73,20 +74,24 @@ class Turns:
             self._changed.notify_all()
 
 
-def cpu_threads(model: DepthModel, size: tuple[int, int]) -> int:
+def cpu_threads(model: DepthModel, size: tuple[int, int], progress: Progress) -> int:
     """How many threads run ``model`` fastest on this machine's CPU, measured once a machine and remembered.
 
     A number that changed between two runs could change the last bits of a prediction; remembering it keeps a
-    resumed job, and the same job run twice, byte-identical.
+    resumed job, and the same job run twice, byte-identical. ``progress`` is told of a stage ``probe``
+    meanwhile.
     """
     path = Path(platformdirs.user_cache_dir("vdepth")) / "threads.json"
     try:
         known = json.loads(path.read_text())
     except (OSError, ValueError):
         known = {}
+    known = known if isinstance(known, dict) else {}
     key = f"{model.spec.name}/{model.spec.weights_sha256[:16]}/{size[0]}x{size[1]}/{os.cpu_count()}"
-    if not isinstance(known.get(key), int):
+    if not isinstance(known.get(key), int) or known[key] < 1:
+        progress.stage(PROBE, 1)
         known[key] = probe_threads(model, size)
+        progress.advance(PROBE)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_bytes(path, json.dumps(known, indent=1, sort_keys=True).encode())

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 
@@ -36,6 +37,7 @@ from .config import EstimateConfig
 from .events import FrameDone
 from .folder import JobFolder
 from .numbering import Numbering
+from .record import JobRecord
 from .reporting import JobProgress
 
 # Up-sampling and compression release the interpreter. One thread more than cores, as each also waits for the
@@ -73,20 +75,21 @@ class ClipWriter:
         self,
         clip: Clip,
         folder: JobFolder,
-        config: EstimateConfig,
+        record: JobRecord,
         spec: ModelSpec,
+        camera: Intrinsics,
         method: str,
-        job: str,
-        source: str,
         progress: JobProgress,
     ) -> None:
-        self._clip, self._folder, self._config, self._spec = clip, folder, config, spec
+        self._clip, self._folder, self._record, self._spec = clip, folder, record, spec
         self._reader = ClipReader(clip)
-        self._method, self._job, self._source, self._progress = method, job, source, progress
+        self._camera, self._method, self._progress = camera, method, progress
+        self._config = config = record.chosen
         info = clip.info
         self._numbering = Numbering.of(info, config)
-        self._camera = plate_camera(info, config)  # before any work: a bad file must not cost an hour
-        self._files = SequenceWriter(folder.out, info.name, sequence_settings(config), folder.place)
+        self._files = SequenceWriter(
+            folder.out, info.name, sequence_settings(config), folder.place, self._is_whole
+        )
         size = (info.width, info.height)
         self._preview = PreviewWriter(
             preview_path(folder.out), self._numbering.rate, size, info.pixel_aspect, folder.place
@@ -155,9 +158,11 @@ class ClipWriter:
         for path in (preview_path(out), report_path(out)):
             self._note(path.name)
         manifest = manifest.model_copy(update={"files": dict(sorted(self._written.items()))})
-        self._folder.retire({*self._written, manifest_path(out).name})
+        names = {*self._written, manifest_path(out).name}
+        self._folder.retire(names)
+        self._folder.keep(manifest)
         write_manifest(manifest, manifest_path(out), place)
-        self._folder.conclude({*self._written, manifest_path(out).name})
+        self._folder.conclude(names)
         return manifest
 
     def abandon(self) -> None:
@@ -197,10 +202,10 @@ class ClipWriter:
             model=self._spec.name,
             weights_sha256=self._spec.weights_sha256,
             license=self._spec.license,
-            source=info.path.name,
+            source=self._record.clip.file,
             source_pts=frame.pts,
             intrinsics=camera,
-            job=self._job,
+            job=self._record.job,
             timecode=info.timecode,
             since_start=number - self._numbering.output_first,
             comments="" if self._spec.commercial else f"Non-commercial use only ({self._spec.license}).",
@@ -226,6 +231,10 @@ class ClipWriter:
             self._progress.tell(FrameDone(clip=clip, index=frame.index, number=number, path=path))
         self._progress.advance("write")
 
+    def _is_whole(self, path: Path) -> bool:
+        """Whether a file found here still holds what was written, to the last byte."""
+        return self._folder.journal.owned(path.name) is not None
+
     def _note(self, name: str) -> None:
         entry = self._folder.journal.owned(name)
         if entry is None:
@@ -239,8 +248,8 @@ class ClipWriter:
         first, stop = self._shots[0][0].start, self._shots[-1][0].stop
         pts, times = [shown.pts for shown in self._shown], [shown.time for shown in self._shown]
         return Manifest(
-            job=self._job,
-            clip=ClipEntry.of(info, self._source, pts, times),
+            job=self._record.job,
+            clip=ClipEntry.of(info, self._record.clip.digest, pts, times),
             frames=FramesEntry(
                 first=first, stop=stop, start_number=self._shown[0].number, count=len(self._shown)
             ),

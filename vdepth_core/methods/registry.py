@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -27,16 +28,29 @@ def create_method(name: str, **options: Any) -> Method:
     Raises:
         UsageError: no such method, or it does not load.
     """
+    method: Method = _factory(name)(**method_options(name, options))
+    return method
+
+
+def method_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of ``options`` that a method takes: the others make no difference to it.
+
+    Raises:
+        UsageError: no such method, or it does not load.
+    """
+    known = inspect.signature(_factory(name)).parameters
+    return {key: value for key, value in options.items() if key in known}
+
+
+def _factory(name: str) -> Callable[..., Method]:
     points = list(entry_points(group=GROUP, name=name))
     if not points:
         raise UsageError(f"There is no method {name}.", f"Choose one of {', '.join(list_methods())}.")
     try:
-        factory = next(iter(points)).load()
+        factory: Callable[..., Method] = next(iter(points)).load()
     except Exception as error:
         raise UsageError(
             f"The method {name} ({points[0].value}) does not load: {error}.",
             "Update or uninstall the package that provides it.",
         ) from error
-    known = inspect.signature(factory).parameters
-    method: Method = factory(**{key: value for key, value in options.items() if key in known})
-    return method
+    return factory

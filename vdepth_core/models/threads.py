@@ -11,11 +11,15 @@ from ..types import DepthModel
 _log = logging.getLogger(__name__)
 
 _REPEATS = 3
+_SLOW_S = 0.5  # a pass that takes longer is timed once: no more than two passes come before the first frame
 _MARGIN = 0.95  # more threads must pay: the other stages want them too
 
 
 def probe_threads(model: DepthModel, size: tuple[int, int]) -> int:
-    """Measures one frame with one thread and with all.
+    """Measures one frame with all threads and with one.
+
+    A slow network gets one pass each, without warming up. What that costs the first is far less than what
+    threads are worth to a network so large, or what they cost a depthwise one.
 
     Args:
         model: A model on the CPU.
@@ -33,10 +37,11 @@ def probe_threads(model: DepthModel, size: tuple[int, int]) -> int:
     before = torch.get_num_threads()
     seconds: dict[int, float] = {}
     try:
-        for threads in (1, everything):
+        for threads in (everything, 1):
             torch.set_num_threads(threads)
-            model.predict(frames)
-            seconds[threads] = min(_time(model, frames) for _ in range(_REPEATS))  # min: others run too
+            seconds[threads] = _time(model, frames)
+            if seconds[threads] < _SLOW_S:
+                seconds[threads] = min(_time(model, frames) for _ in range(_REPEATS))  # min: others run too
     finally:
         torch.set_num_threads(before)
     best = everything if seconds[everything] < _MARGIN * seconds[1] else 1

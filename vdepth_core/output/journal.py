@@ -17,20 +17,23 @@ import stat
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ..checksums import Checksums
 from ..errors import JobConflictError
 from ..files import NOFOLLOW, Draft, write_bytes, write_error
+from .damage import damaged
 
 WORK = ".vdepth"
 JOURNAL = "journal.jsonl"
+SEEN = "seen.json"
 _HEADER = b'{"vdepth": "journal", "format": 1}\n'
 _TEMPORARY = re.compile(r"[0-9a-f]{16}\.tmp")
 _BLOCK = 1 << 20
-_Signature = tuple[int, int, int, int, int]
 
 
 class FileEntry(BaseModel):
@@ -57,6 +60,33 @@ class FileEntry(BaseModel):
         return cls(sha256=digest.hexdigest(), size=size)
 
 
+@dataclass(frozen=True)
+class Fault:
+    """A file that is not what it should be.
+
+    Attributes:
+        name: The file.
+        kind: ``missing`` or ``damaged``.
+    """
+
+    name: str
+    kind: Literal["missing", "damaged"]
+
+
+def find_fault(out: Path, name: str, entry: FileEntry | None, checksums: Checksums) -> Fault | None:
+    """What is wrong with file ``name`` in ``out``, which should hold ``entry`` (None: whatever it does)."""
+    path = out / name
+    if not path.is_file():
+        return Fault(name, "missing")
+    if entry is None:
+        return None
+    try:
+        whole = path.stat().st_size == entry.size and checksums.of(path) == entry.sha256
+    except OSError:
+        whole = False
+    return None if whole else Fault(name, "damaged")
+
+
 class Journal:
     """What vdepth wrote into ``out``. Reading it changes nothing; `open` before anything is written.
 
@@ -70,9 +100,10 @@ class Journal:
     exists: bool
     job: str | None
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, checksums: Checksums | None = None) -> None:
+        """``checksums``: of files read before; None: those the folder remembers."""
         self.out, self.work = out, out / WORK
-        self._looked: dict[str, tuple[_Signature, FileEntry | None]] = {}
+        self._checksums = checksums or Checksums(self.work / SEEN)
         self._file: int | None = None
         self._lock, self._writing = threading.Lock(), threading.Lock()
         self._waiting: list[bytes] = []
@@ -94,14 +125,21 @@ class Journal:
                 return None
             if facts.st_size not in {entry.size for entry in entries}:
                 return None
-            signature = _signature(facts)
-            looked = self._looked.get(name)
-            if looked is None or looked[0] != signature:
-                content = FileEntry.of(path)
-                looked = self._looked[name] = (signature, content)
+            content = FileEntry(sha256=self._checksums.of(path), size=facts.st_size)
         except OSError:
             return None
-        return looked[1] if looked[1] in entries else None
+        return content if content in entries else None
+
+    def damaged(self, name: str) -> bool:
+        """Whether file ``name`` is one that vdepth wrote and that was spoiled since; see `damaged`."""
+        path, entries = self.out / name, self._entries.get(name)
+        if not entries or path.is_symlink() or not path.is_file() or self.owned(name) is not None:
+            return False
+        return damaged(path, {entry.size for entry in entries})
+
+    def ours(self, name: str) -> bool:
+        """Whether file ``name`` may be replaced: vdepth wrote it, and nobody's work is in it."""
+        return self.owned(name) is not None or self.damaged(name)
 
     def open(self) -> None:
         """Makes or continues the journal, drops a torn last line and what a killed process left half-made.
@@ -163,12 +201,10 @@ class Journal:
             JobConflictError: a file that vdepth did not write stands there.
             OSError: the folder cannot be written.
         """
-        if self.owned(path.name) is not None:
+        if self.ours(path.name):
             os.replace(temporary, path)
         else:
             _rename_beside(temporary, path)
-        with self._lock:
-            self._looked.pop(path.name, None)
 
     def remove(self, name: str) -> None:
         """Removes file ``name`` if it is ours.
@@ -316,8 +352,3 @@ def _rename_beside(temporary: Path, path: Path) -> None:
 
 def _line(facts: dict[str, Any]) -> bytes:
     return json.dumps(facts).encode() + b"\n"
-
-
-def _signature(facts: os.stat_result) -> _Signature:
-    # The time of the last change of any kind cannot be set back by hand, so an edit never goes unseen.
-    return facts.st_mtime_ns, facts.st_ctime_ns, facts.st_size, facts.st_ino, facts.st_dev

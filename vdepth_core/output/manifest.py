@@ -6,13 +6,14 @@ Everything but ``timings`` is the same for the same input and configuration.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from ..checksums import Checksums
 from ..errors import InputError
 from ..files import Place, atomic_path, write_bytes
 from ..geometry.camera import CameraSource, Intrinsics
@@ -21,7 +22,7 @@ from ..version import __version__
 from .channels import SequenceKind
 from .exr import exr_matches
 from .finish import DepthMapping, DisparityRange
-from .journal import FileEntry
+from .journal import Fault, FileEntry, find_fault
 
 SCHEMA_VERSION = 2
 
@@ -251,15 +252,30 @@ class Manifest(_Model):
             raise InputError(f"{out} holds no {kind} sequence.", f"It holds {', '.join(self.sequences)}.")
         return out / Path(self.sequences[kind]).name.replace("####", f"{number:04d}")
 
-    def complete(self, out: Path) -> bool:
-        """Whether every file the manifest names is there, whole and of this very job."""
-        extras = [out / Path(name).name for name in (self.preview, self.report) if name]
-        size = self.clip.width, self.clip.height
-        return all(path.is_file() for path in extras) and all(
-            exr_matches(self.path(out, kind, number), {"vdepth/job": self.job}, size)
-            for kind in self.sequences
-            for number in self.numbers
-        )
+    @property
+    def names(self) -> list[str]:
+        """Names of all files of the job but the manifest itself."""
+        frames = [self.path(Path(), kind, number).name for kind in self.sequences for number in self.numbers]
+        return frames + [Path(name).name for name in (self.preview, self.report) if name]
+
+    def faults(self, out: Path, checksums: Checksums | None = None) -> Iterator[Fault]:
+        """Files of the job that are missing or damaged; ``checksums``: of files read before.
+
+        Where nothing says what a file should hold (schema 1 did not), a frame has to be complete and of this
+        job.
+        """
+        checksums, size = checksums or Checksums(), (self.clip.width, self.clip.height)
+        for name in self.names:
+            fault = find_fault(out, name, self.files.get(name), checksums)
+            if fault is None and name not in self.files and name.endswith(".exr"):
+                whole = exr_matches(out / name, {"vdepth/job": self.job}, size)
+                fault = None if whole else Fault(name, "damaged")
+            if fault is not None:
+                yield fault
+
+    def complete(self, out: Path, checksums: Checksums | None = None) -> bool:
+        """Whether every file the manifest names is there and holds what it should; see `faults`."""
+        return next(self.faults(out, checksums), None) is None
 
 
 def ratio(value: Fraction) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,15 +76,27 @@ class SequenceWriter:
     """
 
     def __init__(
-        self, out: Path, clip_name: str, settings: SequenceSettings, place: Place = atomic_path
+        self,
+        out: Path,
+        clip_name: str,
+        settings: SequenceSettings,
+        place: Place = atomic_path,
+        whole: Callable[[Path], bool] = lambda path: True,
     ) -> None:
-        """Creates folder ``out``; ``place`` is how files get to their places in it.
+        """Creates folder ``out``.
+
+        Args:
+            out: The folder.
+            clip_name: What names begin with.
+            settings: What to write.
+            place: How files get to their places.
+            whole: Whether a file that looks as it should holds what it should, to the last byte.
 
         Raises:
             ResourceError: it cannot be created.
         """
         self.out, self.clip_name, self.settings = make_folder(out), clip_name, settings
-        self._place = place
+        self._place, self._whole = place, whole
 
     def paths(self, number: int) -> dict[SequenceKind, Path]:
         """The files of frame ``number``, by sequence."""
@@ -137,7 +150,7 @@ class SequenceWriter:
         return {
             kind: path
             for kind, path in self.paths(attributes.number).items()
-            if not exr_matches(path, attributes.header(kind), size)
+            if not (exr_matches(path, attributes.header(kind), size) and self._whole(path))
         }
 
 

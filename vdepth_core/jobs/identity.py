@@ -1,0 +1,126 @@
+"""What a job is: everything that decides the bytes of its files, as resolved values.
+
+An option given at its default, the same camera in another file, or a preset that stands for the same model is
+no other job.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from ..errors import UsageError
+from ..geometry.camera import Intrinsics
+from ..methods.registry import method_options
+from ..types import ClipInfo, ModelSpec
+from .config import FAR, NEAR, EstimateConfig
+from .numbering import Numbering
+
+JOB_FORMAT = 2
+"""Raised whenever the same configuration would give other bytes."""
+
+# What only leads to other values, and what says itself in other words below.
+_RESOLVED = {
+    "preset", "non_commercial", "keep_store", "predicts", "fov", "intrinsics", "stabilize", "rolling_preset",
+    "rolling_steps", "rolling_refine_steps", "rolling_refine_length",
+}  # fmt: skip
+_WORDS = {
+    "format": "the version of vdepth",
+    "picture": "the size of the picture",
+    "predicts": "what the model predicts",
+    "weights": "the model's weights",
+}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What decides a job's bytes, but for the content of the clip.
+
+    Attributes:
+        facts: Name of an option, or of what it stands for -> its resolved value, ready for JSON.
+    """
+
+    facts: dict[str, Any]
+
+    @classmethod
+    def of(
+        cls,
+        config: EstimateConfig,
+        info: ClipInfo,
+        spec: ModelSpec,
+        size: tuple[int, int],
+        camera: Intrinsics,
+    ) -> Identity:
+        """The identity of a resolved configuration on a clip.
+
+        Raises:
+            UsageError: the range of frames lies outside the clip.
+        """
+        assert config.method is not None
+        numbering = Numbering.of(info, config)
+        relative = spec.space == "affine_invariant"
+        facts = {key: value for key, value in config.model_dump(mode="json").items() if key not in _RESOLVED}
+        facts |= {
+            "format": JOB_FORMAT,
+            "model": spec.name,
+            "weights": spec.weights_sha256,
+            "predicts": f"{spec.space} {spec.quantity}{' canonical' if spec.canonical else ''}",
+            "size": list(size),
+            "frames": list(frame_range(info, config)),
+            "start_frame": numbering.output_first,
+            "near": (config.near or NEAR) if relative else None,
+            "far": (config.far or FAR) if relative else None,
+            "camera": [camera.fx, camera.fy, camera.cx, camera.cy, camera.source],
+            "cfr": str(Fraction(config.cfr)) if config.cfr else None,
+            "rate": str(info.rate),
+            "picture": [info.width, info.height, str(info.pixel_aspect)],
+            "timecode": info.timecode,
+            **method_options(config.method, config.model_dump(mode="json")),
+        }
+        return cls(facts)
+
+    @property
+    def digest(self) -> str:
+        """16 hex digits."""
+        return _digest(self.facts)
+
+    def job(self, clip: str) -> str:
+        """Identity of the job on a clip of fingerprint ``clip``: 16 hex digits."""
+        return _digest([self.facts, clip])
+
+
+def differing(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Names of the facts in which two identities differ."""
+    return sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+
+
+def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What two identities differ in, as the user knows it."""
+    return [_WORDS.get(name, name.replace("_", "-")) for name in differing(before, now)]
+
+
+def frame_range(info: ClipInfo, config: EstimateConfig) -> tuple[int, int | None]:
+    """Clip frame indices [start, stop) that a job reads; None: to the end of a movie.
+
+    Raises:
+        UsageError: the range is malformed, or begins before the clip or behind its end.
+    """
+    start, stop = Numbering.of(info, config).indices(config.frames)
+    count = info.frames_declared if info.kind == "sequence" else None
+    if count is None:
+        return start, stop
+    if start >= count:
+        first = info.first_number or 0
+        raise UsageError(
+            f"The frame range {config.frames} lies behind the end of {info.path.name}: its frames are "
+            f"{first} to {first + count - 1}.",
+            "Choose frames the clip has.",
+        )
+    return start, count if stop is None else min(stop, count)
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,190 @@
+"""Everything that decides a job's bytes, settled and checked before anything is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+from ..checksums import Checksums
+from ..clip import Clip, fingerprint, open_clip
+from ..errors import UsageError, WeightsError
+from ..geometry.camera import Intrinsics
+from ..methods.registry import create_method
+from ..methods.rolling import Rolling
+from ..models.preprocess import network_size
+from ..models.registry import list_models, pick_device
+from ..progress import Progress
+from ..types import DepthModel, Method, ModelSpec
+from ..version import __version__
+from .config import EstimateConfig
+from .identity import Identity, frame_range
+from .numbering import Numbering
+from .presets import resolve
+from .record import ClipRecord, JobRecord, keep_choice, read_record
+from .shelf import ModelShelf
+from .writing import plate_camera
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One job, ready to run.
+
+    Attributes:
+        clip: The clip, opened.
+        record: What ``job.json`` is to say.
+        before: What it says; None where there is no job.
+        config: The options, resolved.
+        device: Where the network runs.
+        model, method: What predicts.
+        size: (height, width) of the network's input.
+        camera: The plate's camera.
+        frames: Clip frame indices [start, stop); None: to the end of a movie.
+        warnings: Sentences about options that make no difference.
+    """
+
+    clip: Clip
+    record: JobRecord
+    before: JobRecord | None
+    config: EstimateConfig
+    device: Literal["cuda", "mps", "cpu"]
+    model: DepthModel
+    method: Method
+    size: tuple[int, int]
+    camera: Intrinsics
+    frames: tuple[int, int | None]
+    warnings: tuple[str, ...]
+
+    @property
+    def numbering(self) -> Numbering:
+        """The frames' numbers."""
+        return Numbering.of(self.clip.info, self.config)
+
+
+def make_plan(
+    path: Path,
+    out: Path,
+    given: EstimateConfig,
+    shelf: ModelShelf,
+    checksums: Checksums,
+    progress: Progress,
+    *,
+    overwrite: bool = False,
+) -> Plan:
+    """Opens the clip, loads the model and checks every option; writes nothing.
+
+    Args:
+        path: The clip.
+        out: The job's folder. What its job chose is kept, unless with ``overwrite``.
+        given: The options as given.
+        shelf: Where models come from.
+        checksums: What is known of the clip's files.
+        progress: Asked for cancellation.
+        overwrite: Choose anew.
+
+    Raises:
+        UsageError: an option is wrong, or not possible here or for this clip.
+        InputError: the clip, or the camera's file, cannot be used.
+        WeightsError: the model cannot be loaded.
+    """
+    before = read_record(out)
+    clip = open_clip(path, rate=Fraction(given.rate) if given.rate else None)
+    config = given if overwrite else keep_choice(given, before)
+    device = _device(config, given, out)
+    config = resolve(config, list_models(), device)
+    model = _model(config, given, shelf, out)
+    assert config.method is not None
+    method = create_method(config.method, **config.model_dump())
+    method.check(model)
+    info, spec = clip.info, model.spec
+    size = network_size(info.width, info.height, info.pixel_aspect, _sizing(method, spec), config.size)
+    camera = plate_camera(info, config)
+    start, stop = frame_range(info, config)
+    if info.kind == "sequence" and stop is not None:
+        Numbering.of(info, config).check_shown(start / info.rate, stop / info.rate)
+    identity = Identity.of(config, info, spec, size, camera)
+    source = fingerprint(clip, start, stop, checksums=checksums, progress=progress)
+    record = JobRecord(
+        job=identity.job(source.digest),
+        vdepth=__version__,
+        given=given,
+        chosen=config,
+        identity=identity.facts,
+        clip=ClipRecord.of(info, source),
+    )
+    if before is not None and record.goes_on(before):
+        # A clip that was moved or renamed is the same; the names of its files are what they were.
+        kept = {"name": before.clip.name, "file": before.clip.file}
+        record = record.model_copy(
+            update={"clip": record.clip.model_copy(update=kept), "threads": before.threads}
+        )
+        clip.info = replace(info, name=before.clip.name)
+    return Plan(
+        clip,
+        record,
+        before,
+        config,
+        device,
+        model,
+        method,
+        size,
+        camera,
+        (start, stop),
+        (*info.notes, *_idle_options(given, spec), *_doubts(clip, start)),
+    )
+
+
+def _device(config: EstimateConfig, given: EstimateConfig, out: Path) -> Literal["cuda", "mps", "cpu"]:
+    try:
+        return pick_device(config.device)
+    except UsageError as error:
+        if config.device == given.device:
+            raise
+        raise UsageError(
+            f"The job in {out} was begun on {config.device}, which is not available on this machine.",
+            "Go on where it was begun, or start anew with --overwrite or in another folder with -o.",
+        ) from error
+
+
+def _model(config: EstimateConfig, given: EstimateConfig, shelf: ModelShelf, out: Path) -> DepthModel:
+    assert config.model is not None
+    try:
+        return shelf.get(config.model, config.device, config.dtype, config.predicts, config.compile)
+    except (UsageError, WeightsError) as error:
+        if given.model is not None:
+            raise
+        raise WeightsError(
+            f"The job in {out} was begun with the model {config.model}, which cannot be used now: "
+            f"{error.message}",
+            f"{error.hint} Or start anew with --overwrite.".strip(),
+        ) from error
+
+
+def _sizing(method: Method, spec: ModelSpec) -> ModelSpec:
+    """The spec that decides the network's input: RollingDepth's presets name the longer side themselves."""
+    if isinstance(method, Rolling):
+        return replace(spec, native_size=method.preset.longest_edge, native_side="longer")
+    return spec
+
+
+def _idle_options(given: EstimateConfig, spec: ModelSpec) -> list[str]:
+    """Sentences about what was asked for and makes no difference with this model."""
+    sentences = []
+    if spec.fixed_size and given.size:
+        rows, columns = spec.fixed_size
+        sentences.append(f"{spec.name} sees pictures of {columns}x{rows} only; --size is ignored.")
+    if spec.space != "affine_invariant" and (given.near is not None or given.far is not None):
+        measured = "in metres" if spec.space == "metric" else "up to one scale"
+        sentences.append(f"{spec.name} measures depth itself, {measured}; --near and --far are ignored.")
+    return sentences
+
+
+def _doubts(clip: Clip, start: int) -> list[str]:
+    declared = clip.info.frames_declared
+    if clip.info.kind == "movie" and declared and start >= declared:
+        return [
+            f"{clip.info.path.name} declares {declared} frames only, and the frame range starts at {start}; "
+            "declarations can be wrong, so it is read to its end."
+        ]
+    return []

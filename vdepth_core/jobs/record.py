@@ -1,0 +1,139 @@
+"""``job.json``: what a folder's job was asked for, what it chose, and the clip it saw."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..clip import Fingerprint
+from ..output.journal import WORK
+from ..types import ClipInfo, Shot
+from .config import EstimateConfig
+from .identity import differing
+
+JOB = "job.json"
+_CHOSEN = ("method", "model", "size", "device", "dtype")
+_SHOWN = 4  # ranges of frames in a sentence
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class ClipRecord(_Part):
+    """The clip as the job saw it.
+
+    ``name`` and ``file`` are in the job's files and their names, and stay when the clip is moved; ``digest``
+    and ``frames`` are those of its `Fingerprint`.
+    """
+
+    name: str
+    file: str
+    digest: str
+    frames: dict[int, str] = Field(default_factory=dict)
+
+    @classmethod
+    def of(cls, info: ClipInfo, source: Fingerprint) -> ClipRecord:
+        """The record of a clip."""
+        return cls(name=info.name, file=info.path.name, digest=source.digest, frames=dict(source.frames))
+
+    def changes(self, now: ClipRecord) -> str:
+        """What changed since, as the subject of a sentence."""
+        numbers = sorted(self.frames.keys() | now.frames.keys())
+        changed = [number for number in numbers if self.frames.get(number) != now.frames.get(number)]
+        if not self.frames or not changed:
+            return now.file
+        return f"{_ranges(changed)} of {now.name}"
+
+
+class JobRecord(_Part):
+    """What ``job.json`` holds.
+
+    Attributes:
+        job: Identity of the job, clip included.
+        vdepth: Version that began it.
+        given: The options as they were given.
+        chosen: The options with what presets and machine decided.
+        identity: `Identity.facts`.
+        clip: The clip.
+        threads: CPU threads of the network, once measured.
+    """
+
+    job: str
+    vdepth: str
+    given: EstimateConfig
+    chosen: EstimateConfig
+    identity: dict[str, Any]
+    clip: ClipRecord
+    threads: int | None = Field(default=None, ge=1)
+
+    def goes_on(self, before: JobRecord | None) -> bool:
+        """Whether this is the job ``before``, whatever became of its clip.
+
+        A sequence that has grown is the same clip if no range was asked for.
+        """
+        if before is None:
+            return False
+        free = {"frames"} if before.given.frames is None and self.given.frames is None else set()
+        return not {name for name in differing(before.identity, self.identity) if name not in free}
+
+    def made_of(self, shot: Shot) -> dict[str, Any]:
+        """What a `DepthStore` of ``shot`` is made of.
+
+        The frames of a movie lie in one file: it has changed or not, as a whole.
+        """
+        clip = "" if self.clip.frames else self.clip.digest
+        options = {name: value for name, value in self.identity.items() if name != "frames"}
+        facts = [options, clip, shot.start, shot.stop, shot.exposure]
+        first = self.identity["frames"][0]
+        frames = [digest for _, digest in sorted(self.clip.frames.items())]
+        return {
+            "shot": hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest(),
+            "frames": frames[shot.start - first : shot.stop - first],
+        }
+
+
+def read_record(out: Path) -> JobRecord | None:
+    """The record of the job in folder ``out``; None where there is none, or it is damaged."""
+    try:
+        return JobRecord.model_validate_json((out / WORK / JOB).read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def keep_choice(given: EstimateConfig, record: JobRecord | None) -> EstimateConfig:
+    """Fills what the user left open with what the job chose under the same words.
+
+    Weights installed since, or a machine with another accelerator, do not change what a job is.
+    """
+    if record is None:
+        return given
+    before = record.given
+    if (given.preset, given.non_commercial) != (before.preset, before.non_commercial):
+        return given
+    left = [name for name in _CHOSEN if _open(given, name) and _open(before, name)]
+    if "model" not in left and "size" in left and _open(before, "model"):
+        left.remove("size")  # a preset's size goes with its model
+    return given.model_copy(update={name: getattr(record.chosen, name) for name in left})
+
+
+def _open(config: EstimateConfig, name: str) -> bool:
+    return getattr(config, name) in (None, "auto")
+
+
+def _ranges(numbers: list[int]) -> str:
+    """Frame numbers in words: ``frames 1001, 1004-1006 and 12 more``."""
+    ranges: list[tuple[int, int]] = []
+    for number in numbers:
+        if ranges and number == ranges[-1][1] + 1:
+            ranges[-1] = ranges[-1][0], number
+        else:
+            ranges.append((number, number))
+    words = [f"{first}-{last}" if last > first else str(first) for first, last in ranges[:_SHOWN]]
+    more = sum(last - first + 1 for first, last in ranges[_SHOWN:])
+    word = "frame" if len(numbers) == 1 else "frames"
+    return f"{word} {', '.join(words)}{f' and {more} more' if more else ''}"
