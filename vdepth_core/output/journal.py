@@ -316,11 +316,11 @@ def not_ours(paths: Iterable[Path]) -> JobConflictError:
     """The refusal to touch files that vdepth did not write, or that were changed since."""
     names = [str(path) for path in paths]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    what = "is not a file" if len(names) == 1 else "are not files"
+    was, it = ("was", "it") if len(names) == 1 else ("were", "them")
     return JobConflictError(
-        f"{', '.join(names[:3])}{more} {what} vdepth wrote, or changed since; this job would replace "
-        f"{'it' if len(names) == 1 else 'them'}.",
-        "Move what you want to keep to another folder, or choose another folder with -o.",
+        f"{', '.join(names[:3])}{more} {was} not written by vdepth, or {was} changed since; "
+        f"this job would replace {it}.",
+        f"Move {it} away, or choose another folder with -o.",
     )
 
 
