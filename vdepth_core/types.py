@@ -109,7 +109,11 @@ class ClipInfo:
         rate: Nominal frames per second.
         first_number: Frame number of the first frame: a sequence's own, else None.
         timecode: Start timecode as in the container (``01:00:00:00``, ``;`` for drop frame), or None.
-        codec, pixel_format, bit_depth, transfer: What the file holds; ``transfer`` in FFmpeg's words.
+        codec, pixel_format, bit_depth: What the file holds.
+        transfer: What its numbers are taken as, in FFmpeg's words.
+        primaries, matrix, color_range: What the file says, in FFmpeg's words, empty where it does not.
+        colorspace: The colour space the picture is taken as, where one was stated or found.
+        colour: Identity of what makes light of the numbers, as far as the files alone do not decide it.
         rotation, mirrored: Clockwise degrees applied to make the picture upright; whether it was flipped too.
         has_alpha, interlaced: The source has an alpha channel (dropped); its frames are woven fields.
         frames_declared: What the container claims, None when silent; never trusted.
@@ -129,6 +133,11 @@ class ClipInfo:
     pixel_format: str = ""
     bit_depth: int = 8
     transfer: str = ""
+    primaries: str = ""
+    matrix: str = ""
+    color_range: str = ""
+    colorspace: str = ""
+    colour: str = ""
     rotation: int = 0
     mirrored: bool = False
     has_alpha: bool = False

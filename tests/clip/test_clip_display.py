@@ -4,15 +4,12 @@ import numpy as np
 import pytest
 
 from vdepth_core.clip.display import (
-    BT2020_TO_709,
     KEY,
     KNEE,
     ExposureMeter,
-    light_table,
     linear_to_display,
     log_picture,
     shoulder,
-    signal_to_linear,
     srgb_encode,
 )
 
@@ -45,24 +42,6 @@ def test_table_agrees_with_the_formula(dtype: type) -> None:
 def test_bad_light_is_shown_sanely() -> None:
     light = np.array([np.nan, np.inf, -np.inf, -3, 1e30], np.float32)
     assert linear_to_display(light).tolist() == [0, 255, 0, 0, 255]
-
-
-def test_pq_and_hlg_reference_levels() -> None:
-    pq, hlg = light_table("smpte2084"), light_table("arib-std-b67")
-    assert pq[round(0.5807 * 65535)] == pytest.approx(1, rel=2e-3)  # 203 cd/m2, BT.2408 table 1
-    assert pq[round(0.5081 * 65535)] == pytest.approx(100 / 203, rel=2e-3)
-    assert pq[-1] == pytest.approx(10000 / 203, rel=1e-4)
-    assert hlg[round(0.75 * 65535)] == pytest.approx(1, rel=2e-3)
-    for table in (pq, hlg):
-        assert (np.diff(table) >= 0).all()
-    with pytest.raises(KeyError):
-        light_table("bt709")
-
-
-def test_wide_primaries_keep_white() -> None:
-    assert BT2020_TO_709.sum(1) == pytest.approx(1, abs=2e-4)
-    white = np.full((2, 2, 3), 40000, np.uint16)
-    assert np.ptp(signal_to_linear(white, "smpte2084", wide=True)) < 1e-3
 
 
 @pytest.mark.parametrize("gain", [0.01, 1.0, 37.0])

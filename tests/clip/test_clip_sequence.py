@@ -12,7 +12,6 @@ import pytest
 from clip_media import HEIGHT, WIDTH, number_of, numbered
 
 from vdepth_core.clip import open_clip
-from vdepth_core.clip.images import _to_rec709
 from vdepth_core.errors import InputError
 from vdepth_core.types import Shot
 
@@ -298,14 +297,3 @@ def test_damaged_exr_is_refused(tmp_path: Path) -> None:
     for name in ("b.exr", "c.exr"):
         with pytest.raises(InputError, match=f"{name} cannot be read"):
             open_clip(tmp_path / name)
-
-
-def test_aces_primaries_become_rec709() -> None:
-    ap1 = (0.713, 0.293, 0.165, 0.830, 0.128, 0.044, 0.32168, 0.33767)
-    matrix = _to_rec709(ap1)
-    assert matrix is not None
-    # ACES CTL reference: AP1 to Rec.709 (D65) with Bradford adaptation.
-    expected = [[1.7051, -0.6218, -0.0833], [-0.1303, 1.1408, -0.0105], [-0.0240, -0.1290, 1.1530]]
-    assert matrix == pytest.approx(np.array(expected), abs=2e-3)
-    assert _to_rec709((0.64, 0.33, 0.3, 0.6, 0.15, 0.06, 0.3127, 0.329)) is None
-    assert _to_rec709(None) is None

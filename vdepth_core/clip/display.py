@@ -2,27 +2,18 @@
 
 One gain a shot, then a highlight shoulder, then the sRGB curve. The shoulder is the operator L / (1 + L) of
 Reinhard et al. 2002 (eq. 3) applied only above a knee, so that mid-tones keep the values a photograph has and
-bright lights, however far they reach, stay distinct. PQ and HLG are decoded by BT.2100; their wide primaries
-are turned into Rec. 709's.
+bright lights, however far they reach, stay distinct.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
 
-import cv2
 import numpy as np
 
 KNEE = 0.5  # linear; display value 188. Below it the transform is the plain sRGB curve.
 KEY = 0.12  # where the exposure puts the log-average of a shot: the median of ordinary display-referred clips
-PQ_WHITE = 203.0  # cd/m2 of diffuse white in PQ, ITU-R BT.2408
-HLG_WHITE = 0.265  # linear level of diffuse white in HLG (75 % signal), ITU-R BT.2408
 REC709_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
-
-# BT.2087, table 4 inverted: linear BT.2020 RGB to linear BT.709 RGB.
-BT2020_TO_709 = np.array(
-    [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]], np.float32
-)
 
 
 def srgb_encode(linear: np.ndarray) -> np.ndarray:
@@ -70,48 +61,6 @@ def _single_table(exposure: float) -> np.ndarray:
 def _display(linear: np.ndarray, exposure: float) -> np.ndarray:
     known = np.where(np.isnan(linear), 0, linear).astype(np.float64)
     return np.round(255 * srgb_encode(shoulder(np.clip(known, 0, 1e30) * exposure))).astype(np.uint8)
-
-
-@lru_cache(maxsize=4)
-def light_table(transfer: str) -> np.ndarray:
-    """Linear light of each 16-bit code of a PQ, HLG or linear signal, diffuse white at 1: (65536,) float32.
-
-    HLG is taken as scene light (its system gamma is for the display, and the exposure is ours).
-
-    Raises:
-        KeyError: ``transfer`` is not one of these (FFmpeg's words).
-    """
-    signal = np.arange(65536) / 65535
-    if transfer == "smpte2084":  # BT.2100, table 4: PQ EOTF
-        m1, m2, c1, c2, c3 = 2610 / 16384, 2523 / 32, 3424 / 4096, 2413 / 128, 2392 / 128
-        power = signal ** (1 / m2)
-        light = 10000 / PQ_WHITE * (np.maximum(power - c1, 0) / (c2 - c3 * power)) ** (1 / m1)
-    elif transfer == "arib-std-b67":  # BT.2100, table 5: HLG inverse OETF
-        a, b, c = 0.17883277, 0.28466892, 0.55991073
-        light = np.where(signal <= 0.5, signal**2 / 3, (np.exp((signal - c) / a) + b) / 12) / HLG_WHITE
-    elif transfer == "linear":
-        light = signal
-    else:
-        raise KeyError(transfer)
-    return light.astype(np.float32)
-
-
-LINEARISED = frozenset({"smpte2084", "arib-std-b67", "linear"})
-
-
-def signal_to_linear(codes: np.ndarray, transfer: str, wide: bool) -> np.ndarray:
-    """Linear Rec. 709 light of 16-bit RGB codes.
-
-    Args:
-        codes: (H, W, 3) uint16, full range.
-        transfer: One of `LINEARISED`.
-        wide: Whether the primaries are BT.2020's.
-
-    Returns:
-        (H, W, 3) float32, diffuse white at 1; colours outside Rec. 709 have negative parts.
-    """
-    light = light_table(transfer)[codes]
-    return cv2.transform(light, BT2020_TO_709) if wide else light
 
 
 def log_picture(linear: np.ndarray) -> np.ndarray:

@@ -39,6 +39,7 @@ class ImageFacts:
         alpha: Has an alpha channel.
         pixel_aspect, rate, timecode: EXR attributes, None where absent.
         log: The picture is log-encoded (DPX from film scanners).
+        chromaticities: x, y of red, green, blue and white, where the file says; None: Rec. 709's.
     """
 
     width: int
@@ -52,6 +53,7 @@ class ImageFacts:
     rate: Fraction | None = None
     timecode: Timecode | None = None
     log: bool = False
+    chromaticities: tuple[float, ...] | None = None
 
 
 def read_image(path: Path, reduce: int = 1) -> np.ndarray:
@@ -62,7 +64,7 @@ def read_image(path: Path, reduce: int = 1) -> np.ndarray:
         reduce: For JPEG, decode at 1/2, 1/4 or 1/8 size (much faster); other formats ignore it.
 
     Returns:
-        (H, W, 3) RGB: uint8 or uint16 display-referred, or float16/float32 scene-linear Rec. 709.
+        (H, W, 3) RGB as stored: uint8 or uint16, or float16/float32.
 
     Raises:
         InputError: the file is no such image, or damaged.
@@ -100,7 +102,9 @@ def image_facts(path: Path) -> ImageFacts:
 
 
 def to_display8(pixels: np.ndarray) -> np.ndarray:
-    """8 bits of a display-referred picture, rounded (65535 -> 255, 257 a step)."""
+    """8 bits of a display-referred picture, rounded (65535 -> 255, 257 a step; floats: 1 -> 255)."""
+    if pixels.dtype.kind == "f":
+        return np.round(255 * np.clip(np.nan_to_num(pixels.astype(np.float32)), 0, 1)).astype(np.uint8)
     return pixels if pixels.dtype == np.uint8 else _eight_bits()[pixels]
 
 
@@ -183,12 +187,7 @@ def _read_exr(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
     pixels = np.stack(
         [plane if plane.dtype.kind == "f" else plane.astype(np.float32) for plane in planes], -1
     )
-    pixels = _to_display_window(pixels, header)
-    matrix = _to_rec709(header.get("chromaticities"))
-    if matrix is not None:
-        finite = np.nan_to_num(pixels.astype(np.float32), nan=0.0, posinf=65504.0, neginf=0.0)
-        pixels = cv2.transform(finite, matrix)
-    return pixels, header
+    return _to_display_window(pixels, header), header
 
 
 def _exr_facts(path: Path) -> ImageFacts:
@@ -200,6 +199,7 @@ def _exr_facts(path: Path) -> ImageFacts:
         names = [channel.name for channel in file.header()["channels"]]
     aspect = Fraction(float(header.get("pixelAspectRatio", 1.0))).limit_denominator(1000)
     rate = header.get("framesPerSecond")
+    chromaticities = header.get("chromaticities")
     code = header.get("timeCode")
     return ImageFacts(
         width=width,
@@ -209,6 +209,9 @@ def _exr_facts(path: Path) -> ImageFacts:
         codec="exr",
         pixel_format="rgbf16" if pixels.dtype == np.float16 else "rgbf32",
         alpha=any(name == "A" or name.endswith(".A") for name in names),
+        chromaticities=None
+        if chromaticities is None
+        else tuple(float(value) for value in np.ravel(chromaticities)),
         pixel_aspect=aspect if aspect > 0 else None,
         rate=nominal_rate(Fraction(rate)) if rate else None,
         timecode=None
@@ -244,29 +247,3 @@ def _to_display_window(pixels: np.ndarray, header: dict[str, Any]) -> np.ndarray
     if x1 > x0 and y1 > y0:
         full[y0:y1, x0:x1] = pixels[y0 - y : y1 - y, x0 - x : x1 - x]
     return full
-
-
-_REC709 = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)
-_BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
-
-
-def _to_rec709(chromaticities: Any) -> np.ndarray | None:
-    """Matrix from a plate's primaries (ACES, P3, ...) to Rec. 709, adapted to its white by Bradford; None if
-    the same.
-    """
-    if chromaticities is None:
-        return None
-    values = tuple(float(value) for value in np.ravel(chromaticities))
-    if len(values) != 8 or np.allclose(values, _REC709, atol=2e-3):
-        return None
-    source, target = _rgb_to_xyz(values), _rgb_to_xyz(_REC709)
-    white, wanted = _BRADFORD @ source.sum(1), _BRADFORD @ target.sum(1)
-    adapt = np.linalg.inv(_BRADFORD) @ np.diag(wanted / white) @ _BRADFORD
-    return (np.linalg.inv(target) @ adapt @ source).astype(np.float32)
-
-
-def _rgb_to_xyz(chromaticities: tuple[float, ...]) -> np.ndarray:
-    """SMPTE RP 177: columns are the primaries' XYZ, scaled so that their sum is the white with Y = 1."""
-    points = np.array(chromaticities).reshape(4, 2)
-    xyz = np.column_stack([points[:, 0], points[:, 1], 1 - points.sum(1)]).T / points[:, 1]
-    return xyz[:, :3] * np.linalg.solve(xyz[:, :3], xyz[:, 3])

@@ -97,12 +97,15 @@ def scan_clip(clip: Clip, *, shots: bool, start: int, stop: int | None, progress
     times, pts = clip.begin_scan()
     progress.stage("scan", stop if stop is not None else clip.info.frames_declared)
 
-    def complete(end: int) -> Shot:
-        nonlocal first, meter
+    def measure(end: int) -> None:
         while len(pending) > len(times) - end:
             light = pending.popleft()
             if light is not None:
                 meter.add(light)
+
+    def complete(end: int) -> Shot:
+        nonlocal first, meter
+        measure(end)
         shot = Shot(len(found), first, end, meter.exposure())
         found.append(shot)
         first, meter = end, ExposureMeter()
@@ -116,13 +119,14 @@ def scan_clip(clip: Clip, *, shots: bool, start: int, stop: int | None, progress
             if probe.thumbnail is None:
                 continue
             pending.append(probe.light)
-            while len(pending) > CutDetector.LAG + 1:
-                light = pending.popleft()
-                if light is not None:
-                    meter.add(light)
-            cut = detector.push(len(times) - 1, probe.thumbnail) if detector else None
-            if cut is not None:
+            if detector is None:
+                measure(len(times))
+                continue
+            for cut in detector.push(len(times) - 1, probe.time, probe.thumbnail):
                 yield complete(cut)
+            measure(detector.settled)
+    for cut in detector.flush() if detector else ():
+        yield complete(cut)
     frames = len(times)
     if not frames:
         raise InputError(

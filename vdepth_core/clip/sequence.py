@@ -16,8 +16,9 @@ import numpy as np
 from ..errors import InputError
 from ..types import ClipInfo, Frame
 from .base import MIN_SIDE, THUMBNAIL, Clip
+from .colour import Declared, settle_colour
 from .display import ExposureMeter, linear_to_display, log_picture
-from .images import image_facts, read_image, to_display8
+from .images import ImageFacts, image_facts, read_image, to_display8
 from .naming import find_sequence
 from .scan import Probe
 
@@ -28,14 +29,23 @@ _READERS = min(4, os.cpu_count() or 1)  # threads; decoders release the interpre
 class SequenceClip(Clip):
     """Numbered images as a clip; keeps their numbers."""
 
-    def __init__(self, path: Path, rate: Fraction | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        rate: Fraction | None = None,
+        transfer: str | None = None,
+        colorspace: str | None = None,
+    ) -> None:
         """Finds the files and reads the first one.
 
         Args:
             path: Folder, pattern, or one file.
             rate: Frames per second; by default the EXR's own, else 24.
+            transfer: The transfer characteristic, where the files do not say or are wrong.
+            colorspace: The colour space, likewise.
 
         Raises:
+            UsageError: no such transfer or colour space.
             InputError: files are missing, or the first one cannot be read or is too small.
         """
         super().__init__(path)
@@ -48,14 +58,12 @@ class SequenceClip(Clip):
                 f"depth needs at least {MIN_SIDE} pixels a side.",
                 "Give larger images.",
             )
-        self._linear, self._reducible = facts.linear, facts.codec == "mjpeg"
+        self._float, self._reducible = facts.linear, facts.codec == "mjpeg"
+        colour = settle_colour(_declared(facts), transfer, colorspace)
+        self._light = colour.light
         notes = []
         if facts.alpha:
             notes.append("The alpha channel is dropped; depth is estimated for the whole picture.")
-        if facts.log:
-            notes.append("The picture is log-encoded and is used as it is.")
-        if facts.linear:
-            notes.append("The plate is scene-linear and is shown with one exposure a shot.")
         self.info = ClipInfo(
             path=self.files[0],
             kind="sequence",
@@ -69,10 +77,12 @@ class SequenceClip(Clip):
             codec=facts.codec,
             pixel_format=facts.pixel_format,
             bit_depth=facts.bit_depth,
-            transfer="linear" if facts.linear else "iec61966-2-1",
+            transfer=colour.transfer,
+            colorspace=colour.colorspace,
+            colour=colour.identity,
             has_alpha=facts.alpha,
             frames_declared=len(self.files),
-            notes=tuple(notes),
+            notes=(*notes, *colour.notes),
         )
 
     def read(
@@ -96,13 +106,15 @@ class SequenceClip(Clip):
 
     def _display(self, exposure: float, max_side: int | None, index: int) -> np.ndarray:
         pixels = self._pixels(index, max_side)
-        return linear_to_display(pixels, exposure) if self._linear else to_display8(pixels)
+        return linear_to_display(self._light(pixels), exposure) if self._light else to_display8(pixels)
 
     def _thumbnail(self, index: int) -> tuple[np.ndarray, np.ndarray | None]:
         pixels = self._pixels(index, THUMBNAIL)
-        light = ExposureMeter.measure(pixels) if self._linear else None
-        picture = log_picture(pixels) if self._linear else to_display8(pixels)
-        return cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), light
+        if self._light is None:
+            return cv2.cvtColor(to_display8(pixels), cv2.COLOR_RGB2BGR), None
+        linear = self._light(pixels)
+        picture = to_display8(pixels) if self._light.perceptual else log_picture(linear)
+        return cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), ExposureMeter.measure(linear)
 
     def _pixels(self, index: int, max_side: int | None) -> np.ndarray:
         width, height = self.info.width, self.info.height
@@ -118,16 +130,21 @@ class SequenceClip(Clip):
                 f"{self.info.width} x {self.info.height}.",
                 "All images of a sequence must have the same size.",
             )
-        if (pixels.dtype.kind == "f") != self._linear:
+        if (pixels.dtype.kind == "f") != self._float:
             raise InputError(
                 f"{self.files[index]} mixes integer and floating-point images in one sequence.",
                 "All images of a sequence must be of the same kind.",
             )
         if pixels.shape[1::-1] == size:
             return pixels
-        if self._linear:
+        if self._float:
             pixels = np.nan_to_num(pixels.astype(np.float32), nan=0.0, posinf=65504.0, neginf=0.0)
         return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+
+
+def _declared(facts: ImageFacts) -> Declared:
+    transfer = "linear" if facts.linear else "log100" if facts.log else ""
+    return Declared(transfer, "iec61966-2-1", facts.chromaticities)
 
 
 def _ahead(work: object, indices: Iterable[int]) -> Generator:

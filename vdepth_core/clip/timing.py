@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -99,6 +99,13 @@ class Timecode:
         dropped = base // 15 if drops else 0
         return _from_count(self._count(base, dropped) + frames, base, dropped, self.drop_frame)
 
+    def count_every_frame(self, base: int, rate: Fraction) -> Timecode:
+        """The same code counting every frame, where a counter of ``base`` numbers a second counts the pairs
+        (or fours) of a clip at ``rate``, as SMPTE 12M does above 30 frames per second.
+        """
+        group = round(rate / base)
+        return replace(self, frame=self.frame * group) if group > 1 else self
+
     def _count(self, base: int, dropped: int) -> int:
         minutes = 60 * self.hours + self.minutes
         frame = min(self.frame, base - 1)
@@ -166,6 +173,11 @@ class Timeline:
         self._time_base, self._step = time_base, 1 / rate
         self._origin: int | None = None
         self._last: Fraction | None = None
+
+    @property
+    def origin(self) -> int:
+        """Timestamp of the first frame, 0 before there is one."""
+        return self._origin or 0
 
     def go_on_after(self, origin: int, last: Fraction) -> None:
         """Continues behind a frame at ``last`` seconds of a clip whose first timestamp is ``origin``."""
