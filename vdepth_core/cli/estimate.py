@@ -54,6 +54,12 @@ def estimate(
     rate: Annotated[
         str | None, typer.Option(help="Rate of an image sequence, fps (default: its own or 24).")
     ] = None,
+    transfer: Annotated[
+        str | None, typer.Option(help="pq, hlg, linear, srgb, log … (default: what the clip declares).")
+    ] = None,
+    colorspace: Annotated[
+        str | None, typer.Option(help="logc3, slog3, acescg … (default: what the clip's metadata name).")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
     dtype: Annotated[str, typer.Option(help="auto, fp32, fp16 or bf16.")] = "auto",
     compile_: Annotated[

@@ -14,15 +14,38 @@ if TYPE_CHECKING:
     from ..clip import Clip
 
 
+def _list_colorspaces(wanted: bool) -> None:
+    if wanted:
+        from ..clip.colorspace import colorspace_names
+
+        typer.echo("\n".join(colorspace_names()))
+        raise typer.Exit
+
+
 def inspect(
     clip: Annotated[Path, typer.Argument(help="Movie, folder of images, or pattern such as shot.####.exr.")],
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     shots: Annotated[bool, typer.Option(help="Look for cuts.")] = True,
+    transfer: Annotated[
+        str | None, typer.Option(help="pq, hlg, linear, srgb, log … (default: what the clip declares).")
+    ] = None,
+    colorspace: Annotated[
+        str | None, typer.Option(help="logc3, slog3, acescg … (default: what the clip's metadata name).")
+    ] = None,
+    colorspaces: Annotated[
+        bool,
+        typer.Option(
+            "--colorspaces",
+            help="List the names --colorspace takes.",
+            is_eager=True,
+            callback=_list_colorspaces,
+        ),
+    ] = False,
 ) -> None:
     """Say what a clip is: size, rate, frames, times, shots, colour, problems."""
     from ..clip import open_clip
 
-    opened = open_clip(clip)
+    opened = open_clip(clip, transfer=transfer, colorspace=colorspace)
     for _ in opened.scan(shots=shots):
         pass
     found = describe(opened)
@@ -65,6 +88,10 @@ def describe(clip: Clip) -> dict[str, Any]:
         "pixel_format": info.pixel_format,
         "bit_depth": info.bit_depth,
         "transfer": info.transfer,
+        "colorspace": info.colorspace,
+        "primaries": info.primaries,
+        "matrix": info.matrix,
+        "range": info.color_range,
         "rotation": info.rotation,
         "mirrored": info.mirrored,
         "alpha": info.has_alpha,
@@ -125,13 +152,16 @@ def _rows(found: dict[str, Any]) -> list[_Row]:
         _Row("Frames", f"{found['frames']} ({found['seconds']:.2f} seconds){numbers}"),
         _Row("Rate", f"{found['rate']} frames per second, {regular}"),
         _Row("Shots", f"{len(shots)}: {', '.join(shots[:12])}{more}"),
-        _Row(
-            "Colour",
-            f"{found['codec']}, {found['pixel_format']}, {found['bit_depth']} bits, {found['transfer']}"
-            + (", alpha" if found["alpha"] else "")
-            + (", interlaced" if found["interlaced"] else ""),
-        ),
+        _Row("Colour", _colour(found)),
     ]
     if found["timecode"]:
         rows.append(_Row("Timecode", found["timecode"]))
     return rows
+
+
+def _colour(found: dict[str, Any]) -> str:
+    declared = [f"{found[fact]} {fact}" for fact in ("primaries", "matrix", "range") if found[fact]]
+    extra = [word for word in ("alpha", "interlaced") if found[word]]
+    taken = found["colorspace"] or found["transfer"]
+    coded = [found["codec"], found["pixel_format"], f"{found['bit_depth']} bits"]
+    return ", ".join([*coded, taken, *declared, *extra])

@@ -36,6 +36,8 @@ def to_rec709(chromaticities: Sequence[float] | np.ndarray | None) -> np.ndarray
     if chromaticities is None or len(chromaticities) != 8:
         return None
     values = tuple(float(value) for value in chromaticities)
+    if not np.isfinite(values).all() or not all(values[1::2]):
+        return None
     if np.allclose(values, REC709, atol=2e-3):
         return None
     try:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ..clip.timing import parse_range
+from ..clip.transfer import transfer_named
 from ..errors import UsageError
 from ..methods.rolling_presets import (
     DENOISING_STEPS,
@@ -61,6 +62,8 @@ class EstimateConfig(BaseModel):
         shots: Detect cuts; otherwise the clip is one shot.
         cfr: Resample in time to this constant rate (frames per second, ``24000/1001`` is exact).
         rate: Frame rate of an image sequence that does not say.
+        transfer: Transfer characteristic of the clip's numbers (``pq``, ``hlg``, ``linear`` …).
+        colorspace: Colour space of the clip (``logc3``, ``acescg`` …), from OpenColorIO's configuration.
         device, dtype: Where and in which precision the network runs.
         seed: Seed of everything random.
         keep_store: Keep the predictions at inference size after the job is done.
@@ -92,6 +95,8 @@ class EstimateConfig(BaseModel):
     shots: bool = True
     cfr: str | None = None
     rate: str | None = None
+    transfer: str | None = None
+    colorspace: str | None = None
     device: Device = "auto"
     dtype: Dtype = "auto"
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
@@ -110,6 +115,16 @@ class EstimateConfig(BaseModel):
             )
         return text
 
+    @field_validator("transfer")
+    @classmethod
+    def _is_transfer(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                return transfer_named(value)
+            except UsageError as error:
+                raise ValueError(f"{error.message} {error.hint}".rstrip(" .")) from error
+        return value
+
     @field_validator("frames")
     @classmethod
     def _is_range(cls, value: str | None) -> str | None:
@@ -124,6 +139,8 @@ class EstimateConfig(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if self.transfer and self.colorspace:
+            raise ValueError("transfer and colorspace both say what the picture's numbers mean; give one")
         if self.fov is not None and self.intrinsics is not None:
             raise ValueError("fov and intrinsics both say what the lens is; give one")
         near, far = self.near or NEAR, self.far or FAR

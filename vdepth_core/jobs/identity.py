@@ -25,9 +25,10 @@ JOB_FORMAT = 2
 # What only leads to other values, and what says itself in other words below.
 _RESOLVED = {
     "preset", "non_commercial", "keep_store", "predicts", "fov", "intrinsics", "stabilize", "rolling_preset",
-    "rolling_steps", "rolling_refine_steps", "rolling_refine_length",
+    "rolling_steps", "rolling_refine_steps", "rolling_refine_length", "transfer", "colorspace",
 }  # fmt: skip
 _WORDS = {
+    "colour": "what the picture's numbers mean",
     "format": "the version of vdepth",
     "picture": "the size of the picture",
     "predicts": "what the model predicts",
@@ -78,6 +79,7 @@ class Identity:
             "rate": str(info.rate),
             "picture": [info.width, info.height, str(info.pixel_aspect)],
             "timecode": info.timecode,
+            "colour": info.colour or info.transfer,
             **method_options(config.method, config.model_dump(mode="json")),
         }
         return cls(facts)

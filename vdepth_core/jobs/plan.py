@@ -89,7 +89,12 @@ def make_plan(
         WeightsError: the model cannot be loaded.
     """
     before = read_record(out)
-    clip = open_clip(path, rate=Fraction(given.rate) if given.rate else None)
+    clip = open_clip(
+        path,
+        rate=Fraction(given.rate) if given.rate else None,
+        transfer=given.transfer,
+        colorspace=given.colorspace,
+    )
     config = given if overwrite else keep_choice(given, before)
     device = _device(config, given, out)
     config = resolve(config, list_models(), device)
