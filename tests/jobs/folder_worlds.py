@@ -7,6 +7,7 @@ user has not touched it since. Everything else is foreign, and no verb may chang
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import random
 import shutil
@@ -23,6 +24,7 @@ from generated import RampModel, write_movie
 from vdepth_core.jobs.batch import ClipResult, estimate_clips
 from vdepth_core.jobs.config import EstimateConfig
 from vdepth_core.jobs.shelf import ModelShelf
+from vdepth_core.output.exr import write_exr
 from vdepth_core.output.journal import FileEntry
 from vdepth_core.output.manifest import read_manifest
 
@@ -66,6 +68,7 @@ class World:
         self.root, self.chance, self.told = root, random.Random(seed), told
         self.history: list[str] = [f"seed {seed}"]
         self.ours: set[Path] = set()
+        self.spoiled: dict[Path, str] = {}  # damaged file of ours -> what it holds now
         self.torn = False  # somebody damaged a journal: what it knew may stay behind
         (root / "clips").mkdir(parents=True)
         (root / "precious").mkdir()
@@ -81,8 +84,8 @@ class World:
         self.out = self.outs[0]
         self.acts: list[tuple[int, Callable[[], None]]] = [
             (4, self.add_file), (1, self.remove_work), (1, self.link_work), (2, self.damage_job),
-            (1, self.damage_journal), (3, self.edit), (1, self.swap), (1, self.remove), (2, self.add_to_work),
-            (2, self.link_in_work), (1, self.copy_results),
+            (1, self.damage_journal), (3, self.edit), (2, self.spoil), (1, self.swap), (1, self.remove),
+            (2, self.add_to_work), (2, self.link_in_work), (1, self.copy_results),
         ]  # fmt: skip
 
     def live(self, turns: int) -> None:
@@ -160,13 +163,37 @@ class World:
     def edit(self) -> None:
         path = self._result()
         if path is not None:
-            facts, data = path.stat(), bytearray(path.read_bytes())
-            data[self.chance.randrange(len(data))] ^= 1 + self.chance.randrange(255)
-            path.write_bytes(data[: self.chance.choice((len(data), len(data) // 2))])
+            facts, data = path.stat(), path.read_bytes()
+            path.write_bytes(self._edited(path, data))
             if self.chance.random() < 0.5:
                 os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
             self.ours.discard(path)
             self.history.append(f"edit {path.name}")
+
+    def _edited(self, path: Path, data: bytes) -> bytes:
+        """What somebody makes of a result: still readable, or something else altogether."""
+        if self.chance.random() < 0.3:
+            return self.chance.randbytes(len(data))
+        match path.suffix:
+            case ".exr" if self.chance.random() < 0.5:  # a word of the header, as long as before
+                return data.replace(b"ramp", b"mine", 1)
+            case ".exr":
+                write_exr(path, {"Y": np.full((48, 64), self.chance.random(), np.float32)}, {})
+                return path.read_bytes()
+            case ".json":
+                return json.dumps(json.loads(data) | {"mine": 1}).encode()
+            case ".html":
+                return data.replace(b"<body", b"<!-- mine --><body", 1)
+        return data + b"mine"
+
+    def spoil(self) -> None:
+        path = self._result()
+        if path is not None:
+            data = bytearray(path.read_bytes())
+            data[self.chance.randrange(len(data))] ^= 1 + self.chance.randrange(255)
+            path.write_bytes(data[: self.chance.choice((len(data), len(data) // 2))])
+            self.spoiled[path] = hashlib.sha256(path.read_bytes()).hexdigest()
+            self.history.append(f"spoil {path.name}")
 
     def swap(self) -> None:
         path = self._result()
@@ -212,6 +239,11 @@ class World:
         for path in foreign:
             now = after.get(path)
             assert now == before[path], f"{path} was {before[path]}, is {now}\n  {story}"
+        for path, content in self.spoiled.items():  # may be written again, but what it held is not lost
+            held = {fact[-1] for place, fact in after.items() if place == path or "damaged" in place.parts}
+            assert content in held or path not in before, f"{path} was spoiled and is gone\n  {story}"
+        same = {path for path, fact in after.items() if before.get(path) == fact}
+        self.spoiled = {path: held for path, held in self.spoiled.items() if path in same}
         self.ours = {path for path in self.ours if path in after}
         self.ours |= {path for path, fact in after.items() if before.get(path) != fact}
         for result in results:
@@ -230,10 +262,14 @@ class World:
         assert result.out != beside, f"beside the clip\n  {story}"
         manifest = read_manifest(result.out / "manifest.json")
         for name, entry in manifest.files.items():
-            if result.out / name in self.ours:
+            if result.out / name in self.ours and result.out / name not in self.spoiled:
                 assert FileEntry.of(result.out / name) == entry, f"{name}\n  {story}"
         kept = {result.out / name for name in (*manifest.files, "manifest.json")}
-        left = {path for path in self.ours if path.parent == result.out and path.is_file()} - kept
+        left = (
+            {path for path in self.ours if path.parent == result.out and path.is_file()}
+            - kept
+            - set(self.spoiled)
+        )
         assert self.torn or not left, f"left behind: {left}\n  {story}"
 
     def _run(
@@ -268,6 +304,7 @@ class World:
         elif os.path.lexists(path):
             path.unlink()
         self.ours -= {known for known in self.ours if known.is_relative_to(path)}
+        self.spoiled = {known: held for known, held in self.spoiled.items() if not known.is_relative_to(path)}
 
     def _result(self) -> Path | None:
         found = sorted(path for path in self.ours if path.parent == self.out and path.is_file())

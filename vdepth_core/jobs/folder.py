@@ -21,7 +21,7 @@ from ..checksums import Checksums
 from ..clip import ClipScan
 from ..errors import InputError, JobConflictError, ResourceError
 from ..files import Draft, plain_files, write_bytes, write_error
-from ..output.journal import SEEN, WORK, Journal, not_ours
+from ..output.journal import DAMAGED, SEEN, WORK, Journal, not_ours
 from ..output.manifest import Manifest, read_manifest, write_manifest
 from ..output.naming import JobNames, manifest_path
 from ..store import has_predictions, remove_store
@@ -228,8 +228,8 @@ class JobFolder:
                 "Move it away, or choose another folder with -o.",
             )
         for path, facts in files.items():
-            # A second name of a file is somebody's, and would change with it; drafts get a new name so.
-            if facts.st_nlink > 1 and path.parent.name != "tmp":
+            # A second name is somebody's, and would change with it. In these two nothing is changed.
+            if facts.st_nlink > 1 and path.parent.name not in ("tmp", DAMAGED):
                 raise ResourceError(
                     f"{path} has another name elsewhere (a hard link), and writing would change both.",
                     "Replace it by a copy, or choose another folder with -o.",

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
 import av
 
 _EXR = b"\x76\x2f\x31\x01"
+_MOST_VALUES = 1 << 30  # in an EXR: 4 GB
 _HTML, _HTML_END = b"<!", b"</html>"
 
 
 def damaged(path: Path, sizes: Collection[int]) -> bool:
     """Whether a file that no longer holds what vdepth wrote there is that file with bytes spoiled or lost.
 
-    It then begins as ours did, and either no program can read it to its end or, where it is compressed, it is
-    as long as it was to the byte. An empty file is nobody's work either. What can still be read is: somebody
-    painted into a frame, or put his own in its place.
+    It then begins as ours did, and no program can read it to its end; a film may also be told by its length
+    to the byte, as a spoiled block still plays. An empty file is nobody's work either. What can still be
+    read is: somebody painted into a frame, or put his own in its place.
 
     Args:
         path: A plain file.
@@ -31,7 +33,7 @@ def damaged(path: Path, sizes: Collection[int]) -> bool:
             return True
         match path.suffix:
             case ".exr":
-                return _EXR.startswith(head[:4]) and (size in sizes or not _readable_exr(path))
+                return _EXR.startswith(head[:4]) and not _readable_exr(path)
             case ".mp4":
                 return head[4:8] == b"ftyp" and (size in sizes or not _readable_film(path))
             case ".json":
@@ -44,13 +46,21 @@ def damaged(path: Path, sizes: Collection[int]) -> bool:
 
 
 def _readable_exr(path: Path) -> bool:
-    import OpenEXR
+    import OpenImageIO as oiio  # the official module prints what it finds on stdout, where events are read
 
-    try:
-        with OpenEXR.File(str(path)) as file:
-            return bool(file.parts)
-    except Exception:  # whatever it says of it
-        return False
+    image, part = oiio.ImageInput.open(str(path)), 0
+    whole = image is not None
+    while image is not None and whole and image.seek_subimage(part, 0):
+        spec = image.spec()
+        if spec.width * spec.height * spec.nchannels > _MOST_VALUES:
+            break  # larger than what we write: somebody's
+        whole = image.read_image(part, 0, 0, spec.nchannels, "float") is not None
+        part += 1
+    for asked in (image, oiio):  # what is not asked for is printed at the end of the process
+        with suppress(UnicodeDecodeError):
+            if asked is not None:
+                asked.geterror()
+    return whole
 
 
 def _readable_film(path: Path) -> bool:

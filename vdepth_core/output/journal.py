@@ -13,6 +13,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import stat
 import threading
 from collections.abc import Iterable
@@ -31,6 +32,7 @@ from .damage import damaged
 WORK = ".vdepth"
 JOURNAL = "journal.jsonl"
 SEEN = "seen.json"
+DAMAGED = "damaged"  # folder of what damaged files held that were written again
 _HEADER = b'{"vdepth": "journal", "format": 1}\n'
 _TEMPORARY = re.compile(r"[0-9a-f]{16}\.tmp")
 _BLOCK = 1 << 20
@@ -201,7 +203,10 @@ class Journal:
             JobConflictError: a file that vdepth did not write stands there.
             OSError: the folder cannot be written.
         """
-        if self.ours(path.name):
+        if self.owned(path.name) is not None:
+            os.replace(temporary, path)
+        elif self.damaged(path.name):
+            self._keep(path)
             os.replace(temporary, path)
         else:
             _rename_beside(temporary, path)
@@ -263,6 +268,18 @@ class Journal:
                 self.job = job
             elif isinstance(name, str) and name not in ("", ".", "..") and not re.search(r"[/\\\0]", name):
                 self._entries.setdefault(name, []).append(FileEntry.model_validate(facts))
+
+    def _keep(self, path: Path) -> None:
+        """Keeps what a damaged file holds under another name, should it be somebody's work after all."""
+        folder = self.work / DAMAGED
+        folder.mkdir(exist_ok=True)
+        kept = folder / f"{self._checksums.of(path)[:12]}.{path.name}"
+        if not path.stat().st_size or os.path.lexists(kept):
+            return
+        try:
+            os.link(path, kept, follow_symlinks=False)
+        except (OSError, NotImplementedError):  # a disk without hard links
+            shutil.copy2(path, kept)
 
     def _append(self, facts: dict[str, Any]) -> None:
         """Writes a line and flushes it; lines of several threads share one flush."""
