@@ -24,6 +24,7 @@ from .inspect import inspect
 from .make_tiny import make_tiny
 from .models import models
 from .train_embedded import train_embedded
+from .verify import verify
 from .weights import weights_app
 
 app = typer.Typer(
@@ -34,7 +35,19 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for _verb in (estimate, demo, inspect, export, evaluate, models, adapt, doctor, train_embedded, make_tiny):
+for _verb in (
+    estimate,
+    demo,
+    inspect,
+    verify,
+    export,
+    evaluate,
+    models,
+    adapt,
+    doctor,
+    train_embedded,
+    make_tiny,
+):
     app.command(_verb.__name__.replace("_", "-"))(_verb)
 app.add_typer(weights_app, name="weights")
 

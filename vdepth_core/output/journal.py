@@ -101,6 +101,7 @@ class Journal:
 
     exists: bool
     job: str | None
+    _latest: set[str]  # names noted for the job
 
     def __init__(self, out: Path, checksums: Checksums | None = None) -> None:
         """``checksums``: of files read before; None: those the folder remembers."""
@@ -132,6 +133,18 @@ class Journal:
             return None
         return content if content in entries else None
 
+    def expected(self) -> list[str]:
+        """Names of the files of `job` that should be there, sorted.
+
+        A process killed between noting a file and giving it its name leaves it among the unfinished ones.
+        """
+        half = {FileEntry.of(left) for left in self._unnamed()}
+        return sorted(
+            name
+            for name in self._latest
+            if os.path.lexists(self.out / name) or not half & set(self._entries.get(name, ()))
+        )
+
     def damaged(self, name: str) -> bool:
         """Whether file ``name`` is one that vdepth wrote and that was spoiled since; see `damaged`."""
         path, entries = self.out / name, self._entries.get(name)
@@ -152,9 +165,8 @@ class Journal:
         path = self.work / JOURNAL
         try:
             (self.work / "tmp").mkdir(exist_ok=True)
-            for left in (self.work / "tmp").iterdir():
-                if _TEMPORARY.fullmatch(left.name) and left.is_file():
-                    left.unlink()
+            for left in self._unnamed():
+                left.unlink()
             flags = os.O_RDWR | os.O_CREAT | NOFOLLOW | getattr(os, "O_BINARY", 0)
             self._file = os.open(path, flags, 0o666)
             os.ftruncate(self._file, self._length)
@@ -175,6 +187,7 @@ class Journal:
     def begin(self, job: str) -> None:
         """Notes that files written from now on belong to ``job``."""
         self._append({"job": job})
+        self._latest = self._latest if job == self.job else set()
         self.job = job
 
     def place(self, path: Path) -> Draft:
@@ -194,6 +207,7 @@ class Journal:
         """Writes down, on disk, that file ``name`` is going to hold ``entry``."""
         with self._lock:
             self._entries.setdefault(name, []).append(entry)
+            self._latest.add(name)
         self._append({"name": name, **entry.model_dump()})
 
     def install(self, temporary: Path, path: Path) -> None:
@@ -238,10 +252,16 @@ class Journal:
                 lines.append(_line({"name": name, **entry.model_dump()}))
         write_bytes(self.work / JOURNAL, b"".join(lines), lambda path: Draft(path, self.temporary()))
 
+    def _unnamed(self) -> list[Path]:
+        folder = self.work / "tmp"
+        found = folder.iterdir() if folder.is_dir() else ()
+        return [left for left in found if _TEMPORARY.fullmatch(left.name) and left.is_file()]
+
     def reload(self) -> None:
         """Reads the journal again; what the folder's files were found to hold is not forgotten."""
         self.exists, self.job = False, None
         self._entries: dict[str, list[FileEntry]] = {}  # oldest first: a replaced file may still stand there
+        self._latest = set()
         self._length = 0  # of the whole lines
         path = self.work / JOURNAL
         try:
@@ -265,9 +285,11 @@ class Journal:
                 return
             name, job = facts.get("name"), facts.get("job")
             if isinstance(job, str):
+                self._latest = self._latest if job == self.job else set()
                 self.job = job
             elif isinstance(name, str) and name not in ("", ".", "..") and not re.search(r"[/\\\0]", name):
                 self._entries.setdefault(name, []).append(FileEntry.model_validate(facts))
+                self._latest.add(name)
 
     def _keep(self, path: Path) -> None:
         """Keeps what a damaged file holds under another name, should it be somebody's work after all."""

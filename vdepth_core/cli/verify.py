@@ -1,0 +1,36 @@
+"""``vdepth verify``: whether every file of a job still holds what was written."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def verify(
+    out: Annotated[Path, typer.Argument(help="Output folder of vdepth estimate, finished or not.")],
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Check every file of a job against its checksum."""
+    from ..errors import InputError
+    from ..output.verify import verify as run
+    from .bars import Bars
+
+    with Bars() as progress:
+        found = run(out, progress)
+    if json_:
+        typer.echo(json.dumps({**asdict(found), "out": str(found.out)}, indent=1))
+    else:
+        for fault in found.faults:
+            typer.echo(f"{fault.kind}: {out / fault.name}")
+    if found.faults:
+        raise InputError(
+            f"Of the {found.files} files in {out}, {len(found.faults)} cannot be used: damaged or missing.",
+            "Run the same vdepth estimate again to write them anew.",
+        )
+    if not json_:
+        state = "" if found.finished else ", of a job that is not finished"
+        typer.echo(f"{found.files} files in {out} are as they were written{state}.", err=True)
