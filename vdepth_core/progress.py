@@ -25,6 +25,10 @@ class Progress:
     def advance(self, name: str, done: int = 1) -> None:
         """Says that ``done`` more units of stage ``name`` are finished."""
 
+    def skip(self, name: str, done: int = 1) -> None:
+        """Says that ``done`` units of stage ``name`` were finished before: they count, and took no time."""
+        self.advance(name, done)
+
     def warn(self, message: str) -> None:
         """Passes on one sentence the user should see; the job goes on."""
 

@@ -41,6 +41,56 @@ def test_progress_ends_at_the_total_and_is_throttled():
     assert len(counts) < 500
 
 
+class Clock:
+    """Time that passes when told."""
+
+    def __init__(self, monkeypatch):
+        self.now = 1000.0
+        monkeypatch.setattr("vdepth_core.jobs.reporting.time.monotonic", lambda: self.now)
+
+
+def last(told):
+    return [event for event in told if isinstance(event, ProgressEvent)][-1]
+
+
+def test_frames_done_before_say_nothing_of_rate_and_time_left(monkeypatch):
+    clock, told = Clock(monkeypatch), []
+    progress = JobProgress("a.mp4", told.append)
+    progress.stage("infer", 1000)
+    clock.now += 0.2
+    progress.skip("infer", 900)
+    assert (last(told).done, last(told).fps, last(told).eta) == (900, 0.0, None)
+    for _ in range(10):
+        clock.now += 2.0
+        progress.advance("infer")
+    assert last(told).done == 910
+    assert last(told).fps == pytest.approx(0.5)
+    assert last(told).eta == pytest.approx(180)
+
+
+def test_waiting_for_its_turn_is_not_a_stages_speed(monkeypatch):
+    clock, told = Clock(monkeypatch), []
+    progress = JobProgress("a.mp4", told.append)
+    progress.stage("infer", 100)
+    clock.now += 600.0
+    for _ in range(20):
+        progress.advance("infer")
+        clock.now += 0.5
+    assert last(told).fps == pytest.approx(2.0)
+    assert last(told).eta == pytest.approx(40)
+
+
+def test_the_rate_is_that_of_the_last_seconds(monkeypatch):
+    clock, told = Clock(monkeypatch), []
+    progress = JobProgress("a.mp4", told.append)
+    progress.stage("write", 1000)
+    for step in (0.2, 2.0):
+        for _ in range(100):
+            clock.now += step
+            progress.advance("write")
+    assert last(told).fps == pytest.approx(0.5)
+
+
 def test_a_warning_is_told_once():
     told = []
     progress = JobProgress("a.mp4", told.append)

@@ -4,21 +4,40 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
+from collections import deque
 
 from ..errors import VdepthError
 from ..progress import Progress
 from .events import Error, Event, OnEvent, ProgressEvent, Stage, Warning_
 
 _INTERVAL_S = 0.1
+_WINDOW_S = 20.0
 
 
-@dataclass
 class _Counter:
-    total: int | None
-    done: int = 0
-    started: float = field(default_factory=time.monotonic)
-    told: float = 0.0
+    """Units of a stage done and to do, and how fast those of this run went lately.
+
+    Units done before this run count but took no time, and what a stage waited for its turn is not its speed:
+    the rate is that of the last seconds, from when a first unit was done.
+    """
+
+    def __init__(self, total: int | None) -> None:
+        self.total, self.done, self.told = total, 0, 0.0
+        self._fresh, self._began = 0, time.monotonic()
+        self._marks: deque[tuple[float, int]] = deque()
+
+    def add(self, done: int, now: float) -> None:
+        """Counts units done in this run."""
+        self.done += done
+        self._fresh += done
+        self._marks.append((now, self._fresh))
+        while len(self._marks) > 2 and self._marks[1][0] < now - _WINDOW_S:
+            self._marks.popleft()
+
+    def rate(self, now: float) -> float:
+        """Units a second; 0 before the first of this run."""
+        first, before = self._marks[0] if len(self._marks) > 1 else (self._began, 0)
+        return (self._fresh - before) / max(now - first, 1e-6)
 
 
 class JobProgress(Progress):
@@ -48,24 +67,32 @@ class JobProgress(Progress):
 
     def advance(self, name: str, done: int = 1) -> None:
         with self._lock:
+            counter, now = self._counters.setdefault(name, _Counter(None)), time.monotonic()
+            counter.add(done, now)
+            self._tell(name, counter, now)
+
+    def skip(self, name: str, done: int = 1) -> None:
+        with self._lock:
             counter = self._counters.setdefault(name, _Counter(None))
             counter.done += done
-            now = time.monotonic()
-            if now - counter.told < _INTERVAL_S and counter.done != counter.total:
-                return
-            counter.told = now
-            fps = counter.done / max(now - counter.started, 1e-6)
-            left = None if counter.total is None else max(counter.total - counter.done, 0) / max(fps, 1e-6)
-            self.tell(
-                ProgressEvent(
-                    clip=self.clip,
-                    stage=name,
-                    done=counter.done,
-                    total=counter.total,
-                    fps=round(fps, 3),
-                    eta=None if left is None else round(left, 2),
-                )
+            self._tell(name, counter, time.monotonic())
+
+    def _tell(self, name: str, counter: _Counter, now: float) -> None:
+        if now - counter.told < _INTERVAL_S and counter.done != counter.total:
+            return
+        counter.told = now
+        fps = counter.rate(now)
+        left = max(counter.total - counter.done, 0) / fps if counter.total is not None and fps else None
+        self.tell(
+            ProgressEvent(
+                clip=self.clip,
+                stage=name,
+                done=counter.done,
+                total=counter.total,
+                fps=round(fps, 3),
+                eta=None if left is None else round(left, 2),
             )
+        )
 
     def warn(self, message: str) -> None:
         with self._lock:

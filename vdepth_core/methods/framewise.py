@@ -35,7 +35,9 @@ class Framewise:
     def settle(self, shot: Shot, spec: ModelSpec, store: DepthStore, progress: Progress) -> ShotAlignment:
         """Writes every raw prediction as `to_disparity` gives it to ``store.final``."""
         for index in range(store.count):
+            if store.final.done(index):
+                progress.skip(SETTLE)
+                continue
             with progress.step(SETTLE):
-                if not store.final.done(index):
-                    store.final.write(index, to_disparity(store.raw.read(index), spec))
+                store.final.write(index, to_disparity(store.raw.read(index), spec))
         return ShotAlignment((1.0,) * store.count, (0.0,) * store.count)

@@ -130,7 +130,7 @@ def _runs_to_do(
     for start in range(0, store.count, size):
         stop = min(start + size, store.count)
         if all(array.done(index) for array in needed for index in range(start, stop)):
-            progress.advance(STAGE, stop - start)
+            progress.skip(STAGE, stop - start)
         elif runs and runs[-1][1] == start:
             runs[-1] = (runs[-1][0], stop)
         else:

@@ -143,7 +143,7 @@ class Rolling:
         if self.preset.refine_steps:
             Framewise().settle(shot, spec, store, progress)
         elif _complete(store.final, store):
-            progress.advance(SETTLE, store.count)
+            progress.skip(SETTLE, store.count)
         else:
             plan = self._plan(store.count, spec.window)
             with self._open(spill, plan, store) as files:
@@ -181,7 +181,7 @@ class Rolling:
         steps = self.preset.refine_steps
         result = store.raw if steps else store.final
         if _complete(result, store):
-            progress.advance(STAGE, store.count)
+            progress.skip(STAGE, store.count)
             return
         plan, size = self._plan(store.count, model.spec.window), (store.height, store.width)
         spill = SpillFolder(store.folder)
