@@ -116,3 +116,40 @@ def test_scan_does_not_change_what_is_read(movie: Path) -> None:
     before = [number_of(frame.rgb) for frame in clip.read()]
     list(clip.scan())
     assert [number_of(frame.rgb) for frame in clip.read()] == before == list(range(60))
+
+
+SAVED = ClipScan(
+    4,
+    tuple(Fraction(k, 24) for k in range(4)),
+    tuple(range(4)),
+    (Shot(0, 1, 3), Shot(1, 3, 4, 2.5)),
+    ("It is damaged.",),
+)
+
+
+def test_a_scan_survives_its_file() -> None:
+    assert ClipScan.from_json(SAVED.to_json()) == SAVED
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ticks": [0, 1]},
+        {"ticks": [3, 2, 1, 0]},
+        {"ticks": None},
+        {"ticks_per_second": 0},
+        {"frames": -1},
+        {"frames": 5},
+        {"pts": ["a"] * 4},
+        {"shots": []},
+        {"shots": [[0, 0, 99, 1.0]]},
+        {"shots": [[0, 3, 2, 1.0]]},
+        {"shots": [[0, 0, 2, 1.0], [1, 3, 4, 1.0]]},
+        {"shots": [[0, 0, 4, float("nan")]]},
+        {"shots": [[3, 0, 4, 1.0]]},
+    ],
+    ids=str,
+)
+def test_a_scan_that_contradicts_itself_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="validation error"):
+        ClipScan.from_json(json.dumps({**json.loads(SAVED.to_json()), **change}))

@@ -205,3 +205,13 @@ def test_probing_takes_the_faster_number_and_leaves_the_setting_alone(seconds, b
     threads.set_threads(1)
     assert torch.get_num_threads() == 1
     threads.set_threads(before)
+
+
+def test_a_slow_network_is_asked_twice_before_its_first_frame(monkeypatch):
+    monkeypatch.setattr(threads, "_cores", lambda: 2)
+    monkeypatch.setattr(threads, "_SLOW_S", 0.02)
+    model = Pretend((0.06, 0.03))
+    asked, real = [], model.predict
+    model.predict = lambda frames: asked.append(torch.get_num_threads()) or real(frames)
+    assert threads.probe_threads(model, (64, 64)) == 2
+    assert asked == [2, 1]

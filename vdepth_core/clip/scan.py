@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, Self
 
 import numpy as np
+from pydantic import BaseModel, Field, PositiveInt, model_validator
 
 from ..errors import InputError, UsageError
 from ..progress import Progress
@@ -59,15 +61,46 @@ class ClipScan:
 
     @classmethod
     def from_json(cls, text: str) -> ClipScan:
-        """Reads what `to_json` wrote."""
-        data = json.loads(text)
+        """Reads what `to_json` wrote.
+
+        Raises:
+            ValueError: the text is damaged.
+        """
+        data = _Saved.model_validate_json(text)
         return cls(
-            frames=data["frames"],
-            times=tuple(Fraction(tick, data["ticks_per_second"]) for tick in data["ticks"]),
-            pts=tuple(data["pts"]),
-            shots=tuple(Shot(*shot) for shot in data["shots"]),
-            warnings=tuple(data["warnings"]),
+            frames=data.frames,
+            times=tuple(Fraction(tick, data.ticks_per_second) for tick in data.ticks),
+            pts=tuple(data.pts),
+            shots=tuple(Shot(*shot) for shot in data.shots),
+            warnings=tuple(data.warnings),
         )
+
+
+class _Saved(BaseModel):
+    """A scan as JSON, checked."""
+
+    frames: PositiveInt
+    ticks_per_second: PositiveInt
+    ticks: list[int]
+    pts: list[int]
+    shots: list[tuple[int, int, int, Annotated[float, Field(gt=0, allow_inf_nan=False)]]]
+    warnings: list[str]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        ends = [shot[1] for shot in self.shots[1:]] + [self.frames]
+        if (
+            not self.shots
+            or not len(self.ticks) == len(self.pts) == self.frames
+            or any(later <= earlier for earlier, later in pairwise(self.ticks))
+            or self.shots[0][1] < 0
+            or any(
+                (number, stop) != (index, end) or start >= stop
+                for (index, (number, start, stop, _)), end in zip(enumerate(self.shots), ends, strict=True)
+            )
+        ):
+            raise ValueError("the scan contradicts itself")
+        return self
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,9 @@ CameraSource = Literal["given", "estimated", "assumed"]
 DEFAULT_FOV = 55.0
 """Horizontal field of view in degrees when nothing is known: a phone's video, a lens of 24 mm on Super 35."""
 
+_FOCAL = (0.005, 10_000.0)  # focal length in sides of the picture; 178 to 0.006 degrees
+_OFF_CENTRE = 100  # principal point in sides of the picture
+
 
 @dataclass(frozen=True)
 class Intrinsics:
@@ -104,7 +107,7 @@ def load_intrinsics(path: Path, width: int, height: int, pixel_aspect: Fraction 
         values = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"Cannot read the camera file {path}: {error.strerror}.", hint) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"The camera file {path} is not JSON: {error}.", hint) from error
     if not isinstance(values, dict):
         raise InputError(f"The camera file {path} holds no object.", hint)
@@ -119,16 +122,33 @@ def load_intrinsics(path: Path, width: int, height: int, pixel_aspect: Fraction 
         sx = width / _number(values, "width", width)
         sy = height / _number(values, "height", height)
         fx = _number(values, "fx")
-        return Intrinsics(
+        camera = Intrinsics(
             fx * sx,
             _number(values, "fy", fx * sx / sy * float(pixel_aspect)) * sy,
             _number(values, "cx", width / sx / 2) * sx,
             _number(values, "cy", height / sy / 2) * sy,
         )
+        _check_plausible(camera, width, height)
+        return camera
     except UsageError as error:
         raise InputError(f"The camera file {path} is wrong: {error.message}", error.hint) from error
-    except (ValueError, TypeError, ZeroDivisionError) as error:
+    except (ValueError, TypeError, ArithmeticError) as error:
         raise InputError(f"The camera file {path} is wrong: {error}.", hint) from error
+
+
+def _check_plausible(camera: Intrinsics, width: int, height: int) -> None:
+    """Refuses what no lens has and what single precision, in which files hold it, cannot say."""
+    low, high = _FOCAL
+    for name, value, side in (("fx", camera.fx, width), ("fy", camera.fy, height)):
+        if not low * side <= value <= high * side:
+            raise ValueError(
+                f"{name} is {value:g} pixels of the plate, and must be from {low * side:g} to {high * side:g}"
+            )
+    for name, value, side in (("cx", camera.cx, width), ("cy", camera.cy, height)):
+        if abs(value) > _OFF_CENTRE * side:
+            raise ValueError(
+                f"{name} must be within {_OFF_CENTRE * side:g} pixels of the plate, not {value:g}"
+            )
 
 
 def _number(values: dict, name: str, default: float | None = None) -> float:

@@ -84,14 +84,10 @@ class Identity:
         }
         return cls(facts)
 
-    @property
-    def digest(self) -> str:
-        """16 hex digits."""
-        return _digest(self.facts)
-
     def job(self, clip: str) -> str:
         """Identity of the job on a clip of fingerprint ``clip``: 16 hex digits."""
-        return _digest([self.facts, clip])
+        facts = json.dumps([self.facts, clip], sort_keys=True)
+        return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
 
 def differing(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
@@ -122,7 +118,3 @@ def frame_range(info: ClipInfo, config: EstimateConfig) -> tuple[int, int | None
             "Choose frames the clip has.",
         )
     return start, count if stop is None else min(stop, count)
-
-
-def _digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
