@@ -45,7 +45,16 @@ def arguments_of(command_line: Sequence[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    from vdepth_core.cli.main import main
+    try:
+        from vdepth_core.cli.main import main
+    except ModuleNotFoundError as error:
+        print(
+            f"install_weights.py: vdepth is not installed for {sys.executable} ({error.name} is missing). "
+            "In this folder run: python3 -m venv .venv && .venv/bin/pip install -c constraints.txt . "
+            "Then: .venv/bin/python install_weights.py NAME",
+            file=sys.stderr,
+        )
+        raise SystemExit(4) from None
 
     sys.argv = ["vdepth", *arguments_of(sys.argv[1:])]
     main()

@@ -7,6 +7,7 @@ invalid weights, 5 out of resources, 130 cancelled.
 from __future__ import annotations
 
 import errno
+import os
 
 
 class VdepthError(Exception):
@@ -73,21 +74,59 @@ class Cancelled(VdepthError):
 
 
 def as_vdepth_error(error: BaseException) -> VdepthError:
-    """The sentence, hint and exit code for whatever went wrong."""
+    """The sentence, hint and exit code for whatever went wrong: the one map at every door."""
     if isinstance(error, VdepthError):
         return error
     if isinstance(error, KeyboardInterrupt):
         return Cancelled("Cancelled.", "Run the same command again to go on where it stopped.")
-    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+    if _out_of_memory(error):
+        return ResourceError("Out of memory.", "Use a smaller --size, or close other programs.")
+    if isinstance(error, UnicodeEncodeError) and "surrogates" in str(error):
+        return InputError("The name of a file is not UTF-8.", "Rename the file or its folder.")
+    if isinstance(error, OSError) and error.errno is not None:
+        known = _of_system(error)
+        if known is not None:
+            return known
+    text = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    return VdepthError(f"Internal error: {text}.", "Run with --debug to see where, and report it.")
+
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_UNREADABLE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EIO,
+               getattr(errno, "ESTALE", errno.EIO), errno.ENXIO, errno.ENODEV}  # fmt: skip
+
+
+def _of_system(error: OSError) -> VdepthError | None:
+    """What an error of the operating system means to the user; None where it is our own fault."""
+    name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
+    if error.errno in _FULL:
         return ResourceError(
-            f"The disk is full ({error.filename or 'while writing'}).",
+            f"The disk is full ({name or 'while writing'}).",
             "Free some space and run the same command again: what is done stays done.",
         )
-    if isinstance(error, OSError) and error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-        return ResourceError(
-            f"{error.filename or 'The output folder'} cannot be written.", "Choose another folder with -o."
-        )
+    if error.errno in _FORBIDDEN:
+        if name and os.path.exists(name) and not os.access(name, os.R_OK):
+            return InputError(f"{name} may not be read ({error.strerror}).", "Make it readable.")
+        what = name or "The output folder"
+        return ResourceError(f"{what} cannot be written.", "Choose another folder with -o.")
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return ResourceError("Too many files are open.", "Close other programs (or: ulimit -n).")
+    if error.errno == errno.EPIPE:
+        return ResourceError("Nobody reads the output any more (broken pipe).", "Run the same command again.")
+    if error.errno in _UNREADABLE and name:
+        reason = (error.strerror or str(error)).lower()
+        return InputError(f"{name} cannot be used: {reason}.", "Check the path: has it been moved?")
+    return None
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    """Memory errors of Python, NumPy (a MemoryError), torch on any device, OpenCV and the system."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return ResourceError("Out of memory.", "Use a smaller --size, or close other programs.")
-    text = " ".join(str(error).split()) or type(error).__name__
-    return VdepthError(f"Internal error: {text}.", "Run with --debug to see where, and report it.")
+        return True
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        return True
+    if type(error).__module__.split(".")[0] == "cv2":
+        return getattr(error, "code", 0) == -4  # cv::Error::StsNoMem
+    words = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc")
+    return isinstance(error, RuntimeError) and any(word in str(error) for word in words)

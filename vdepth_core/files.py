@@ -91,6 +91,11 @@ class Draft:
             self.discard()
 
 
+def printable(path: str | os.PathLike[str]) -> str:
+    """A path as text for people, manifests and events: bytes that are no UTF-8 become question marks."""
+    return os.fspath(path).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 Place = Callable[[Path], Draft]
 """How a writer gets a file to its place: `atomic_path`, or a job's journal, which notes it first."""
 

@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 
+from ..choices import TemporalForm
 from ..clip import Clip, fingerprint, open_clip, parse_range
 from ..errors import Cancelled, InputError, ResourceError, UsageError, WeightsError
 from ..files import plain_files, refuse_link
@@ -36,7 +37,6 @@ from .loop import LoopConfig, Outcome, fine_tune
 from .recipes import find_recipe
 from .student import Student, is_adapted, load_student, write_weights
 from .supervision import check_teacher, supervise
-from .temporal_loss import Form
 
 _log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ def adapt(
     teacher: str | Path | None = None,
     minutes: float = MINUTES,
     steps: int | None = None,
-    form: Form = "residual",
+    form: TemporalForm = "residual",
     size: int | None = None,
     seed: int = 0,
     device: str = "auto",

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..choices import TemporalForm
 from ..errors import UsageError
 from .footage import Footage
 from .loop import Objective
 from .supervision import Supervision
 from .tc import TcConfig, TemporalConsistency
-from .temporal_loss import Form
 
-Build = Callable[[Footage, Supervision, Form, str], Objective]
+Build = Callable[[Footage, Supervision, TemporalForm, str], Objective]
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class Recipe:
     name: str
     summary: str
     build: Build
-    forms: tuple[Form, ...]
+    forms: tuple[TemporalForm, ...]
 
 
-def _tc(footage: Footage, supervision: Supervision, form: Form, device: str) -> Objective:
+def _tc(footage: Footage, supervision: Supervision, form: TemporalForm, device: str) -> Objective:
     return TemporalConsistency(footage, supervision, TcConfig(form=form), device)
 
 

@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..choices import TemporalForm
 from .footage import Footage, Split, split_pairs
 from .losses import midas_loss
-from .temporal_loss import SIGMA, Form, pair_loss
+from .temporal_loss import SIGMA, pair_loss
 
 if TYPE_CHECKING:
     from .supervision import Supervision
@@ -38,7 +39,7 @@ class TcConfig:
         midas: Weight of the scale-and-shift-invariant loss beside L1.
     """
 
-    form: Form = "residual"
+    form: TemporalForm = "residual"
     weight: float = 2.0
     sigma: float = SIGMA
     midas: float = 0.0

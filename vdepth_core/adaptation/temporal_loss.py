@@ -12,13 +12,11 @@ visibility.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-Form = Literal["residual", "plain"]
+from ..choices import TemporalForm
 
 SIGMA = 50.0  # the paper's is not public; re-implementations use 50 or 1000
 
@@ -75,7 +73,13 @@ def temporal_loss(first: Tensor, carried: Tensor, mask: Tensor, change: Tensor |
 
 
 def pair_loss(
-    disparity: Tensor, targets: Tensor, frames: Tensor, flow: Tensor, seen: Tensor, form: Form, sigma: float
+    disparity: Tensor,
+    targets: Tensor,
+    frames: Tensor,
+    flow: Tensor,
+    seen: Tensor,
+    form: TemporalForm,
+    sigma: float,
 ) -> Tensor:
     """`temporal_loss` of pairs of neighbours, with mask and change made from what is given.
 

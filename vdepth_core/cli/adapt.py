@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated, cast
 
 import typer
 
-if TYPE_CHECKING:
-    from ..adaptation.temporal_loss import Form
+from ..choices import Device, TemporalForm, menu
 
 _WORDS = {
     "scan": "Reading",
@@ -32,13 +31,17 @@ def adapt(
         int | None, typer.Option(help="Train this many steps instead; makes the run repeatable.")
     ] = None,
     form: Annotated[
-        str, typer.Option(help="residual: depth may change as the teacher's does; plain: it may not.")
+        str,
+        typer.Option(
+            metavar=menu(TemporalForm),
+            help="residual: depth may change as the teacher's does; plain: it may not.",
+        ),
     ] = "residual",
     size: Annotated[
         int | None, typer.Option(help="Shorter side of the network input, pixels (default: model's).")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the order of samples.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
+    device: Annotated[str, typer.Option(metavar=menu(Device), help="Where the network runs.")] = "auto",
     frames: Annotated[str | None, typer.Option(metavar="A-B", help="Frames A to B, inclusive.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside OUT.")] = False,
 ) -> None:
@@ -56,7 +59,7 @@ def adapt(
             teacher=teacher,
             minutes=minutes,
             steps=steps,
-            form=cast("Form", form),
+            form=cast("TemporalForm", form),
             size=size,
             seed=seed,
             device=device,

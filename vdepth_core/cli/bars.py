@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from ..progress import Progress
+from .log_lines import LogLines
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
 
 class Bars(Progress):
-    """One bar a stage on a terminal, silence in a log; warnings are shown in both."""
+    """One bar a stage on a terminal, a line every few per cent in a log; warnings are shown in both."""
 
     def __init__(self, words: dict[str, str] | None = None) -> None:
         """``words``: what a stage is called."""
@@ -25,6 +26,9 @@ class Bars(Progress):
         console = Console(stderr=True, highlight=False)
         self._bars = Display(console=console, disable=not console.is_terminal)
         self._tasks: dict[str, TaskID] = {}
+        self._lines = (
+            None if console.is_terminal else LogLines(lambda text: console.print(text, markup=False))
+        )
         self._bars.start()
         return self
 
@@ -43,6 +47,10 @@ class Bars(Progress):
         if name not in self._tasks:
             self.stage(name, None)
         self._bars.advance(self._tasks[name], done)
+        if self._lines is not None:
+            task = self._bars.tasks[self._bars.task_ids.index(self._tasks[name])]
+            total = None if task.total is None else int(task.total)
+            self._lines.progress(name, task.description, int(task.completed), total)
 
     def warn(self, message: str) -> None:
         """Shows a sentence above the bars."""

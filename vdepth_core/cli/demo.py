@@ -8,12 +8,14 @@ from typing import Annotated
 
 import typer
 
+from ..choices import Preset, menu
+
 MAX_DEPTH = 100.0  # metres; the room is smaller, so every surface counts
 
 
 def demo(
     out: Annotated[Path, typer.Option("-o", "--out", help="Output folder.")] = Path("vdepth-demo"),
-    preset: Annotated[str, typer.Option(help="draft, balanced or best.")] = "balanced",
+    preset: Annotated[str, typer.Option(metavar=menu(Preset), help="Chooses method and size.")] = "balanced",
     method: Annotated[str | None, typer.Option(help="framewise or temporal (default: the preset's).")] = None,
     model: Annotated[str | None, typer.Option(help="Model name or weights file.")] = "embedded",
     events: Annotated[bool, typer.Option("--events", help="Print one JSON object a line.")] = False,

@@ -10,7 +10,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from ..errors import ResourceError
 from ..jobs.events import Done, Error, Event, ProgressEvent, Stage, Started, Warning_
+from .log_lines import LogLines
 
 _WORDS = {
     "checksum": "Checking",
@@ -25,6 +27,9 @@ _WORDS = {
 class EventLines:
     """Prints every event as one JSON line on stdout, flushed."""
 
+    def __init__(self) -> None:
+        self._broken = False
+
     def __enter__(self) -> Self:
         return self
 
@@ -32,9 +37,23 @@ class EventLines:
         pass
 
     def on_event(self, event: Event) -> None:
-        """Prints ``event``."""
-        sys.stdout.write(event.model_dump_json() + "\n")
-        sys.stdout.flush()
+        """Prints ``event``.
+
+        Raises:
+            ResourceError: nobody can read them any more; once, so that the job stops and can end in peace.
+        """
+        if self._broken:
+            return
+        try:
+            sys.stdout.write(event.model_dump_json() + "\n")
+            sys.stdout.flush()
+        except (OSError, ValueError) as error:  # ValueError: stdout is closed
+            self._broken = True
+            reason = f" ({error.strerror.lower()})" if isinstance(error, OSError) and error.strerror else ""
+            raise ResourceError(
+                f"The events cannot be written to standard output{reason}.",
+                "Run the same command again to go on where it stopped.",
+            ) from error
 
 
 class ConsoleDisplay:
@@ -52,6 +71,7 @@ class ConsoleDisplay:
             disable=not self._console.is_terminal,
         )
         self._tasks: dict[tuple[str, str], TaskID] = {}
+        self._lines = None if self._console.is_terminal else LogLines(self._say)
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -74,18 +94,24 @@ class ConsoleDisplay:
             case Stage():
                 self._bars.update(self._task(event.clip, event.name), total=event.total)
             case ProgressEvent():
+                if self._lines is not None:
+                    words = f"{_WORDS.get(event.stage, event.stage)} {escape(name)}"
+                    left = "" if event.eta is None else f", {event.eta:.0f} s left"
+                    more = f", {event.fps:.1f} frames/s{left}"
+                    self._lines.progress((event.clip, event.stage), words, event.done, event.total, more)
+                    return
                 task = self._task(event.clip, event.stage)
                 self._bars.update(
                     task, completed=event.done, total=event.total, fps=f"{event.fps:.1f} frames/s"
                 )
             case Warning_():
-                self._say(f"[yellow]Warning:[/] {escape(name)}: {escape(event.message)}")
+                self._say(f"[yellow]Warning:[/] {_about(name, event.message)}")
             case Done():
                 self._forget(event.clip)
                 self._say(f"[green]Done:[/] {escape(name)}: {escape(event.manifest)}")
             case Error():
                 self._forget(event.clip)
-                self._say(f"[red]{escape(name)}:[/] {escape(event.message)} {escape(event.hint)}")
+                self._say(f"[red]Failed:[/] {_about(name, event.message)} {escape(event.hint)}")
             case _:
                 pass
 
@@ -102,3 +128,8 @@ class ConsoleDisplay:
     def _forget(self, clip: str) -> None:
         for key in [key for key in self._tasks if key[0] == clip]:
             self._bars.remove_task(self._tasks.pop(key))
+
+
+def _about(name: str, message: str) -> str:
+    """The sentence, with the clip's name before it where it does not say it itself."""
+    return escape(message) if name and name in message else f"{escape(name)}: {escape(message)}"

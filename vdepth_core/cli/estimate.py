@@ -7,11 +7,15 @@ from typing import Annotated
 
 import typer
 
+from ..choices import Compression, Device, Dtype, Predicts, Preset, RollingPresetName, Stabilize, menu
+
 
 def estimate(
     clips: Annotated[list[Path], typer.Argument(metavar="CLIP", help="Movies or image sequences.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Output folder; one subfolder a clip if several.")],
-    preset: Annotated[str, typer.Option(help="draft, balanced or best.")] = "balanced",
+    preset: Annotated[
+        str, typer.Option(metavar=menu(Preset), help="Chooses method, model and size.")
+    ] = "balanced",
     method: Annotated[
         str | None, typer.Option(help="framewise, temporal or rolling (default: preset's).")
     ] = None,
@@ -19,7 +23,8 @@ def estimate(
         str | None, typer.Option(help="Model name, or path of weights (default: preset's).")
     ] = None,
     predicts: Annotated[
-        str | None, typer.Option(help="What a --model PATH means, e.g. metric-depth (default: its family's).")
+        str | None,
+        typer.Option(metavar=menu(Predicts), help="What a --model PATH means (default: its family's)."),
     ] = None,
     non_commercial: Annotated[
         bool, typer.Option("--non-commercial", help="Presets may choose non-commercial weights.")
@@ -34,7 +39,7 @@ def estimate(
     fov: Annotated[float | None, typer.Option(help="Horizontal field of view, degrees.")] = None,
     intrinsics: Annotated[Path | None, typer.Option(help="JSON file with fx, fy, cx, cy, pixels.")] = None,
     rolling_preset: Annotated[
-        str, typer.Option(help="fast, fast1024, full or paper, for --method rolling.")
+        str, typer.Option(metavar=menu(RollingPresetName), help="How thorough --method rolling is.")
     ] = "fast",
     rolling_steps: Annotated[
         int, typer.Option(help="Denoising steps of a snippet, for --method rolling.")
@@ -45,10 +50,12 @@ def estimate(
     rolling_refine_length: Annotated[
         int, typer.Option(help="Frames a refinement step sees at once, for --method rolling.")
     ] = 3,
-    stabilize: Annotated[str, typer.Option(help="off, align or filter, for --method temporal.")] = "filter",
+    stabilize: Annotated[
+        str, typer.Option(metavar=menu(Stabilize), help="What --method temporal does.")
+    ] = "filter",
     normals: Annotated[bool, typer.Option("--normals", help="Also write camera-space normals.")] = False,
     layered: Annotated[bool, typer.Option("--layered", help="One layered EXR instead of several.")] = False,
-    compression: Annotated[str, typer.Option(help="zip, zips or pxr24.")] = "zip",
+    compression: Annotated[str, typer.Option(metavar=menu(Compression), help="EXR compression.")] = "zip",
     shots: Annotated[bool, typer.Option("--shots/--no-shots", help="Cut the clip into shots.")] = True,
     cfr: Annotated[str | None, typer.Option(metavar="RATE", help="Resample to a constant rate, fps.")] = None,
     rate: Annotated[
@@ -60,8 +67,8 @@ def estimate(
     colorspace: Annotated[
         str | None, typer.Option(help="logc3, slog3, acescg … (default: what the clip's metadata name).")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
-    dtype: Annotated[str, typer.Option(help="auto, fp32, fp16 or bf16.")] = "auto",
+    device: Annotated[str, typer.Option(metavar=menu(Device), help="Where the network runs.")] = "auto",
+    dtype: Annotated[str, typer.Option(metavar=menu(Dtype), help="In which precision.")] = "auto",
     compile_: Annotated[
         bool, typer.Option("--compile", help="Compile the network: slow start, faster long clips.")
     ] = False,

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from ..choices import Protocol, menu
+from ..types import Quantity
+
 if TYPE_CHECKING:
-    from ..evaluation.accuracy import Protocol
     from ..jobs.evaluate import Evaluation
-    from ..types import Quantity
 
 
 def evaluate(
@@ -20,7 +21,7 @@ def evaluate(
         Path, typer.Argument(help="Ground truth: folder of depth maps or RGB-D folder, .npz or .npy.")
     ],
     protocol: Annotated[
-        str, typer.Option(help="Alignment: clip-lstsq, first-frame, per-frame, median or none.")
+        str, typer.Option(metavar=menu(Protocol), help="How the prediction is aligned.")
     ] = "clip-lstsq",
     max_depth: Annotated[float, typer.Option(help="Farthest valid truth, metres.")] = 80.0,
     min_depth: Annotated[float, typer.Option(help="Nearest valid truth, metres.")] = 1e-3,
@@ -28,7 +29,10 @@ def evaluate(
         float | None, typer.Option(help="Units a metre of the truth (default: 1000 for 16-bit PNG, else 1).")
     ] = None,
     quantity: Annotated[
-        str | None, typer.Option(help="depth or disparity, where PRED does not say (default: it does).")
+        str | None,
+        typer.Option(
+            metavar=menu(Quantity), help="What PRED holds, where it does not say (default: it does)."
+        ),
     ] = None,
     clip: Annotated[
         Path | None,

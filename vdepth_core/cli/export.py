@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ..choices import Convention, menu
+
 
 def export(
     out: Annotated[Path, typer.Argument(help="Output folder of a finished vdepth estimate.")],
@@ -17,7 +19,7 @@ def export(
         ),
     ],
     convention: Annotated[
-        str, typer.Option(help="What depth means in the files: z, inverse-z, ray or white-near.")
+        str, typer.Option(metavar=menu(Convention), help="What depth means in the files.")
     ] = "z",
     destination: Annotated[
         Path | None, typer.Option("-o", "--output", help="Folder for the files; default OUT/export_FORMAT.")

@@ -5,14 +5,19 @@ Nothing heavy is imported here or at the top of a verb's file, so ``vdepth --hel
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import logging
+import os
 import sys
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any, TextIO
 
 import typer
 
-from ..errors import VdepthError
+from ..errors import InputError, ResourceError, as_vdepth_error
+from ..files import printable
 from ..version import __version__
 from .adapt import adapt
 from .demo import demo
@@ -27,31 +32,56 @@ from .train_embedded import train_embedded
 from .verify import verify
 from .weights import weights_app
 
+VERBS: dict[Callable[..., None], tuple[str, ...]] = {  # in the order of the help, with examples
+    estimate: (
+        "estimate shot.mov -o depth/",
+        "estimate plates/shot.%04d.exr -o depth/ --near 0.5 --far 20 --normals",
+        "estimate *.mov -o farm/ --preset best --events",
+    ),
+    demo: ("demo",),
+    inspect: ("inspect shot.mov", "inspect plates/ --json"),
+    verify: ("verify depth/", "verify farm/shot_010 --json"),
+    export: (
+        "export depth/ --to png16 --convention white-near",
+        "export depth/ --to mp4-edit -o edit/",
+    ),
+    evaluate: (
+        "evaluate depth/ truth/ --max-depth 10",
+        "evaluate maps.npz rgbd/ --quantity disparity",
+    ),
+    models: ("models",),
+    adapt: ("adapt shot.mov -o steady.safetensors", "estimate shot.mov -o depth/ --model steady.safetensors"),
+    doctor: ("doctor",),
+    train_embedded: ("train-embedded -o mine.safetensors --minutes 5",),
+    make_tiny: ("make-tiny rollingdepth tiny/", "estimate shot.mov -o depth/ --model tiny/ --method rolling"),
+}
+
+
+def examples(*commands: str) -> str:
+    """The paragraph of examples at the end of a help text."""
+    return "\b\nExamples:\n" + "\n".join(f"  vdepth {command}" for command in commands)
+
+
+_CODES = """\b
+Exit codes: 0 done, 1 internal, 2 usage, 3 bad input, 4 weights missing or
+invalid, 5 disk or memory, 130 cancelled. --debug anywhere shows tracebacks."""
+
 app = typer.Typer(
     name="vdepth",
     help="Depth for video that artists can composite with.",
+    epilog=f"{examples('demo', 'estimate shot.mov -o depth/', 'estimate --help')}\n\n{_CODES}",
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for _verb in (
-    estimate,
-    demo,
-    inspect,
-    verify,
-    export,
-    evaluate,
-    models,
-    adapt,
-    doctor,
-    train_embedded,
-    make_tiny,
-):
-    app.command(_verb.__name__.replace("_", "-"))(_verb)
+for _verb, _examples in VERBS.items():
+    app.command(_verb.__name__.replace("_", "-"), epilog=f"{examples(*_examples)}\n\n{_CODES}")(_verb)
 app.add_typer(weights_app, name="weights")
 
 _debug = False
+_WrongUsage: Any = typer.BadParameter.__bases__[0]  # UsageError of the parser that typer brings
 
 
 @app.callback(invoke_without_command=True)
@@ -61,8 +91,8 @@ def _options(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and log messages.")] = False,
 ) -> None:
     global _debug
-    _debug = debug
-    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(name)s: %(message)s")
+    _debug = _debug or debug
+    logging.basicConfig(level=logging.DEBUG if _debug else logging.WARNING, format="%(name)s: %(message)s")
     if version:
         facts = {"vdepth": __version__, "python": ".".join(map(str, sys.version_info[:3])), "events": 1}
         typer.echo(json.dumps(facts) if json_ else f"vdepth {__version__}")
@@ -71,19 +101,57 @@ def _options(
 
 def main() -> None:
     """Entry point of the console script; exits with the documented code."""
+    global _debug
+    arguments = sys.argv[1:]
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    _debug = "--debug" in arguments[:end]
+    arguments = [word for word in arguments[:end] if word != "--debug"] + arguments[end:]
     try:
-        app()
-    except VdepthError as error:
-        if _debug:
+        code = _run(arguments)
+        sys.stdout.flush()
+    except typer.Abort:
+        code = _fail(KeyboardInterrupt())
+    except SystemExit:  # rich's way to say that nobody reads on
+        code = 0
+    except BaseException as error:
+        if _debug and not isinstance(error, KeyboardInterrupt):
             raise
-        typer.echo(f"vdepth: {error}", err=True)
-        raise SystemExit(error.exit_code) from None
-    except KeyboardInterrupt:
-        typer.echo("vdepth: Cancelled.", err=True)
-        raise SystemExit(130) from None
-    except Exception as error:
-        if _debug:
-            raise
-        text = " ".join(str(error).split()) or type(error).__name__
-        typer.echo(f"vdepth: Internal error: {text} Run with --debug to see where.", err=True)
-        raise SystemExit(1) from None
+        code = _fail(error)
+    raise SystemExit(code)
+
+
+def _run(arguments: list[str]) -> int:
+    for word in arguments:
+        if printable(word) != word:
+            raise InputError(f"The name {printable(word)} is not UTF-8.", "Rename the file or its folder.")
+    try:
+        result = app(arguments, prog_name="vdepth", standalone_mode=False)
+    except _WrongUsage as error:  # what the parser says of options, with what was probably meant
+        error.show()
+        return int(error.exit_code)
+    return result if isinstance(result, int) else 0
+
+
+def _fail(error: BaseException) -> int:
+    """Says what is wrong and returns the exit code."""
+    closed = isinstance(error, BrokenPipeError) and getattr(error, "filename", None) is None
+    if closed or not _still_open(sys.stdout):
+        # Nobody reads on (`vdepth inspect … | head`), or stdout is full: the interpreter must not try again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        if closed:
+            return 0
+    if isinstance(error, OSError) and error.filename is None and error.errno in (errno.ENOSPC, errno.EBADF):
+        error = ResourceError("Standard output cannot be written.", "Check where it is redirected to.")
+    known = as_vdepth_error(error)
+    with contextlib.suppress(OSError, ValueError):
+        typer.echo(f"vdepth: {known}", err=True)
+    return known.exit_code
+
+
+def _still_open(stream: TextIO | None) -> bool:
+    try:
+        if stream is not None:
+            stream.flush()
+    except (OSError, ValueError):
+        return False
+    return stream is not None

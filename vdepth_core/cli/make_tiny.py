@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ..choices import one_of
 from ..errors import UsageError
 
 
@@ -20,7 +21,7 @@ def make_tiny(
     from ..models.tiny import tiny_families
 
     if family not in tiny_families():
-        raise UsageError(f"There is no family {family}.", f"Choose one of {', '.join(tiny_families())}.")
+        raise UsageError(f"There is no family {family}.", one_of(family, tiny_families()))
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is not an empty folder.", "Name a new one.")
     make(family, folder, seed)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
+from ..choices import TemporalForm, menu
+
 if TYPE_CHECKING:
     from ..training.sources import Source
 
@@ -25,7 +27,7 @@ def train_embedded(
     ] = None,
     temporal: Annotated[float, typer.Option(help="Weight of the temporal loss; 0: none.")] = 0.25,
     form: Annotated[
-        str, typer.Option(help="The temporal loss: residual or plain (the paper's).")
+        str, typer.Option(metavar=menu(TemporalForm), help="The temporal loss; plain is the paper's.")
     ] = "residual",
     sigma: Annotated[
         float, typer.Option(help="How fast a difference of colour makes a pixel doubtful.")
@@ -53,7 +55,6 @@ def train_embedded(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside OUT.")] = False,
 ) -> None:
     """Train the embedded model on procedural scenes and, where given, on more."""
-    from ..adaptation.temporal_loss import Form
     from ..errors import UsageError
 
     if out.suffix != ".safetensors":
@@ -64,7 +65,7 @@ def train_embedded(
             "Minutes, steps, scenes, threads and batch must be positive.",
             "Leave the option out for its default.",
         )
-    if form not in get_args(Form) or temporal < 0 or sigma <= 0:
+    if form not in get_args(TemporalForm) or temporal < 0 or sigma <= 0:
         raise UsageError(
             f"There is no temporal loss {form} of weight {temporal} and sigma {sigma}.",
             "Choose residual or plain, a weight from 0 up and a positive sigma.",
@@ -86,7 +87,7 @@ def train_embedded(
         threads=threads,
         batch=batch,
         temporal=temporal,
-        form=cast("Form", form),
+        form=cast("TemporalForm", form),
         sigma=sigma,
     )
     if init:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 
 from ..errors import Cancelled, VdepthError, WeightsError
 from ..progress import Progress, cancelling
+from .log_lines import LogLines
 from .model_table import ModelRow, print_table, size_in_words
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 weights_app = typer.Typer(help="List, install, check and remove model weights.", no_args_is_help=True)
 
 _WORDS = {"download": "Downloading", "copy": "Copying", "convert": "Converting", "check": "Checking"}
-_LINE_EVERY_S = 10.0  # how often a download speaks where there is no terminal
 
 Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Names that list shows.")]
 
@@ -162,18 +161,16 @@ class _Lines(Progress):
         self._name = name
         self._total: int | None = None
         self._done = 0
-        self._told = time.monotonic()
+        self._lines = LogLines(lambda text: typer.echo(text, err=True))
 
     def stage(self, name: str, total: int | None) -> None:
-        self._total, self._done, self._told = total, 0, time.monotonic()
+        self._total, self._done = total, 0
         size = f", {size_in_words(total)}" if total and not name.startswith("convert") else ""
         typer.echo(f"{_words(name, self._name)}{size}", err=True)
 
     def advance(self, name: str, done: int = 1) -> None:
         self._done += done
-        if self._total and time.monotonic() - self._told > _LINE_EVERY_S:
-            self._told = time.monotonic()
-            typer.echo(f"{_words(name, self._name)}: {100 * self._done // self._total} %", err=True)
+        self._lines.progress(name, _words(name, self._name), self._done, self._total)
 
     def warn(self, message: str) -> None:
         typer.echo(message, err=True)

@@ -15,15 +15,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Literal, get_args
+from typing import get_args
 
 import cv2
 import numpy as np
 
+from ..choices import Protocol
 from ..errors import InputError, UsageError
 from ..types import Quantity
 
-Protocol = Literal["clip-lstsq", "first-frame", "per-frame", "median", "none"]
 Frames = Iterable[np.ndarray] | Callable[[], Iterable[np.ndarray]]
 
 DISPARITY_FLOOR = 1e-3  # the standard's clip of the prediction, before and after alignment

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from ..choices import Compression, Device, Dtype, Predicts, Preset, RollingPresetName, Stabilize, one_of
 from ..clip.timing import parse_range
 from ..clip.transfer import transfer_named
 from ..errors import UsageError
@@ -17,15 +18,7 @@ from ..methods.rolling_presets import (
     MOST_LENGTH,
     MOST_STEPS,
     REFINE_LENGTH,
-    RollingPresetName,
 )
-from ..models.registry import Predicts
-
-Preset = Literal["draft", "balanced", "best"]
-Stabilize = Literal["off", "align", "filter"]
-Compression = Literal["zip", "zips", "pxr24"]
-Device = Literal["auto", "cuda", "mps", "cpu"]
-Dtype = Literal["auto", "fp32", "fp16", "bf16"]
 
 _FAR_AWAY = 1e10  # what sky and pixels without depth get
 _APART = 1.001  # far over near, at least: single precision cannot divide less into depths
@@ -170,6 +163,9 @@ def _sentence(error: ValidationError) -> str:
         return f"{text[:1].upper()}{text[1:]}."
     field = str(first["loc"][0])
     name = f"--{field.replace('_', '-')}"
+    if first["type"] == "literal_error":
+        known = re.findall(r"'([^']*)'", first["ctx"]["expected"])
+        return f"{name} {first['input']} does not exist. {one_of(str(first['input']), known)}"
     limits = limits_of(field)
     if limits:
         return f"{name} {first['input']} is not possible: it must be {limits}."

@@ -15,10 +15,11 @@ from typing import Any, TypeVar, get_args
 import cv2
 import numpy as np
 
+from ..choices import Protocol, one_of
 from ..clip import open_clip
 from ..clip.images import read_image, to_display8
 from ..errors import InputError, UsageError
-from ..evaluation.accuracy import DISPARITY_FLOOR, Accuracy, Protocol, evaluate_clip
+from ..evaluation.accuracy import DISPARITY_FLOOR, Accuracy, evaluate_clip
 from ..evaluation.tae import AlignmentError, alignment_error
 from ..evaluation.temporal import Consistency, consistency
 from ..evaluation.tgm import gradient_matching
@@ -118,7 +119,7 @@ def evaluate(
     """
     if protocol not in get_args(Protocol):
         raise UsageError(
-            f"There is no evaluation protocol {protocol!r}.", f"Use one of {', '.join(get_args(Protocol))}."
+            f"There is no evaluation protocol {protocol!r}.", one_of(protocol, get_args(Protocol))
         )
     if quantity is not None and quantity not in get_args(Quantity):
         raise UsageError(f"There is no quantity {quantity!r}.", "Use depth or disparity.")

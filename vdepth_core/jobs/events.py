@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
+
+from ..files import printable
 
 EVENTS_VERSION = 1
+Text = Annotated[str, BeforeValidator(printable)]  # JSON has no word for bytes that are no UTF-8
 
 
 class _Event(BaseModel):
     model_config = ConfigDict(frozen=True)
 
-    clip: str = ""
+    clip: Text = ""
 
 
 class Started(_Event):
@@ -29,7 +32,7 @@ class Started(_Event):
     version: int = EVENTS_VERSION
     vdepth: str
     job: str
-    out: str
+    out: Text
     preset: str = ""
     method: str
     model: str
@@ -69,21 +72,21 @@ class FrameDone(_Event):
     event: Literal["frame"] = "frame"
     index: int
     number: int
-    path: str
+    path: Text
 
 
 class Warning_(_Event):
     """One sentence the user should see; the job goes on."""
 
     event: Literal["warning"] = "warning"
-    message: str
+    message: Text
 
 
 class Done(_Event):
     """The clip is finished; ``manifest`` is the path of its manifest."""
 
     event: Literal["done"] = "done"
-    manifest: str
+    manifest: Text
 
 
 class Error(_Event):
@@ -91,8 +94,8 @@ class Error(_Event):
 
     event: Literal["error"] = "error"
     code: str
-    message: str
-    hint: str = ""
+    message: Text
+    hint: Text = ""
 
 
 Event = Started | Stage | ProgressEvent | FrameDone | Warning_ | Done | Error

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Literal, NamedTuple
 
+from ..choices import Preset
 from ..methods.rolling_presets import find_preset
 from ..models.registry import ModelEntry
-from .config import EstimateConfig, Preset
+from .config import EstimateConfig
 
 
 class _Choice(NamedTuple):

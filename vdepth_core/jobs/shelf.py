@@ -10,8 +10,9 @@ from pathlib import Path
 
 import platformdirs
 
+from ..choices import Predicts
 from ..files import write_bytes
-from ..models.registry import Predicts, load_model
+from ..models.registry import load_model
 from ..models.threads import probe_threads
 from ..progress import Progress
 from ..types import DepthModel

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from typing import Any
 
+from ..choices import one_of
 from ..errors import UsageError
 from ..types import Method
 
@@ -45,7 +46,7 @@ def method_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
 def _factory(name: str) -> Callable[..., Method]:
     points = list(entry_points(group=GROUP, name=name))
     if not points:
-        raise UsageError(f"There is no method {name}.", f"Choose one of {', '.join(list_methods())}.")
+        raise UsageError(f"There is no method {name}.", one_of(name, list_methods()))
     try:
         factory: Callable[..., Method] = next(iter(points)).load()
     except Exception as error:

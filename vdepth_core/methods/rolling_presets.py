@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ..choices import RollingPresetName as RollingPresetName
+from ..choices import one_of
 from ..errors import UsageError
-
-RollingPresetName = Literal["fast", "fast1024", "full", "paper"]
 
 # Common to all presets, as is stride 1.
 SNIPPET_LENGTH = 3  # frames
@@ -52,5 +52,5 @@ def find_preset(name: str) -> RollingPreset:
         UsageError: there is none.
     """
     if name not in PRESETS:
-        raise UsageError(f"--rolling-preset {name} does not exist.", f"Choose one of {', '.join(PRESETS)}.")
+        raise UsageError(f"--rolling-preset {name} does not exist.", one_of(name, PRESETS))
     return PRESETS[name]

@@ -7,11 +7,12 @@ of the flicker. Nothing is normalised per frame, and memory depends on the pictu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
 from ..align.pairs import Alignment, solve
+from ..choices import Stabilize
 from ..errors import UsageError
 from ..flow.dis import MIN_SIDE
 from ..types import ShotAlignment
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from ..progress import Progress
     from ..store import DepthStore
     from ..types import DepthModel, ModelSpec, Shot, ShotFrames
-
-Stabilize = Literal["off", "align", "filter"]
 
 
 class Temporal:

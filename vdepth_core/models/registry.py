@@ -11,6 +11,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
+from ..choices import Predicts, one_of
 from ..errors import UsageError, WeightsError
 from ..types import DepthModel, ModelSpec, Quantity, Space
 from ..weights.catalogue import catalogue
@@ -23,9 +24,6 @@ _log = logging.getLogger(__name__)
 GROUP = "vdepth_core.models"
 Device = Literal["cuda", "mps", "cpu"]
 Load = Callable[[Path | None, str, str], DepthModel]
-Predicts = Literal[
-    "affine-disparity", "affine-depth", "scale-disparity", "scale-depth", "metric-disparity", "metric-depth"
-]
 _SPACES: dict[str, Space] = {"affine": "affine_invariant", "scale": "scale_invariant", "metric": "metric"}
 
 
@@ -168,7 +166,7 @@ def _as_path(name_or_path: str | Path, loaders: dict[str, Load]) -> Path:
         return path
     raise UsageError(
         f"There is no model {name_or_path}.",
-        f"Choose one of {', '.join(sorted(loaders))}, or give a weights file or folder.",
+        f"{one_of(str(name_or_path), loaders)[:-1]}, or give a weights file or folder.",
     )
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 
+from ..choices import Convention, one_of
 from ..errors import UsageError
 from ..geometry.camera import Intrinsics
 from .finish import FAR_AWAY
 
-Convention = Literal["z", "inverse-z", "ray", "white-near"]
 CONVENTIONS: tuple[str, ...] = get_args(Convention)
 
 MEANINGS = {
@@ -41,7 +41,7 @@ class Converter:
     def __post_init__(self) -> None:
         if self.convention not in CONVENTIONS:
             raise UsageError(
-                f"Unknown depth convention {self.convention}.", f"Use one of {', '.join(CONVENTIONS)}."
+                f"Unknown depth convention {self.convention}.", one_of(self.convention, CONVENTIONS)
             )
 
     def convert(self, z: np.ndarray) -> np.ndarray:

@@ -22,7 +22,8 @@ from torch import Tensor
 
 from ..adaptation.losses import midas_loss, normalise, trimmed_loss
 from ..adaptation.student import write_weights
-from ..adaptation.temporal_loss import SIGMA, Form, pair_loss, warp
+from ..adaptation.temporal_loss import SIGMA, pair_loss, warp
+from ..choices import TemporalForm
 from ..errors import UsageError, WeightsError
 from ..networks.embedded import EmbeddedNet
 from ..progress import Progress
@@ -76,7 +77,7 @@ class TrainConfig:
     batch: int = 12
     alpha: float = 0.1
     temporal: float = 0.25
-    form: Form = "residual"
+    form: TemporalForm = "residual"
     sigma: float = SIGMA
     coarse_steps: int = 5000
     rate: float = 1e-3
@@ -246,7 +247,7 @@ def steadiness_loss(prediction: Tensor, batch: Batch, config: TrainConfig) -> Te
     Args:
         prediction: (N, H, W) disparity.
         batch: Truth, flow and visibility.
-        config: Form and sigma.
+        config: TemporalForm and sigma.
     """
     starts = np.cumsum([0, *(count for count, *_ in batch.samples)])[:-1]
     moving = torch.tensor([k for k, (count, *_) in enumerate(batch.samples) if count > 1])

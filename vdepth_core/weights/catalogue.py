@@ -14,6 +14,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ..choices import one_of
 from ..errors import UsageError, WeightsError
 from ..types import Quantity, Space
 
@@ -184,7 +185,7 @@ def find_entry(name: str) -> CatalogueEntry:
     """
     entry = catalogue().get(name)
     if entry is None:
-        raise UsageError(f"There are no weights called {name}.", f"Choose from {', '.join(catalogue())}.")
+        raise UsageError(f"There are no weights called {name}.", one_of(name, catalogue()))
     return entry
 
 

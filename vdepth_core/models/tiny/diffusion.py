@@ -11,6 +11,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...choices import one_of
 from ...errors import UsageError
 from ...weights.prepare import quiet_transformers
 
@@ -90,7 +91,7 @@ def make_tiny(family: str, folder: Path, seed: int = 0) -> None:
         UsageError: there is no such family.
     """
     if family not in FAMILIES:
-        raise UsageError(f"There is no tiny {family}.", f"Choose one of {', '.join(FAMILIES)}.")
+        raise UsageError(f"There is no tiny {family}.", one_of(family, FAMILIES))
     import torch
     from diffusers import AutoencoderKL, UNet2DConditionModel
 

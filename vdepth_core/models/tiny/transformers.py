@@ -13,6 +13,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...choices import one_of
 from ...errors import UsageError
 from ...weights.prepare import quiet_transformers
 
@@ -230,7 +231,7 @@ def make_tiny(family: str, folder: Path, seed: int = 0) -> None:
         UsageError: there is no such family.
     """
     if family not in FAMILIES:
-        raise UsageError(f"There is no tiny {family}.", f"Choose one of {', '.join(FAMILIES)}.")
+        raise UsageError(f"There is no tiny {family}.", one_of(family, FAMILIES))
     import torch
     from transformers import CONFIG_MAPPING, MODEL_FOR_DEPTH_ESTIMATION_MAPPING
 

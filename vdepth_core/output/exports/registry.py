@@ -6,6 +6,7 @@ import logging
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
+from ...choices import one_of
 from ...errors import UsageError
 from ...progress import Progress
 from ...types import Exporter
@@ -30,7 +31,7 @@ def load_exporter(name: str) -> Exporter:
     """
     entries = _entries()
     if name not in entries:
-        raise UsageError(f"Unknown export format {name}.", f"Use one of {', '.join(sorted(entries))}.")
+        raise UsageError(f"Unknown export format {name}.", one_of(name, entries))
     try:
         return _load(entries[name])
     except Exception as error:  # a plug-in may fail in any way at all
@@ -83,7 +84,7 @@ def export(
         ResourceError: the disk is full or not writable.
     """
     if convention not in CONVENTIONS:
-        raise UsageError(f"Unknown depth convention {convention}.", f"Use one of {', '.join(CONVENTIONS)}.")
+        raise UsageError(f"Unknown depth convention {convention}.", one_of(convention, CONVENTIONS))
     exporter = load_exporter(to)
     sequence = read_sequence(out)
     with ExportFolder(Path(destination) if destination else Path(out) / f"export_{to}") as folder:

@@ -1,0 +1,34 @@
+"""The words that options take, in one place: the command line lists them without loading what they choose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any, Literal, get_args
+
+Preset = Literal["draft", "balanced", "best"]
+Stabilize = Literal["off", "align", "filter"]
+RollingPresetName = Literal["fast", "fast1024", "full", "paper"]
+Compression = Literal["zip", "zips", "pxr24"]
+Device = Literal["auto", "cuda", "mps", "cpu"]
+Dtype = Literal["auto", "fp32", "fp16", "bf16"]
+Predicts = Literal[
+    "affine-disparity", "affine-depth", "scale-disparity", "scale-depth", "metric-disparity", "metric-depth"
+]
+Protocol = Literal["clip-lstsq", "first-frame", "per-frame", "median", "none"]
+Convention = Literal["z", "inverse-z", "ray", "white-near"]
+TemporalForm = Literal["residual", "plain"]
+
+
+def one_of(word: str, known: Iterable[str]) -> str:
+    """The hint for a word that is not ``known``: the one that was probably meant, then all."""
+    names = sorted(known)
+    folded = {name.casefold(): name for name in names}
+    near = get_close_matches(word.casefold(), folded, 1, 0.6)
+    meant = f"Did you mean {folded[near[0]]}? " if near else ""
+    return f"{meant}Choose one of {', '.join(names)}."
+
+
+def menu(words: Any) -> str:
+    """How the help shows what an option takes: ``[draft|balanced|best]``, of one of the types above."""
+    return f"[{'|'.join(get_args(words))}]"
