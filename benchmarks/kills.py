@@ -131,7 +131,7 @@ def digest(out: Path) -> dict[str, str]:
 
 def leftovers(out: Path) -> list[str]:
     """What a finished job should not leave in its work folder."""
-    known = {"lock", "journal.jsonl", "job.json", "scan.json", "tmp"}
+    known = {"lock", "journal.jsonl", "job.json", "scan.json", "tmp", "seen.json", "manifest.json"}
     return [str(path) for work in out.rglob(".vdepth") for path in work.rglob("*") if path.name not in known]
 
 

@@ -22,6 +22,7 @@ from vdepth_core.errors import InputError, JobConflictError
 from vdepth_core.jobs.batch import estimate_clips
 from vdepth_core.jobs.config import EstimateConfig
 from vdepth_core.jobs.events import Done, Error, FrameDone, Started
+from vdepth_core.jobs.folder import JobFolder
 from vdepth_core.jobs.shelf import ModelShelf
 from vdepth_core.output.exr import write_exr
 from vdepth_core.output.manifest import read_manifest
@@ -84,6 +85,21 @@ def test_every_frame_of_every_shot_is_written(finished):
 def test_nothing_is_left_of_the_work(finished):
     assert not list((finished / ".vdepth").glob("shot_*"))
     assert not list(finished.rglob("*.tmp"))
+
+
+def test_predictions_left_by_a_kill_at_the_very_end_are_dropped_later(movie, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(JobFolder, "drop_stores", lambda self: None)
+        assert run([movie], tmp_path / "killed", frames="0-2")[0].error is None
+    assert list((tmp_path / "killed" / ".vdepth").glob("shot_*"))
+    half = tmp_path / "killed" / ".vdepth" / "tmp" / "0123456789abcdef.tmp"
+    half.touch()
+    assert run([movie], tmp_path / "killed", frames="0-2")[0].error is None
+    assert not list((tmp_path / "killed" / ".vdepth").glob("shot_*"))
+    assert not half.exists()
+    for keep in (True, False):
+        assert run([movie], tmp_path / "kept", frames="0-2", keep_store=keep)[0].error is None
+    assert list((tmp_path / "kept" / ".vdepth").glob("shot_*"))
 
 
 def test_two_runs_are_byte_identical(movie, finished, tmp_path):

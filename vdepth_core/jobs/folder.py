@@ -13,13 +13,14 @@ import re
 import shutil
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from ..checksums import Checksums
 from ..clip import ClipScan
-from ..errors import InputError, JobConflictError, ResourceError
+from ..errors import InputError, JobConflictError, ResourceError, VdepthError
 from ..files import Draft, plain_files, write_bytes, write_error
 from ..output.journal import DAMAGED, SEEN, WORK, Journal, not_ours
 from ..output.manifest import Manifest, read_manifest, write_manifest
@@ -266,7 +267,7 @@ class JobFolder:
         )
 
     def _stores(self) -> list[Path]:
-        return sorted(path for path in self.work.iterdir() if _STORE.fullmatch(path.name) and path.is_dir())
+        return _stores(self.work)
 
 
 def _folders_of(source: Path) -> set[Path]:
@@ -275,6 +276,10 @@ def _folders_of(source: Path) -> set[Path]:
     if source.is_symlink():
         places.add(source.resolve().parent)
     return places
+
+
+def _stores(work: Path) -> list[Path]:
+    return sorted(path for path in work.iterdir() if _STORE.fullmatch(path.name) and path.is_dir())
 
 
 def _same_folder(one: Path, other: Path) -> bool:
@@ -287,6 +292,24 @@ def _same_folder(one: Path, other: Path) -> bool:
 def folder_checksums(out: Path) -> Checksums:
     """What a job's folder remembers of the files in it, and of the clip's."""
     return Checksums(out / WORK / SEEN)
+
+
+def tidy(out: Path, job: str) -> None:
+    """Drops what ``job``, killed after its manifest was written, left of its work; or does nothing."""
+    work, record = out / WORK, read_record(out)
+    if record is None or record.job != job or record.given.keep_store:
+        return
+    with suppress(VdepthError, OSError, Timeout):
+        if not _stores(work) and not any((work / "tmp").iterdir()):
+            return
+        with FileLock(work / _LOCK, timeout=0):
+            plain_files(work)
+            journal = Journal(out)
+            if journal.exists:
+                journal.open()
+                journal.close()
+                for path in _stores(work):
+                    remove_store(path)
 
 
 def manifests(out: Path) -> list[Path]:

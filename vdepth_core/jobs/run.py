@@ -32,7 +32,7 @@ from ..types import DepthModel, Method, Shot, ShotAlignment
 from ..version import __version__
 from .config import EstimateConfig
 from .events import Done, Started, Warning_
-from .folder import JobFolder, folder_checksums, found_manifest, manifests
+from .folder import JobFolder, folder_checksums, found_manifest, manifests, tidy
 from .plan import Plan, make_plan
 from .record import ClipRecord
 from .reporting import JobProgress
@@ -90,6 +90,8 @@ class ClipJob:
         manifest = self._finished(plan, checksums)
         if manifest is not None:  # nothing is written, so nothing is asked of the folder
             self._tell_started(plan, resumed=True)
+            if not plan.config.keep_store:
+                tidy(self.out, plan.record.job)
         else:
             names = job_names(plan.clip.info, plan.config)
             with JobFolder(self.out, names, (*plan.clip.files, *self._others), checksums) as folder:
@@ -104,6 +106,8 @@ class ClipJob:
             self.progress.warn(sentence)
         if resumed and (manifest := self._manifest_lost(plan, folder)):
             write_manifest(manifest, manifest_path(self.out), folder.place)
+            if not plan.config.keep_store:
+                folder.drop_stores()
             return manifest
         self._say_what_changed(plan, resumed)
         scan = folder.load_scan(plan.record.job)
