@@ -199,6 +199,27 @@ def test_a_damaged_file_is_made_again(tmp_path: Path, name: str) -> None:
     assert sum(again.batches) < 18 - 2
 
 
+@pytest.mark.parametrize("name", ["alignment.json", "snippets/facts.json", "snippets/solution.json"])
+@pytest.mark.parametrize("damage", [None, b"", b"[]", b"null", b'{"scale": []}', b"one digit"])
+def test_a_damaged_note_is_made_again(tmp_path: Path, name: str, damage: bytes | None) -> None:
+    shot, method = Footage(12), Rolling("full", batch=2)
+    whole, told = estimate(tmp_path / "whole", shot, FakeSnippets(0.2), method)
+    with pytest.raises(Cancelled):
+        estimate(tmp_path / "cut", shot, FakeSnippets(0.2), method, Watch("infer", 9))
+    path = tmp_path / "cut" / name
+    if damage == b"one digit":
+        text = path.read_text()
+        at = next(at for at in range(len(text) - 1, 0, -1) if text[at] in "12345678")
+        path.write_text(text[:at] + str(int(text[at]) + 1) + text[at + 1 :])
+    elif damage is None:
+        path.unlink()
+    else:
+        path.write_bytes(damage)
+    resumed, result = estimate(tmp_path / "cut", shot, FakeSnippets(0.2), method)
+    assert resumed.tobytes() == whole.tobytes()
+    np.testing.assert_equal(result, told)
+
+
 def test_settled_shots_need_no_model(tmp_path: Path) -> None:
     shot, method = Footage(9), Rolling()
     first, told = estimate(tmp_path, shot, FakeSnippets(), method)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..files import write_bytes
 from ..store import DepthStore
 from ..types import ShotAlignment
 from .snippets import SnippetPlan
@@ -43,18 +44,21 @@ def load_result(store: DepthStore) -> ShotAlignment | None:
 
 
 def load_json(path: Path) -> Any:
-    """Reads a JSON file; None where it is missing or damaged."""
+    """The value `save_json` wrote; None where it is missing or damaged."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        return saved["value"] if saved["crc"] == _checksum(saved["value"]) else None
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
 
 
 def save_json(path: Path, value: Any) -> None:
-    """Writes a JSON file atomically. Floats come back bit for bit."""
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(value), encoding="utf-8")
-    os.replace(temporary, path)
+    """Writes a value atomically, with a checksum. Floats come back bit for bit."""
+    write_bytes(path, json.dumps({"crc": _checksum(value), "value": value}).encode())
+
+
+def _checksum(value: Any) -> int:
+    return zlib.crc32(json.dumps(value).encode())
 
 
 def _alignment(facts: dict[str, Any]) -> ShotAlignment:
