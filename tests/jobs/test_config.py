@@ -1,9 +1,13 @@
 """The configuration refuses nonsense in one sentence, and its hash changes exactly when the output would."""
 
+import re
+from typing import get_type_hints
+
 import pytest
 
+from vdepth_core.cli.estimate import estimate
 from vdepth_core.errors import UsageError
-from vdepth_core.jobs.config import EstimateConfig
+from vdepth_core.jobs.config import EstimateConfig, limits_of
 
 
 @pytest.mark.parametrize(
@@ -54,3 +58,18 @@ def test_bad_options_are_one_sentence(options, words):
 
 def test_rates_stay_exact():
     assert EstimateConfig.parse(cfr="24000/1001").cfr == "24000/1001"
+
+
+def numbers(text):
+    return {float(number) for number in re.findall(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?", text)}
+
+
+@pytest.mark.parametrize("field", [name for name in EstimateConfig.model_fields if limits_of(name)])
+def test_the_help_says_the_limits_of_every_number(field):
+    (option,) = get_type_hints(estimate, include_extras=True)[field].__metadata__
+    assert numbers(limits_of(field)) <= numbers(option.help), option.help
+
+
+def test_every_number_has_limits():
+    kinds = {name: field.annotation for name, field in EstimateConfig.model_fields.items()}
+    assert [name for name, kind in kinds.items() if kind in (int, float) and not limits_of(name)] == []

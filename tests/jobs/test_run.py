@@ -295,6 +295,33 @@ def test_a_model_that_fails_is_an_internal_error_in_one_line(movie, tmp_path):
     assert "\n" not in str(error)
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:118] err == 0. DefaultCPUAllocator: can't allocate memory"
+        ),
+        MemoryError("Unable to allocate 64.0 GiB for an array"),
+        "OpenCV's",
+    ],
+    ids=["torch", "NumPy", "OpenCV"],
+)
+@pytest.mark.parametrize("where", ["predict", "write"])
+def test_out_of_memory_in_a_job_is_a_resource_error(movie, tmp_path, monkeypatch, error, where):
+    def fail(*_):
+        if isinstance(error, str):
+            cv2.resize(np.zeros((16, 16), np.uint8), (2**30, 2**30))  # a million terabytes
+        raise error
+
+    model = RampModel()
+    if where == "predict":
+        model.predict = fail
+    else:
+        monkeypatch.setattr("vdepth_core.output.writer.write_exr", fail)
+    found = run([movie], tmp_path, model)[0].error
+    assert (found.exit_code, found.message) == (5, "Out of memory."), found
+
+
 def test_full_disk_is_a_resource_error_and_nothing_is_lost(movie, finished, tmp_path, monkeypatch):
     import vdepth_core.output.writer as writer
 

@@ -29,26 +29,35 @@ def estimate(
     non_commercial: Annotated[
         bool, typer.Option("--non-commercial", help="Presets may choose non-commercial weights.")
     ] = False,
-    size: Annotated[int | None, typer.Option(help="Shorter side of the network input, pixels.")] = None,
+    size: Annotated[
+        int | None, typer.Option(help="Shorter side of the network input, 32 to 4096 pixels.")
+    ] = None,
     frames: Annotated[str | None, typer.Option(metavar="A-B", help="Frames A to B, inclusive.")] = None,
     start_frame: Annotated[
-        int | None, typer.Option(help="Number of a movie's first frame (default 1001).")
+        int | None, typer.Option(help="Number of a movie's first frame, 0 to 9999999 (default 1001).")
     ] = None,
-    near: Annotated[float | None, typer.Option(help="Nearest depth, scene units (default 1).")] = None,
-    far: Annotated[float | None, typer.Option(help="Farthest depth, scene units (default 100).")] = None,
-    fov: Annotated[float | None, typer.Option(help="Horizontal field of view, degrees.")] = None,
+    near: Annotated[
+        float | None, typer.Option(help="Nearest depth, scene units from 1e-6 to below 1e10 (default 1).")
+    ] = None,
+    far: Annotated[
+        float | None, typer.Option(help="Farthest depth, scene units from 1e-6 to below 1e10 (default 100).")
+    ] = None,
+    fov: Annotated[
+        float | None, typer.Option(help="Horizontal field of view, above 1 and below 175 degrees.")
+    ] = None,
     intrinsics: Annotated[Path | None, typer.Option(help="JSON file with fx, fy, cx, cy, pixels.")] = None,
     rolling_preset: Annotated[
         str, typer.Option(metavar=menu(RollingPresetName), help="How thorough --method rolling is.")
     ] = "fast",
     rolling_steps: Annotated[
-        int, typer.Option(help="Denoising steps of a snippet, for --method rolling.")
+        int, typer.Option(help="Denoising steps of a snippet, 1 to 50, for --method rolling.")
     ] = 1,
     rolling_refine_steps: Annotated[
-        int | None, typer.Option(help="Refinement steps, for --method rolling (default: its preset's).")
+        int | None,
+        typer.Option(help="Refinement steps, 0 to 50, for --method rolling (default: its preset's)."),
     ] = None,
     rolling_refine_length: Annotated[
-        int, typer.Option(help="Frames a refinement step sees at once, for --method rolling.")
+        int, typer.Option(help="Frames a refinement step sees at once, 1 to 24, for --method rolling.")
     ] = 3,
     stabilize: Annotated[
         str, typer.Option(metavar=menu(Stabilize), help="What --method temporal does.")
@@ -57,9 +66,11 @@ def estimate(
     layered: Annotated[bool, typer.Option("--layered", help="One layered EXR instead of several.")] = False,
     compression: Annotated[str, typer.Option(metavar=menu(Compression), help="EXR compression.")] = "zip",
     shots: Annotated[bool, typer.Option("--shots/--no-shots", help="Cut the clip into shots.")] = True,
-    cfr: Annotated[str | None, typer.Option(metavar="RATE", help="Resample to a constant rate, fps.")] = None,
+    cfr: Annotated[
+        str | None, typer.Option(metavar="RATE", help="Resample to a constant rate, up to 1000 fps.")
+    ] = None,
     rate: Annotated[
-        str | None, typer.Option(help="Rate of an image sequence, fps (default: its own or 24).")
+        str | None, typer.Option(help="Rate of an image sequence, up to 1000 fps (default: its own or 24).")
     ] = None,
     transfer: Annotated[
         str | None, typer.Option(help="pq, hlg, linear, srgb, log … (default: what the clip declares).")
@@ -72,7 +83,7 @@ def estimate(
     compile_: Annotated[
         bool, typer.Option("--compile", help="Compile the network: slow start, faster long clips.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of everything random, 0 to 4294967295.")] = 0,
     keep_store: Annotated[bool, typer.Option("--keep-store", help="Keep the raw predictions.")] = False,
     events: Annotated[bool, typer.Option("--events", help="Print one JSON object a line.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a different job in OUT.")] = False,
