@@ -168,6 +168,7 @@ class World:
             if self.chance.random() < 0.5:
                 os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
             self.ours.discard(path)
+            self.spoiled.pop(path, None)
             self.history.append(f"edit {path.name}")
 
     def _edited(self, path: Path, data: bytes) -> bytes:
