@@ -144,7 +144,7 @@ def test_a_teacher_of_other_terms_and_scale(
     result = adapt(plate, out, teacher="foreign", steps=2, size=64, device="cpu", frames="0-5")
     assert result.before["depth"] < 2  # spreads; hundreds if the scale were not undone
     spec = load_model(out).spec
-    assert spec.license == "Apache-2.0 AND MIT AND CC-BY-NC-4.0"
+    assert spec.license == "Apache-2.0 AND MIT AND CC-BY-NC-4.0 (the file's own claim)"
     assert not spec.commercial
 
 

@@ -26,7 +26,7 @@ def test_two_steps(clip, tmp_path, monkeypatch):
     assert result.exit_code == 0, result.output
     assert "Held-out temporal loss" in result.output
     assert f"--model {out}" in result.output
-    assert load_model(out).spec.license == "Apache-2.0 AND MIT"
+    assert load_model(out).spec.license == "Apache-2.0 AND MIT (the file's own claim)"
 
 
 @pytest.mark.parametrize(

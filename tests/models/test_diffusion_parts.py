@@ -14,6 +14,7 @@ from vdepth_core.models.marigold import MarigoldModel
 from vdepth_core.models.registry import load_model
 from vdepth_core.models.rollingdepth import RollingDepthModel, load_rollingdepth
 from vdepth_core.models.tiny.diffusion import make_tiny
+from vdepth_core.weights.prepare import prepare
 
 FRAMES = torch.rand((3, 3, 32, 48), generator=torch.Generator().manual_seed(0))
 BIAS = "conv_out.bias"
@@ -43,7 +44,9 @@ SPOILED = {
     "holds no weights": lambda f: (f / "unet" / WEIGHTS).unlink(),
     "config.json is damaged": lambda f: (f / "unet/config.json").write_text("{"),
     "it holds no table": lambda f: (f / "vae/config.json").write_text("[]"),
-    "no usable UNet2DConditionModel": lambda f: change_json(f / "unet/config.json", down_block_types=["Odd"]),
+    "network in .*unet cannot be built": lambda f: change_json(
+        f / "unet/config.json", down_block_types=["Odd"]
+    ),
     f"{WEIGHTS} is damaged": lambda f: (f / "vae" / WEIGHTS).write_bytes(b"nothing"),
     f"lacks 1 keys .{BIAS}": lambda f: change_weights(f / "unet" / WEIGHTS, lambda state: state.pop(BIAS)),
     "unknown 1 keys .more": lambda f: change_weights(
@@ -149,7 +152,7 @@ def test_a_repository_comes_out_of_the_hubs_cache(whole, tmp_path, monkeypatch):
 
 
 def test_the_hash_of_a_folder(whole, folder):
-    load_rollingdepth(folder)
+    prepare("rollingdepth", folder)
     assert (folder / "empty_prompt.safetensors").is_file()
     same = folder_sha256(folder)
     assert len(same) == 64

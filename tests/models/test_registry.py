@@ -110,7 +110,7 @@ def test_licence_of_user_files(random_small, tmp_path):
     state = {k: v.clone() for k, v in TCSmallNet().state_dict().items()}
     save_file(state, tmp_path / "w.safetensors", {"license": "CC-BY-4.0", "commercial": "true"})
     spec = load_model(tmp_path / "w.safetensors").spec
-    assert (spec.license, spec.commercial) == ("CC-BY-4.0", True)
+    assert (spec.license, spec.commercial) == ("CC-BY-4.0 (the file's own claim)", True)
 
 
 @pytest.mark.skipif(not PUBLISHED.is_file(), reason="the published checkpoint is not beside the checkout")

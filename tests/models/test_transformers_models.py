@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from vdepth_core.errors import UsageError, WeightsError
 from vdepth_core.models import transformers_models
 from vdepth_core.models.dpt_family import MIN_DEPTH
+from vdepth_core.models.licence import CLAIM
 from vdepth_core.models.tiny.transformers import FAMILIES
 from vdepth_core.models.transformers_folder import load_folder
 from vdepth_core.models.transformers_models import Published
@@ -346,8 +347,8 @@ def test_weights_in_parts(tiny, checkpoint):
     with pytest.raises(WeightsError, match="lacks model-00002"):
         load_folder(checkpoint)
     for text, message in (
-        (json.dumps({"weight_map": {"a": "../outside.safetensors"}}), "outside its folder"),
-        (json.dumps({"weight_map": {}}), "names no files"),
+        (json.dumps({"weight_map": {"a": "../outside.safetensors"}}), "no files of its folder"),
+        (json.dumps({"weight_map": {}}), "no files of its folder"),
         ("[]", "damaged"),
         ("{", "damaged"),
     ):
@@ -368,13 +369,16 @@ def test_damaged_folders(checkpoint):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, r"no config\.json"),
+        (None, r"config\.json does not exist"),
         ("{", r"config\.json is damaged"),
-        ("[1]", "no depth model known here"),
+        ("[1]", "holds no table"),
         ('{"model_type": "bert"}', "no depth model known here, but: bert"),
         ('{"model_type": "chmv2"}', "but: chmv2"),
-        ('{"model_type": "depth_anything", "fusion_hidden_size": "wide"}', "cannot be built"),
-        ('{"model_type": "depth_anything", "backbone_config": {"model_type": "bert"}}', "cannot be built"),
+        ('{"model_type": "depth_anything", "fusion_hidden_size": "wide"}', "no usable network"),
+        (
+            '{"model_type": "depth_anything", "backbone_config": {"model_type": "bert"}}',
+            "from elsewhere .bert",
+        ),
         ('{"model_type": "depth_anything", "backbone": "facebook/dinov2-small"}', "to be downloaded"),
     ],
 )
@@ -394,9 +398,9 @@ def test_unknown_dtypes(tiny):
 @pytest.mark.parametrize(
     ("card", "expected"),
     [
-        ("---\nlicense: apache-2.0\ntags: [depth]\n---\n# Model\n", ("Apache-2.0", True)),
-        ("---\nlicense: other\nlicense_name: apple-amlr\n---\n", ("apple-amlr", False)),
-        ("---\nlicense: cc-by-nc-4.0\n---\n", ("cc-by-nc-4.0", False)),
+        ("---\nlicense: apache-2.0\ntags: [depth]\n---\n# Model\n", ("Apache-2.0" + CLAIM, True)),
+        ("---\nlicense: other\nlicense_name: apple-amlr\n---\n", ("apple-amlr" + CLAIM, False)),
+        ("---\nlicense: cc-by-nc-4.0\n---\n", ("cc-by-nc-4.0" + CLAIM, False)),
         ("# No front matter\n", ("unknown", False)),
         ("---\nlicense: [a, b]\n---\n", ("unknown", False)),
         ("---\n: : [\n---\n", ("unknown", False)),

@@ -162,5 +162,5 @@ def test_a_target_that_cannot_be_written(tmp_path):
 
     checkpoint(tmp_path / "w.pt")
     shutil.copy(tmp_path / "w.pt", tmp_path / "file")
-    with pytest.raises(ResourceError, match="cannot be written"):
+    with pytest.raises(ResourceError, match="Cannot write"):
         to_safetensors(tmp_path / "w.pt", tmp_path / "file" / "w.safetensors", FACTS)

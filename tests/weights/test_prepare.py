@@ -56,54 +56,89 @@ def folder(made, tmp_path):
     return shutil.copytree(made[0], tmp_path / "model")
 
 
+DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+
+
 def test_it_is_the_last_hidden_state_of_begin_and_end(folder, made, capfd):
-    embedding = empty_prompt_embedding(folder)
+    embedding = empty_prompt_embedding(folder, torch.float32)
     assert embedding.shape == (1, 2, 8)
     torch.testing.assert_close(embedding, made[1], rtol=0, atol=1e-6)
-    assert torch.equal(load_file(folder / EMPTY_PROMPT)["embedding"], embedding)
+    assert not embedding.requires_grad
     assert capfd.readouterr().err == ""
 
 
-def test_it_is_computed_once(folder):
-    first = empty_prompt_embedding(folder)
+def test_it_is_computed_in_the_models_own_precision(folder, made):
+    from transformers import CLIPTextModel
+
+    for dtype in (*DTYPES, torch.float64):
+        encoder = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=dtype)
+        with torch.inference_mode():
+            expected = encoder(torch.tensor([[BEGIN, END]])).last_hidden_state
+        found = empty_prompt_embedding(folder, dtype)
+        assert found.dtype == dtype
+        assert torch.equal(found, expected)
+    assert not torch.equal(empty_prompt_embedding(folder, torch.bfloat16), made[1].bfloat16())
+
+
+def test_loading_writes_nothing_into_the_folder(folder):
+    before = sorted(folder.rglob("*"))
+    empty_prompt_embedding(folder, torch.float32)
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_it_is_computed_once_at_install(folder):
+    before = {dtype: empty_prompt_embedding(folder, dtype) for dtype in DTYPES}
+    wide = empty_prompt_embedding(folder, torch.float64)
+    prepare("rollingdepth", folder)
     shutil.rmtree(folder / "text_encoder")
     shutil.rmtree(folder / "tokenizer")
-    assert torch.equal(empty_prompt_embedding(folder), first)
-    assert not first.requires_grad
+    for dtype, expected in before.items():
+        assert torch.equal(empty_prompt_embedding(folder, dtype), expected)
+    assert torch.allclose(empty_prompt_embedding(folder, torch.float64), wide, atol=1e-6)
 
 
-def test_a_folder_that_cannot_be_written_still_works(folder, monkeypatch):
-    def refuse(*_):
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr("os.replace", refuse)
-    assert empty_prompt_embedding(folder).shape == (1, 2, 8)
-    assert sorted(path.name for path in folder.iterdir()) == ["text_encoder", "tokenizer"]
+def test_what_an_older_vdepth_kept_is_still_good(folder, made):
+    save_file({"embedding": made[1].contiguous()}, folder / EMPTY_PROMPT)
+    shutil.rmtree(folder / "text_encoder")
+    assert torch.equal(empty_prompt_embedding(folder, torch.float32), made[1])
 
 
 @pytest.mark.parametrize("part", ["text_encoder", "tokenizer"])
 def test_missing_and_damaged_parts_are_named(folder, part):
     weights = folder / "text_encoder" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-10])
-    with pytest.raises(WeightsError, match="does not work"):
-        empty_prompt_embedding(folder)
+    with pytest.raises(WeightsError, match="is damaged"):
+        empty_prompt_embedding(folder, torch.float32)
     shutil.rmtree(folder / part)
     with pytest.raises(WeightsError, match=part):
-        empty_prompt_embedding(folder)
+        empty_prompt_embedding(folder, torch.float32)
+
+
+def test_a_tokenizer_without_its_two_words_is_named(folder):
+    (folder / "tokenizer/vocab.json").write_text(json.dumps({"a": 0}))
+    with pytest.raises(WeightsError, match="startoftext"):
+        empty_prompt_embedding(folder, torch.float32)
+
+
+def test_the_vocabulary_may_lie_in_tokenizer_json(folder, made):
+    words = json.loads((folder / "tokenizer/vocab.json").read_text())
+    (folder / "tokenizer/vocab.json").unlink()
+    (folder / "tokenizer/tokenizer.json").write_text(json.dumps({"model": {"vocab": words}}))
+    assert torch.allclose(empty_prompt_embedding(folder, torch.float32), made[1], atol=1e-6)
 
 
 def test_a_damaged_cache_says_so(folder):
     (folder / EMPTY_PROMPT).write_bytes(b"nonsense")
     with pytest.raises(WeightsError, match="Delete it"):
-        empty_prompt_embedding(folder)
+        empty_prompt_embedding(folder, torch.float32)
 
 
 def test_pickles_in_the_folder_are_not_read(folder):
     encoder = folder / "text_encoder"
     torch.save(load_file(encoder / "model.safetensors"), encoder / "pytorch_model.bin")
     (encoder / "model.safetensors").unlink()
-    with pytest.raises(WeightsError, match="does not work"):
-        empty_prompt_embedding(folder)
+    with pytest.raises(WeightsError, match=r"model\.safetensors does not exist"):
+        empty_prompt_embedding(folder, torch.float32)
 
 
 def test_a_text_encoder_that_lacks_tensors_is_not_filled_with_chance(folder):
@@ -112,8 +147,7 @@ def test_a_text_encoder_that_lacks_tensors_is_not_filled_with_chance(folder):
     del tensors[next(name for name in tensors if name.endswith("q_proj.weight"))]
     save_file(tensors, path, {"format": "pt"})
     with pytest.raises(WeightsError, match=r"lacks .*q_proj"):
-        empty_prompt_embedding(folder)
-    assert not (folder / EMPTY_PROMPT).exists()
+        empty_prompt_embedding(folder, torch.float32)
 
 
 def test_only_families_that_need_it_are_prepared(folder):

@@ -17,12 +17,12 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UsageError, WeightsError
-from ..files import write_bytes
 from ..models.network_model import Family
 from ..models.registry import match_family, registered_loaders
 from ..types import ModelSpec
 from ..weights.loading import OURS, load_into, load_state_dict
 from ..weights.location import find_weights
+from ..weights.saving import save_tensors
 
 
 @dataclass
@@ -79,12 +79,9 @@ def write_weights(path: Path, state: Mapping[str, Tensor], facts: Mapping[str, s
     Raises:
         ResourceError: it cannot be written.
     """
-    from safetensors.torch import save
-
     # copies: some networks publish one tensor under two keys
     tensors = {key: value.detach().cpu().clone().contiguous() for key, value in state.items()}
-    # not save_file, whose files only their owner may read
-    write_bytes(path, save(tensors, {OURS: json.dumps(dict(facts), sort_keys=True)}))
+    save_tensors(tensors, path, {OURS: json.dumps(dict(facts), sort_keys=True)})
 
 
 def is_adapted(path: Path) -> bool:

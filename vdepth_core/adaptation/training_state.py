@@ -7,10 +7,9 @@ from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save
 from torch import Tensor, nn
 
-from ..files import write_bytes
+from ..weights.saving import save_tensors
 
 Weights = dict[str, Tensor]
 
@@ -36,7 +35,7 @@ def write_state(
             tensors[f"optimiser.{key}.{name}"] = value
     # copies: some networks keep one tensor under two keys
     copies = {key: value.detach().cpu().clone().contiguous() for key, value in tensors.items()}
-    write_bytes(path, save(copies, facts))  # not save_file, whose files only their owner may read
+    save_tensors(copies, path, facts)
 
 
 def read_facts(path: Path) -> dict[str, str]:

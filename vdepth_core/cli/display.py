@@ -88,8 +88,8 @@ class ConsoleDisplay:
                 text = "Resuming" if event.resumed else "Estimating"
                 height, width = event.size
                 self._say(
-                    f"{text} {escape(name)} ({event.preset}): {event.method}, {event.model} "
-                    f"({event.license}), {width}x{height} on {event.device}, into {escape(event.out)}"
+                    f"{text} {escape(name)} ({event.preset}): {event.method}, {escape(event.model)} "
+                    f"({escape(event.license)}), {width}x{height} on {event.device}, into {escape(event.out)}"
                 )
             case Stage():
                 self._bars.update(self._task(event.clip, event.name), total=event.total)

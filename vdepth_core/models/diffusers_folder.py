@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..errors import WeightsError
 from ..types import DepthModel
-from .diffusion_parts import read_json
+from ..weights.configs import read_json
 from .marigold import PIPELINE as MARIGOLD
 from .marigold import load_marigold
 from .rollingdepth import load_rollingdepth
@@ -35,6 +35,6 @@ def load_diffusers_folder(path: Path, device: str = "cpu", dtype: str = "fp32") 
     if kind == ROLLINGDEPTH:
         return load_rollingdepth(path, dtype, device)
     raise WeightsError(
-        f"{index} describes a {kind or 'nameless pipeline'}, which is no depth model known here.",
+        f"{index} describes a {str(kind or 'nameless pipeline')[:80]}, which is no depth model known here.",
         f"Known are {MARIGOLD} and {ROLLINGDEPTH}.",
     )

@@ -7,7 +7,7 @@ weights come through our loader, so that no key is made up or left out and no co
 
 from __future__ import annotations
 
-import json
+import copy
 import re
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -16,9 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import WeightsError
+from ..weights.building import build_empty, cannot_build
 from ..weights.catalogue import CatalogueEntry, catalogue
-from ..weights.loading import load_into, load_state_dict
+from ..weights.configs import init_arguments, read_json
+from ..weights.loading import check_fit, load_into, load_state_dict
 from ..weights.prepare import empty_prompt_embedding
+from ..weights.reading import AGAIN
 
 if TYPE_CHECKING:
     import torch
@@ -39,8 +42,8 @@ _FILES = (  # of a repository: no code, no pickles, one precision
 # The attention inside the image coder, in checkpoints that still have the names of Stable Diffusion 2.
 _OLD_NAMES = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 _OLD_NAME = re.compile(rf"(mid_block\.attentions\.\d+\.)({'|'.join(_OLD_NAMES)})\.")
+_PREDICTIONS = ("epsilon", "sample", "v_prediction")  # what a scheduler checks only when it runs
 _REPO = re.compile(r"[\w.-]+/[\w.-]+")
-_AGAIN = "Get the folder again from its publisher."
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Parts:
         unet: A diffusers `UNet2DConditionModel`, (N, 8, h, w) -> (N, 4, h, w).
         vae: A diffusers `AutoencoderKL`, between pictures and latents.
         scheduler: The scheduler's configuration.
-        prompt: (1, tokens, d) embedding of the empty prompt.
+        prompt: (1, tokens, d) embedding of the empty prompt, in the networks' precision.
     """
 
     unet: Any
@@ -111,7 +114,7 @@ def read_parts(folder: Path, dtype: torch.dtype) -> Parts:
     scheduler = read_json(folder / "scheduler" / "scheduler_config.json")
     unet = _read_network(UNet2DConditionModel, folder / "unet", dtype)
     vae = _read_network(AutoencoderKL, folder / "vae", dtype, last="decoder.conv_out")
-    prompt = empty_prompt_embedding(folder)
+    prompt = empty_prompt_embedding(folder, dtype)
     _check(folder, unet.config, vae.config, prompt)
     return Parts(unet, vae, scheduler, prompt)
 
@@ -124,33 +127,21 @@ def make_scheduler(config: Mapping[str, Any], *kinds: Any) -> Any:
     """
     known = {kind.__name__: kind for kind in kinds}
     name = config.get("_class_name", kinds[0].__name__)
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         raise WeightsError(
-            f"scheduler_config.json asks for the scheduler {name}, which is not known here.",
+            f"scheduler_config.json asks for the scheduler {str(name)[:80]}, which is not known here.",
             f"Known are {', '.join(known)}.",
         )
+    arguments = init_arguments(config, known[name], Path("scheduler_config.json"))
     try:
         with quiet_diffusers():
-            return known[name].from_config(dict(config))
+            scheduler = known[name](**arguments)
+            if scheduler.config.prediction_type not in _PREDICTIONS:
+                raise ValueError(f"its prediction_type is {scheduler.config.prediction_type}")
+            copy.copy(scheduler).set_timesteps(1)
+            return scheduler
     except Exception as error:  # a configuration can be wrong in many ways
-        raise WeightsError(f"scheduler_config.json is damaged: {_line(error)}.", _AGAIN) from error
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Reads a configuration.
-
-    Raises:
-        WeightsError: it is missing, or no table.
-    """
-    try:
-        content = json.loads(path.read_bytes())
-    except FileNotFoundError as error:
-        raise WeightsError(f"The file {path} does not exist.", _AGAIN) from error
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"{path} is damaged: {_line(error)}.", _AGAIN) from error
-    if not isinstance(content, dict):
-        raise WeightsError(f"{path} is damaged: it holds no table.", _AGAIN)
-    return content
+        raise WeightsError(f"scheduler_config.json is damaged: {_line(error)}.", AGAIN) from error
 
 
 @contextmanager
@@ -176,19 +167,18 @@ def _read_network(kind: Any, folder: Path, dtype: torch.dtype, last: str = "") -
     file = next((folder / name for name in _WEIGHTS if (folder / name).is_file()), None)
     if file is None:
         raise WeightsError(f"The folder {folder} holds no weights.", f"It should hold {_WEIGHTS[0]}.")
+    arguments = init_arguments(config, kind, folder / "config.json")
+    state = {_OLD_NAME.sub(_new_name, key): value for key, value in load_state_dict(file).items()}
     try:
-        # Drawing random weights would take longer than reading the real ones.
-        with quiet_diffusers(), torch.device("meta"):
-            network = kind.from_config(config).to(dtype)
+        with quiet_diffusers():
+            network = build_empty(lambda: kind(**arguments), state).to(dtype)
     except Exception as error:  # a configuration can be wrong in many ways
-        raise WeightsError(
-            f"{folder / 'config.json'} describes no usable {kind.__name__}: {_line(error)}.", _AGAIN
-        ) from error
+        raise cannot_build(folder, error) from error
+    check_fit(network, state, file)
     keep = bool(last) and dtype.itemsize < torch.float32.itemsize
     if keep:
         network.get_submodule(last).float()
     network.to_empty(device="cpu")
-    state = {_OLD_NAME.sub(_new_name, key): value for key, value in load_state_dict(file).items()}
     load_into(network, state, file)
     if keep:
         keep_full_precision(network, last)

@@ -16,6 +16,8 @@ from ..types import DepthModel, ModelSpec, Quantity, Space
 from ..weights.location import find_weights
 from .diffusion_parts import LATENT_CHANNELS, SCALE, Parts
 from .folder_hash import folder_sha256
+from .licence import claim_of_folder
+from .preprocess import check_input
 from .published import published_spec
 
 if TYPE_CHECKING:
@@ -67,12 +69,18 @@ class Published:
 
 
 def folder_spec(folder: Path, quantity: Quantity, space: Space, facts: Mapping[str, Any]) -> ModelSpec:
-    """The spec of a user's own folder, whose licence is not known."""
-    return ModelSpec(folder.resolve().name, quantity, space, "unknown", False, **facts)
+    """The spec of a user's own folder, whose licence is what its README claims."""
+    license_, commercial = claim_of_folder(folder)
+    return ModelSpec(folder.resolve().name, quantity, space, license_, commercial, **facts)
 
 
 def loaded_spec(spec: ModelSpec, folder: Path, parts: Parts) -> ModelSpec:
-    """``spec`` with what only the folder can tell."""
+    """``spec`` with what only the folder can tell.
+
+    Raises:
+        WeightsError: its input size is absurd.
+    """
+    check_input(spec, folder)
     return replace(spec, parameters=parts.count(), weights_sha256=folder_sha256(folder))
 
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import WeightsError
 from ..types import ModelSpec, Quantity, Space
+from ..weights.configs import read_json
 from .diffusion_parts import (
     Parts,
     find_folder,
     make_scheduler,
     quiet_diffusers,
-    read_json,
     read_parts,
 )
 from .latent_diffusion import (
@@ -30,6 +30,7 @@ from .latent_diffusion import (
     place,
     seeded_noise,
 )
+from .preprocess import LARGEST_INPUT
 from .published import published_spec
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 PIPELINE = "MarigoldDepthPipeline"
 # Share of the noise in a chained frame's start, as diffusers documents; the rest is the frame before.
 FRESH = 0.9
+_MOST_STEPS = 1000  # the noise of the published schedules has no more
 CHAIN = 32  # frames; a new chain is a tenth of a new start, and what a killed job does again
 _QUANTITIES: dict[Any, Quantity] = {"depth": "depth", "disparity": "disparity"}
 
@@ -185,7 +187,8 @@ def _settings(index: Path) -> dict[str, Any]:
         "default_processing_resolution": content.get("default_processing_resolution"),
     }
     steps, size = settings["default_denoising_steps"], settings["default_processing_resolution"]
-    if not isinstance(steps, int) or steps < 1 or not (size is None or (isinstance(size, int) and size > 0)):
+    sizes = size is None or (isinstance(size, int) and 0 < size <= LARGEST_INPUT)
+    if not isinstance(steps, int) or not 1 <= steps <= _MOST_STEPS or not sizes:
         raise WeightsError(
             f"{index} does not say how many steps its model takes, or says no usable size.",
             "Get the folder again from its publisher.",
@@ -194,10 +197,11 @@ def _settings(index: Path) -> dict[str, Any]:
 
 
 def _meaning(index: Path, settings: dict[str, Any]) -> tuple[Quantity, Space]:
-    quantity = _QUANTITIES.get(settings["prediction_type"])
+    quantity = _QUANTITIES.get(str(settings["prediction_type"]))
     if quantity is None or not settings["scale_invariant"]:
         raise WeightsError(
-            f"{index} describes predictions that are no relative depth ({settings['prediction_type']}).",
+            f"{index} describes predictions that are no relative depth "
+            f"({str(settings['prediction_type'])[:80]}).",
             "Give the folder of a Marigold depth model.",
         )
     return quantity, "affine_invariant" if settings["shift_invariant"] else "scale_invariant"

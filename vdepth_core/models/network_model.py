@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from ..types import DepthModel, ModelSpec
-from ..weights.loading import load_into, load_state_dict, read_metadata, sha256_of
+from ..weights.loading import load_into, load_state_dict, sha256_of
 from ..weights.location import find_weights
+from .licence import claim_of_file
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -157,12 +158,11 @@ class Family:
         return NetworkModel(self.finish(network.eval()), spec, device, dtype, self.prepare)
 
     def spec_of(self, source: Path, user_file: bool) -> ModelSpec:
-        """The spec of a weights file: of a user's own file we know the licence only if the file says it."""
+        """The spec of a weights file: of a user's own file we know of the licence what the file claims."""
         digest = sha256_of(source)
         if not user_file or digest in self.published:
             return replace(self.spec, weights_sha256=digest)
-        facts = read_metadata(source)
+        license_, commercial = claim_of_file(source)
         return replace(
-            self.spec, name=source.name, weights_sha256=digest, license=facts.get("license", "unknown"),
-            commercial=facts.get("commercial", "false") == "true",
-        )  # fmt: skip
+            self.spec, name=source.name, weights_sha256=digest, license=license_, commercial=commercial
+        )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..errors import WeightsError
 from ..types import ModelSpec
 
 if TYPE_CHECKING:
@@ -16,7 +18,23 @@ if TYPE_CHECKING:
 
 LONGEST = 4  # the longer side is at most this many times the shorter one's target: strips stay affordable
 SMALLEST = 2  # and no side is below this many multiples
+LARGEST_INPUT, LARGEST_MULTIPLE = 4096, 1024  # pixels; what a folder may ask for
 _AVERAGE_FROM = 2.0  # how many times larger a picture is when it is averaged first
+
+
+def check_input(spec: ModelSpec, path: Path) -> None:
+    """Refuses a model whose folder asks for input no machine could run.
+
+    Raises:
+        WeightsError: it does.
+    """
+    sides = (spec.native_size, *(spec.fixed_size or ()))
+    if not (min(sides) >= 1 and max(sides) <= LARGEST_INPUT and 1 <= spec.multiple <= LARGEST_MULTIPLE):
+        raise WeightsError(
+            f"{path} asks for pictures of {max(sides)} pixels in steps of {spec.multiple}; the most are "
+            f"{LARGEST_INPUT} and {LARGEST_MULTIPLE}.",
+            "Get its configurations again from their publisher.",
+        )
 
 
 def network_size(

@@ -11,17 +11,21 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    PositiveFloat,
-    PositiveInt,
+    FiniteFloat,
     ValidationError,
 )
 
 from ..errors import WeightsError
+from ..weights.configs import read_json
+from .preprocess import LARGEST_INPUT, LARGEST_MULTIPLE
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 FILE = "preprocessor_config.json"
+_Side = Annotated[int, Field(ge=1, le=LARGEST_INPUT)]
+_Multiple = Annotated[int, Field(ge=1, le=LARGEST_MULTIPLE)]
+_Scale = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 def _size(value: Any) -> Any:
@@ -55,30 +59,30 @@ class Processing(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    size: Annotated[tuple[PositiveInt, PositiveInt] | None, BeforeValidator(_size)] = None
-    image_mean: Annotated[tuple[float, float, float] | None, BeforeValidator(_each_channel)] = None
-    image_std: Annotated[
-        tuple[PositiveFloat, PositiveFloat, PositiveFloat] | None, BeforeValidator(_each_channel)
+    size: Annotated[tuple[_Side, _Side] | None, BeforeValidator(_size)] = None
+    image_mean: Annotated[
+        tuple[FiniteFloat, FiniteFloat, FiniteFloat] | None, BeforeValidator(_each_channel)
     ] = None
+    image_std: Annotated[tuple[_Scale, _Scale, _Scale] | None, BeforeValidator(_each_channel)] = None
     do_rescale: bool | None = None
-    rescale_factor: PositiveFloat | None = None
+    rescale_factor: _Scale | None = None
     do_normalize: bool | None = None
     do_pad: bool | None = None
-    ensure_multiple_of: Annotated[int | None, Field(ge=1), BeforeValidator(_multiple)] = None
-    size_divisor: PositiveInt | None = None
+    ensure_multiple_of: Annotated[_Multiple | None, BeforeValidator(_multiple)] = None
+    size_divisor: _Multiple | None = None
 
 
 def read_processing(folder: Path, defaults: Processing) -> Processing:
     """Reads a folder's ``preprocessor_config.json``; what it does not say comes from ``defaults``.
 
     Raises:
-        WeightsError: the file is damaged.
+        WeightsError: the file is damaged or cannot be read.
     """
     path = folder / FILE
     try:
-        said = Processing.model_validate_json(path.read_bytes()) if path.is_file() else Processing()
-    except (OSError, ValidationError) as error:
-        first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
+        said = Processing.model_validate(read_json(path) if path.is_file() else {})
+    except ValidationError as error:
+        first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
         raise WeightsError(
             f"{path} is damaged: {where}: {first['msg']}.", "Get the folder again from its publisher."

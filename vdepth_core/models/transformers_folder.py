@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import WeightsError
 from ..types import DepthModel, ModelSpec
+from ..weights.configs import read_json
 from . import depth_pro, dpt_family, zoedepth
 from .folder_hash import files_sha256
+from .licence import claim_of_folder
+from .preprocess import check_input
 from .processing import FILE as PREPROCESSOR
 from .processing import Processing, read_processing
 from .transformers_weights import load_network, weight_files
@@ -21,16 +23,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 _log = logging.getLogger(__name__)
-
-# Licences that allow any use, as the hub spells them, and their SPDX names.
-_PERMISSIVE = {
-    "apache-2.0": "Apache-2.0",
-    "mit": "MIT",
-    "bsd-2-clause": "BSD-2-Clause",
-    "bsd-3-clause": "BSD-3-Clause",
-    "cc0-1.0": "CC0-1.0",
-    "cc-by-4.0": "CC-BY-4.0",
-}
 
 
 @dataclass(frozen=True)
@@ -81,7 +73,7 @@ def load_folder(path: Path, device: str = "cpu", dtype: str = "fp32") -> DepthMo
     processing = read_processing(path, family.defaults)
     files = weight_files(path)
     network = load_network(path, files, config)
-    license_, commercial = _licence(path)
+    license_, commercial = claim_of_folder(path)
     spec = ModelSpec(
         name=path.resolve().name,
         license=license_,
@@ -90,51 +82,21 @@ def load_folder(path: Path, device: str = "cpu", dtype: str = "fp32") -> DepthMo
         weights_sha256=files_sha256(path, [*files, *_configs(path)]),
         **family.describe(network.config, processing),
     )
+    check_input(spec, path)
     return family.build(network, spec, device, dtype, processing)
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
-    known = f"Known are {', '.join(sorted(_FAMILIES))}."
-    try:
-        config = json.loads(path.read_bytes())
-    except FileNotFoundError as error:
+    config = read_json(path)
+    kind = config.get("model_type")
+    if not isinstance(kind, str) or kind not in _FAMILIES:
         raise WeightsError(
-            f"The folder {folder} holds no config.json.", "Give the folder of a transformers depth model."
-        ) from error
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"{path} is damaged.", "Get the folder again from its publisher.") from error
-    kind = config.get("model_type") if isinstance(config, dict) else None
-    if kind not in _FAMILIES:
-        raise WeightsError(f"{path} describes no depth model known here, but: {kind or 'nothing'}.", known)
-    if config.get("backbone"):  # a name on the hub, whose configuration transformers would download
-        raise WeightsError(
-            f"{path} leaves its backbone to be downloaded ({config['backbone']}).",
-            "Save the model again with a transformers release that writes backbone_config.",
+            f"{path} describes no depth model known here, but: {str(kind or 'nothing')[:80]}.",
+            f"Known are {', '.join(sorted(_FAMILIES))}.",
         )
-    return dict(config)
+    return config
 
 
 def _configs(folder: Path) -> list[Path]:
     return [path for name in ("config.json", PREPROCESSOR) if (path := folder / name).is_file()]
-
-
-def _licence(folder: Path) -> tuple[str, bool]:
-    """Name of the licence and whether it allows commercial use; only what is known to be permissive does."""
-    path = folder / "README.md"
-    if not path.is_file():
-        return "unknown", False
-    from huggingface_hub import metadata_load
-
-    try:
-        card = metadata_load(path) or {}
-    except Exception as error:  # whatever the front matter holds, the model is no worse for it
-        _log.warning("The front matter of %s cannot be read: %s", path, " ".join(str(error).split()))
-        return "unknown", False
-    license_ = card.get("license")
-    if license_ == "other":
-        license_ = card.get("license_name") or license_
-    if not isinstance(license_, str):
-        return "unknown", False
-    known = _PERMISSIVE.get(license_.lower())
-    return (known, True) if known else (license_, False)

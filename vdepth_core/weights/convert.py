@@ -7,17 +7,17 @@ tensors by itself but not its metadata, so all facts go into one entry of sorted
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from ..errors import ResourceError, WeightsError
+from ..errors import WeightsError
+from ..files import atomic_path, make_folder
 from .archive import WEIGHTS, extract
 from .loading import OURS, check_safetensors, load_state_dict
+from .saving import save_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -67,28 +67,18 @@ def to_safetensors(source: Path, target: Path, facts: Mapping[str, str]) -> None
         WeightsError: the file is damaged or dangerous, or holds more than dense tensors.
         ResourceError: the disk is full or the folder cannot be written.
     """
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.suffix == ".safetensors":
-            check_safetensors(source)
+    make_folder(target.parent)
+    if source.suffix == ".safetensors":
+        check_safetensors(source)
+        with atomic_path(target) as temporary:
             shutil.copyfile(source, temporary)
-        else:
-            _save(load_state_dict(source), temporary, facts, source.name)
-        os.replace(temporary, target)
-    except OSError as error:
-        raise ResourceError(
-            f"{target} cannot be written: {error.strerror or error}.", "Free some space or make it writable."
-        ) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    else:
+        _save(load_state_dict(source), target, facts, source.name)
 
 
 def _save(state: dict[str, Tensor], target: Path, facts: Mapping[str, str], name: str) -> None:
     import torch
-    from safetensors import SafetensorError, safe_open
-    from safetensors.torch import save_file
+    from safetensors import SafetensorError
 
     tensors: dict[str, Tensor] = {}
     storages: set[int] = set()
@@ -101,13 +91,10 @@ def _save(state: dict[str, Tensor], target: Path, facts: Mapping[str, str], name
         storages.add(tensor.untyped_storage().data_ptr())
         tensors[key] = tensor
     try:
-        save_file(tensors, target, {OURS: json.dumps(dict(facts), sort_keys=True)})
-        with safe_open(target, framework="pt") as file:
-            if set(file.keys()) != tensors.keys():
-                raise ValueError("an entry has a name that safetensors keeps for itself")
+        if "__metadata__" in tensors:
+            raise ValueError("an entry has the name that safetensors keeps for itself")
+        save_tensors(tensors, target, {OURS: json.dumps(dict(facts), sort_keys=True)})
     except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
-        if "os error" in str(error):
-            raise OSError(str(error)) from error
         raise WeightsError(f"{name} cannot be converted: {error}.", _PLAIN) from error
 
 

@@ -55,6 +55,16 @@ def load_into(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> No
     """Copies ``state`` into ``network``, strictly: every key must match in name and shape.
 
     Raises:
+        WeightsError: see `check_fit`.
+    """
+    check_fit(network, state, path)
+    network.load_state_dict(dict(state), strict=True)
+
+
+def check_fit(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
+    """Checks that every key of ``state`` matches in name and shape; the network may be on the meta device.
+
+    Raises:
         WeightsError: keys are missing, left over, or of another shape.
     """
     own = network.state_dict()
@@ -67,7 +77,6 @@ def load_into(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> No
                 f"{path.name} does not fit {type(network).__name__}: it {problem} {len(keys)} keys ({some}).",
                 _AGAIN,
             )
-    network.load_state_dict(dict(state), strict=True)
 
 
 def read_metadata(path: Path) -> dict[str, str]:

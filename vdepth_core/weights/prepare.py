@@ -6,19 +6,24 @@ once and kept beside the weights, and the text encoder, a quarter of the downloa
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import WeightsError
+from .building import cannot_build, load_transformers
+from .configs import read_json, transformers_config
+from .loading import load_state_dict
+from .reading import AGAIN
+from .saving import save_tensors
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 EMPTY_PROMPT = "empty_prompt.safetensors"
-_KEY = "embedding"
+_KEY = "embedding"  # and the precision it was computed in
+_BEGIN, _END = "<|startoftext|>", "<|endoftext|>"
 
 
 def prepare(family: str, folder: Path) -> None:
@@ -32,39 +37,47 @@ def prepare(family: str, folder: Path) -> None:
         hook(folder)
 
 
-def empty_prompt_embedding(folder: Path) -> Tensor:
+def empty_prompt_embedding(folder: Path, dtype: torch.dtype) -> Tensor:
     """The text embedding of the empty prompt, without padding, as the text encoder's last hidden state.
+
+    It is computed in the precision of the model it is for, as published: rounding the encoder's answer is not
+    the same as its answer in half precision. Nothing is written: the folder may be a user's own.
 
     Args:
         folder: A diffusers folder: with ``empty_prompt.safetensors``, or with ``text_encoder`` and
-            ``tokenizer``, from which that file is then made if the folder can be written.
+            ``tokenizer``.
+        dtype: What to compute it in. Where the text encoder is gone, the best that was kept is rounded.
 
     Returns:
-        (1, 2, d) float32 on the CPU; the two tokens are begin and end.
+        (1, 2, d) on the CPU; the two tokens are begin and end.
 
     Raises:
         WeightsError: the files are missing or damaged.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    kept = _kept(folder / EMPTY_PROMPT)
+    if (found := kept.get(_key(dtype))) is not None:
+        return found.clone()  # to where tensors usually lie: the last bits depend on their place in memory
+    if kept and not (folder / "text_encoder").is_dir():
+        return kept[max(kept, key=lambda key: kept[key].element_size())].to(dtype)
+    return _compute(folder, dtype)[0]
 
-    cached = folder / EMPTY_PROMPT
-    if not cached.is_file():
-        embedding = _compute(folder)
-        with suppress(OSError, SafetensorError):  # a folder that cannot be written still works
-            _store(cached, embedding)
-        return embedding
+
+def _kept(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        return {}
     try:
-        return load_file(cached, device="cpu")[_KEY]
-    except (OSError, SafetensorError, KeyError) as error:
-        raise WeightsError(
-            f"{cached} is damaged.", "Delete it: it is made again from the text encoder."
-        ) from error
+        return {key: value for key, value in load_state_dict(path).items() if key.startswith(_KEY)}
+    except WeightsError as error:
+        raise WeightsError(error.message, "Delete it: it is computed again from the text encoder.") from error
 
 
-def _compute(folder: Path) -> Tensor:
+def _key(dtype: torch.dtype) -> str:
+    return f"{_KEY}.{str(dtype).removeprefix('torch.')}"
+
+
+def _compute(folder: Path, *dtypes: torch.dtype) -> list[Tensor]:
     import torch
-    from transformers import CLIPTextModel, CLIPTokenizer
+    from transformers import CLIPTextModel
 
     encoder, tokenizer = folder / "text_encoder", folder / "tokenizer"
     for part in (encoder, tokenizer):
@@ -73,58 +86,48 @@ def _compute(folder: Path) -> Tensor:
                 f"{folder} has no {part.name}, which the empty prompt's embedding is computed with.",
                 "Get the complete weights again from their publisher.",
             )
-    try:
-        with quiet_transformers():
-            ids = CLIPTokenizer.from_pretrained(tokenizer, local_files_only=True)("").input_ids
-            load: Any = CLIPTextModel.from_pretrained
-            model, loaded = load(
-                encoder,
-                local_files_only=True,
-                use_safetensors=True,
-                dtype=torch.float32,
-                output_loading_info=True,
-            )
-        if loaded["missing_keys"]:  # transformers fills them with chance, and the result would be kept
-            raise ValueError(f"it lacks {', '.join(sorted(loaded['missing_keys'])[:3])}")
-        with torch.inference_mode():
-            hidden = model.eval()(torch.tensor([ids])).last_hidden_state
-    except Exception as error:  # whatever a damaged folder makes transformers raise
-        raise WeightsError(
-            f"The text encoder in {folder} does not work: {' '.join(str(error).split())[:200]}.",
-            "Get the weights again from their publisher.",
-        ) from error
-    return hidden.clone()
+    ids = torch.tensor([_empty_prompt(tokenizer)])
+    path = encoder / "config.json"
+    settings = transformers_config(read_json(path) | {"model_type": "clip_text_model"}, path)
+    state = load_state_dict(encoder / "model.safetensors")
+    found = []
+    for dtype in dtypes:
+        model, report = load_transformers(CLIPTextModel, settings, state, encoder, dtype)
+        if report.missing or report.mismatched:  # transformers fills them with chance, and it would be kept
+            keys = ", ".join((*report.missing, *report.mismatched)[:3])
+            raise WeightsError(f"The text encoder in {folder} lacks {keys}.", AGAIN)
+        try:
+            with torch.inference_mode():
+                hidden = model.eval()(ids).last_hidden_state
+        except Exception as error:  # a number of its configuration can be wrong in many ways
+            raise cannot_build(encoder, error) from error
+        found.append(hidden.clone())
+    return found
 
 
-def _store(path: Path, embedding: Tensor) -> None:
-    from safetensors.torch import save_file
-
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        save_file({_KEY: embedding}, temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def quiet_transformers() -> Iterator[None]:
-    """Keeps transformers' progress bars and reports from the terminal; its settings are left as found."""
-    from transformers.utils import logging
-
-    level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bar:
-            logging.enable_progress_bar()
+def _empty_prompt(tokenizer: Path) -> list[int]:
+    """The numbers of the two words an empty text consists of: no more of a tokenizer is needed."""
+    path = tokenizer / "vocab.json"
+    if path.is_file() or not (tokenizer / "tokenizer.json").is_file():
+        words: Any = read_json(path)
+    else:
+        path = tokenizer / "tokenizer.json"
+        model = read_json(path).get("model")
+        words = model.get("vocab") if isinstance(model, dict) else None
+    found = [words.get(word) for word in (_BEGIN, _END)] if isinstance(words, dict) else []
+    ids = [number for number in found if isinstance(number, int)]
+    if len(ids) != 2:
+        raise WeightsError(f"{path} knows no {_BEGIN} and {_END}: it is no vocabulary of CLIP's.", AGAIN)
+    return ids
 
 
 def _keep_empty_prompt(folder: Path) -> None:
-    empty_prompt_embedding(folder)
+    import torch
+
+    dtypes = (torch.float32, torch.float16, torch.bfloat16)
+    embeddings = _compute(folder, *dtypes)
+    kept = dict(zip(map(_key, dtypes), embeddings, strict=True))
+    save_tensors(kept, folder / EMPTY_PROMPT)
 
 
 _HOOKS: dict[str, Callable[[Path], None]] = {

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...choices import one_of
 from ...errors import UsageError
-from ...weights.prepare import quiet_transformers
+from ...weights.building import quiet_transformers
 
 if TYPE_CHECKING:
     from torch import Generator, nn

@@ -1,0 +1,34 @@
+"""A file that cannot be opened is not a damaged one: how it is said of weights and what lies beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import WeightsError
+
+AGAIN = "Get the folder again from its publisher."
+
+
+def unreadable(path: Path, error: OSError) -> WeightsError:
+    """The sentence for ``path``, which the system did not let us read."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return WeightsError(f"The file {path} does not exist.", "Check the path, or get it again.")
+    if isinstance(error, PermissionError):
+        return WeightsError(
+            f"{path} may not be read by you.",
+            "Make it and its folders readable, or ask whoever put it there to.",
+        )
+    return WeightsError(f"{path} cannot be read: {error.strerror or error}.", "Check the disk it lies on.")
+
+
+def check_readable(path: Path) -> None:
+    """Opens ``path`` once: the libraries that read weights call every failure damage.
+
+    Raises:
+        WeightsError: it cannot be opened.
+    """
+    try:
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise unreadable(path, error) from error
