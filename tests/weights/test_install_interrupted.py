@@ -40,7 +40,7 @@ def test_a_disk_that_fills_up_while_the_version_is_built(several, monkeypatch):
         raise OSError(28, "No space left on device")
 
     repo.files["config.json"] = b"{}"
-    monkeypatch.setattr("vdepth_core.weights.convert.os.replace", full)
+    monkeypatch.setattr("vdepth_core.files.os.replace", full)
     with pytest.raises(ResourceError, match="No space left"):
         install("many", force=True)
     monkeypatch.undo()

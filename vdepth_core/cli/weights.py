@@ -77,6 +77,11 @@ def verify(
         findings = verify(names or None, progress=progress)
     for finding in findings:
         typer.echo(f"{finding.problem}: {finding.path}")
+    if closed := sorted({finding.name for finding in findings if finding.problem == "unreadable"}):
+        raise WeightsError(
+            f"These weights may not be read by you: {', '.join(closed)}.",
+            "Make them readable, or ask whoever installed them to.",
+        )
     bad = sorted({finding.name for finding in findings if finding.problem in ("missing", "changed")})
     if bad:
         raise WeightsError(
@@ -124,9 +129,12 @@ def _each(names: Iterable[str], action: Callable[[str], None]) -> None:
 def _state(name: str) -> str:
     from ..weights.install import installed
     from ..weights.location import find_weights
+    from ..weights.reading import UnreadableError
 
     try:
         find_weights(name)
+    except UnreadableError:
+        return "unreadable"
     except WeightsError:
         return "damaged" if name in installed() else "no"
     return "yes"

@@ -17,6 +17,7 @@ from ..types import DepthModel, ModelSpec, Quantity, Space
 from ..weights.catalogue import catalogue
 from ..weights.loading import load_state_dict
 from ..weights.location import find_weights
+from ..weights.reading import unreadable
 from .network_model import Family, NetworkModel
 
 _log = logging.getLogger(__name__)
@@ -82,7 +83,10 @@ def load_model(
             )
         model = loaders[name_or_path](None, device, dtype)
     else:
-        model = _load_path(_as_path(name_or_path, loaders), loaders, device, dtype)
+        try:
+            model = _load_path(_as_path(name_or_path, loaders), loaders, device, dtype)
+        except OSError as error:
+            raise unreadable(Path(error.filename or name_or_path), error) from error
         if predicts is not None:
             model.spec = _meaning(model.spec, predicts)
     if compile:

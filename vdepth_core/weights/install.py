@@ -23,14 +23,15 @@ from ..progress import Progress
 from .catalogue import CatalogueEntry, catalogue, find_entry
 from .convert import convert
 from .loading import check_safetensors, sha256_of
-from .location import find_weights, main_path, weights_folder
+from .location import find_weights, main_path, size_of, weights_folder
 from .lock import LOCK_FILE, WORK, LockedFile, LockedWeights, claim, read_lock, write_lock
 from .prepare import prepare
+from .reading import UnreadableError, check_readable
 from .staging import Fetched, Staging, copy_into, download_into, writing
 
 _log = logging.getLogger(__name__)
 
-Problem = Literal["missing", "changed", "stray", "unfinished"]
+Problem = Literal["missing", "changed", "unreadable", "stray", "unfinished"]
 _VERSION = re.compile(r"[0-9a-f]{12}(-\d+)?")  # how folders of versions are named
 
 
@@ -98,7 +99,11 @@ def install(
     with claim(folder, name, progress):
         before = read_lock(folder).get(name)
         if before is not None and _is_current(entry, before) and not force:
-            if not list(_damage(folder, name, before, progress)):
+            findings = list(_damage(folder, name, before, progress))
+            for finding in findings:
+                if finding.problem == "unreadable":
+                    check_readable(finding.path)
+            if not findings:
                 return _installed(folder, name, before)
             progress.warn(f"The installed weights of {name} are damaged; they are installed again.")
         if entry.notice:
@@ -343,10 +348,13 @@ def _damage(folder: Path, name: str, locked: LockedWeights, progress: Progress) 
     for path, file in locked.files.items():
         progress.check()
         there = folder / locked.folder / path
-        if not there.is_file():
-            yield Finding(name, there, "missing")
-        elif there.stat().st_size != file.size or sha256_of(there) != file.sha256:
-            yield Finding(name, there, "changed")
+        try:
+            if (size := size_of(there)) is None:
+                yield Finding(name, there, "missing")
+            elif size != file.size or sha256_of(there) != file.sha256:
+                yield Finding(name, there, "changed")
+        except UnreadableError:
+            yield Finding(name, there, "unreadable")
         progress.advance(f"check {name}", file.size)
 
 

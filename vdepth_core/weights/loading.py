@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import WeightsError
 from .archive import check_not_a_bomb
+from .reading import check_readable, unreadable
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -37,11 +38,10 @@ def load_state_dict(path: Path) -> dict[str, Tensor]:
         Key -> tensor, in the file's order.
 
     Raises:
-        WeightsError: the file is missing, damaged, of an unknown type, or holds something other than tensors
-            and plain numbers or words beside them, which are left out.
+        WeightsError: the file is missing, may not be read, is damaged, of an unknown type, or holds something
+            other than tensors and plain numbers or words beside them, which are left out.
     """
-    if not path.is_file():
-        raise WeightsError(f"The weights file {path} does not exist.", "Check the path given with --model.")
+    check_readable(path)
     if path.suffix == ".safetensors":
         return _plain(_read_safetensors(path), path)
     if path.suffix in PICKLES:
@@ -101,10 +101,11 @@ def check_safetensors(path: Path) -> None:
     """Checks that a file is whole by its header, without reading the tensors.
 
     Raises:
-        WeightsError: it is not.
+        WeightsError: it is not, or cannot be read.
     """
     from safetensors import SafetensorError, safe_open
 
+    check_readable(path)
     try:
         with safe_open(path, framework="pt") as file:
             file.keys()
@@ -124,7 +125,7 @@ def sha256_of(path: Path) -> str:
             while chunk := file.read(_CHUNK):
                 digest.update(chunk)
     except OSError as error:
-        raise WeightsError(f"The weights file {path} cannot be read: {error.strerror}.", _AGAIN) from error
+        raise unreadable(path, error) from error
     return digest.hexdigest()
 
 

@@ -10,6 +10,7 @@ import platformdirs
 from ..errors import WeightsError
 from .catalogue import find_entry
 from .lock import LockedWeights, read_lock
+from .reading import unreadable
 
 _PACKAGE = Path(__file__).parent
 
@@ -31,7 +32,7 @@ def find_weights(name: str) -> Path:
 
     Raises:
         UsageError: the catalogue has no such name.
-        WeightsError: they are not installed, or a file is missing or has another size.
+        WeightsError: they are not installed, a file is missing or has another size, or they may not be read.
     """
     entry = find_entry(name)
     if entry.bundled:
@@ -45,12 +46,24 @@ def find_weights(name: str) -> Path:
         raise WeightsError(f"The weights of {name} are not installed.", entry.how_to_install)
     home = folder / locked.folder
     for relative, file in locked.files.items():
-        if not (home / relative).is_file() or (home / relative).stat().st_size != file.size:
+        if size_of(home / relative) != file.size:
             raise WeightsError(
                 f"The installed weights of {name} are damaged: {relative} is missing or has another size.",
                 entry.how_to_install,
             )
     return main_path(home, locked, is_repository=entry.repo is not None)
+
+
+def size_of(path: Path) -> int | None:
+    """Bytes of a file; None where there is none.
+
+    Raises:
+        WeightsError: the system does not say.
+    """
+    try:
+        return path.stat().st_size if path.is_file() else None
+    except OSError as error:
+        raise unreadable(path, error) from error
 
 
 def main_path(home: Path, locked: LockedWeights, *, is_repository: bool) -> Path:

@@ -6,7 +6,6 @@ the new one, and whoever changes weights holds a lock of their name meanwhile.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import date
@@ -17,7 +16,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ..errors import ResourceError, WeightsError
-from ..files import plain_files, refuse_link
+from ..files import plain_files, refuse_link, write_bytes
 from ..progress import Progress
 from .catalogue import is_inside
 
@@ -107,27 +106,12 @@ def write_lock(folder: Path, name: str, weights: LockedWeights | None) -> None:
         WeightsError: the lock file is damaged.
         ResourceError: the folder cannot be written.
     """
-    path = folder / LOCK_FILE
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with claim(folder, "_lock-file", Progress()):
         entries = {key: value for key, value in read_lock(folder).items() if key != name}
         if weights is not None:
             entries[name] = weights
         content = _LockFile(weights=dict(sorted(entries.items()))).model_dump_json(indent=1)
-        try:
-            with temporary.open("w", encoding="utf-8") as file:
-                file.write(content + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except OSError as error:
-            raise ResourceError(
-                f"{path} cannot be written: {error.strerror or error}.",
-                "Free some space or make it writable.",
-            ) from error
-        finally:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
+        write_bytes(folder / LOCK_FILE, f"{content}\n".encode())
 
 
 @contextmanager

@@ -9,12 +9,16 @@ from ..errors import WeightsError
 AGAIN = "Get the folder again from its publisher."
 
 
+class UnreadableError(WeightsError):
+    """A file is there, and the user may not read it."""
+
+
 def unreadable(path: Path, error: OSError) -> WeightsError:
     """The sentence for ``path``, which the system did not let us read."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return WeightsError(f"The file {path} does not exist.", "Check the path, or get it again.")
     if isinstance(error, PermissionError):
-        return WeightsError(
+        return UnreadableError(
             f"{path} may not be read by you.",
             "Make it and its folders readable, or ask whoever put it there to.",
         )
@@ -25,7 +29,8 @@ def check_readable(path: Path) -> None:
     """Opens ``path`` once: the libraries that read weights call every failure damage.
 
     Raises:
-        WeightsError: it cannot be opened.
+        UnreadableError: it may not be read.
+        WeightsError: it is missing, or cannot be read for another reason.
     """
     try:
         with path.open("rb"):

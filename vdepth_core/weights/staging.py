@@ -20,6 +20,7 @@ from ..progress import Progress
 from .catalogue import CatalogueEntry, CatalogueFile
 from .loading import sha256_of
 from .lock import WORK
+from .reading import unreadable
 
 _OLD_S = 30 * 86400.0  # after this a half-fetched file is of no use to anyone
 _SPARE = 50_000_000  # bytes left to the disk
@@ -140,7 +141,10 @@ def copy_into(staging: Staging, entry: CatalogueEntry, source: Path, progress: P
         WeightsError: a file is missing, cannot be read, or is not what the catalogue says.
         ResourceError: not enough space.
     """
-    found = {file.path: _find(file, source, len(entry.files) == 1) for file in entry.files}
+    try:
+        found = {file.path: _find(file, source, len(entry.files) == 1) for file in entry.files}
+    except OSError as error:
+        raise unreadable(source, error) from error
     missing = [" or ".join((file.path, *file.aliases)) for file in entry.files if found[file.path] is None]
     if missing:
         some = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
@@ -220,7 +224,7 @@ def _copy(source: Path, target: Path, progress: Progress) -> str:
     try:
         file = source.open("rb")
     except OSError as error:
-        raise WeightsError(f"{source} cannot be read: {error.strerror}.", "Make it readable.") from error
+        raise unreadable(source, error) from error
     with file, writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("wb") as out:

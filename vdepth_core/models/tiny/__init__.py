@@ -22,3 +22,5 @@ def make_tiny(family: str, folder: Path, seed: int = 0) -> None:
 
     room = diffusion if family in diffusion.FAMILIES else transformers
     room.make_tiny(family, folder, seed)
+    for path in folder.rglob("*.safetensors"):  # which safetensors makes readable for their owner only
+        path.chmod(path.with_name("config.json").stat().st_mode)
