@@ -7,9 +7,11 @@ from fractions import Fraction
 import av
 import numpy as np
 import OpenEXR
+import OpenImageIO as oiio
 import pytest
 
 from vdepth_core.errors import InputError, ResourceError, UsageError
+from vdepth_core.output.channels import channels_of
 from vdepth_core.output.exr import COMPRESSIONS, exr_matches, read_exr, write_exr
 from vdepth_core.output.exr_header import TimeCode, read_header
 
@@ -85,6 +87,34 @@ def test_another_decoder_reads_the_same_numbers(tmp_path, pixels, compression):
         planes = next(file.decode(video=0)).to_ndarray(format="gbrpf32le")
     for index, name in enumerate("RGB"):
         np.testing.assert_array_equal(planes[..., index], rgb[name])
+
+
+@pytest.mark.parametrize("kind", ["depth", "disparity", "normal"])
+def test_every_reader_gets_every_value(tmp_path, pixels, kind):
+    planes = {"depth": pixels, "disparity": pixels}
+    planes |= {f"normal.{axis}": pixels / (n + 1) for n, axis in enumerate("xyz")}
+    channels = channels_of(kind, planes)
+    path = tmp_path / f"a_{kind}.exr"
+    write_exr(path, channels, ATTRIBUTES)
+    expected = [channels[name].astype(np.float32) for name in sorted(channels, key="RGBXYZ".index)]
+    image = oiio.ImageBuf(str(path))
+    read = image.get_pixels(oiio.FLOAT)
+    for name, values in channels.items():
+        position = image.spec().channelnames.index(name)
+        np.testing.assert_array_equal(read[..., position], values.astype(np.float32), err_msg=f"OIIO {name}")
+    with av.open(str(path)) as film:  # FFmpeg, and so ffplay and mpv
+        frame = next(film.decode(video=0))
+    if len(expected) == 1:
+        planes_read = [frame.to_ndarray().reshape(pixels.shape)]
+    elif frame.format.name == "gbrpf32le":
+        decoded = frame.to_ndarray()
+        planes_read = [decoded[..., n] for n in range(3)]
+    else:  # half floats, which PyAV gives as bytes only; the planes lie as G B R
+        assert frame.format.name == "gbrpf16le"
+        raw = [np.frombuffer(plane, np.float16).reshape(len(pixels), -1) for plane in frame.planes]
+        planes_read = [raw[n][:, : pixels.shape[1]] for n in (2, 0, 1)]
+    for found, values in zip(planes_read, expected, strict=True):
+        np.testing.assert_array_equal(found.astype(np.float32), values, err_msg="FFmpeg")
 
 
 def test_same_arguments_same_bytes(tmp_path, pixels):

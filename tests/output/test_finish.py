@@ -135,3 +135,16 @@ def test_depth_up_to_a_shift_lies_linearly_between_near_and_far(tmp_path):
     np.testing.assert_allclose(d, [[1, 0]], atol=1e-5)
     hole = mapping.depth(mapping.disparity(np.float32([[np.nan]])))
     assert hole == FAR_AWAY
+
+
+def test_files_hold_no_negative_disparity_and_the_same_depth(tmp_path):
+    frames = np.random.default_rng(2).normal(size=(3, 40, 50)).astype(np.float32)
+    with stored(tmp_path, frames) as final:
+        plain = fit_mapping(final, "affine_invariant", 0.5, 20.0)
+    lifted = plain.lifted()
+    y = lifted.disparity(frames[1])
+    assert np.quantile(y, 0.01) >= 0
+    np.testing.assert_allclose(lifted.depth(y), plain.depth(frames[1]), rtol=1e-5)
+    np.testing.assert_allclose(lifted.depth(np.maximum(y, 0)), plain.depth(frames[1]), rtol=1e-5)
+    metric = DepthMapping("metric", DisparityRange(-0.1, 1.0), 1.0, 100.0)
+    assert metric.lifted() is metric

@@ -21,7 +21,8 @@ def test_the_two_standard_sequences(tmp_path, attributes, frame):
     assert [path.name for path in written.paths] == ["a clip_depth.1001.exr", "a clip_disparity.1001.exr"]
     assert written.fresh == written.paths
     depth, header = read_exr(written.paths[0])
-    assert set(depth) == {"Y", "Z"}
+    assert set(depth) == {"X", "Y", "Z"}  # what Blender, FFmpeg, OIIO and Nuke all read right
+    np.testing.assert_array_equal(depth["X"], depth["Z"])
     np.testing.assert_array_equal(depth["Y"], depth["Z"])
     values, other = read_exr(written.paths[1])
     assert set(values) == {"Y"}

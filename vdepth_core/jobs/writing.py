@@ -118,7 +118,7 @@ class ClipWriter:
             self._config.far,
             gain=gain,
             quantity=self._spec.quantity,
-        )
+        ).lifted()
         self._report.add_shot(shot, alignment)
         pending: deque[_Pending] = deque()
         files: list[range] = []
@@ -196,7 +196,7 @@ class ClipWriter:
             pixel_aspect=info.pixel_aspect,
             mapping=mapping,
             scale=alignment.scale[within] * mapping.gain,
-            shift=alignment.shift[within] * mapping.gain,
+            shift=alignment.shift[within] * mapping.gain + mapping.offset,
             shot=shot.index,
             method=self._method,
             model=self._spec.name,

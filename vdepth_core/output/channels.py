@@ -2,7 +2,8 @@
 one table.
 
 One layer a file because that is what every host reads: a lone ``Z`` reads as garbage in Blender before 5.2
-and any layered name as an empty image, while ``Y`` + ``Z`` reads right everywhere and Nuke finds ``depth.Z``.
+and any layered name as an empty image; FFmpeg (ffplay, mpv, dailies) refuses ``Y`` + ``Z``. Equal ``X``,
+``Y`` and ``Z`` read right, value by value, everywhere that was tried, and Nuke finds ``depth.Z`` by its name.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class SequenceSpec:
 _DEPTH_UNITS = {"metric": "m", "scale_invariant": "scene units up to scale", "": "scene units"}
 
 SEQUENCES: dict[SequenceKind, SequenceSpec] = {
-    "depth": SequenceSpec("depth", {"Z": ("depth", np.float32), "Y": ("depth", np.float32)}, _DEPTH_UNITS),
+    "depth": SequenceSpec("depth", dict.fromkeys("XYZ", ("depth", np.float32)), _DEPTH_UNITS),
     "disparity": SequenceSpec(
         "disparity", {"Y": ("disparity", np.float32)}, {"metric": "1/m", "": "relative inverse depth"}
     ),

@@ -7,7 +7,7 @@ Nothing here looks at a single frame to choose a scale: a range fitted per frame
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -41,14 +41,16 @@ class DepthMapping:
     Otherwise Z = 1/y where y > 0, and d only serves the preview. What is not finite, and y ≤ 0 where Z = 1/y,
     becomes Z = `FAR_AWAY` and d = 0.
 
-    What the store calls final need not be disparity yet; `disparity` makes it so, with ``gain`` and
-    ``depth_ends``. Files always hold disparity, so neither is in their headers.
+    What the store calls final need not be disparity yet; `disparity` makes it so, with ``gain``, ``offset``
+    and ``depth_ends``. Files always hold disparity, so none of them is in their headers.
 
     Attributes:
         space: What the numbers mean.
         range: Robust disparity range of the shot.
         near, far: Depth at d = 1 and d = 0.
         gain: Factor from final values to disparity: width / fx for canonical disparity.
+        offset: Added to an affine-invariant shot that reaches below 0, so that ``lo`` is 0: no file holds
+            negative disparity, and a shift is free there.
         depth_ends: (lo, hi) of a shot whose final values are affine-invariant depth; they become ``near`` and
             ``far``.
     """
@@ -59,11 +61,24 @@ class DepthMapping:
     far: float
     gain: float = 1.0
     depth_ends: tuple[float, float] | None = None
+    offset: float = 0.0
+
+    def lifted(self) -> DepthMapping:
+        """The same mapping for disparity moved up so far that none of the range is below 0, as files have it.
+
+        An affine-invariant shot has no zero of its own, so nothing is lost; others are as they are.
+        """
+        if self.space != "affine_invariant" or self.range.lo >= 0:
+            return self
+        moved = DisparityRange(0.0, self.range.hi - self.range.lo)
+        return replace(self, range=moved, offset=self.offset - self.range.lo)
 
     def disparity(self, final: np.ndarray) -> np.ndarray:
         """Disparity (H, W) float32 of the store's ``final`` (H, W); what is not finite stays so."""
         if self.depth_ends is None:
-            return final if self.gain == 1.0 else final * np.float32(self.gain)
+            if (self.gain, self.offset) == (1.0, 0.0):
+                return final
+            return final * np.float32(self.gain) + np.float32(self.offset)
         lo, hi = self.depth_ends
         z = np.clip((final - np.float32(lo)) * np.float32(1.0 / (hi - lo)), 0.0, 1.0)
         return np.asarray(np.reciprocal(self.near + z * np.float32(self.far - self.near)), np.float32)

@@ -129,6 +129,7 @@ class SequenceWriter:
         mapping = attributes.mapping
         missing = self._missing(attributes, size)
         full = Upsampler(mapping.range.hi - mapping.range.lo)(disparity, rgb)
+        np.maximum(full, 0.0, out=full)  # nothing is farther than infinity; NaN stays
         planes = {"disparity": full}
         wanted = set(missing)
         if wanted & {"depth", "normal", "layers"}:
