@@ -11,7 +11,7 @@ import vdepth_core
 
 ROOT = Path(vdepth_core.__file__).parent
 ROOMS = [
-    ("choices", "types", "errors", "files", "checksums", "store", "progress", "version"),
+    ("choices", "types", "errors", "files", "checksums", "store", "progress", "version", "budget"),
     ("clip",),
     ("geometry", "flow"),
     ("align",),

@@ -10,6 +10,7 @@ from vdepth_core.clip.display import (
     linear_to_display,
     log_picture,
     shoulder,
+    show,
     srgb_encode,
 )
 
@@ -71,3 +72,8 @@ def test_log_picture_sees_ratios_only() -> None:
     light = np.random.default_rng(2).uniform(0.05, 1, (32, 32, 3)).astype(np.float32)
     step = log_picture(light * 8).astype(int) - log_picture(light)
     assert np.abs(step - 3 * 255 / 24).max() <= 1
+
+
+def test_strips_show_the_same_as_the_whole() -> None:
+    light = np.random.default_rng(3).random((700, 300, 3), np.float32) * 3
+    assert np.array_equal(show(light, lambda rows: rows * 2, 0.7), linear_to_display(light * 2, 0.7))

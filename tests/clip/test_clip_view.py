@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from clip_media import number_of
 
 from vdepth_core.clip import Clip, ClipReader, ShotView, open_clip
 from vdepth_core.errors import InputError
-from vdepth_core.types import Frame, Shot
+from vdepth_core.types import ClipInfo, Frame, Shot
 
 
 def _decoders() -> int:
@@ -53,13 +54,17 @@ def test_only_a_few_frames_are_decoded_ahead(movie: Path, monkeypatch: pytest.Mo
 
 
 class _Failing(Clip):
-    def __init__(self, frames: list[Frame], error: Exception | None) -> None:
+    def __init__(
+        self, frames: list[Frame], error: Exception | None, size: tuple[int, int] = (160, 96)
+    ) -> None:
         super().__init__(Path("failing"))
-        self.frames, self.error = frames, error
-        self.info = None  # type: ignore[assignment]
+        self.frames, self.error, self.given = frames, error, 0
+        self.info = ClipInfo(Path("failing"), "movie", "failing", *size, Fraction(1), Fraction(24))
 
     def read(self, *_: object, **__: object) -> Generator[Frame]:
-        yield from self.frames
+        for frame in self.frames:
+            self.given += 1
+            yield frame
         if self.error:
             raise self.error
 
@@ -75,6 +80,17 @@ def test_errors_of_the_thread_reach_the_reader(movie: Path) -> None:
     with pytest.raises(ValueError, match="broken"):
         next(frames)
     assert _decoders() == 0
+
+
+def test_large_frames_are_not_decoded_far_ahead(movie: Path) -> None:
+    small = next(iter(open_clip(movie).read(0, 1)))
+    for size, ahead in (((1920, 1080), 4), ((7680, 4320), 1)):
+        clip = _Failing([small] * 20, None, size)
+        frames = ShotView(clip, Shot(0, 0, 20)).frames()
+        next(frames)
+        threading.Event().wait(0.1)
+        assert clip.given <= 1 + ahead + 1  # used, waiting, and one in the decoder's hands
+        frames.close()
 
 
 def test_missing_frames_are_an_error(movie: Path) -> None:

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vdepth_core.output.upsample import Upsampler
+from vdepth_core.output.upsample import Upsampler, _Rows, _smoothed
 
 LINEAR = cv2.INTER_LINEAR
 
@@ -124,3 +124,16 @@ def test_holes_stay_holes_and_do_not_spread():
 def test_span_must_be_positive():
     with pytest.raises(ValueError, match="span"):
         Upsampler(0.0)
+
+
+@pytest.mark.parametrize("size", [(640, 360), (601, 333), (97, 61)])
+def test_strips_are_what_enlarging_all_at_once_gives(size):
+    rng = np.random.default_rng(4)
+    small = rng.random((60, 96, 4), dtype=np.float32)
+    whole = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR)
+    plate = rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    rows, blurred = _Rows(small, size), cv2.GaussianBlur(plate, (3, 3), 0)
+    for start in range(0, size[1], 50):
+        stop = min(start + 50, size[1])
+        assert np.abs(rows(start, stop) - whole[start:stop]).max() < 1e-4
+        assert np.array_equal(_smoothed(plate, start, stop), blurred[start:stop])

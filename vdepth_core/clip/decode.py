@@ -9,6 +9,7 @@ its number of threads, so everything from the first damage on is decoded single-
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -19,9 +20,13 @@ from typing import Any, cast
 import av
 from av.video.frame import PictureType, VideoFrame
 
+from ..budget import MB, at_most
+
 # Containers whose index leads exactly to key frames; elsewhere a seek may land anywhere.
 _SEEKABLE = frozenset({"mov", "mp4", "matroska", "webm"})
 _WORTH_SEEKING = 8  # frames; nearer to the start, decoding from it is as fast
+_THREADS = min(16, (os.cpu_count() or 1) + 1)  # as FFmpeg chooses itself
+_THREAD_BYTES = 128 * MB  # for the pictures that threads work on; each holds one
 
 
 @dataclass
@@ -96,7 +101,7 @@ def first_picture(path: Path, stream: int) -> VideoFrame | None:
 def _threaded(path: Path, stream: int, known: list[int], damage: Damage) -> Generator[tuple[int, VideoFrame]]:
     with open_movie(path) as container:
         video = _video(container, stream)
-        video.thread_type = "AUTO"
+        _use_threads(video)
         index = 0
         try:
             for packet in container.demux(video):
@@ -116,7 +121,7 @@ def _sought(path: Path, stream: int, known: list[int], damage: Damage) -> Genera
         if not _SEEKABLE & set(container.format.name.split(",")):
             raise _Unreliable
         video = _video(container, stream)
-        video.thread_type = "AUTO"
+        _use_threads(video)
         index: int | None = None
         where = {pts: number for number, pts in enumerate(known)}
         try:
@@ -175,6 +180,15 @@ def _careful(path: Path, stream: int, known: list[int], damage: Damage) -> Gener
 
 def _video(container: av.container.InputContainer, stream: int) -> av.VideoStream:
     return cast(av.VideoStream, container.streams[stream])
+
+
+def _use_threads(video: av.VideoStream) -> None:
+    """All cores, as far as the pictures they hold at once are not too large."""
+    context = video.codec_context
+    deep = context.format is not None and context.format.components[0].bits > 8
+    picture = 2 * context.width * context.height * (2 if deep else 1)
+    video.thread_type = "AUTO"
+    context.thread_count = at_most(_THREADS, picture, _THREAD_BYTES)
 
 
 def _increasing(values: list[int]) -> bool:

@@ -17,7 +17,7 @@ from ..types import ClipInfo, Frame
 from .base import MIN_SIDE, THUMBNAIL, Clip
 from .colour import Colour, Light, settle_colour
 from .decode import Damage, first_picture, open_movie, pictures
-from .display import ExposureMeter, linear_to_display, log_picture
+from .display import ExposureMeter, log_picture, show
 from .orient import Orientation
 from .picture import Coding, Converter, orientation
 from .scan import Probe
@@ -89,7 +89,7 @@ class MovieClip(Clip):
                 if index >= start:
                     rgb = convert(picture)
                     if light:
-                        rgb = linear_to_display(light(rgb), exposure)
+                        rgb = show(rgb, light, exposure)
                     yield Frame(index, time, pts, self._orientation.apply(rgb))
                 if stop is not None and index + 1 >= stop:
                     return

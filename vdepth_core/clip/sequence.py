@@ -13,17 +13,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ..budget import MB, at_most
 from ..errors import InputError
 from ..types import ClipInfo, Frame
 from .base import MIN_SIDE, THUMBNAIL, Clip
 from .colour import Declared, settle_colour
-from .display import ExposureMeter, linear_to_display, log_picture
+from .display import ExposureMeter, log_picture, show
 from .images import ImageFacts, image_facts, read_image, to_display8
 from .naming import find_sequence
 from .scan import Probe
 
 _DEFAULT_RATE = Fraction(24)
 _READERS = min(4, os.cpu_count() or 1)  # threads; decoders release the interpreter
+_READERS_BYTES = 768 * MB
 
 
 class SequenceClip(Clip):
@@ -59,6 +61,9 @@ class SequenceClip(Clip):
                 "Give larger images.",
             )
         self._float, self._reducible = facts.linear, facts.codec == "mjpeg"
+        # a file's bytes, its pixels as stored and as shown, in one thread and once more waiting
+        each = 2 * facts.width * facts.height * (3 + 2 * 3 * facts.bit_depth // 8)
+        self._readers = at_most(_READERS, each, _READERS_BYTES)
         colour = settle_colour(_declared(facts), transfer, colorspace)
         self._light = colour.light
         notes = []
@@ -90,7 +95,8 @@ class SequenceClip(Clip):
     ) -> Generator[Frame]:
         """See `Clip.read`; files are read by several threads, a few ahead."""
         stop = len(self.files) if stop is None else min(stop, len(self.files))
-        for index, picture in _ahead(partial(self._display, exposure, max_side), range(start, stop)):
+        work = partial(self._display, exposure, max_side)
+        for index, picture in _ahead(work, range(start, stop), self._readers):
             yield Frame(index, index / self.info.rate, self._number(index), picture)
 
     def probes(self, start: int, stop: int | None, warnings: list[str]) -> Generator[Probe]:
@@ -98,7 +104,7 @@ class SequenceClip(Clip):
         stop = len(self.files) if stop is None else min(stop, len(self.files))
         for index in range(min(start, stop)):
             yield Probe(index / self.info.rate, self._number(index))
-        for index, (picture, light) in _ahead(self._thumbnail, range(start, stop)):
+        for index, (picture, light) in _ahead(self._thumbnail, range(start, stop), self._readers):
             yield Probe(index / self.info.rate, self._number(index), picture, light)
 
     def _number(self, index: int) -> int:
@@ -106,7 +112,7 @@ class SequenceClip(Clip):
 
     def _display(self, exposure: float, max_side: int | None, index: int) -> np.ndarray:
         pixels = self._pixels(index, max_side)
-        return linear_to_display(self._light(pixels), exposure) if self._light else to_display8(pixels)
+        return show(pixels, self._light, exposure) if self._light else to_display8(pixels)
 
     def _thumbnail(self, index: int) -> tuple[np.ndarray, np.ndarray | None]:
         pixels = self._pixels(index, THUMBNAIL)
@@ -147,14 +153,14 @@ def _declared(facts: ImageFacts) -> Declared:
     return Declared(transfer, "iec61966-2-1", facts.chromaticities)
 
 
-def _ahead(work: object, indices: Iterable[int]) -> Generator:
-    """Yields (index, work(index)) in order, computed by a few threads a few ahead; closing it stops them."""
+def _ahead(work: object, indices: Iterable[int], threads: int) -> Generator:
+    """Yields (index, work(index)) in order, computed by threads a few ahead; closing it stops them."""
     waiting: deque[tuple[int, Future]] = deque()
-    with ThreadPoolExecutor(_READERS, thread_name_prefix="vdepth-images") as pool:
+    with ThreadPoolExecutor(threads, thread_name_prefix="vdepth-images") as pool:
         try:
             for index in indices:
                 waiting.append((index, pool.submit(work, index)))  # type: ignore[arg-type]
-                if len(waiting) > _READERS:
+                if len(waiting) > threads:
                     done, future = waiting.popleft()
                     yield done, future.result()
             while waiting:

@@ -7,11 +7,13 @@ import threading
 from collections.abc import Generator
 from contextlib import closing
 
+from ..budget import MB, at_most
 from ..errors import InputError
 from ..types import Frame, Shot
 from .base import Clip
 
 _AHEAD = 4  # frames; decoding is faster than inference, so a few are enough to never wait
+_AHEAD_BYTES = 128 * MB
 
 
 def decode_ahead(clip: Clip, first: int, last: int | None, exposure: float) -> Generator[Frame]:
@@ -20,7 +22,8 @@ def decode_ahead(clip: Clip, first: int, last: int | None, exposure: float) -> G
     Raises:
         InputError: a frame cannot be read.
     """
-    ahead: queue.Queue[Frame | BaseException | None] = queue.Queue(_AHEAD)
+    frame_bytes = 3 * clip.info.width * clip.info.height
+    ahead: queue.Queue[Frame | BaseException | None] = queue.Queue(at_most(_AHEAD, frame_bytes, _AHEAD_BYTES))
     stopped = threading.Event()
 
     def decode() -> None:
@@ -28,6 +31,7 @@ def decode_ahead(clip: Clip, first: int, last: int | None, exposure: float) -> G
             with closing(clip.read(first, last, exposure=exposure)) as frames:
                 for frame in frames:
                     ahead.put(frame)
+                    del frame  # the next one is decoded while the queue holds this one
                     if stopped.is_set():
                         return
         except BaseException as error:  # whatever it is, the consumer must see it

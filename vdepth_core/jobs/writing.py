@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..budget import MB, at_most
 from ..clip import Clip, ClipReader, ShotView
 from ..clip.timing import last_duration
 from ..geometry.camera import Intrinsics, load_intrinsics
@@ -41,11 +42,13 @@ from .record import JobRecord
 from .reporting import JobProgress
 
 # Up-sampling and compression release the interpreter. One thread more than cores, as each also waits for the
-# disk; at most seven, as each holds a few hundred megabytes at 4K.
+# disk; more than seven fill no disk.
 _THREADS = min(6, os.cpu_count() or 1) + 1
+_PIXEL_BYTES = 24  # plate, disparity, depth, preview and what compression needs, each a pixel
+_NORMAL_BYTES = 40  # more with normals
+_FRAMES_BYTES = 1024 * MB
 _FOV_RANGE = (1.0, 175.0)  # degrees; what --fov takes
 _ZOOM = 1.15  # spread of the estimated field of view from which a user should hear of it
-_IN_FLIGHT = _THREADS + 2  # full-size frames in memory at once
 
 
 @dataclass(frozen=True)
@@ -120,10 +123,11 @@ class ClipWriter:
             quantity=self._spec.quantity,
         ).lifted()
         self._report.add_shot(shot, alignment)
+        threads, frames_at_once = self._room()
         pending: deque[_Pending] = deque()
         files: list[range] = []
         with (
-            ThreadPoolExecutor(_THREADS, "exr") as pool,
+            ThreadPoolExecutor(threads, "exr") as pool,
             closing(ShotView(self._reader, shot).frames()) as frames,
         ):
             for frame in frames:
@@ -135,7 +139,8 @@ class ClipWriter:
                 ]
                 work = pool.submit(self._write_frame, frame, shot, store, headers)
                 pending.append(_Pending(frame, numbers, work))
-                if len(pending) >= _IN_FLIGHT:
+                del frame
+                if len(pending) >= frames_at_once:
                     self._collect(pending.popleft())
             while pending:
                 self._collect(pending.popleft())
@@ -169,6 +174,14 @@ class ClipWriter:
         """Drops the unfinished preview of a job that failed or was cancelled."""
         self._reader.close()
         self._preview.abandon()
+
+    def _room(self) -> tuple[int, int]:
+        """How many threads write, and how many full-size frames may be in memory for them."""
+        info = self._clip.info
+        normals = self._config.normals
+        each = info.width * info.height * (_PIXEL_BYTES + (_NORMAL_BYTES if normals else 0))
+        frames = at_most(_THREADS + 2, each, _FRAMES_BYTES)
+        return min(_THREADS, frames), frames
 
     def _until(self, frame: Frame) -> Fraction:
         """The time at which the next frame replaces this one; only constant rates need it."""

@@ -146,15 +146,18 @@ def decode_batches(
     Raises:
         InputError: the clip gave fewer frames than the shot has.
     """
+    import torch
+
     from ..models.preprocess import frames_to_tensor
 
-    pictures: list[np.ndarray] = []
+    pictures: list[Tensor] = []
     first = start
     with closing(shot.frames(start, stop)) as frames:
         for frame in frames:
-            pictures.append(frame.rgb)
+            pictures.append(frames_to_tensor([frame.rgb], (store.height, store.width)))
+            del frame  # not to hold a full-size picture while a batch waits
             if len(pictures) == size or first + len(pictures) == stop:
-                tensor = frames_to_tensor(pictures, (store.height, store.width))
+                tensor = torch.cat(pictures)
                 yield FrameBatch(first, tensor, _luma(tensor))
                 first += len(pictures)
                 pictures = []

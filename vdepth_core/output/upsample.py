@@ -27,6 +27,7 @@ _STEP = (0.04, 0.12)
 _TRUST = (0.2, 0.5)  # R² below the first: the picture has no such edge; above the second: it has
 _CORE = (0.55, 0.75)  # range within reach over range around: 0.5 on a slope, 1 in the middle of a step
 _SHARPEN = (0.25, 0.75)  # membership below the first is far, above the second near
+_STRIP = 32  # rows of the large picture at a time: what they need stays in the cache, and an 8K frame small
 
 
 class Upsampler:
@@ -88,17 +89,46 @@ class Upsampler:
         scale = np.float32(self._span) / np.maximum(spread, np.float32(1e-3 * self._span))
         offset = offset * scale - far * (scale / np.float32(self._span))
         # near-side membership at full size, then out = (1 − weight) p + weight (far + membership · spread)
-        model = cv2.resize(
-            cv2.merge([*(slope * scale for slope in slopes), offset]), size, interpolation=cv2.INTER_LINEAR
-        )
-        ends = cv2.merge([p + weight * (far - p), weight * spread])
-        base, gain = cv2.split(cv2.resize(ends, size, interpolation=cv2.INTER_LINEAR))
-        # Grain in the plate would make edges sparkle; the filter costs a tenth of the gain and halves that.
-        near_side = _apply(model, cv2.GaussianBlur(rgb, (3, 3), 0))
-        near_side = _smoothstep(near_side, *_SHARPEN)
-        near_side *= gain
-        near_side += base
-        return near_side
+        model = _Rows(cv2.merge([*(slope * scale for slope in slopes), offset]), size)
+        ends = _Rows(cv2.merge([p + weight * (far - p), weight * spread]), size)
+        out = np.empty((size[1], size[0]), np.float32)
+        for start in range(0, size[1], _STRIP):
+            stop = min(start + _STRIP, size[1])
+            near_side = _smoothstep(_apply(model(start, stop), _smoothed(rgb, start, stop)), *_SHARPEN)
+            base, gain = cv2.split(ends(start, stop))
+            near_side *= gain
+            np.add(near_side, base, out=out[start:stop])
+        return out
+
+
+class _Rows:
+    """Bilinear enlargement, some rows at a time: what `cv2.resize` gives all at once, to rounding."""
+
+    def __init__(self, small: np.ndarray, size: tuple[int, int]) -> None:
+        height = len(small)
+        self._wide = cv2.resize(small, (size[0], height), interpolation=cv2.INTER_LINEAR)
+        where = (np.arange(size[1]) + 0.5) * (height / size[1]) - 0.5
+        above = np.floor(where)
+        self._part = where - above
+        self._above = np.clip(above, 0, height - 1).astype(int)
+        self._below = np.clip(above + 1, 0, height - 1).astype(int)
+
+    def __call__(self, start: int, stop: int) -> np.ndarray:
+        """Rows [start, stop) of the large picture."""
+        out = np.empty((stop - start, *self._wide.shape[1:]), np.float32)
+        for row in range(start, stop):
+            above, below = self._wide[self._above[row]], self._wide[self._below[row]]
+            part = self._part[row]
+            cv2.addWeighted(above, 1 - part, below, part, 0, dst=out[row - start])
+        return out
+
+
+def _smoothed(rgb: np.ndarray, start: int, stop: int) -> np.ndarray:
+    """Rows [start, stop) of the plate without its grain, which would make edges sparkle; the filter costs a
+    tenth of the gain and halves that.
+    """
+    first, last = max(start - 1, 0), min(stop + 1, len(rgb))
+    return cv2.GaussianBlur(rgb[first:last], (3, 3), 0)[start - first : stop - first]
 
 
 def _linear_model(
