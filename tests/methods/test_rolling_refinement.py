@@ -13,6 +13,7 @@ from rolling_fakes import FakeSnippets, Footage
 from vdepth_core.align.joint import STEPS, Snippets, coalign
 from vdepth_core.errors import Cancelled
 from vdepth_core.methods.batching import Batcher, Load
+from vdepth_core.methods.depth_check import DepthCheck
 from vdepth_core.methods.latent_snippets import Share
 from vdepth_core.methods.refinement import Refinement
 from vdepth_core.methods.rolling import Rolling
@@ -25,6 +26,22 @@ from vdepth_core.progress import Progress
 from vdepth_core.store import DepthStore, FrameArray
 
 SIZE = (24, 32)
+
+
+class NoCheck(DepthCheck):
+    """Takes everything."""
+
+    def __init__(self) -> None:
+        pass
+
+    def numbers(self, said: object, frames: object, luma: object = None) -> None:
+        pass
+
+    def varied(self, maps: object, frames: object) -> None:
+        pass
+
+
+NOTHING = NoCheck()
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +94,7 @@ def test_refinement_is_the_dense_one(
         maps.write(0, merged.numpy())
         first = min(6, longest_dilation(count))
         refinement = Refinement(
-            model, tmp_path, rgb, model.noise(*SIZE, 0), steps, Batcher(model, Load(batch)), first, 3
+            model, tmp_path, rgb, model.noise(*SIZE, 0), steps, Batcher(model, Load(batch)), first, 3, NOTHING
         )
         share = Share(Progress(), count, refinement.work())
         refinement.run(maps, float(merged.min()), float(merged.max()), out, share)
@@ -116,7 +133,7 @@ def test_a_step_resumes_in_its_middle(tmp_path: Path, stop: int) -> None:
             rgb.write(0, pictures)
             maps.write(0, disparity)
             batcher = Batcher(model, Load(2))
-            refinement = Refinement(model, folder, rgb, model.noise(*SIZE, 0), steps, batcher, 6, 3)
+            refinement = Refinement(model, folder, rgb, model.noise(*SIZE, 0), steps, batcher, 6, 3, NOTHING)
             work = refinement.work()
             if name == "cut":
                 with pytest.raises(Cancelled):

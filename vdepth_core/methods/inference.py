@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import InputError, ResourceError, UsageError
 from ..types import CameraModel
+from .depth_check import DepthCheck
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -54,6 +55,7 @@ def predict_shot(
         UsageError: the model sees several frames at once.
         InputError: the clip gave fewer frames than the shot has.
         ResourceError: not even one frame fits the device's memory.
+        WeightsError: what the model gives is no depth; see `DepthCheck`.
         Cancelled: the user asked to stop.
     """
     check_per_frame(model)
@@ -61,6 +63,7 @@ def predict_shot(
     size = chain if chain > 1 else batch or (CUDA_BATCH if _on_cuda(model) else 1)
     limit = size
     warned = False
+    check = DepthCheck(model.spec.name, store.luma, shot.shot.start)
     writing: list[Future[None]] = []
     needed = [store.raw, store.luma] + ([store.fov] if isinstance(model, CameraModel) else [])
     with ThreadPoolExecutor(1, "vdepth-read") as reader, ThreadPoolExecutor(1, "vdepth-write") as writer:
@@ -73,7 +76,10 @@ def predict_shot(
                         progress.check()
                         coming = reader.submit(next, source, None)
                         raw, fov, limit = _predict(model, item.frames, limit)
-                        raw, bad = repair(raw)
+                        said = raw
+                        raw, bad = repair(said)
+                        if bad:
+                            check.numbers(said, range(item.start, item.start + len(said)), item.luma)
                         if bad and not warned:
                             warned = True
                             progress.warn(
@@ -89,6 +95,7 @@ def predict_shot(
         finally:
             for future in writing:
                 future.result()
+    check.varied(store.raw, range(store.count))
 
 
 def check_per_frame(model: DepthModel) -> None:

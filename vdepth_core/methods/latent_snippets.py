@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .batching import Batcher
+from .depth_check import DepthCheck
 from .inference import STAGE, decode_batches, repair
 from .snippets import SnippetModel, SnippetPlan
 from .spill import Grid, SnippetFiles
@@ -92,14 +93,17 @@ def predict_snippets(
     batcher: Batcher,
     share: Share,
     steps: int,
+    check: DepthCheck,
 ) -> None:
     """Predicts every missing snippet into ``files``: its maps, their samples and its smallest value.
 
     Batches start at multiples of the batch size, so a resumed job runs the same batches. A batch is written
-    while the next one is predicted. ``share`` advances by one a map. ``steps``: denoising steps.
+    while the next one is predicted. ``share`` advances by one a map. ``steps``: denoising steps;
+    ``check`` looks at what they give.
 
     Raises:
         ResourceError: not even one snippet fits the device's memory.
+        WeightsError: what the model gives is no depth.
         Cancelled: the user asked to stop.
     """
     size = batcher.size
@@ -118,7 +122,10 @@ def predict_snippets(
                     lambda part: model.predict_snippets(part.to(noise), noise, steps), latents
                 ).numpy()
                 raw = raw[..., : files.maps.shape[0], : files.maps.shape[1]]  # without the model's padding
-                maps, bad = repair(raw.reshape(-1, *files.maps.shape))
+                said = raw.reshape(-1, *files.maps.shape)
+                maps, bad = repair(said)
+                if bad:
+                    check.numbers(said, plan.frames[start:stop].ravel().tolist())
                 if bad and not warned:
                     warned = True
                     share.progress.warn(
@@ -131,6 +138,7 @@ def predict_snippets(
         finally:
             if writing is not None:
                 writing.result()
+    check.varied(files.maps, plan.frames.ravel().tolist())
 
 
 def gather(latents: FrameArray, frames: np.ndarray) -> Tensor:

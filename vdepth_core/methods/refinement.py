@@ -16,6 +16,7 @@ import numpy as np
 
 from ..store import FrameArray
 from .batching import Batcher
+from .depth_check import DepthCheck
 from .inference import repair
 from .latent_snippets import Share, gather
 from .snippets import SnippetModel, refinement_dilations, snippets_of
@@ -37,6 +38,7 @@ class Refinement:
         batcher: Runs the model; batches start at multiples of its size.
         first: Dilation of the first step.
         length: Frames a snippet.
+        check: Looks at what comes out.
     """
 
     model: SnippetModel
@@ -47,6 +49,7 @@ class Refinement:
     batcher: Batcher
     first: int
     length: int
+    check: DepthCheck
 
     def run(self, merged: FrameArray, low: float, high: float, out: FrameArray, share: Share) -> None:
         """Refines ``merged`` (N, H, W), whose clip-wide range is ``low``..``high``, into ``out`` (N, H, W).
@@ -55,6 +58,7 @@ class Refinement:
 
         Raises:
             ResourceError: not even one snippet fits the device's memory.
+            WeightsError: what the model gives is no depth.
             Cancelled: the user asked to stop.
         """
         last = self._last_complete()
@@ -143,8 +147,13 @@ class Refinement:
             if not all(out.done(index) for index in range(start, stop)):
                 share.progress.check()
                 maps = self._call(self.model.decode, torch.from_numpy(depth.read(start, stop)))
-                out.write(start, repair(maps[:, : out.shape[0], : out.shape[1]])[0])
+                said = maps[:, : out.shape[0], : out.shape[1]]
+                repaired, bad = repair(said)
+                if bad:
+                    self.check.numbers(said, range(start, stop))
+                out.write(start, repaired)
             share.advance(stop - start)
+        self.check.varied(out, range(out.count))
 
     def _call(self, function: Callable[..., Tensor], *items: Tensor) -> np.ndarray:
         """``function`` of tensors where and as the model wants them."""

@@ -21,6 +21,7 @@ from ..errors import UsageError
 from ..store import DepthStore, FrameArray
 from ..types import ShotAlignment
 from .batching import Batcher, Load, choose_load
+from .depth_check import DepthCheck
 from .framewise import SETTLE, Framewise
 from .inference import STAGE
 from .latent_snippets import Share, encode_shot, predict_snippets
@@ -194,14 +195,17 @@ class Rolling:
             spill.save(_FACTS, {"dtype": dtype, "load": asdict(self._loads[size])})
         batcher = Batcher(model, Load(**spill.load(_FACTS)["load"]))
         with self._open(spill, plan, store) as files:
+            check = DepthCheck(model.spec.name, store.luma, shot.shot.start)
             first, length = REFINE_DILATION, self.refine_length
             if self.preset.cap:
                 first = min(first, longest_dilation(store.count, length))
-            refinement = Refinement(model, spill.path, files.latents, noise, steps, batcher, first, length)
+            refinement = Refinement(
+                model, spill.path, files.latents, noise, steps, batcher, first, length, check
+            )
             work = store.count + plan.frames.size + (store.count + refinement.work() if steps else 0)
             share = Share(progress, store.count, work)
             encode_shot(shot, model, store, files.latents, batcher, share)
-            predict_snippets(model, plan, files, self._grid(store), noise, batcher, share, self.steps)
+            predict_snippets(model, plan, files, self._grid(store), noise, batcher, share, self.steps, check)
             if steps:
                 solution = self._solve(spill, plan, files, store, progress)
                 with FrameArray(spill.path / "merged", store.count, size, files.maps.dtype.str) as merged:
