@@ -12,7 +12,7 @@ from clip_media import numbered, write_movie
 
 from vdepth_core.clip import open_clip
 from vdepth_core.clip.colorspace import colorspace_named, colorspace_names
-from vdepth_core.clip.colour import Declared, named_in, settle_colour
+from vdepth_core.clip.colour import Declared, named_by_image, named_in, settle_colour
 from vdepth_core.clip.primaries import PRIMARIES, to_rec709
 from vdepth_core.clip.transfer import Curve, to_light, transfer_named
 from vdepth_core.errors import UsageError
@@ -152,6 +152,26 @@ def test_tags_that_name_a_camera_log_are_followed() -> None:
     colour = settle_colour(Declared(colorspace="V-Log V-Gamut"))
     assert colour.colorspace == "V-Log V-Gamut"
     assert "as its metadata say" in colour.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "space"),
+    [
+        ({"colorInteropID": "lin_ap1_scene"}, "ACEScg"),
+        ({"oiio:ColorSpace": "ACES2065-1"}, "ACES2065-1"),
+        ({"oiio:ColorSpace": "ARRI LogC4"}, "ARRI LogC4"),
+        ({"colorInteropID": "pq_rec2020_display"}, "Rec.2100-PQ - Display"),
+        ({"dpx:Transfer": "Printing density"}, "Cineon"),
+        ({"dpx:Transfer": "Logarithmic", "oiio:ColorSpace": "KodakLog"}, ""),
+        ({"colorInteropID": "lin_rec709_scene", "oiio:ColorSpace": "lin_rec709_scene"}, ""),
+        ({"oiio:ColorSpace": "srgb_rec709_scene"}, ""),
+        ({"oiio:ColorSpace": "scene_linear"}, ""),
+        ({"oiio:ColorSpace": "somebody's own"}, ""),
+        ({}, ""),
+    ],
+)
+def test_images_that_name_their_space_are_followed(attributes: dict[str, str], space: str) -> None:
+    assert named_by_image(attributes) == space
 
 
 def test_log_that_nobody_identifies_is_used_as_it_is() -> None:

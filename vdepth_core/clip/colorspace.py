@@ -19,7 +19,7 @@ import numpy as np
 from ..errors import UsageError
 
 BUILT_IN = "ocio://studio-config-latest"
-_LINEAR_REC709 = "Linear Rec.709 (sRGB)"
+LINEAR_REC709 = "Linear Rec.709 (sRGB)"
 # What people say, and the names in the built-in configuration it may mean, the most usual first.
 _CALLED = {
     "logc": "ARRI LogC3 (EI800)", "logc3": "ARRI LogC3 (EI800)", "alexa": "ARRI LogC3 (EI800)",
@@ -35,8 +35,8 @@ _CALLED = {
     "davinciintermediate": "DaVinci Intermediate WideGamut", "bmdfilm": "BMDFilm WideGamut Gen5",
     "blackmagic": "BMDFilm WideGamut Gen5", "ap0": "ACES2065-1", "ap1": "ACEScg",
     "rec2020linear": "Linear Rec.2020", "linrec2020": "Linear Rec.2020", "linearrec2020": "Linear Rec.2020",
-    "p3linear": "Linear P3-D65", "linp3d65": "Linear P3-D65", "linearsrgb": _LINEAR_REC709,
-    "linearrec709": _LINEAR_REC709,
+    "p3linear": "Linear P3-D65", "linp3d65": "Linear P3-D65", "linearsrgb": LINEAR_REC709,
+    "linearrec709": LINEAR_REC709,
 }  # fmt: skip
 
 
@@ -156,7 +156,7 @@ def _to_linear(config: Any, name: str) -> Any:
     import PyOpenColorIO as ocio
 
     for target in (
-        _LINEAR_REC709,
+        LINEAR_REC709,
         "lin_rec709",
         "lin_rec709_scene",
         "lin_srgb",
@@ -164,7 +164,7 @@ def _to_linear(config: Any, name: str) -> Any:
     ):
         if config.getColorSpace(target) is not None:
             return config.getProcessor(name, target)
-    return ocio.Config.GetProcessorFromConfigs(config, name, _config(""), _LINEAR_REC709)
+    return ocio.Config.GetProcessorFromConfigs(config, name, _config(""), LINEAR_REC709)
 
 
 def _packed(ocio: Any, pixels: np.ndarray, depth: Any) -> Any:

@@ -15,10 +15,12 @@ from typing import Protocol
 import numpy as np
 
 from ..errors import UsageError
-from .colorspace import colorspace_named
+from .colorspace import LINEAR_REC709, colorspace_named
 from .primaries import to_rec709
 from .transfer import LOG, Curve, transfer_named
 
+_TOLD = frozenset({"log", "scene-linear", "hdr-video"})  # display-referred pictures are used as they are
+_ROLES = frozenset({"scene_linear", "linear", "data", "unknown"})  # a file's way of saying nothing
 _STATE_IT = "--colorspace names its camera (logc3, slog3, vlog …) and shows it as a display would."
 
 
@@ -114,6 +116,25 @@ def named_in(metadata: Iterable[Mapping[str, str]]) -> str:
                     found = colorspace_named(value)
                     if found.encoding == "log":
                         return found.name
+    return ""
+
+
+def named_by_image(attributes: Mapping[str, str]) -> str:
+    """The colour space an image's header names, empty where it is what is usual or nobody knows it.
+
+    Args:
+        attributes: Text attributes under OpenImageIO's names: ``colorInteropID``, ``oiio:ColorSpace``,
+            ``dpx:Transfer``.
+    """
+    # SMPTE 268M: printing density is what film scanners write, Cineon's curve; "logarithmic" is any log.
+    if attributes.get("dpx:Transfer", "").casefold() == "printing density":
+        return "Cineon"
+    for key in ("colorInteropID", "oiio:ColorSpace"):
+        with suppress(UsageError):
+            if (name := attributes.get(key, "")) and name.casefold() not in _ROLES:
+                found = colorspace_named(name)
+                usual = found.name == LINEAR_REC709
+                return found.name if found.encoding in _TOLD and not usual else ""
     return ""
 
 
