@@ -88,12 +88,14 @@ class Frame:
         time: Presentation time in seconds, relative to the first frame.
         pts: The container's own timestamp in stream time-base units (a sequence's frame number).
         rgb: (H, W, 3) uint8, display-referred sRGB, upright, source raster (anamorphic pixels stay so).
+        timecode: The picture's own, where it has one; as in `ClipInfo`.
     """
 
     index: int
     time: Fraction
     pts: int
     rgb: np.ndarray
+    timecode: str | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,8 @@ class ClipInfo:
         colour: Identity of what makes light of the numbers, as far as the files alone do not decide it.
         rotation, mirrored: Clockwise degrees applied to make the picture upright; whether it was flipped too.
         has_alpha, interlaced: The source has an alpha channel (dropped); its frames are woven fields.
+        origin: Left upper corner of an EXR's display window: where the picture lies.
+        layer, layers: The layer taken of an EXR, and all there are.
         frames_declared: What the container claims, None when silent; never trusted.
         notes: Sentences the user should read, one a problem.
     """
@@ -142,6 +146,9 @@ class ClipInfo:
     mirrored: bool = False
     has_alpha: bool = False
     interlaced: bool = False
+    origin: tuple[int, int] = (0, 0)
+    layer: str = ""
+    layers: tuple[str, ...] = ()
     frames_declared: int | None = None
     notes: tuple[str, ...] = ()
 

@@ -35,7 +35,7 @@ from vdepth_core.jobs.config import EstimateConfig, limits_of
             "--seed -1 is not possible: it must be a whole number, at least 0 and at most 4294967295",
         ),
         ({"start_frame": -1}, "at least 0 and at most 9999999"),
-        ({"cfr": "0"}, "--cfr: must be frames per second above 0 and up to 1000"),
+        ({"cfr": "0"}, "'0' is no frame rate. It must be frames per second above 0 and up to 1000"),
         ({"cfr": "1/0"}, "--cfr"),
         ({"cfr": "1e999999999"}, "--cfr"),
         ({"cfr": "inf"}, "--cfr"),

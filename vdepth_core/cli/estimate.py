@@ -72,6 +72,15 @@ def estimate(
     rate: Annotated[
         str | None, typer.Option(help="Rate of an image sequence, up to 1000 fps (default: its own or 24).")
     ] = None,
+    timecode: Annotated[
+        str | None, typer.Option(metavar="HH:MM:SS:FF", help="Of the first frame (default: the clip's own).")
+    ] = None,
+    every_file: Annotated[
+        bool, typer.Option("--every-file", help="All images, in the order of their numbers, gaps or not.")
+    ] = False,
+    layer: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Layer of an EXR (default: the beauty).")
+    ] = None,
     transfer: Annotated[
         str | None, typer.Option(help="pq, hlg, linear, srgb, log … (default: what the clip declares).")
     ] = None,

@@ -26,6 +26,18 @@ def inspect(
     clip: Annotated[Path, typer.Argument(help="Movie, folder of images, or pattern such as shot.####.exr.")],
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     shots: Annotated[bool, typer.Option(help="Look for cuts.")] = True,
+    rate: Annotated[
+        str | None, typer.Option(help="Rate of an image sequence, fps (default: its own or 24).")
+    ] = None,
+    timecode: Annotated[
+        str | None, typer.Option(metavar="HH:MM:SS:FF", help="Of the first frame (default: the clip's own).")
+    ] = None,
+    every_file: Annotated[
+        bool, typer.Option("--every-file", help="All images, in the order of their numbers, gaps or not.")
+    ] = False,
+    layer: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Layer of an EXR (default: the beauty).")
+    ] = None,
     transfer: Annotated[
         str | None, typer.Option(help="pq, hlg, linear, srgb, log … (default: what the clip declares).")
     ] = None,
@@ -44,8 +56,17 @@ def inspect(
 ) -> None:
     """Say what a clip is: size, rate, frames, times, shots, colour, problems."""
     from ..clip import open_clip
+    from ..clip.timing import parse_rate
 
-    opened = open_clip(clip, transfer=transfer, colorspace=colorspace)
+    opened = open_clip(
+        clip,
+        rate=parse_rate(rate) if rate is not None else None,
+        timecode=timecode,
+        transfer=transfer,
+        colorspace=colorspace,
+        layer=layer,
+        every_file=every_file,
+    )
     for _ in opened.scan(shots=shots):
         pass
     found = describe(opened)
@@ -84,6 +105,8 @@ def describe(clip: Clip) -> dict[str, Any]:
         "longest_gap": float(max(gaps, default=0)),
         "first_number": info.first_number,
         "timecode": info.timecode,
+        "layer": info.layer,
+        "layers": list(info.layers),
         "codec": info.codec,
         "pixel_format": info.pixel_format,
         "bit_depth": info.bit_depth,
@@ -148,12 +171,16 @@ def _rows(found: dict[str, Any]) -> list[_Row]:
     ]
     more = f" and {len(shots) - 12} more" if len(shots) > 12 else ""
     rows = [
+        _Row("Name", found["name"]),
         _Row("Size", f"{found['width']} x {found['height']} pixels{aspect}{turned}"),
         _Row("Frames", f"{found['frames']} ({found['seconds']:.2f} seconds){numbers}"),
         _Row("Rate", f"{found['rate']} frames per second, {regular}"),
         _Row("Shots", f"{len(shots)}: {', '.join(shots[:12])}{more}"),
         _Row("Colour", _colour(found)),
     ]
+    if len(found["layers"]) > 1:
+        others = ", ".join(name for name in found["layers"] if name != found["layer"])
+        rows.append(_Row("Layers", f"{found['layer']} (taken), {others}"))
     if found["timecode"]:
         rows.append(_Row("Timecode", found["timecode"]))
     return rows

@@ -15,6 +15,7 @@ import numpy as np
 KNEE = 0.5  # linear; display value 188. Below it the transform is the plain sRGB curve.
 KEY = 0.12  # where the exposure puts the log-average of a shot: the median of ordinary display-referred clips
 _STRIP = 1 << 17  # pixels
+_BRIGHTEST = 1e30  # no light is; not an overflow in any sum of three
 REC709_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
@@ -81,9 +82,9 @@ def log_picture(linear: np.ndarray) -> np.ndarray:
     """An 8-bit picture in which equal ratios of light are equal steps, for comparing frames at any exposure.
 
     Args:
-        linear: (H, W, 3) float; 2**-12 and less is 0, 2**12 and more is 255.
+        linear: (H, W, 3) float; 2**-12 and less, and what is not a number, is 0; 2**12 and more is 255.
     """
-    stops = np.log2(np.maximum(linear, 2.0**-12), dtype=np.float32)
+    stops = np.log2(np.fmax(linear, 2.0**-12), dtype=np.float32)
     return np.clip((stops + 12) * (255 / 24), 0, 255).astype(np.uint8)
 
 
@@ -106,11 +107,13 @@ class ExposureMeter:
 
     @classmethod
     def measure(cls, linear: np.ndarray) -> np.ndarray:
-        """Histogram of one frame (H, W, 3) of linear light: (640,) counts, 1/16 stop a bin; black does not
-        count.
+        """Histogram of one frame (H, W, 3) of linear light: (640,) counts, 1/16 stop a bin; black, and
+        pixels that are not finite, do not count.
         """
-        light = linear.reshape(-1, 3) @ REC709_LUMA
-        light = light[(light > 2.0**cls._LOW) & np.isfinite(light)]
+        pixels = linear.reshape(-1, 3).astype(np.float32, copy=False)
+        pixels = pixels[(np.abs(pixels) < _BRIGHTEST).all(1)]
+        light = pixels @ REC709_LUMA
+        light = light[light > 2.0**cls._LOW]
         bins = ((np.log2(light) - cls._LOW) * cls._PER_STOP).astype(np.int64)
         return np.bincount(np.minimum(bins, cls._BINS - 1), minlength=cls._BINS)
 

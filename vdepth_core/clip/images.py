@@ -1,30 +1,48 @@
-"""Reading one image file: PNG, JPEG, TIFF and BMP through OpenCV, DPX through FFmpeg, EXR through OpenEXR.
+"""Reading one image file, through OpenImageIO.
 
-Integer images are display-referred, 16 bits or 8; floating-point ones (EXR, float TIFF) are scene-linear. A
-file that ends early is an error here even where a decoder would fill the rest with grey.
+Integer images are display-referred, 16 bits or 8; floating-point ones (EXR, HDR, float TIFF) are
+scene-linear. Of an EXR's layers and parts one is the picture (`layers`). A file that ends early is an error,
+also where a decoder fills the rest with grey.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from fractions import Fraction
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
-from ..errors import InputError
-from .timing import Timecode, nominal_rate
+from ..errors import InputError, UsageError
+from .headers import Header, read_header
+from .layers import Choice, Layer, NoPicture, Part, choose_layer, layer_named, list_layers
+from .orient import from_exif
+from .peek import peek
 
-# A complete file has the second marker after the last first one: image data and end of JPEG and PNG.
-_MARKERS = {
-    ".png": (b"IDAT", b"IEND"),
-    ".jpg": (b"\xff\xda", b"\xff\xd9"),
-    ".jpeg": (b"\xff\xda", b"\xff\xd9"),
-}
+MAX_PIXELS = 1 << 27  # 16384 x 8192, the largest dome there is; a damaged header may say anything
+_MEGABYTES = 8192  # all layers of a file together
 _HINT = "Render or copy it again."
+_CUT = re.compile(r"(?i)premature|end of file|truncated")  # also where the rest was filled up
+
+
+@dataclass(frozen=True)
+class Window:
+    """Where a picture lies: the display window of an EXR, pixels of the plane that data windows lie on too.
+
+    Attributes:
+        x, y: Its left upper corner.
+        width, height: Its size, as stored.
+    """
+
+    x: int
+    y: int
+    width: int
+    height: int
 
 
 @dataclass(frozen=True)
@@ -36,10 +54,13 @@ class ImageFacts:
         bit_depth: Bits a channel.
         linear: Scene-linear light instead of a display picture.
         codec, pixel_format: In FFmpeg's words where it has them.
+        header: Time, aspect and colour as the header says them.
         alpha: Has an alpha channel.
-        pixel_aspect, rate, timecode: EXR attributes, None where absent.
-        log: The picture is log-encoded (DPX from film scanners).
-        chromaticities: x, y of red, green, blue and white, where the file says; None: Rec. 709's.
+        window: Where the picture lies.
+        overscan: Size of the data, where it goes beyond the picture.
+        layer: Name of the layer taken; empty where the format has no layers.
+        layers: Names of all layers there are.
+        notes: Sentences about what was taken.
     """
 
     width: int
@@ -48,57 +69,104 @@ class ImageFacts:
     linear: bool
     codec: str
     pixel_format: str
+    header: Header
     alpha: bool = False
-    pixel_aspect: Fraction | None = None
-    rate: Fraction | None = None
-    timecode: Timecode | None = None
-    log: bool = False
-    chromaticities: tuple[float, ...] | None = None
+    window: Window = Window(0, 0, 0, 0)
+    overscan: tuple[int, int] | None = None
+    layer: str = ""
+    layers: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-def read_image(path: Path, reduce: int = 1) -> np.ndarray:
-    """Pixels of one image.
+@dataclass(frozen=True)
+class Picture:
+    """One image, read.
+
+    Attributes:
+        pixels: (H, W, 3) RGB as stored but upright: uint8 or uint16, or float16/float32.
+        window: Where it lies.
+        timecode: The header's packed time code, where it has one.
+    """
+
+    pixels: np.ndarray
+    window: Window
+    timecode: int | None = None
+
+
+@dataclass
+class _File:
+    """An opened file: OpenImageIO's reader, its parts and the layer to read."""
+
+    path: Path
+    image: Any
+    parts: list[Part] = field(default_factory=list)
+    layers: list[Layer] = field(default_factory=list)
+
+    @property
+    def layered(self) -> bool:
+        return bool(self.image.format_name() == "openexr")
+
+
+def read_image(path: Path, layer: str | None = None) -> Picture:
+    """Reads one image.
 
     Args:
         path: The file.
-        reduce: For JPEG, decode at 1/2, 1/4 or 1/8 size (much faster); other formats ignore it.
-
-    Returns:
-        (H, W, 3) RGB as stored: uint8 or uint16, or float16/float32.
+        layer: The layer's whole name; None: the beauty, where the format has layers.
 
     Raises:
-        InputError: the file is no such image, or damaged.
+        InputError: the file is no such image, is damaged, too large, or lacks the layer.
     """
-    kind = path.suffix.lower()
-    if kind == ".exr":
-        return _read_exr(path)[0]
-    if kind == ".dpx":
-        return _read_dpx(path)[0]
-    return _read_with_opencv(path, reduce)
+    with _opened(path) as file:
+        if layer is None:
+            choice = _choose(file, None)
+            return _read(file, choice.layer if choice else None)
+        found = next((other for other in file.layers if other.name == layer), None)
+        if found is None:
+            raise InputError(
+                f"{path} has no layer {layer}, with which its sequence began.",
+                f"It has {', '.join(other.name for other in file.layers[:12]) or 'none'}; render it again.",
+            )
+        return _read(file, found)
 
 
-def image_facts(path: Path) -> ImageFacts:
+def image_facts(path: Path, layer: str | None = None) -> ImageFacts:
     """What the file is; reads it once.
 
+    Args:
+        path: The file.
+        layer: The layer the user wants; None: the beauty.
+
     Raises:
-        InputError: as `read_image`.
+        UsageError: there is no such layer.
+        InputError: as `read_image`, or its layers hold no picture.
     """
-    kind = path.suffix.lower()
-    if kind == ".exr":
-        return _exr_facts(path)
-    if kind == ".dpx":
-        return _read_dpx(path)[1]
-    pixels = _read_with_opencv(path, 1)
-    bits = 8 * pixels.dtype.itemsize
-    return ImageFacts(
-        width=pixels.shape[1],
-        height=pixels.shape[0],
-        bit_depth=bits,
-        linear=pixels.dtype.kind == "f",
-        codec={".jpg": "mjpeg", ".jpeg": "mjpeg", ".tif": "tiff"}.get(kind, kind[1:]),
-        pixel_format={8: "rgb24", 16: "rgb48"}.get(bits, "rgbf32"),
-        alpha=_has_alpha(path),
-    )
+    with _opened(path) as file:
+        choice = _choose(file, layer)
+        taken = choice.layer if choice else None
+        notes = [choice.note] if choice and choice.note else []
+        picture = _read(file, taken)  # leaves the reader at the layer's part
+        spec = file.image.spec()
+        if file.image.format_name() == "tiff" and file.image.seek_subimage(1, 0):
+            notes.append(f"{path.name} holds several pages; the first is used.")
+        pixels, dtype = picture.pixels, picture.pixels.dtype
+        bits = spec.get_int_attribute("oiio:BitsPerSample")
+        codec = {"jpeg": "mjpeg", "openexr": "exr"}.get(file.image.format_name(), file.image.format_name())
+        return ImageFacts(
+            width=pixels.shape[1],
+            height=pixels.shape[0],
+            bit_depth=bits if dtype == np.uint16 and bits > 8 else 8 * dtype.itemsize,
+            linear=dtype.kind == "f",
+            codec=codec,
+            pixel_format={"u1": "rgb24", "u2": "rgb48", "f2": "rgbf16", "f4": "rgbf32"}[dtype.str[1:]],
+            header=_header(file, taken),
+            alpha=_has_alpha(file, taken),
+            window=picture.window,
+            overscan=_overscan(spec, picture.window) if file.layered else None,
+            layer=taken.name if taken else "",
+            layers=tuple(other.name for other in file.layers),
+            notes=tuple(notes),
+        )
 
 
 def to_display8(pixels: np.ndarray) -> np.ndarray:
@@ -113,137 +181,221 @@ def _eight_bits() -> np.ndarray:
     return ((np.arange(65536) + 128) // 257).astype(np.uint8)
 
 
-def _read_with_opencv(path: Path, reduce: int) -> np.ndarray:
-    data = _bytes(path)
-    start, end = _MARKERS.get(path.suffix.lower(), (b"", b""))
-    if end not in data[max(0, data.rfind(start)) :]:
-        raise InputError(f"{path} is cut short; its end is missing.", _HINT)
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH  # three channels, own depth, turned as EXIF says
-    if reduce > 1:
-        flags = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}[
-            reduce
-        ]
-    try:  # from memory, because cv2.imread cannot open non-ASCII paths on Windows
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error:
-        pixels = None
-    if pixels is None or pixels.dtype not in (np.uint8, np.uint16, np.float32, np.float64):
-        kind = path.suffix[1:].upper()
-        raise InputError(f"{path} cannot be read; it is damaged or no {kind} image.", _HINT)
-    linear = pixels.dtype.kind == "f"
-    return cv2.cvtColor(pixels.astype(np.float32) if linear else pixels, cv2.COLOR_BGR2RGB)
+@lru_cache(maxsize=1)
+def _library() -> Any:
+    import OpenImageIO as oiio
+
+    # Several files are read at once: threads within one would only be in the way.
+    oiio.attribute("threads", 1)
+    oiio.attribute("exr_threads", -1)
+    oiio.attribute("limits:imagesize_MB", _MEGABYTES)
+    return oiio
 
 
-def _has_alpha(path: Path) -> bool:
-    pixels = cv2.imdecode(np.frombuffer(_bytes(path), np.uint8), cv2.IMREAD_UNCHANGED)
-    return pixels is not None and pixels.shape[2:] == (4,)
-
-
-def _bytes(path: Path) -> bytes:
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[_File]:
     try:
-        data = path.read_bytes()
+        if not path.stat().st_size:
+            raise InputError(f"{path} is empty (0 bytes).", _HINT)
+        looked = peek(path)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.", "Check the file.") from error
-    if not data:
-        raise InputError(f"{path} is empty (0 bytes).", _HINT)
-    return data
+    if looked.cut:
+        raise InputError(f"{path} is cut short; its end is missing.", _HINT)
+    _check_size(path, *(looked.size or (0, 0)))
+    oiio = _library()
+    config = oiio.ImageSpec()
+    config["oiio:UnassociatedAlpha"] = 1  # colours as they are stored
+    with _spelled(path) as name:
+        image = oiio.ImageInput.open(name, config)
+        if image is None:
+            raise _unreadable(path, oiio.geterror())
+        try:
+            file = _File(path, image)
+            spec = image.spec()
+            _check_size(path, spec.full_width, spec.full_height)
+            _check_size(path, spec.width, spec.height)
+            if spec.get_int_attribute("oiio:Movie"):
+                raise InputError(
+                    f"{path} is an animation ({image.format_name()}), which cannot be read as a clip.",
+                    "Convert it to a movie or to numbered images, for example with ImageMagick: "
+                    f"magick {path.name} frame.%04d.png.",
+                )
+            if file.layered:
+                _find_layers(file)
+            yield file
+        finally:
+            image.close()
 
 
-def _read_dpx(path: Path) -> tuple[np.ndarray, ImageFacts]:
-    import av
-
-    _bytes(path)
+@contextlib.contextmanager
+def _spelled(path: Path) -> Iterator[str]:
+    """A name for the library, which takes UTF-8 only: others (Linux only) go by descriptor."""
     try:
-        with av.open(str(path.absolute()), format="dpx_pipe") as container:
-            picture = next(container.decode(video=0))
-            bits = max(component.bits for component in picture.format.components)
-            pixels = picture.to_ndarray(format="rgb24" if bits == 8 else "rgb48le")
-    except (av.FFmpegError, StopIteration) as error:
-        raise InputError(f"{path} cannot be read; it is damaged or no DPX image.", _HINT) from error
-    alpha = any(component.is_alpha for component in picture.format.components)
-    log = int(picture.color_trc) in (9, 10)  # AVCOL_TRC_LOG, AVCOL_TRC_LOG_SQRT
-    facts = ImageFacts(
-        picture.width, picture.height, bits, False, "dpx", picture.format.name, alpha, log=log
-    )  # fmt: skip
-    return pixels, facts
+        str(path).encode()
+    except UnicodeEncodeError:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            yield f"/proc/self/fd/{descriptor}"
+        finally:
+            os.close(descriptor)
+    else:
+        yield str(path)
 
 
-def _read_exr(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
-    import OpenEXR
-
-    try:
-        with OpenEXR.File(str(path), separate_channels=True) as file:
-            header, channels = dict(file.header()), file.channels()
-            names = _colour_channels(path, list(channels))
-            planes = [channels[name].pixels for name in names]
-    except (RuntimeError, ValueError) as error:
-        raise InputError(
-            f"{path} cannot be read; it is damaged or no scanline or tiled EXR.", _HINT
-        ) from error
-    if any(plane is None or plane.shape != planes[0].shape for plane in planes):
-        raise InputError(
+def _unreadable(path: Path, reason: str) -> InputError:
+    if "Subsampled" in reason:
+        return InputError(
             f"{path} has subsampled colour channels, which are not supported.", "Write it as RGB."
         )
-    pixels = np.stack(
-        [plane if plane.dtype.kind == "f" else plane.astype(np.float32) for plane in planes], -1
-    )
-    return _to_display_window(pixels, header), header
+    claimed = re.search(r"claimed to be (\d+)x(\d+)", reason)
+    if claimed:
+        return _too_large(path, int(claimed[1]), int(claimed[2]))
+    if _CUT.search(reason):
+        return InputError(f"{path} is cut short; its end is missing.", _HINT)
+    return InputError(f"{path} cannot be read; it is damaged or no {path.suffix[1:].upper()} image.", _HINT)
 
 
-def _exr_facts(path: Path) -> ImageFacts:
-    import OpenEXR
+def _check_size(path: Path, width: int, height: int) -> None:
+    if width < 0 or height < 0 or width * height > MAX_PIXELS:
+        raise _too_large(path, width, height)
 
-    pixels, header = _read_exr(path)
-    height, width = pixels.shape[:2]
-    with OpenEXR.File(str(path), header_only=True) as file:
-        names = [channel.name for channel in file.header()["channels"]]
-    aspect = Fraction(float(header.get("pixelAspectRatio", 1.0))).limit_denominator(1000)
-    rate = header.get("framesPerSecond")
-    chromaticities = header.get("chromaticities")
-    code = header.get("timeCode")
-    return ImageFacts(
-        width=width,
-        height=height,
-        bit_depth=16 if pixels.dtype == np.float16 else 32,
-        linear=True,
-        codec="exr",
-        pixel_format="rgbf16" if pixels.dtype == np.float16 else "rgbf32",
-        alpha=any(name == "A" or name.endswith(".A") for name in names),
-        chromaticities=None
-        if chromaticities is None
-        else tuple(float(value) for value in np.ravel(chromaticities)),
-        pixel_aspect=aspect if aspect > 0 else None,
-        rate=nominal_rate(Fraction(rate)) if rate else None,
-        timecode=None
-        if code is None
-        else Timecode(code.hours, code.minutes, code.seconds, code.frame, bool(code.dropFrame)),
+
+def _too_large(path: Path, width: int, height: int) -> InputError:
+    return InputError(
+        f"{path} says it has {width} x {height} pixels; pictures may have {MAX_PIXELS // 10**6} million.",
+        "If that is its size, scale it down; otherwise it is damaged: copy it again.",
     )
 
 
-def _colour_channels(path: Path, names: list[str]) -> list[str]:
-    """The three channels to show: R G B, else luminance, else the first layer that has R G B."""
-    for layer in ["", *sorted({name.rpartition(".")[0] + "." for name in names if "." in name})]:
-        for triple in ("RGB", "rgb"):
-            if all(layer + channel in names for channel in triple):
-                return [layer + channel for channel in triple]
-    if "Y" in names and "RY" not in names:
-        return ["Y"] * 3
-    raise InputError(
-        f"{path} has no colour channels R, G, B; it has {', '.join(names[:8])}.", "Give the beauty pass."
-    )
+def _find_layers(file: _File) -> None:
+    number = 0
+    while file.image.seek_subimage(number, 0):
+        spec = file.image.spec()
+        views = spec.getattribute("multiView") or ()
+        file.parts.append(
+            Part(
+                name=spec.get_string_attribute("oiio:subimagename"),
+                channels=tuple(spec.channelnames),
+                view=spec.get_string_attribute("view"),
+                views=(views,) if isinstance(views, str) else tuple(views),
+                deep=spec.deep,
+            )
+        )
+        number += 1
+    file.image.geterror()  # what the last step ended with
+    file.layers = list_layers(file.parts)
 
 
-def _to_display_window(pixels: np.ndarray, header: dict[str, Any]) -> np.ndarray:
+def _choose(file: _File, wanted: str | None) -> Choice | None:
+    path = file.path
+    if not file.layered:
+        if wanted is not None:
+            raise UsageError(f"{path} has no layers.", "Leave --layer out; only EXR files have them.")
+        return None
+    if wanted is not None:
+        layer = layer_named(file.layers, wanted, path.name)
+        return Choice(layer, f"The layer {layer.name} is read, as stated.")
+    file.image.seek_subimage(0, 0)
+    quantity = file.image.spec().get_string_attribute("vdepth/quantity")
+    if quantity:
+        raise InputError(f"{path} was written by vdepth and holds {quantity}, no picture.", "Give the plate.")
+    try:
+        return choose_layer(file.layers, any(part.deep for part in file.parts))
+    except NoPicture as error:
+        raise InputError(
+            f"{path} {error}.", "Give the beauty pass, or name a layer to read all the same: --layer NAME."
+        ) from error
+
+
+def _read(file: _File, layer: Layer | None) -> Picture:
+    image = file.image
+    part = layer.part if layer else 0
+    image.seek_subimage(part, 0)
+    spec = image.spec()
+    _check_size(file.path, spec.full_width, spec.full_height)
+    _check_size(file.path, spec.width, spec.height)
+    names = list(spec.channelnames)
+    if layer is not None:
+        places = [names.index(channel) for channel in layer.channels]
+    else:
+        places = [0, 1, 2] if len(names) >= 3 else [0]
+    pixels = _channels(file, part, places, _kind(spec, places, file.layered))
+    window = Window(0, 0, spec.width, spec.height)
+    if file.layered:
+        window = Window(spec.full_x, spec.full_y, spec.full_width, spec.full_height)
+        pixels = _within(pixels, spec.x - spec.full_x, spec.y - spec.full_y, window)
+        if pixels.dtype.kind == "u":
+            pixels = pixels.astype(np.float32)
+    else:
+        pixels = from_exif(spec.get_int_attribute("Orientation", 1)).apply(pixels)
+    if pixels.shape[2] == 1:
+        pixels = np.repeat(pixels, 3, axis=2)
+    code = spec.getattribute("smpte:TimeCode")
+    return Picture(np.ascontiguousarray(pixels), window, code[0] & 0xFFFFFFFF if code else None)
+
+
+def _kind(spec: Any, places: list[int], layered: bool) -> str:
+    """The number format to read: the channels' own, as far as there is room for it in what follows."""
+    own = spec.channelformats
+    formats = {str(own[place] if own else spec.format) for place in places}
+    if formats <= {"half"}:
+        return "half"
+    if formats & {"half", "float", "double"}:
+        return "float"
+    if layered:
+        return "uint32"
+    return "uint8" if formats <= {"uint8", "int8"} else "uint16"
+
+
+def _channels(file: _File, part: int, places: list[int], kind: str) -> np.ndarray:
+    first, last = min(places), max(places) + 1
+    spans = [(first, last)] if last - first <= 4 else [(place, place + 1) for place in places]
+    read = [file.image.read_image(part, 0, *span, kind) for span in spans]
+    reason = file.image.geterror()
+    if any(planes is None for planes in read) or _CUT.search(reason):
+        raise _unreadable(file.path, reason)
+    if len(spans) > 1:
+        return np.concatenate(read, axis=2)
+    picked = [place - first for place in places]
+    planes: np.ndarray = read[0]
+    return planes if picked == list(range(planes.shape[2])) else planes[..., picked]
+
+
+def _within(pixels: np.ndarray, x: int, y: int, window: Window) -> np.ndarray:
     """Cuts overscan away and fills a smaller data window up with black, so that the picture is whole."""
-    (left, top), (right, bottom) = (tuple(map(int, corner)) for corner in header["displayWindow"])
-    data_left, data_top = map(int, header["dataWindow"][0])
     height, width = pixels.shape[:2]
-    if (data_left, data_top, width, height) == (left, top, right - left + 1, bottom - top + 1):
+    if (x, y, width, height) == (0, 0, window.width, window.height):
         return pixels
-    full = np.zeros((bottom - top + 1, right - left + 1, 3), pixels.dtype)
-    x, y = data_left - left, data_top - top
+    full = np.zeros((window.height, window.width, pixels.shape[2]), pixels.dtype)
     x0, y0 = max(x, 0), max(y, 0)
-    x1, y1 = min(x + width, full.shape[1]), min(y + height, full.shape[0])
+    x1, y1 = min(x + width, window.width), min(y + height, window.height)
     if x1 > x0 and y1 > y0:
         full[y0:y1, x0:x1] = pixels[y0 - y : y1 - y, x0 - x : x1 - x]
     return full
+
+
+def _overscan(spec: Any, window: Window) -> tuple[int, int] | None:
+    beyond = (
+        spec.x < window.x or spec.y < window.y
+        or spec.x + spec.width > window.x + window.width
+        or spec.y + spec.height > window.y + window.height
+    )  # fmt: skip
+    return (spec.width, spec.height) if beyond else None
+
+
+def _header(file: _File, layer: Layer | None) -> Header:
+    """The header of the layer's part; what it leaves open, the first part may say."""
+    headers = []
+    for part in dict.fromkeys((layer.part if layer else 0, 0)):
+        file.image.seek_subimage(part, 0)
+        headers.append(read_header(file.image.spec(), file.image.format_name()))
+    return headers[0].or_else(headers[-1])
+
+
+def _has_alpha(file: _File, layer: Layer | None) -> bool:
+    if layer is None:
+        return bool(file.image.spec().alpha_channel >= 0)
+    prefix = layer.channels[0].rpartition(".")[0]
+    names = (name.rpartition(".") for name in file.parts[layer.part].channels)
+    return any(end.casefold() in {"a", "alpha"} and before == prefix for before, _, end in names)

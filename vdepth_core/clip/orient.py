@@ -1,4 +1,4 @@
-"""Display matrices: the eight ways a stored picture may lie, and what makes it upright."""
+"""Display matrices and EXIF: the eight ways a stored picture may lie, and what makes it upright."""
 
 from __future__ import annotations
 
@@ -38,6 +38,12 @@ class Orientation:
         if self.rotation:
             picture = cv2.rotate(picture, _TURNS[self.rotation])
         return picture
+
+
+def from_exif(code: int) -> Orientation:
+    """What EXIF's orientation asks for (JEITA CP-3451, tag 274); a code it does not know asks for nothing."""
+    rotation = {3: 180, 4: 180, 5: 270, 6: 90, 7: 90, 8: 270}.get(code, 0)
+    return Orientation(rotation, code in {2, 4, 5, 7})
 
 
 def from_display_matrix(data: bytes) -> Orientation:

@@ -18,6 +18,8 @@ from ..errors import UsageError
 
 # Rates whose printed form is rounded: 29.97 in a container means 30000/1001 (SMPTE 12M).
 _NTSC = tuple(Fraction(base * 1000, 1001) for base in (24, 30, 48, 60, 120, 240))
+_RATE = re.compile(r"\d{1,9}(\.\d{1,9})?|\d{1,9}/\d{1,9}")
+_FASTEST = 1000
 _NTSC_TOLERANCE = Fraction(2, 100_000)
 
 
@@ -35,7 +37,7 @@ def parse_range(text: str, first_number: int = 0, frames: int | None = None) -> 
     Raises:
         UsageError: the text is no range, runs backwards, or lies outside the clip.
     """
-    match = re.fullmatch(r"\s*(\d+)\s*(?:(?:-|\.\.)\s*(\d+)\s*)?", text)
+    match = re.fullmatch(r"\s*(-?\d+)\s*(?:(?:-|\.\.)\s*(-?\d+)\s*)?", text)
     if match is None:
         raise UsageError(f"'{text}' is not a frame range.", "Write it as FIRST-LAST, for example 10-49.")
     first = int(match[1])
@@ -54,12 +56,45 @@ def parse_range(text: str, first_number: int = 0, frames: int | None = None) -> 
     return first - first_number, last + 1 - first_number
 
 
+def parse_rate(text: str) -> Fraction:
+    """The frame rate a user wrote: ``24``, ``23.976`` or ``24000/1001``.
+
+    Raises:
+        UsageError: it is none.
+    """
+    plain = text.strip()
+    rate = Fraction(plain) if _RATE.fullmatch(plain) and not re.search(r"/0+$", plain) else Fraction(0)
+    if not 0 < rate <= _FASTEST:
+        raise UsageError(
+            f"'{text}' is no frame rate.",
+            f"It must be frames per second above 0 and up to {_FASTEST}, such as 24, 23.976 or 24000/1001.",
+        )
+    return rate
+
+
 def nominal_rate(rate: Fraction) -> Fraction:
     """The exact rate behind a rounded one: 2997/100 becomes 30000/1001; others stay as they are."""
     for exact in _NTSC:
         if abs(rate / exact - 1) < _NTSC_TOLERANCE:
             return exact
     return rate
+
+
+def can_drop(rate: Fraction) -> bool:
+    """Whether drop-frame counting is defined for the rate: at multiples of 30000/1001 only."""
+    return math.ceil(rate - Fraction(1, 2)) % 30 == 0 and rate.denominator == 1001
+
+
+def parse_timecode(text: str) -> Timecode:
+    """The time code a user wrote.
+
+    Raises:
+        UsageError: it is none.
+    """
+    try:
+        return Timecode.parse(text)
+    except ValueError as error:
+        raise UsageError(f"{error}.", "Write it as 01:00:00:00, or 01:00:00;00 for drop-frame.") from error
 
 
 @dataclass(frozen=True)
@@ -95,8 +130,7 @@ class Timecode:
         two (at 59.94 four) numbers of every minute but each tenth (SMPTE 12M-1, 8.2).
         """
         base = max(1, math.ceil(rate - Fraction(1, 2)))
-        drops = self.drop_frame and base % 30 == 0 and rate.denominator == 1001
-        dropped = base // 15 if drops else 0
+        dropped = base // 15 if self.drop_frame and can_drop(rate) else 0
         return _from_count(self._count(base, dropped) + frames, base, dropped, self.drop_frame)
 
     def count_every_frame(self, base: int, rate: Fraction) -> Timecode:

@@ -100,7 +100,7 @@ def estimate_clips(
     """
     if not clips:
         raise UsageError("No clip given.", "Name at least one movie or image sequence.")
-    gathered = gather(clips, out)
+    gathered = gather(clips, out, config.every_file)
     results = [ClipResult(clip.path, clip.folder) for clip in gathered]
     told = threading.Lock()
 
@@ -112,6 +112,11 @@ def estimate_clips(
     for clip in gathered:
         if len(clip.names) > 1:
             message = f"{len(clip.names)} of the names given mean this clip; it is done once."
+            if len(clip.names) < clip.files:
+                message = (
+                    f"The {len(clip.names)} names given are of this clip, which has {clip.files} images; "
+                    "all of it is done, once. --frames A-B does a part."
+                )
             tell(Warning_(clip=str(clip.path), message=message))
     progress = [JobProgress(str(result.clip), tell) for result in results]
     with cancelling(*progress) if signals else contextlib.nullcontext():

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ..choices import Compression, Device, Dtype, Predicts, Preset, RollingPresetName, Stabilize, one_of
-from ..clip.timing import parse_range
+from ..clip.timing import Timecode, parse_range, parse_rate
 from ..clip.transfer import transfer_named
 from ..errors import UsageError
 from ..methods.rolling_presets import (
@@ -22,7 +21,6 @@ from ..methods.rolling_presets import (
 
 _FAR_AWAY = 1e10  # what sky and pixels without depth get
 _APART = 1.001  # far over near, at least: single precision cannot divide less into depths
-_RATE = re.compile(r"\d{1,9}(\.\d{1,9})?|\d{1,9}/\d{1,9}")
 _ANYWHERE = -(10**9)  # whether a range lies in the clip only the clip can tell
 NEAR, FAR = 1.0, 100.0
 """Depth of the ends of a relative model's range, unless given."""
@@ -55,6 +53,9 @@ class EstimateConfig(BaseModel):
         shots: Detect cuts; otherwise the clip is one shot.
         cfr: Resample in time to this constant rate (frames per second, ``24000/1001`` is exact).
         rate: Frame rate of an image sequence that does not say.
+        timecode: Time code of the clip's first frame, ``01:00:00:00``; None: what the clip says.
+        every_file: Take all images there are, in the order of the numbers in their names.
+        layer: Layer of an EXR sequence; None: the beauty.
         transfer: Transfer characteristic of the clip's numbers (``pq``, ``hlg``, ``linear`` …).
         colorspace: Colour space of the clip (``logc3``, ``acescg`` …), from OpenColorIO's configuration.
         device, dtype: Where and in which precision the network runs.
@@ -88,6 +89,9 @@ class EstimateConfig(BaseModel):
     shots: bool = True
     cfr: str | None = None
     rate: str | None = None
+    timecode: str | None = None
+    every_file: bool = False
+    layer: str | None = None
     transfer: str | None = None
     colorspace: str | None = None
     device: Device = "auto"
@@ -100,13 +104,16 @@ class EstimateConfig(BaseModel):
     def _is_rate(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        text = value.strip()
-        rate = Fraction(text) if _RATE.fullmatch(text) and not re.search(r"/0+$", text) else Fraction(0)
-        if not 0 < rate <= 1000:
-            raise ValueError(
-                "must be frames per second above 0 and up to 1000, such as 24, 23.976 or 24000/1001"
-            )
-        return text
+        try:
+            parse_rate(value)
+        except UsageError as error:
+            raise ValueError(f"{error.message} {error.hint}".rstrip(" .")) from error
+        return value.strip()
+
+    @field_validator("timecode")
+    @classmethod
+    def _is_timecode(cls, value: str | None) -> str | None:
+        return value if value is None else str(Timecode.parse(value))
 
     @field_validator("transfer")
     @classmethod
@@ -142,6 +149,12 @@ class EstimateConfig(BaseModel):
         if far < _APART * near:
             raise ValueError(f"far ({far:g}) must be at least {_APART:g} times near ({near:g})")
         return self
+
+    def clip_options(self) -> dict[str, Any]:
+        """How the clip is to be opened, for `open_clip`."""
+        same = ("timecode", "transfer", "colorspace", "layer", "every_file")
+        rate = parse_rate(self.rate) if self.rate else None
+        return {"rate": rate} | {name: getattr(self, name) for name in same}
 
     @classmethod
     def parse(cls, **options: Any) -> EstimateConfig:

@@ -6,11 +6,12 @@ they were stored, divided by the units a metre has; 0, NaN and infinity mean no 
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from ..output.naming import manifest_path
 from ..output.sequence import read_sequence
 from ..types import Quantity
 from .arrays import Arrays, open_arrays
+from .config import EstimateConfig
 from .map_files import PLANES, load_map
 
 MAPS = (".exr", ".png", ".npy", ".npz")
@@ -42,6 +44,7 @@ class DepthMaps:
         read: Frame index -> (H, W).
         note: How they were read, in a few words.
         first: Index of the first frame in its clip: a job may have been asked for a part.
+        opened: How a job opened its clip, for `open_clip`.
     """
 
     name: str
@@ -50,6 +53,7 @@ class DepthMaps:
     read: Callable[[int], np.ndarray]
     note: str = ""
     first: int = 0
+    opened: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return self.count
@@ -155,9 +159,11 @@ def _of_job(out: Path, quantity: Quantity | None, protocol: str) -> DepthMaps:
     frames = sequence.disparity if quantity == "disparity" else sequence
     model = sequence.manifest.model.name
     first = sequence.manifest.frames.first
-    return DepthMaps(
-        str(out), len(frames), quantity, lambda index: frames[index], f"{quantity} of {model}", first
-    )
+    note = f"{quantity} of {model}"
+    opened: Mapping[str, Any] = {}
+    with contextlib.suppress(UsageError):  # another version's options
+        opened = EstimateConfig.parse(**sequence.manifest.configuration).clip_options()
+    return DepthMaps(str(out), len(frames), quantity, lambda index: frames[index], note, first, opened)
 
 
 def _of_array(array: Any, name: str, quantity: Quantity | None, scale: float | None) -> DepthMaps:
@@ -253,6 +259,6 @@ def _camera(folder: Path, maps: DepthMaps, pictures: list[Path]) -> Camera | Non
     if len(poses) != maps.count:
         raise InputError(f"{folder} holds {maps.count} depth maps but {len(poses)} poses.", hint)
     if pictures:
-        (height, width), (rows, columns) = maps.read(0).shape, read_image(pictures[0]).shape[:2]
+        (height, width), (rows, columns) = maps.read(0).shape, read_image(pictures[0]).pixels.shape[:2]
         intrinsics = intrinsics.scaled(width / columns, height / rows)
     return Camera(intrinsics, poses.reshape(-1, 4, 4))

@@ -233,10 +233,10 @@ def _pictures(
 
     def frames() -> Iterator[np.ndarray]:
         if clip is None:
-            plate: Iterator[np.ndarray] = (to_display8(read_image(file)) for file in files)
+            plate: Iterator[np.ndarray] = (to_display8(read_image(file).pixels) for file in files)
             yield from (_resized(rgb, size) for rgb in plate)
             return
-        with closing(open_clip(clip).read(pred.first, pred.first + len(pred))) as source:
+        with closing(open_clip(clip, **pred.opened).read(pred.first, pred.first + len(pred))) as source:
             count = 0
             for frame in source:
                 count += 1

@@ -32,6 +32,7 @@ class Gathered:
         path: What means it: of several names the first in the order of the alphabet.
         name: The clip's own name.
         first: Its first file, with all folders.
+        files: Number of its files, 0 where it could not be opened.
         names: All names given for it, in the order given.
         folder: Where its results go.
     """
@@ -40,12 +41,15 @@ class Gathered:
     path: Path
     name: str
     first: Path
+    files: int = 0
     names: list[Path] = field(default_factory=list)
     folder: Path = Path()
 
 
-def gather(names: Sequence[Path], out: Path) -> list[Gathered]:
+def gather(names: Sequence[Path], out: Path, every_file: bool = False) -> list[Gathered]:
     """The clips that ``names`` mean, in the order of their first names; a single one gets ``out`` itself.
+
+    With ``every_file``, image sequences are found as `find_sequence` does then.
 
     Clips that cannot be opened keep a place of their own; opening them says what is wrong.
     """
@@ -55,7 +59,7 @@ def gather(names: Sequence[Path], out: Path) -> list[Gathered]:
         path = Path(os.path.abspath(name.expanduser()))
         key = members.get(path)
         if key is None:
-            clip, files = _identify(name, path)
+            clip, files = _identify(name, path, every_file)
             key = clip.key
             found.setdefault(key, clip)
             members.update(dict.fromkeys(files, key))
@@ -96,11 +100,11 @@ def _choices(clip: Gathered) -> list[str]:
     return [name, *(f"{name}_{safe_name(part)}" for part in (*more, digest[:8], digest))]
 
 
-def _identify(name: Path, path: Path) -> tuple[Gathered, Sequence[Path]]:
+def _identify(name: Path, path: Path, every_file: bool) -> tuple[Gathered, Sequence[Path]]:
     """The clip that a name means, and the files that stand for the whole of it."""
     if is_sequence(path):
         try:
-            sequence = find_sequence(path)
+            sequence = find_sequence(path, every_file)
         except (VdepthError, OSError):
             stem = _PLACEHOLDER.sub("", path.stem) or "clip"
             return Gathered((str(path),), name, stem, path), ()
@@ -108,5 +112,5 @@ def _identify(name: Path, path: Path) -> tuple[Gathered, Sequence[Path]]:
         key = str(first.resolve()), str(last.resolve()), str(len(sequence.files))
         # One frame stands for all its siblings; a pattern may mean a few of them.
         files = sequence.files if path.is_file() else ()
-        return Gathered(key, name, sequence.name, first), files
-    return Gathered((str(path.resolve()),), name, path.stem or "clip", path), ()
+        return Gathered(key, name, sequence.name, first, len(sequence.files)), files
+    return Gathered((str(path.resolve()),), name, path.stem or "clip", path, 1), ()

@@ -25,7 +25,7 @@ JOB_FORMAT = 2
 # What only leads to other values, and what says itself in other words below.
 _RESOLVED = {
     "preset", "non_commercial", "keep_store", "predicts", "fov", "intrinsics", "stabilize", "rolling_preset",
-    "rolling_steps", "rolling_refine_steps", "rolling_refine_length", "transfer", "colorspace",
+    "rolling_steps", "rolling_refine_steps", "rolling_refine_length", "transfer", "colorspace", "every_file",
 }  # fmt: skip
 _WORDS = {
     "colour": "what the picture's numbers mean",
@@ -62,6 +62,8 @@ class Identity:
         """
         assert config.method is not None
         numbering = Numbering.of(info, config)
+        # An image's own time code counts, unless one is stated for all.
+        stated = config.timecode is not None and info.kind == "sequence"
         relative = spec.space == "affine_invariant"
         facts = {key: value for key, value in config.model_dump(mode="json").items() if key not in _RESOLVED}
         facts |= {
@@ -78,7 +80,8 @@ class Identity:
             "cfr": str(Fraction(config.cfr)) if config.cfr else None,
             "rate": str(info.rate),
             "picture": [info.width, info.height, str(info.pixel_aspect)],
-            "timecode": info.timecode,
+            "timecode": f"{info.timecode}, stated" if stated else info.timecode,
+            "layer": info.layer,
             "colour": info.colour or info.transfer,
             **method_options(config.method, config.model_dump(mode="json")),
         }
@@ -106,7 +109,14 @@ def frame_range(info: ClipInfo, config: EstimateConfig) -> tuple[int, int | None
     Raises:
         UsageError: the range is malformed, or begins before the clip or behind its end.
     """
-    start, stop = Numbering.of(info, config).indices(config.frames)
+    numbering = Numbering.of(info, config)
+    start, stop = numbering.indices(config.frames)
+    if numbering.output_first + start < 0:
+        raise UsageError(
+            f"{info.path.name} would give depth a negative frame number, {numbering.output_first + start}, "
+            "which no host reads in file names.",
+            "Number the depth otherwise with --start-frame 1001, or choose later frames with --frames.",
+        )
     count = info.frames_declared if info.kind == "sequence" else None
     if count is None:
         return start, stop

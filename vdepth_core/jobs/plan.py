@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
@@ -89,12 +88,7 @@ def make_plan(
         WeightsError: the model cannot be loaded.
     """
     before = read_record(out)
-    clip = open_clip(
-        path,
-        rate=Fraction(given.rate) if given.rate else None,
-        transfer=given.transfer,
-        colorspace=given.colorspace,
-    )
+    clip = open_clip(path, **given.clip_options())
     config = given if overwrite else keep_choice(given, before)
     device = _device(config, given, out)
     config = resolve(config, list_models(), device)

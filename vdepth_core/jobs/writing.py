@@ -203,6 +203,7 @@ class ClipWriter:
         camera: Intrinsics,
     ) -> FrameAttributes:
         info, within = self._clip.info, frame.index - shot.start
+        own = frame.timecode is not None and not self._numbering.constant
         return FrameAttributes(
             number=number,
             rate=self._numbering.rate,
@@ -219,8 +220,9 @@ class ClipWriter:
             source_pts=frame.pts,
             intrinsics=camera,
             job=self._record.job,
-            timecode=info.timecode,
-            since_start=number - self._numbering.output_first,
+            timecode=frame.timecode if own else info.timecode,
+            since_start=None if own else number - self._numbering.output_first,
+            origin=info.origin,
             comments="" if self._spec.commercial else f"Non-commercial use only ({self._spec.license}).",
         )
 

@@ -33,8 +33,9 @@ class FrameAttributes:
         source_pts: The container's own timestamp of the frame.
         intrinsics: The plate's camera.
         job: Hash of the configuration; files of another one do not count as done.
-        timecode: The clip's start time code, None if it has none.
-        since_start: Frames since the clip's start, for the time code.
+        timecode: The clip's start time code or the frame's own, None if there is none.
+        since_start: Frames since the clip's start, for the time code; None: it is the frame's own.
+        origin: Left upper corner of the plate's display window.
         comments: Free words; the licence's terms belong here where it restricts use.
     """
 
@@ -54,7 +55,8 @@ class FrameAttributes:
     intrinsics: Intrinsics
     job: str
     timecode: str | None = None
-    since_start: int = 0
+    since_start: int | None = 0
+    origin: tuple[int, int] = (0, 0)
     comments: str = ""
 
     def header(self, kind: SequenceKind) -> dict[str, Any]:

@@ -31,6 +31,7 @@ def write_exr(
     attributes: Mapping[str, Any],
     compression: str = "zip",
     place: Place = atomic_path,
+    origin: tuple[int, int] = (0, 0),
 ) -> None:
     """Writes one EXR file atomically; the same arguments give the same bytes.
 
@@ -40,6 +41,7 @@ def write_exr(
         attributes: Name -> str, int (32 bits), float (stored as float32), Fraction (rational) or `TimeCode`.
         compression: One of `COMPRESSIONS`.
         place: How the file gets to its place.
+        origin: Left upper corner of the display window, which is also the data window.
 
     Raises:
         UsageError: no such compression.
@@ -54,6 +56,10 @@ def write_exr(
     header["compression"] = getattr(OpenEXR, f"{compression.upper()}_COMPRESSION")
     header["type"] = OpenEXR.scanlineimage
     pixels = _checked(channels)
+    if origin != (0, 0):
+        rows, columns = next(iter(pixels.values())).shape
+        corners = np.array([origin, (origin[0] + columns - 1, origin[1] + rows - 1)], np.int32)
+        header["dataWindow"] = header["displayWindow"] = tuple(corners)
     with place(path) as temporary:
         try:
             with OpenEXR.File(header, pixels) as file:

@@ -15,6 +15,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from ..clip.smpte import unpack
+
 _MAGIC = 20000630
 _SCANLINE_LONG_NAMES = (2, 2 | 0x400)  # version 2, single-part scanline; the flag allows names over 31 bytes
 _LINES = {
@@ -135,16 +137,7 @@ def _channels(data: bytes) -> dict[str, str]:
 
 
 def _timecode(data: bytes) -> TimeCode:
-    word = struct.unpack_from("<I", data)[
-        0
-    ]  # BCD: frame 0-5, drop 6, seconds 8-14, field 15, minutes 16-22, hours
-
-    def digits(shift: int, bits: int) -> int:
-        return (word >> shift & 15) + 10 * (word >> shift + 4 & (1 << bits - 4) - 1)
-
-    return TimeCode(
-        digits(24, 6), digits(16, 7), digits(8, 7), digits(0, 6), bool(word >> 6 & 1), bool(word >> 15 & 1)
-    )
+    return TimeCode(*unpack(struct.unpack_from("<I", data)[0]))
 
 
 _DECODERS: dict[str, Callable[[bytes], Any]] = {

@@ -84,6 +84,9 @@ class ClipEntry(_Model):
     mirrored: bool = False
     has_alpha: bool = False
     interlaced: bool = False
+    layer: str = ""
+    layers: list[str] = Field(default_factory=list)
+    origin: tuple[int, int] = (0, 0)
     pts: list[int] = Field(default_factory=list)
     times: list[Time] = Field(default_factory=list)
 
@@ -101,7 +104,7 @@ class ClipEntry(_Model):
             "bit_depth",
             "transfer",
         )
-        more = ("rotation", "mirrored", "has_alpha", "interlaced")
+        more = ("rotation", "mirrored", "has_alpha", "interlaced", "layer", "origin")
         return cls(
             path=str(info.path),
             fingerprint=fingerprint,
@@ -109,6 +112,7 @@ class ClipEntry(_Model):
             rate=ratio(info.rate),
             pts=pts,
             times=[ratio(time) for time in times],
+            layers=list(info.layers),
             **{name: getattr(info, name) for name in same + more},
         )
 

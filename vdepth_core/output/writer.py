@@ -144,7 +144,8 @@ class SequenceWriter:
             full[~np.isfinite(full)] = 0.0
         for kind, path in missing.items():
             channels = channels_of(kind, planes)
-            write_exr(path, channels, attributes.header(kind), self.settings.compression, self._place)
+            header, compression = attributes.header(kind), self.settings.compression
+            write_exr(path, channels, header, compression, self._place, attributes.origin)
         return WrittenFrame(tuple(self.paths(attributes.number).values()), tuple(missing.values()), d)
 
     def _missing(self, attributes: FrameAttributes, size: tuple[int, int]) -> dict[SequenceKind, Path]:
