@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from .colour import named_by_image
 from .timing import nominal_rate
 
 _RATES = ("framesPerSecond", "FramesPerSecond", "dpx:FrameRate", "dpx:TemporalFrameRate", "cineon:FrameRate")
 _ASPECT_FORMATS = frozenset({"openexr", "dpx", "cineon"})  # elsewhere it is made up from print resolutions
-# What scanners and film recorders call densities; the name in a DPX header's field for it.
-_LOG = {"logarithmic": "log100", "printing density": "log100", "kodaklog": "log100"}
-_AP0 = (0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.077, 0.32168, 0.33767)  # SMPTE ST 2065-1
 
 
 @dataclass(frozen=True)
@@ -25,6 +23,7 @@ class Header:
         rate: Frames per second.
         timecode: Packed as in SMPTE 12M; `smpte.read_timecode` reads it.
         transfer: In FFmpeg's words, empty where it is what is usual.
+        colorspace: A colour space it names, empty where it is what is usual.
         chromaticities: x, y of red, green, blue and white; None: Rec. 709's.
     """
 
@@ -32,6 +31,7 @@ class Header:
     rate: Fraction | None = None
     timecode: int | None = None
     transfer: str = ""
+    colorspace: str = ""
     chromaticities: tuple[float, ...] | None = None
 
     def or_else(self, other: Header) -> Header:
@@ -42,13 +42,18 @@ class Header:
 
 def read_header(spec: Any, form: str = "") -> Header:
     """The facts of an OpenImageIO spec of a file in format ``form``."""
-    code = spec.getattribute("smpte:TimeCode")
+    code, chromaticities = spec.getattribute("smpte:TimeCode"), spec.getattribute("chromaticities")
+    keys = ["colorInteropID", "dpx:Transfer"]
+    if chromaticities is None:  # the library's own reading of the header; numbers say more
+        keys.append("oiio:ColorSpace")
+    said = {key: spec.get_string_attribute(key) for key in keys}
     return Header(
         pixel_aspect=_aspect(spec) if form in _ASPECT_FORMATS else None,
         rate=next(filter(None, (_rate(spec.getattribute(name)) for name in _RATES)), None),
         timecode=code[0] & 0xFFFFFFFF if code else None,
-        transfer=_transfer(spec, form),
-        chromaticities=_chromaticities(spec),
+        transfer="log100" if spec.get_string_attribute("dpx:Transfer").casefold() == "logarithmic" else "",
+        colorspace="Cineon" if form == "cineon" else named_by_image(said),
+        chromaticities=None if chromaticities is None else tuple(float(value) for value in chromaticities),
     )
 
 
@@ -65,18 +70,3 @@ def _rate(value: Any) -> Fraction | None:
     except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         return None
     return nominal_rate(rate) if Fraction(1, 1000) <= rate <= 1000 else None
-
-
-def _transfer(spec: Any, form: str) -> str:
-    if form == "cineon":
-        return "log100"
-    if form != "dpx":
-        return ""
-    return _LOG.get(spec.get_string_attribute("dpx:Transfer").casefold(), "")
-
-
-def _chromaticities(spec: Any) -> tuple[float, ...] | None:
-    found = spec.getattribute("chromaticities")
-    if found is not None:
-        return tuple(float(value) for value in found)
-    return _AP0 if spec.get_int_attribute("acesImageContainerFlag") == 1 else None

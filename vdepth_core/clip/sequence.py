@@ -166,7 +166,7 @@ class SequenceClip(Clip):
 
 def _declared(facts: ImageFacts) -> Declared:
     transfer = "linear" if facts.linear else facts.header.transfer
-    return Declared(transfer, "iec61966-2-1", facts.header.chromaticities)
+    return Declared(transfer, "iec61966-2-1", facts.header.chromaticities, facts.header.colorspace)
 
 
 def _notes(facts: ImageFacts, rate: Fraction | None) -> list[str]:
