@@ -14,8 +14,11 @@ inventing depth:
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
+from PIL import Image
 
 # Of the linear model's window, in pixels of the map: covers a network's blur plus its misplacement.
 _RADIUS = 4
@@ -26,6 +29,7 @@ _AROUND = np.ones((9, 9), np.uint8)
 _STEP = (0.04, 0.12)
 _TRUST = (0.2, 0.5)  # R² below the first: the picture has no such edge; above the second: it has
 _CORE = (0.55, 0.75)  # range within reach over range around: 0.5 on a slope, 1 in the middle of a step
+_SMALLEST = 8  # pixels a side of a map with surfaces
 _SHARPEN = (0.25, 0.75)  # membership below the first is far, above the second near
 _STRIP = 32  # rows of the large picture at a time: what they need stays in the cache, and an 8K frame small
 
@@ -53,51 +57,51 @@ class Upsampler:
         Returns:
             (H, W) float32, every value within the range of the map around it.
         """
-        disparity = np.ascontiguousarray(disparity, np.float32)
         size = rgb.shape[1], rgb.shape[0]
-        if disparity.shape == rgb.shape[:2]:
-            return disparity.copy()
-        finite = np.isfinite(disparity)
-        if finite.all():
-            return self._resize(disparity, rgb, size)
-        filled = np.where(finite, disparity, np.float32(disparity[finite].min() if finite.any() else 0.0))
-        out = self._resize(filled, rgb, size)
-        out[cv2.resize(finite.view(np.uint8), size, interpolation=cv2.INTER_NEAREST_EXACT) == 0] = np.nan
-        return out
+        return _around_holes(disparity, size, lambda p: self._resize(p, rgb, size))
 
     def _resize(self, p: np.ndarray, rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         height, width = p.shape
-        if size[0] <= width and size[1] <= height:
-            return cv2.resize(p, size, interpolation=cv2.INTER_AREA)
         far, near = cv2.erode(p, _REACH), cv2.dilate(p, _REACH)
         spread = near - far
         tiny = np.float32(1e-6 * self._span)
         step = _smoothstep(spread / np.float32(self._span), *_STEP)
+        out = _smooth_resize(p, size)
         if not step.any():
-            return cv2.resize(p, size, interpolation=cv2.INTER_LINEAR)
+            return out
         # The two sides without the blur between them; on slopes p itself.
         side = _smoothstep((p - far) / np.maximum(spread, tiny), *_SHARPEN)
         sides = p + step * (far + side * spread - p)
         guide = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
         slopes, offset, trust = _linear_model(guide, sides / np.float32(self._span))
+        beyond = _beyond(p, 4)  # or a slope would look like a step where the map ends
+        within, around = (
+            (cv2.dilate(beyond, reach) - cv2.erode(beyond, reach))[4:-4, 4:-4] for reach in (_REACH, _AROUND)
+        )
+        core = _smoothstep(within / np.maximum(around, tiny), *_CORE)
+        steep = np.minimum(4 * step * core, 1)  # a step, seen in the picture or not; 0 on a slope
         step *= _smoothstep(trust, *_TRUST)
         # Only the middle of a step has both sides in reach. At its foot the side is known and colour noise
         # would speckle; a slope goes on rising outside the reach.
-        around = cv2.dilate(p, _AROUND) - cv2.erode(p, _AROUND)
-        weight = step * _smoothstep(spread / np.maximum(around, tiny), *_CORE)
+        weight = step * core
         p = p + step * (sides - p)
         scale = np.float32(self._span) / np.maximum(spread, np.float32(1e-3 * self._span))
         offset = offset * scale - far * (scale / np.float32(self._span))
         # near-side membership at full size, then out = (1 − weight) p + weight (far + membership · spread)
         model = _Rows(cv2.merge([*(slope * scale for slope in slopes), offset]), size)
         ends = _Rows(cv2.merge([p + weight * (far - p), weight * spread]), size)
-        out = np.empty((size[1], size[0]), np.float32)
+        # Straight interpolation bends a surface at every pixel of the map (a grid on its normals) and
+        # flattens it at the border; where nothing steps, the smooth one stands.
+        abrupt = _Rows(cv2.dilate(steep, _AROUND), size)
         for start in range(0, size[1], _STRIP):
             stop = min(start + _STRIP, size[1])
             near_side = _smoothstep(_apply(model(start, stop), _smoothed(rgb, start, stop)), *_SHARPEN)
             base, gain = cv2.split(ends(start, stop))
             near_side *= gain
-            np.add(near_side, base, out=out[start:stop])
+            near_side += base
+            near_side -= out[start:stop]
+            near_side *= abrupt(start, stop)
+            out[start:stop] += near_side
         return out
 
 
@@ -129,6 +133,63 @@ def _smoothed(rgb: np.ndarray, start: int, stop: int) -> np.ndarray:
     """
     first, last = max(start - 1, 0), min(stop + 1, len(rgb))
     return cv2.GaussianBlur(rgb[first:last], (3, 3), 0)[start - first : stop - first]
+
+
+def resize_surface(disparity: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resizes a disparity map smoothly, without a picture: for what follows surfaces, as normals do.
+
+    Args:
+        disparity: (h, w); what is not finite stays so.
+        size: (width, height).
+
+    Returns:
+        (H, W) float32; planes stay planes up to the border.
+    """
+    return _around_holes(disparity, size, lambda p: _smooth_resize(p, size))
+
+
+def _around_holes(
+    disparity: np.ndarray, size: tuple[int, int], resize: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """Enlarges by ``resize``, shrinks by area averages; what is not finite is NaN and touches nothing."""
+    disparity = np.ascontiguousarray(disparity, np.float32)
+    height, width = disparity.shape
+    if (width, height) == size:
+        return disparity.copy()
+    if size[0] <= width and size[1] <= height:
+
+        def resize(p: np.ndarray) -> np.ndarray:
+            return np.asarray(cv2.resize(p, size, interpolation=cv2.INTER_AREA))
+
+    finite = np.isfinite(disparity)
+    if finite.all():
+        return resize(disparity)
+    out = resize(np.where(finite, disparity, np.float32(disparity[finite].min() if finite.any() else 0.0)))
+    out[cv2.resize(finite.view(np.uint8), size, interpolation=cv2.INTER_NEAREST_EXACT) == 0] = np.nan
+    return out
+
+
+def _smooth_resize(p: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Cubic convolution (Keys 1981, a = -1/2), which keeps planes planes: (h, w) -> size, up to the border.
+
+    Beyond the border the map goes on straight. (OpenCV's cubic has a = -3/4 and makes ripples on a slope.)
+    """
+    if min(p.shape) < _SMALLEST:  # nothing that could be called a surface
+        return np.asarray(cv2.resize(p, size, interpolation=cv2.INTER_LINEAR))
+    p = _beyond(p, 2)
+    box = (2, 2, p.shape[1] - 2, p.shape[0] - 2)
+    return np.array(Image.fromarray(p).resize(size, Image.Resampling.BICUBIC, box=box))
+
+
+def _beyond(p: np.ndarray, count: int) -> np.ndarray:
+    """The map with ``count`` more pixels on every side, on a straight line through its last two."""
+    steps = np.arange(1, count + 1, dtype=np.float32)
+    for _ in range(2):
+        first, last = p[:1], p[-1:]
+        before = first + steps[::-1, None] * (first - p[min(1, len(p) - 1)])
+        after = last + steps[:, None] * (last - p[max(-2, -len(p))])
+        p = np.concatenate([before, p, after]).T
+    return np.ascontiguousarray(p)
 
 
 def _linear_model(

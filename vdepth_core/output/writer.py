@@ -16,7 +16,7 @@ from .attributes import FrameAttributes
 from .channels import SequenceKind, channels_of
 from .exr import COMPRESSIONS, exr_matches, write_exr
 from .naming import frame_path
-from .upsample import Upsampler
+from .upsample import Upsampler, resize_surface
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,10 @@ class SequenceWriter:
         if wanted & {"depth", "normal", "layers"}:
             planes["depth"] = mapping.depth(full)
         if "normal" in wanted or ("layers" in wanted and self.settings.normals):
-            normals = normals_from_depth(planes["depth"], attributes.intrinsics)
+            # From the map as it is: snapping its steps to the picture bends the surfaces beside them.
+            surface = mapping.depth(np.maximum(resize_surface(disparity, size), 0.0))
+            grain = max(size[0] / disparity.shape[1], size[1] / disparity.shape[0])
+            normals = normals_from_depth(surface, attributes.intrinsics, max(2, round(grain)))
             planes |= {f"normal.{axis}": normals[..., index] for index, axis in enumerate("xyz")}
         if confidence is not None and wanted & {"confidence", "layers"}:
             planes["confidence"] = _resized(confidence, size)
