@@ -91,3 +91,13 @@ def test_the_whole_path_keeps_a_planes_normals_at_the_border():
     found = normals_from_depth(1 / np.abs(full), camera, 4)
     angle = np.degrees(np.arccos(np.clip(found @ n, -1, 1)))
     assert angle.max() < 1
+
+
+def test_a_tall_picture_in_strips_is_the_same_as_at_once(monkeypatch):
+    import vdepth_core.geometry.normals as module
+
+    depth = np.random.default_rng(3).uniform(1, 9, (300, 40)).astype(np.float32).cumsum(0)
+    camera = Intrinsics.from_fov(60, 40, 300)
+    once = normals_from_depth(depth, camera, 3)
+    monkeypatch.setattr(module, "_STRIP", 37)
+    np.testing.assert_allclose(normals_from_depth(depth, camera, 3), once, atol=1e-5)

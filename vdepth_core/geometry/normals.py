@@ -37,8 +37,9 @@ def normals_from_depth(depth: np.ndarray, intrinsics: Intrinsics, radius: int = 
         above, below = max(start - 2 * radius, 0), min(stop + 2 * radius, height)  # all windows it may take
         q = np.reciprocal(depth[above:below].astype(np.float64))
         inner = slice(start - above, stop - above)
-        slopes = (values[inner] for values in _slopes(q, radius))
-        _unit_normals(q[inner], *slopes, u, v[start:stop], intrinsics, normals[start:stop])
+        q_u, q_v = _slopes(q, radius)
+        rows = normals[start:stop]
+        _unit_normals(q[inner], q_u[inner], q_v[inner], u, v[start:stop], intrinsics, rows)
     return normals
 
 
