@@ -123,7 +123,7 @@ class ClipWriter:
             quantity=self._spec.quantity,
         ).lifted()
         self._report.add_shot(shot, alignment)
-        threads, frames_at_once = self._room()
+        threads, frames_at_once = room_for(self._clip.info, self._config.normals)
         pending: deque[_Pending] = deque()
         files: list[range] = []
         with (
@@ -174,14 +174,6 @@ class ClipWriter:
         """Drops the unfinished preview of a job that failed or was cancelled."""
         self._reader.close()
         self._preview.abandon()
-
-    def _room(self) -> tuple[int, int]:
-        """How many threads write, and how many full-size frames may be in memory for them."""
-        info = self._clip.info
-        normals = self._config.normals
-        each = info.width * info.height * (_PIXEL_BYTES + (_NORMAL_BYTES if normals else 0))
-        frames = at_most(_THREADS + 2, each, _FRAMES_BYTES)
-        return min(_THREADS, frames), frames
 
     def _until(self, frame: Frame) -> Fraction:
         """The time at which the next frame replaces this one; only constant rates need it."""
@@ -279,6 +271,13 @@ class ClipWriter:
             warnings=list(self._progress.warnings),
             timings={name: round(seconds, 3) for name, seconds in timings.items()},
         )
+
+
+def room_for(info: ClipInfo, normals: bool) -> tuple[int, int]:
+    """How many threads write a clip's frames, and how many full-size frames may be in memory for them."""
+    each = info.width * info.height * (_PIXEL_BYTES + (_NORMAL_BYTES if normals else 0))
+    frames = at_most(_THREADS + 2, each, _FRAMES_BYTES)
+    return min(_THREADS, frames), frames
 
 
 def sequence_settings(config: EstimateConfig) -> SequenceSettings:
