@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import OpenEXR
+import OpenImageIO as oiio
 import pytest
 from clip_media import numbered, write_movie
 
@@ -251,3 +252,37 @@ def test_display_picture_in_floats_is_used_as_stated(tmp_path: Path) -> None:
     (shot,) = clip.scan()
     assert shot.exposure == 1
     assert np.abs(next(iter(clip.read())).rgb.astype(float) - 255 * pixels).max() <= 0.51
+
+
+def write_named(path: Path, kind: str, **attributes: str) -> None:
+    """A grey ramp through OpenImageIO, with text attributes (two underscores are a colon)."""
+    pixels = np.repeat(np.linspace(0.2, 0.7, 160, dtype=np.float32)[None, :, None].repeat(96, 0), 3, 2)
+    spec = oiio.ImageSpec(160, 96, 3, kind)
+    for name, value in attributes.items():
+        spec.attribute(name.replace("__", ":"), value)
+    output = oiio.ImageOutput.create(str(path))
+    assert output.open(str(path), spec)
+    assert output.write_image(pixels)
+    output.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "attributes", "space", "note"),
+    [
+        ("a.0001.exr", "half", {"colorInteropID": "lin_ap1_scene"}, "ACEScg", "taken as ACEScg, as its"),
+        ("a.0001.dpx", "uint16", {"dpx__Transfer": "Printing density"}, "Cineon", "Cineon film log"),
+        ("a.0001.dpx", "uint16", {"dpx__Transfer": "Logarithmic"}, "", "(log100) and is used as it is"),
+        ("a.0001.exr", "half", {}, "", "scene-linear"),
+    ],
+)  # fmt: skip
+def test_headers_of_images_are_read_for_their_space(
+    tmp_path: Path, name: str, kind: str, attributes: dict[str, str], space: str, note: str
+) -> None:
+    write_named(tmp_path / name, kind, **attributes)
+    clip = open_clip(tmp_path / name)
+    assert clip.info.colorspace == space
+    assert note in " ".join(clip.info.notes)
+    (shot,) = clip.scan()
+    assert (shot.exposure == 1) is ("used as it is" in note)
+    stated = open_clip(tmp_path / name, colorspace="logc4")
+    assert stated.info.colorspace == "ARRI LogC4"
