@@ -45,7 +45,7 @@ def linear_to_display(linear: np.ndarray, exposure: float = 1.0) -> np.ndarray:
     # transform is one table, which is many times faster than evaluating it.
     if linear.dtype == np.float16:
         return _half_table(float(exposure))[linear.view(np.uint16)]
-    positive = np.maximum(linear.astype(np.float32, copy=False), np.float32(1e-30))
+    positive = np.fmax(linear.astype(np.float32, copy=False), np.float32(1e-30))  # not a number: black
     return _single_table(float(exposure))[positive.view(np.uint32) >> 15]
 
 

@@ -209,7 +209,7 @@ def _opened(path: Path) -> Iterator[_File]:
     with _spelled(path) as name:
         image = oiio.ImageInput.open(name, config)
         if image is None:
-            raise _unreadable(path, oiio.geterror())
+            raise _not_opened(path, oiio.geterror())
         try:
             file = _File(path, image)
             spec = image.spec()
@@ -243,7 +243,7 @@ def _spelled(path: Path) -> Iterator[str]:
         yield str(path)
 
 
-def _unreadable(path: Path, reason: str) -> InputError:
+def _not_opened(path: Path, reason: str) -> InputError:
     if "Subsampled" in reason:
         return InputError(
             f"{path} has subsampled colour channels, which are not supported.", "Write it as RGB."
@@ -251,8 +251,10 @@ def _unreadable(path: Path, reason: str) -> InputError:
     claimed = re.search(r"claimed to be (\d+)x(\d+)", reason)
     if claimed:
         return _too_large(path, int(claimed[1]), int(claimed[2]))
-    if _CUT.search(reason):
-        return InputError(f"{path} is cut short; its end is missing.", _HINT)
+    return _damaged(path)
+
+
+def _damaged(path: Path) -> InputError:
     return InputError(f"{path} cannot be read; it is damaged or no {path.suffix[1:].upper()} image.", _HINT)
 
 
@@ -353,8 +355,10 @@ def _channels(file: _File, part: int, places: list[int], kind: str) -> np.ndarra
     spans = [(first, last)] if last - first <= 4 else [(place, place + 1) for place in places]
     read = [file.image.read_image(part, 0, *span, kind) for span in spans]
     reason = file.image.geterror()
-    if any(planes is None for planes in read) or _CUT.search(reason):
-        raise _unreadable(file.path, reason)
+    if _CUT.search(reason):
+        raise InputError(f"{file.path} is cut short; its end is missing.", _HINT)
+    if any(planes is None for planes in read):
+        raise _damaged(file.path)
     if len(spans) > 1:
         return np.concatenate(read, axis=2)
     picked = [place - first for place in places]

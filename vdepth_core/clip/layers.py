@@ -184,16 +184,17 @@ def layer_named(layers: Sequence[Layer], name: str, file: str) -> Layer:
 
 def _layer(index: int, part: Part, prefix: str, channels: Sequence[str]) -> Layer:
     views = {*_EYES, *part.views, part.view} - {""}
-    words = prefix.split(".") if prefix else []
-    view = next((word for word in words if word in views), part.view or next(iter(part.views), ""))
     name = prefix
     if part.name and not prefix.casefold().startswith(part.name.casefold()):
         # a part called as its only layer is that layer; otherwise both names are needed
         name = f"{part.name}.{prefix}" if prefix else part.name
+    own = (word for word in name.split(".") if word in views)
+    view = next(own, part.view or next(iter(part.views), ""))
     layer = _with_channels(name, index, channels, view)
     if name:
         return layer
-    return replace(layer, name=_BARE if len(layer.channels) == 3 and layer.colour else "".join(channels[:4]))
+    bare = _BARE if len(layer.channels) == 3 else "Y"
+    return replace(layer, name=bare if layer.colour else "".join(channels[:4]))
 
 
 def _with_channels(name: str, part: int, channels: Sequence[str], view: str) -> Layer:
@@ -221,7 +222,7 @@ def _rank(layer: Layer, place: int) -> tuple[int, bool, int]:
         ),
         None,
     )
-    bare = all("." not in channel for channel in layer.channels) and layer.part == 0
+    bare = all("." not in channel for channel in layer.channels)
     if whole == [_BARE]:
         number = 0
     elif ours is not None:

@@ -19,7 +19,7 @@ IMAGE_SUFFIXES = frozenset(
     {
         ".png", ".jpg", ".jpeg", ".jpe", ".exr", ".sxr", ".dpx", ".cin", ".tif", ".tiff", ".bmp", ".tga",
         ".jp2", ".j2k", ".j2c", ".jxl", ".webp", ".hdr", ".sgi", ".rgb", ".ppm", ".pgm", ".pnm", ".pfm",
-        ".psd", ".iff", ".rla",
+        ".psd", ".iff",
     }
 )  # fmt: skip
 
