@@ -1,4 +1,4 @@
-"""Damaged inputs through every verb that reads files: never a traceback, an internal error, a hang, or 1.5 GB.
+"""Damaged inputs through every verb that reads files: no traceback, internal error, hang, or 1.5 GB.
 
     python benchmarks/fuzz.py [--inputs 300] [--first 0] [--seed 0]
 
@@ -17,7 +17,6 @@ import hashlib
 import importlib
 import json
 import os
-import pkgutil
 import random
 import re
 import resource
@@ -46,9 +45,11 @@ _EXPORTS = ("png16", "npz", "mp4", "mp4-edit")
 
 def import_all() -> None:
     """Imports what a run may need once, so that forks need not."""
-    for module in pkgutil.walk_packages(vdepth_core.__path__, "vdepth_core."):
-        if not re.search(r"\.(training|adaptation|__main__)", module.name):
-            importlib.import_module(module.name)
+    root = Path(vdepth_core.__file__).parent
+    for path in sorted(root.rglob("*.py")):
+        name = ".".join(path.relative_to(root.parent).with_suffix("").parts)
+        if not re.search(r"\.(training|adaptation|__main__|__init__)", name):
+            importlib.import_module(name)
     for name in ("cv2", "av", "OpenEXR", "OpenImageIO", "PyOpenColorIO"):
         importlib.import_module(name)
 
@@ -77,7 +78,7 @@ class Run:
 
 
 def in_fork(work: Callable[[], None], log: Path) -> tuple[int, float, int]:
-    """Does ``work`` in a fork that writes into ``log``: exit code (-9 when it hung), seconds, peak in bytes."""
+    """Does ``work`` in a fork that writes into ``log``: exit code (-9: it hung), seconds, peak bytes."""
     began, pid = time.monotonic(), os.fork()
     if not pid:
         code = 1
@@ -129,7 +130,9 @@ def digest(root: Path) -> dict[str, str]:
     return found
 
 
-def runs_of(kind: str, input_: Path, samples: Path, out: Path, chance: random.Random) -> list[list[str | Path]]:
+def runs_of(
+    kind: str, input_: Path, samples: Path, out: Path, chance: random.Random
+) -> list[list[str | Path]]:
     """The commands that an input of a kind goes through."""
     if kind in CLIPS:
         runs: list[list[str | Path]] = [["inspect", input_]]
@@ -160,7 +163,7 @@ def attack(index: int, seed: int, samples: Path, root: Path) -> tuple[str, list[
     (shutil.copytree if (samples / kind).is_dir() else shutil.copyfile)(samples / kind, input_)
     files = sorted(path for path in input_.rglob("*") if path.is_file()) if input_.is_dir() else [input_]
     if kind == JOB:  # of every sort of file one, or its frames would be most of them
-        files = sorted({path.name.rstrip("0123456789") + path.suffix: path for path in files}.values())
+        files = sorted({re.sub(r"\d+", "#", path.name): path for path in files}.values())
     victim = chance.choice(files)
     what = damage(victim, [path for path in sorted(samples.rglob("*")) if path.is_file()], chance)
     runs, faults, before = [], [], digest(folder)
@@ -213,7 +216,9 @@ def main() -> None:
     print(*(f"{verb} {code}: {count}" for (verb, code), count in codes), sep=", ")
     slowest, largest = max(runs, key=lambda run: run.seconds), max(runs, key=lambda run: run.peak)
     print(f"slowest {slowest.seconds:.1f} s: {' '.join(slowest.arguments[:2])}")
-    print(f"largest {largest.peak / 1e9:.2f} GB (samples {base / 1e9:.2f}): {' '.join(largest.arguments[:2])}")
+    print(
+        f"largest {largest.peak / 1e9:.2f} GB (samples {base / 1e9:.2f}): {' '.join(largest.arguments[:2])}"
+    )
     facts = {
         "benchmark": "fuzz", "ratio": round(largest.peak / MOST_BYTES, 3), "ours": broken,
         "baseline": len(runs), "unit": f"faults, of so many runs of {options.inputs} inputs",

@@ -96,7 +96,9 @@ def _flip(data: bytearray, start: int, stop: int, chance: random.Random) -> None
 
 def _wrong_number(data: bytes, chance: random.Random) -> bytes:
     words = data.split(b" ")
-    words[chance.randrange(len(words))] = chance.choice((b"nan", b"inf", b"-1e300", b"0", b"", b"x", b"1 2 3"))
+    words[chance.randrange(len(words))] = chance.choice(
+        (b"nan", b"inf", b"-1e300", b"0", b"", b"x", b"1 2 3")
+    )
     return b" ".join(words)
 
 

@@ -49,6 +49,14 @@ def test_what_cannot_be_read_is_bad_input_and_named(code: int) -> None:
     assert "plates/a.exr" in error.message
 
 
+def test_a_link_that_leads_to_itself_is_bad_input_and_named(tmp_path) -> None:
+    path = tmp_path / "shot.mov"
+    path.symlink_to(path.name)
+    error = as_vdepth_error(raised(lambda: path.resolve(strict=True)))  # RuntimeError up to Python 3.12
+    assert isinstance(error, InputError)
+    assert str(path) in error.message
+
+
 def test_full_and_forbidden_outputs_are_resources() -> None:
     for code in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.EPIPE):
         assert as_vdepth_error(OSError(code, os.strerror(code), "depth/x")).exit_code == 5

@@ -2,10 +2,19 @@
 
 import os
 
+import OpenImageIO as oiio
 import pytest
 
-from vdepth_core.errors import ResourceError
-from vdepth_core.files import Draft, atomic_path, make_folder, plain_files, write_bytes
+from vdepth_core.errors import InputError, ResourceError
+from vdepth_core.files import (
+    Draft,
+    atomic_path,
+    make_folder,
+    plain_files,
+    require_file,
+    said_by_oiio,
+    write_bytes,
+)
 
 
 def test_a_failure_keeps_the_old_file(tmp_path):
@@ -67,3 +76,26 @@ def test_a_work_folder_with_a_link_is_refused(tmp_path):
     os.mkfifo(work / "pipe")
     with pytest.raises(ResourceError, match="neither"):
         plain_files(work)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names on this system")
+def test_a_pipe_is_refused_before_it_is_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(InputError, match=r"pipe\.png is a pipe"):
+        require_file(tmp_path / "pipe.png")
+    with pytest.raises(InputError, match="is a folder"):
+        require_file(tmp_path)
+    (tmp_path / "a.png").touch()
+    require_file(tmp_path / "a.png")
+    require_file(tmp_path / "gone.png")  # for whoever opens it to say
+
+
+def test_what_openimageio_says_need_not_be_text(tmp_path):
+    class Damaged:
+        def geterror(self):
+            return b"no such layer \xff".decode()
+
+    assert said_by_oiio(Damaged()) == ""
+    assert oiio.ImageInput.open(str(tmp_path / "gone.exr")) is None
+    assert "gone.exr" in said_by_oiio(oiio)
+    assert said_by_oiio(oiio) == ""

@@ -87,6 +87,9 @@ def as_vdepth_error(error: BaseException) -> VdepthError:
         known = _of_system(error)
         if known is not None:
             return known
+    if isinstance(error, RuntimeError) and str(error).startswith("Symlink loop from"):  # pathlib's, to 3.12
+        name = str(error).partition("'")[2].rpartition("'")[0]
+        return _of_system(OSError(errno.ELOOP, os.strerror(errno.ELOOP), name)) or InputError(str(error))
     text = " ".join(str(error).split()).rstrip(".") or type(error).__name__
     return VdepthError(f"Internal error: {text}.", "Run with --debug to see where, and report it.")
 

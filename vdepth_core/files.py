@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
-from .errors import ResourceError
+from .errors import InputError, ResourceError
 
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows has no such flag; links there need a privilege
 _REPARSE_POINT = getattr(stat, "FILE_ATTRIBUTE_REPARSE_POINT", 0)  # junctions are links, too
@@ -142,6 +143,30 @@ def make_folder(path: Path) -> Path:
     except OSError as error:
         raise write_error(path, error) from error
     return path
+
+
+def require_file(path: Path) -> None:
+    """Refuses what is there and no file: a pipe or a device may be waited for without end.
+
+    Raises:
+        InputError: it is.
+    """
+    with suppress(OSError):  # opening it says what is wrong
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            kind = "folder" if stat.S_ISDIR(mode) else "pipe or device"
+            raise InputError(f"{path} is a {kind}, not a file.", "Give a file.")
+
+
+def said_by_oiio(source: Any) -> str:
+    """Takes the message OpenImageIO, or one of its images, holds: it would be printed on stdout at the end.
+
+    Names out of damaged files need not be text, and then there is no message.
+    """
+    try:
+        return str(source.geterror())
+    except UnicodeDecodeError:
+        return ""
 
 
 def plain_files(folder: Path) -> dict[Path, os.stat_result]:

@@ -65,7 +65,8 @@ def test_each_damaged_or_missing_file_is_named(out, monkeypatch, capsys, name, k
     assert code == 3
     assert printed == f"{kind}: {out / name}\n"
     assert "Of the 9 files" in said
-    assert "again" in said
+    assert "again" in said  # for what was damaged
+    assert "changed away first" in said  # for what the user edited, which that run would refuse to replace
     code, printed, _ = verify(monkeypatch, capsys, out, "--json")
     assert (code, json.loads(printed)["faults"]) == (3, [{"name": name, "kind": kind}])
 

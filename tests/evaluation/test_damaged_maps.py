@@ -114,6 +114,18 @@ def test_header_that_promises_too_much_is_refused_before_reading(tmp_path: Path)
         open_maps(path, 1.0)
 
 
+@pytest.mark.parametrize(
+    "text", ["{'descr': ('<f4', ", "(" * 9000, "-" * 9000 + "1", "{'descr': '\\0'}", "1 2"]
+)
+def test_header_that_is_no_header_is_one_sentence(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "a.npy"
+    header = text.encode() + b"\n"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(64))
+    with pytest.raises(InputError, match=r"a\.npy") as caught:
+        open_maps(path, 1.0)
+    assert "\n" not in str(caught.value)
+
+
 def test_objects_are_never_unpickled(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", depth=np.array([{"depth": 1}], dtype=object))
     with pytest.raises(InputError, match="no depth"):

@@ -23,6 +23,7 @@ from vdepth_core.output.exports.npz import Npz
 from vdepth_core.output.exports.png16 import Png16
 from vdepth_core.output.exports.registry import export, exporter_names, load_exporter, load_exporters
 from vdepth_core.output.exports.scaling import Scaling
+from vdepth_core.output.journal import JOB, WORK, Journal
 from vdepth_core.output.sequence import read_sequence
 from vdepth_core.progress import Progress
 
@@ -197,6 +198,23 @@ def test_a_file_of_the_users_is_never_replaced(job, tmp_path):
     with pytest.raises(JobConflictError, match="changed since"):
         export(job, "png16", out)
     assert first[0].read_bytes() == b"retouched by hand"
+
+
+@pytest.mark.parametrize("state", ["finished", "begun"])
+def test_no_export_goes_into_a_jobs_own_folder(job, tmp_path, state):
+    own = tmp_path / "own"
+    (own / WORK).mkdir(parents=True)
+    journal = Journal(own)
+    journal.open()
+    if state == "finished":
+        journal.begin("a job")
+    else:
+        (own / WORK / JOB).write_text("{}")
+    journal.close()
+    before = {path: path.read_bytes() for path in own.rglob("*") if path.is_file()}
+    with pytest.raises(JobConflictError, match="folder of their own"):
+        export(job, "png16", own)
+    assert {path: path.read_bytes() for path in own.rglob("*") if path.is_file()} == before
 
 
 def test_a_killed_export_leaves_nothing_behind_the_next(job, tmp_path):

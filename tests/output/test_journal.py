@@ -73,6 +73,15 @@ def test_a_torn_last_line_is_cut_off(tmp_path, tail):
     assert Journal(tmp_path).names == ["a.exr", "b.exr"]
 
 
+def test_a_line_nested_without_end_says_nothing(tmp_path):
+    journal = started(tmp_path)
+    put(journal, "a.exr", b"one")
+    journal.close()
+    with (tmp_path / ".vdepth" / "journal.jsonl").open("ab") as file:
+        file.write(b"[" * 100_000 + b"\n")
+    assert Journal(tmp_path).owned("a.exr") is not None
+
+
 def test_a_damaged_line_costs_its_own_file_only(tmp_path):
     journal = started(tmp_path)
     for name in "abc":

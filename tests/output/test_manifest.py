@@ -65,6 +65,7 @@ def test_numbers_json_has_no_word_for_are_refused_before_anything_is_written(tmp
     [
         (None, "no finished depth sequence"),
         ("{", "damaged"),
+        ("[" * 100_000, "damaged"),
         ("[]", "damaged"),
         ('{"schema_version": 1}', "job"),
         ('{"schema_version": 99}', "later version"),

@@ -28,8 +28,8 @@ def verify(
             typer.echo(f"{fault.kind}: {out / fault.name}")
     if found.faults:
         raise InputError(
-            f"Of the {found.files} files in {out}, {len(found.faults)} cannot be used: damaged or missing.",
-            "Run the same vdepth estimate again to write them anew.",
+            f"Of the {found.files} files in {out}, {len(found.faults)} are not as they were written.",
+            "Run the same vdepth estimate again to write them anew; move a file that you changed away first.",
         )
     if not json_:
         state = "" if found.finished else ", of a job that is not finished"

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, UsageError
+from ..files import said_by_oiio
 from .headers import Header, read_header
 from .layers import Choice, Layer, NoPicture, Part, choose_layer, layer_named, list_layers
 from .orient import from_exif
@@ -209,7 +210,7 @@ def _opened(path: Path) -> Iterator[_File]:
     with _spelled(path) as name:
         image = oiio.ImageInput.open(name, config)
         if image is None:
-            raise _not_opened(path, oiio.geterror())
+            raise _not_opened(path, said_by_oiio(oiio))
         try:
             file = _File(path, image)
             spec = image.spec()
@@ -285,7 +286,7 @@ def _find_layers(file: _File) -> None:
             )
         )
         number += 1
-    file.image.geterror()  # what the last step ended with
+    said_by_oiio(file.image)  # what the last step ended with
     file.layers = list_layers(file.parts)
 
 
@@ -354,7 +355,7 @@ def _channels(file: _File, part: int, places: list[int], kind: str) -> np.ndarra
     first, last = min(places), max(places) + 1
     spans = [(first, last)] if last - first <= 4 else [(place, place + 1) for place in places]
     read = [file.image.read_image(part, 0, *span, kind) for span in spans]
-    reason = file.image.geterror()
+    reason = said_by_oiio(file.image)
     if _CUT.search(reason):
         raise InputError(f"{file.path} is cut short; its end is missing.", _HINT)
     if any(planes is None for planes in read):

@@ -13,18 +13,20 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
+from ..files import require_file
 from ..types import Quantity
 
 _HINT = "Save it again."
 _WHOLE = 1 << 30  # bytes; what must be read in one piece may be as large as this
 _PIXELS = 1 << 28  # of one map
 _BROKEN = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError,
-           OverflowError, SyntaxError, TypeError)  # fmt: skip
+           OverflowError, SyntaxError, TypeError, TokenError)  # fmt: skip
 
 
 class Arrays:
@@ -45,7 +47,10 @@ class Arrays:
         read = (
             np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         )
-        self.shape, self._fortran, self._dtype = read(stream)
+        try:
+            self.shape, self._fortran, self._dtype = read(stream)
+        except MemoryError as error:  # the parser's, for what is nested too deep: there is memory enough
+            raise ValueError("its header is no header") from error
         self._begin = stream.tell()
         if self._dtype.kind not in "fiub":
             raise ValueError(f"numbers of kind {self._dtype} are no depth")
@@ -108,6 +113,7 @@ def open_arrays(path: Path, names: Sequence[tuple[str, Quantity]]) -> tuple[Arra
     Raises:
         InputError: the file is damaged, or does not say which array is meant.
     """
+    require_file(path)
     try:
         if path.suffix.lower() == ".npy":
             return Arrays(path, path.open("rb"), path.name, path.stat().st_size), None

@@ -22,12 +22,12 @@ from ..checksums import Checksums
 from ..clip import ClipScan
 from ..errors import InputError, JobConflictError, ResourceError, VdepthError
 from ..files import Draft, plain_files, write_bytes, write_error
-from ..output.journal import DAMAGED, SEEN, WORK, Journal, not_ours
+from ..output.journal import DAMAGED, JOB, SEEN, WORK, Journal, not_ours
 from ..output.manifest import Manifest, read_manifest, write_manifest
 from ..output.naming import JobNames, manifest_path
 from ..store import has_predictions, remove_store
 from .identity import differences
-from .record import JOB, JobRecord, read_record
+from .record import JobRecord, read_record
 
 _LOCK, _SCAN = "lock", "scan.json"
 _READERS = min(4, os.cpu_count() or 1)  # threads; hashing releases the interpreter

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..files import require_file, said_by_oiio
 from ..types import Quantity
 from .arrays import open_arrays
 
@@ -96,6 +97,7 @@ class _Opened:
         import OpenImageIO as oiio
 
         self._path, self._image = path, None
+        require_file(path)
         try:
             with path.open("rb") as file:
                 file.read(1)
@@ -103,7 +105,7 @@ class _Opened:
             raise InputError(f"{path} cannot be read: {error.strerror}.", "Check the file.") from error
         self._image = oiio.ImageInput.open(str(path))
         if self._image is None:
-            oiio.geterror()  # or it is printed when the process ends
+            said_by_oiio(oiio)
             raise InputError(
                 f"{path} cannot be read; it is damaged or no {path.suffix[1:].upper()}.",
                 "Render or copy it again.",
@@ -133,7 +135,7 @@ def _pixels(image: Any, path: Path, part: int, channel: int) -> np.ndarray:
     if 0 < spec.width * spec.height <= MAX_PIXELS and not spec.deep:
         values = image.read_image(part, 0, channel, channel + 1, kind)
     if values is None:
-        image.geterror()
+        said_by_oiio(image)
         raise InputError(f"{path} is damaged: its pixels cannot be read.", "Render or copy it again.")
     return np.asarray(values)[..., 0]
 

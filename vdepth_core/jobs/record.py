@@ -10,12 +10,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..clip import Fingerprint
-from ..output.journal import WORK
+from ..output.journal import JOB, WORK
 from ..types import ClipInfo, Shot
 from .config import EstimateConfig
 from .identity import differing
 
-JOB = "job.json"
 _CHOSEN = ("method", "model", "size", "device", "dtype")
 _SHOWN = 4  # ranges of frames in a sentence
 

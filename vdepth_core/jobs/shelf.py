@@ -85,7 +85,7 @@ def cpu_threads(model: DepthModel, size: tuple[int, int], progress: Progress) ->
     path = Path(platformdirs.user_cache_dir("vdepth")) / "threads.json"
     try:
         known = json.loads(path.read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         known = {}
     known = known if isinstance(known, dict) else {}
     key = f"{model.spec.name}/{model.spec.weights_sha256[:16]}/{size[0]}x{size[1]}/{os.cpu_count()}"

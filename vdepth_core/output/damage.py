@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from contextlib import suppress
 from pathlib import Path
 
 import av
+
+from ..files import said_by_oiio
 
 _EXR = b"\x76\x2f\x31\x01"
 _MOST_VALUES = 1 << 30  # in an EXR: 4 GB
@@ -56,10 +57,8 @@ def _readable_exr(path: Path) -> bool:
             break  # larger than what we write: somebody's
         whole = image.read_image(part, 0, 0, spec.nchannels, "float") is not None
         part += 1
-    for asked in (image, oiio):  # what is not asked for is printed at the end of the process
-        with suppress(UnicodeDecodeError):
-            if asked is not None:
-                asked.geterror()
+    for asked in filter(None, (image, oiio)):
+        said_by_oiio(asked)
     return whole
 
 

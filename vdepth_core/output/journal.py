@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from ..checksums import Checksums
 from ..errors import JobConflictError
@@ -31,6 +31,7 @@ from .damage import damaged
 
 WORK = ".vdepth"
 JOURNAL = "journal.jsonl"
+JOB = "job.json"
 SEEN = "seen.json"
 DAMAGED = "damaged"  # folder of what damaged files held that were written again
 _HEADER = b'{"vdepth": "journal", "format": 1}\n'
@@ -279,7 +280,7 @@ class Journal:
             self._learn(line)
 
     def _learn(self, line: bytes) -> None:
-        with suppress(ValueError, ValidationError):  # a damaged line says nothing: its file is not ours
+        with suppress(ValueError, RecursionError):  # a damaged line says nothing: its file is not ours
             facts = json.loads(line)
             if not isinstance(facts, dict):
                 return

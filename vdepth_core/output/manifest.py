@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from ..checksums import Checksums
 from ..errors import InputError
-from ..files import Place, atomic_path, write_bytes
+from ..files import Place, atomic_path, require_file, write_bytes
 from ..geometry.camera import CameraSource, Intrinsics
 from ..types import ClipInfo, ModelSpec, Quantity, Shot, ShotAlignment, Space
 from ..version import __version__
@@ -306,6 +306,7 @@ def read_manifest(path: Path) -> Manifest:
     Raises:
         InputError: it is missing, damaged, or of a later schema.
     """
+    require_file(path)
     try:
         values = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
     except FileNotFoundError as error:
@@ -315,7 +316,7 @@ def read_manifest(path: Path) -> Manifest:
         ) from error
     except OSError as error:
         raise InputError(f"Cannot read {path}: {error.strerror}.", "Check the folder.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is damaged: {error}.", "Run the same vdepth estimate again.") from error
     schema = values.get("schema_version") if isinstance(values, dict) else None
     if isinstance(schema, int) and schema > SCHEMA_VERSION:

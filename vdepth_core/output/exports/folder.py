@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from ...errors import JobConflictError
 from ...files import flush, make_folder, plain_files, write_error
-from ..journal import JOURNAL, WORK, FileEntry, Journal, not_ours
+from ..journal import JOB, JOURNAL, WORK, FileEntry, Journal, not_ours
 
 _STAGE = "export"
 
@@ -32,7 +32,8 @@ class ExportFolder:
 
         Raises:
             ResourceError: it cannot be made or written, or its work folder holds links.
-            JobConflictError: another process exports into it, or vdepth did not make its work folder.
+            JobConflictError: another process exports into it, it holds a job, or vdepth did not make its
+                work folder.
         """
         self.destination = make_folder(destination)
         work = destination / WORK
@@ -41,6 +42,12 @@ class ExportFolder:
             raise JobConflictError(
                 f"{work} holds {strangers[0].name} and no journal: vdepth did not make it.",
                 "Move it away, or choose another folder with -o.",
+            )
+        if Journal(destination).job is not None or os.path.lexists(work / JOB):
+            # One journal for both, and the job's next run would remove the exports as files of its past.
+            raise JobConflictError(
+                f"{destination} holds a job of vdepth estimate; exports go into a folder of their own.",
+                "Choose another folder with -o, or leave -o out.",
             )
         self.stage = make_folder(work / _STAGE)
         self._lock = FileLock(work / "lock")
