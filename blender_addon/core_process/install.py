@@ -157,7 +157,8 @@ class Installation:
         plan.managed.mkdir(parents=True, exist_ok=True)
         if managed_python(plan.managed) == plan.folder:  # being repaired
             (plan.managed / CURRENT).unlink()
-            shutil.rmtree(plan.folder)
+            if not plan.folder.is_symlink():  # what a link leads to is not ours
+                shutil.rmtree(plan.folder)
         self._next()
 
     @property
@@ -226,7 +227,8 @@ class Installation:
         )
         os.replace(part, marker)
         for other in self.plan.managed.iterdir():
-            if other.is_dir() and other != self.plan.folder and (other / "pyvenv.cfg").is_file():
+            ours = other.is_dir() and not other.is_symlink() and (other / "pyvenv.cfg").is_file()
+            if ours and other != self.plan.folder:
                 shutil.rmtree(other, ignore_errors=True)
 
 

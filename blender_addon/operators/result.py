@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import shutil
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,7 +11,7 @@ from bpy.props import BoolProperty, StringProperty
 
 from ..scene.active import result_of
 from ..scene.image import check, load_all
-from ..scene.job import owned_files
+from ..scene.owned import Owned, delete, owned_files
 from ..scene.result import Result, ResultError, read_result
 from ..scene.source import absolute, current_clip, stored
 from .on_clip import reported
@@ -39,7 +37,7 @@ class _OnResult:
 
 
 class VDEPTH_OT_clear_result(_OnResult, bpy.types.Operator):
-    """Delete from disk what the manifest of the depth names, and the folder if nothing else is in it"""
+    """Delete from disk what vdepth wrote and nobody changed since, and the folder if nothing else is in it"""
 
     bl_idname = "vdepth.clear_result"
     bl_label = "Delete Depth Files"
@@ -55,18 +53,16 @@ class VDEPTH_OT_clear_result(_OnResult, bpy.types.Operator):
         clip = current_clip(context)
         manifest = Path(absolute(clip.vdepth.manifest))
         try:
-            files = owned_files(manifest) if manifest.is_file() else []
-            for path in files:
-                path.unlink()
+            owned = owned_files(manifest) if manifest.is_file() else Owned([], [])
+            delete(owned, manifest.parent)
         except OSError as error:
             self.report({"ERROR"}, f"{error.filename} cannot be deleted ({error.strerror}).")
             return {"CANCELLED"}
-        if files:
-            shutil.rmtree(manifest.parent / ".vdepth", ignore_errors=True)  # the core's notes on this job
-            with contextlib.suppress(OSError):  # the user's own files are in it
-                manifest.parent.rmdir()
         clip.vdepth.manifest = clip.vdepth.folder = ""
-        self.report({"INFO"}, f"{len(files)} files of {clip.name} are deleted.")
+        if owned.changed:
+            kept = ", ".join(path.name for path in owned.changed[:3])
+            self.report({"WARNING"}, f"{len(owned.changed)} files were changed since and stay: {kept}.")
+        self.report({"INFO"}, f"{len(owned.files)} files of {clip.name} are deleted.")
         return {"FINISHED"}
 
 

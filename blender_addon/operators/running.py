@@ -62,6 +62,16 @@ class Job:
         except StopIteration:
             STATE.running = STATE.cancelling = False
             return True
+        except Exception as error:  # the clip is gone, the core does not start, it speaks nonsense
+            if self._process is not None:
+                self._process.kill()
+            name = getattr(error, "filename", None)
+            reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
+            STATE.fail(
+                f"{name}: {reason}." if name else f"The estimate did not start: {reason}.", code="core"
+            )
+            STATE.running = STATE.cancelling = False  # or the button would stay blocked
+            return True
         return False
 
     def cancel(self) -> None:

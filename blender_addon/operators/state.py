@@ -62,7 +62,10 @@ class State:
     def fail(self, message: str, hint: str = "", code: str = "internal") -> None:
         """Keeps why it ended, in the panel's words rather than the command line's."""
         if code == "job_conflict":
-            message, hint = _CONFLICT, _CONFLICT_HINT
+            if "--overwrite" in hint:
+                message, hint = _CONFLICT, _CONFLICT_HINT
+            else:
+                code = "folder"  # files of the user, or the clip: Replace would not help
         for word, ours in _WORDS:
             message, hint = message.replace(word, ours), hint.replace(word, ours)
         self.error, self.hint, self.code = message, hint, code

@@ -178,26 +178,6 @@ def is_unfinished(folder: Path) -> bool:
     return (folder / ".vdepth" / "job.json").is_file() and not (folder / "manifest.json").is_file()
 
 
-def owned_files(manifest: Path) -> list[Path]:
-    """Everything in a job's folder that its manifest names, the manifest last; nothing else may be deleted.
-
-    Raises:
-        ResultError: the manifest is gone or damaged.
-    """
-    try:
-        data = json.loads(manifest.read_text(encoding="utf-8"))
-        start, count = int(data["frames"]["start_number"]), int(data["frames"]["count"])
-        patterns = [Path(pattern).name for pattern in data["sequences"].values()]
-        names = [
-            pattern.replace("####", f"{n:04d}") for pattern in patterns for n in range(start, start + count)
-        ]
-        names += [Path(data[key]).name for key in ("preview", "report") if data.get(key)]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ResultError(f"{manifest} cannot be read ({error}): delete its folder by hand.") from error
-    files = [manifest.parent / name for name in [*names, manifest.name]]
-    return [path for path in files if path.is_file()]
-
-
 def _candidates(base: Path) -> Iterator[Path]:
     yield base
     for number in range(2, _FOLDERS):

@@ -17,7 +17,6 @@ from blender_addon.scene.job import (
     is_unfinished,
     is_variable,
     manifest_owner,
-    owned_files,
     sequence_stem,
 )
 from blender_addon.scene.models import read_models
@@ -149,28 +148,6 @@ def test_two_clips_of_one_name_get_two_folders(tmp_path) -> None:
 def test_useless_folder_is_refused_in_one_sentence(template) -> None:
     with pytest.raises(ResultError, match=r"^[^\n]+\.$"):
         choose_folder(template, "shot", lambda folder: None)
-
-
-def test_only_files_of_the_manifest_are_owned(tmp_path) -> None:
-    manifest = tmp_path / "manifest.json"
-    facts = {
-        "frames": {"start_number": 6, "count": 2},
-        "sequences": {"depth": "c_depth.####.exr", "normal": "../c_normal.####.exr"},
-        "preview": "preview.mp4",
-        "report": None,
-    }
-    manifest.write_text(json.dumps(facts))
-    names = ["c_depth.0006.exr", "c_depth.0007.exr", "c_normal.0006.exr", "preview.mp4"]
-    for name in [*names, "c_depth.0008.exr", "notes.txt", "report.html"]:
-        (tmp_path / name).touch()
-    (tmp_path.parent / "c_normal.0007.exr").touch()
-    owned = owned_files(manifest)
-    assert sorted(path.name for path in owned) == sorted([*names, "manifest.json"])
-    assert owned[-1] == manifest  # the last, so that a failure in between can be tried again
-    assert {path.parent for path in owned} == {tmp_path}
-    manifest.write_text("{}")
-    with pytest.raises(ResultError):
-        owned_files(manifest)
 
 
 def test_unfinished_folder_is_one_with_a_job_and_no_manifest(tmp_path) -> None:

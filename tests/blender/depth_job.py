@@ -8,10 +8,12 @@ import numpy as np
 
 
 def write_depth(path: Path, z: np.ndarray) -> None:
-    """An uncompressed EXR of channels Y and Z, as the core's; z is (height, width), top row first."""
+    """An uncompressed EXR of equal X, Y and Z, as the core's; z is (height, width), top row first."""
     height, width = z.shape
     box = struct.pack("<4i", 0, 0, width - 1, height - 1)
-    channels = b"".join(name + b"\0" + struct.pack("<iB3x2i", 2, 0, 1, 1) for name in (b"Y", b"Z")) + b"\0"
+    channels = (
+        b"".join(name + b"\0" + struct.pack("<iB3x2i", 2, 0, 1, 1) for name in (b"X", b"Y", b"Z")) + b"\0"
+    )
     attributes = [
         ("channels", "chlist", channels),
         ("compression", "compression", b"\0"),
@@ -26,10 +28,10 @@ def write_depth(path: Path, z: np.ndarray) -> None:
     for name, kind, value in attributes:
         header += f"{name}\0{kind}\0".encode() + struct.pack("<i", len(value)) + value
     header += b"\0"
-    block = 8 + 2 * 4 * width
+    block = 8 + 3 * 4 * width
     start = len(header) + 8 * height
     offsets = struct.pack(f"<{height}Q", *(start + row * block for row in range(height)))
-    rows = (struct.pack("<2i", y, 8 * width) + 2 * line.astype("<f4").tobytes() for y, line in enumerate(z))
+    rows = (struct.pack("<2i", y, 12 * width) + 3 * line.astype("<f4").tobytes() for y, line in enumerate(z))
     path.write_bytes(header + offsets + b"".join(rows))
 
 

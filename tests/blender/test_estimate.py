@@ -330,3 +330,26 @@ def test_panel_before_during_and_after(blender, settings, demo_job) -> None:
     assert "operator vdepth.clear_result" in drawn
     settings.clip.vdepth.manifest = str(demo_job / "elsewhere.json")
     assert "operator vdepth.relink" in draw(blender, "Estimate")
+
+
+def test_a_start_that_fails_gives_the_button_back(blender, settings, monkeypatch) -> None:
+    from blender_addon.operators import running
+    from blender_addon.operators.running import Job
+    from blender_addon.operators.state import STATE
+    from blender_addon.scene.source import make_request
+
+    settings.range = "WHOLE"
+    clip = settings.clip
+    for error in (OSError(2, "No such file or directory", "python"), ValueError("no JSON"), KeyError("x")):
+        job = running.begin(Job(clip.name, make_request(blender.context, clip), follow_time=False))
+
+        def broken(*_: object, error: Exception = error) -> object:
+            raise error
+
+        monkeypatch.setattr(running, "Worker", broken)
+        for _ in range(2000):
+            if job.advance():
+                break
+            time.sleep(0.01)
+        assert not STATE.running
+        assert STATE.error
