@@ -39,10 +39,12 @@ CLASSES = (VDEPTH_OT_add_preset, VDEPTH_PT_presets)
 
 
 def register() -> None:
-    """Lets Blender find ours beside the user's."""
-    bpy.utils.register_preset_path(str(Path(__file__).parents[1]))
+    """Lets Blender find ours beside the user's; the first 4.2 has no way to."""
+    if hasattr(bpy.utils, "register_preset_path"):
+        bpy.utils.register_preset_path(str(Path(__file__).parents[1]))
 
 
 def unregister() -> None:
     """Takes them out of its menus."""
-    bpy.utils.unregister_preset_path(str(Path(__file__).parents[1]))
+    if hasattr(bpy.utils, "unregister_preset_path"):
+        bpy.utils.unregister_preset_path(str(Path(__file__).parents[1]))
