@@ -138,15 +138,13 @@ def _print(found: dict[str, Any]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(
-        show_header=False, box=None, pad_edge=False, title=escape(found["path"]), title_justify="left"
-    )
-    table.title_justify = "left"
+    table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold")
     table.add_column()
     for row in _rows(found):
         table.add_row(row.label, escape(row.text))
     console = Console()
+    console.print(escape(found["path"]), style="italic", soft_wrap=True)  # whole, for copying
     console.print(table)
     for problem in found["problems"]:
         console.print(f"[yellow]Note[/yellow]  {escape(problem)}")
