@@ -197,26 +197,34 @@ def png_of(width: int, height: int) -> bytes:
     )  # fmt: skip
 
 
+def patched(path: Path, at: int, layout: str, *values: int) -> Path:
+    data = bytearray(path.read_bytes())
+    struct.pack_into(layout, data, at, *values)
+    path.write_bytes(data)
+    return path
+
+
 def bombs(folder: Path) -> list[Path]:
-    made = [
+    written = {
+        "a.png": png_of(100_000, 100_000),
+        "a.hdr": b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 90000 +X 90000\n" + bytes(99),
+        "a.pfm": b"PF\n90000 90000\n-1.0\n" + bytes(99),
+        "a.ppm": b"P6\n90000 90000\n255\n" + bytes(99),
+        # Cineon: magic, offset of the picture, lengths of two headers and of the user data
+        "a.cin": struct.pack(">5I", 0x802A5FD7, 2048, 1024, 1024, 0x30000000) + bytes(4000),
+    }
+    for name, data in written.items():
+        (folder / name).write_bytes(data)
+    jp2 = write_image(folder / "a.jp2", PICTURE)
+    siz = jp2.read_bytes().index(b"\xff\x4f\xff\x51")
+    return [
+        *(folder / name for name in written),
         forged(write_channels(folder / "data.exr", layer(PICTURE)), b"dataWindow", 199_999, 199_999),
         forged(write_channels(folder / "display.exr", layer(PICTURE)), b"displayWindow", 199_999, 199_999),
         forged(write_channels(folder / "negative.exr", layer(PICTURE)), b"displayWindow", -5, 10),
-        write_image(folder / "a.jp2", PICTURE), write_image(folder / "a.tga", PICTURE),
-        folder / "a.png", folder / "a.hdr", folder / "a.pfm", folder / "a.ppm",
-    ]  # fmt: skip
-    jp2 = bytearray(made[3].read_bytes())
-    at = jp2.index(b"\xff\x4f\xff\x51") + 8
-    struct.pack_into(">2I", jp2, at, 60_000, 60_000)
-    made[3].write_bytes(jp2)
-    tga = bytearray(made[4].read_bytes())
-    struct.pack_into("<2H", tga, 12, 65_000, 65_000)
-    made[4].write_bytes(tga)
-    made[5].write_bytes(png_of(100_000, 100_000))
-    made[6].write_bytes(b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 90000 +X 90000\n" + bytes(99))
-    made[7].write_bytes(b"PF\n90000 90000\n-1.0\n" + bytes(99))
-    made[8].write_bytes(b"P6\n90000 90000\n255\n" + bytes(99))
-    return made
+        patched(jp2, siz + 8, ">2I", 60_000, 60_000),
+        patched(write_image(folder / "a.tga", PICTURE), 12, "<2H", 65_000, 65_000),
+    ]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no resource module")

@@ -207,7 +207,7 @@ def _opened(path: Path) -> Iterator[_File]:
     oiio = _library()
     config = oiio.ImageSpec()
     config["oiio:UnassociatedAlpha"] = 1  # colours as they are stored
-    with _spelled(path) as name:
+    with _spelled(path) as name, _words_of(path):
         image = oiio.ImageInput.open(name, config)
         if image is None:
             raise _not_opened(path, said_by_oiio(oiio))
@@ -227,6 +227,15 @@ def _opened(path: Path) -> Iterator[_File]:
             yield file
         finally:
             image.close()
+
+
+@contextlib.contextmanager
+def _words_of(path: Path) -> Iterator[None]:
+    """The library's words are UTF-8, unless they quote a damaged file."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise _damaged(path) from error
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG2000 = (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")
+_CINEON = {b"\x80\x2a\x5f\xd7": ">", b"\xd7\x5f\x2a\x80": "<"}  # magic number, byte order
 _HEAD = 1 << 16  # bytes; a JPEG 2000 codestream's header begins well within
 
 
@@ -38,6 +39,8 @@ def peek(path: Path) -> Peek:
             return _png(path)
         if head.startswith(_JPEG2000):
             return Peek(size=_jpeg2000_size(head + file.read(_HEAD)))
+        if head[:4] in _CINEON:
+            return Peek(cut=_cineon_lacks(head + file.read(8), path.stat().st_size))
     return Peek()
 
 
@@ -66,3 +69,13 @@ def _jpeg2000_size(head: bytes) -> tuple[int, int] | None:
         return None
     right, bottom, left, top = struct.unpack_from(">4I", head, at + 8)
     return right - left, bottom - top
+
+
+def _cineon_lacks(head: bytes, size: int) -> bool:
+    """Whether the file is too short for the user data it declares, for which the decoder makes room at once
+    (Cineon 4.5: magic, four lengths; all bits set means that nothing is declared).
+    """
+    if len(head) < 20:
+        return True
+    declared = int(struct.unpack_from(f"{_CINEON[head[:4]]}I", head, 16)[0])
+    return declared != 0xFFFFFFFF and declared > size
