@@ -271,11 +271,22 @@ def test_a_name_that_is_no_utf8_is_read(tmp_path: Path) -> None:
     assert [number_of(frame.rgb) for frame in open_clip(tmp_path).read()] == [1, 2]
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads everything")
-def test_an_unreadable_image_is_one_sentence(tmp_path: Path) -> None:
+def test_an_unreadable_image_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_image(tmp_path / "a.png", PICTURE)
-    path.chmod(0)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("vdepth_core.clip.opening.peek", refuse)
+        with pytest.raises(InputError, match=r"a.png cannot be read: Permission denied"):
+            open_clip(path)
+    clip = open_clip(path)
+    monkeypatch.setattr("vdepth_core.clip.images.peek", refuse)
     with pytest.raises(InputError, match=r"a.png cannot be read: Permission denied"):
+        list(clip.read())
+    monkeypatch.setattr("vdepth_core.clip.naming.os.scandir", refuse)
+    with pytest.raises(InputError, match=r"The folder .* cannot be read: Permission denied"):
         open_clip(path)
 
 

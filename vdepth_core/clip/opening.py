@@ -72,10 +72,10 @@ def _open(
             return SequenceClip(path, sequence, rate, transfer, colorspace, layer, timecode)
         path = sequence.files[0]  # an animated PNG is a movie
     if not path.exists():
-        raise InputError(
-            f"{path} does not exist.",
-            "Check the path; patterns like shot.####.exr need an image suffix, and a movie's name no * or ?.",
-        )
+        hint = "Check the path; patterns like shot.####.exr need an image suffix."
+        if any(sign in path.name for sign in "*?"):
+            hint = "Leave the quotes out: movies are found by a pattern only by the shell."
+        raise InputError(f"{path} does not exist.", hint)
     if path.stat().st_size == 0:
         raise InputError(f"{path} is empty (0 bytes).", "Copy or record it again.")
     if rate is not None:
