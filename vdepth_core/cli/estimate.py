@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ..choices import Compression, Device, Dtype, Predicts, Preset, RollingPresetName, Stabilize, menu
+from .clip_options import Colorspace, EveryFile, Layer, Rate, Timecode, Transfer
 
 
 def estimate(
@@ -69,24 +70,12 @@ def estimate(
     cfr: Annotated[
         str | None, typer.Option(metavar="RATE", help="Resample to a constant rate, up to 1000 fps.")
     ] = None,
-    rate: Annotated[
-        str | None, typer.Option(help="Rate of an image sequence, up to 1000 fps (default: its own or 24).")
-    ] = None,
-    timecode: Annotated[
-        str | None, typer.Option(metavar="HH:MM:SS:FF", help="Of the first frame (default: the clip's own).")
-    ] = None,
-    every_file: Annotated[
-        bool, typer.Option("--every-file", help="All images, in the order of their numbers, gaps or not.")
-    ] = False,
-    layer: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Layer of an EXR (default: the beauty).")
-    ] = None,
-    transfer: Annotated[
-        str | None, typer.Option(help="pq, hlg, linear, srgb, log … (default: what the clip declares).")
-    ] = None,
-    colorspace: Annotated[
-        str | None, typer.Option(help="logc3, slog3, acescg … (default: what the clip's metadata name).")
-    ] = None,
+    rate: Rate = None,
+    timecode: Timecode = None,
+    every_file: EveryFile = False,
+    layer: Layer = None,
+    transfer: Transfer = None,
+    colorspace: Colorspace = None,
     device: Annotated[str, typer.Option(metavar=menu(Device), help="Where the network runs.")] = "auto",
     dtype: Annotated[str, typer.Option(metavar=menu(Dtype), help="In which precision.")] = "auto",
     compile_: Annotated[

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .clip_options import Colorspace, EveryFile, Layer, Rate, Timecode, Transfer
+
 if TYPE_CHECKING:
     from ..clip import Clip
 
@@ -26,24 +28,12 @@ def inspect(
     clip: Annotated[Path, typer.Argument(help="Movie, folder of images, or pattern such as shot.####.exr.")],
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     shots: Annotated[bool, typer.Option(help="Look for cuts.")] = True,
-    rate: Annotated[
-        str | None, typer.Option(help="Rate of an image sequence, fps (default: its own or 24).")
-    ] = None,
-    timecode: Annotated[
-        str | None, typer.Option(metavar="HH:MM:SS:FF", help="Of the first frame (default: the clip's own).")
-    ] = None,
-    every_file: Annotated[
-        bool, typer.Option("--every-file", help="All images, in the order of their numbers, gaps or not.")
-    ] = False,
-    layer: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Layer of an EXR (default: the beauty).")
-    ] = None,
-    transfer: Annotated[
-        str | None, typer.Option(help="pq, hlg, linear, srgb, log … (default: what the clip declares).")
-    ] = None,
-    colorspace: Annotated[
-        str | None, typer.Option(help="logc3, slog3, acescg … (default: what the clip's metadata name).")
-    ] = None,
+    rate: Rate = None,
+    timecode: Timecode = None,
+    every_file: EveryFile = False,
+    layer: Layer = None,
+    transfer: Transfer = None,
+    colorspace: Colorspace = None,
     colorspaces: Annotated[
         bool,
         typer.Option(

@@ -16,20 +16,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from ..checksums import Checksums
 from ..clip import ClipScan
 from ..errors import InputError, JobConflictError, ResourceError, VdepthError
 from ..files import Draft, plain_files, write_bytes, write_error
-from ..output.journal import DAMAGED, JOB, SEEN, WORK, Journal, not_ours
+from ..output.journal import DAMAGED, JOB, LOCK, SEEN, WORK, Journal, lock_folder, not_ours
 from ..output.manifest import Manifest, read_manifest, write_manifest
 from ..output.naming import JobNames, manifest_path
 from ..store import has_predictions, remove_store
 from .identity import differences
 from .record import JobRecord, read_record
 
-_LOCK, _SCAN = "lock", "scan.json"
+_SCAN = "scan.json"
 _READERS = min(4, os.cpu_count() or 1)  # threads; hashing releases the interpreter
 _STORE = re.compile(r"shot_\d{4,}")
 
@@ -64,20 +62,7 @@ class JobFolder:
         self.checksums = checksums or folder_checksums(out)
         self.journal = Journal(out, self.checksums)
         self._survey(names, sources)
-        try:
-            self.work.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(self.work / _LOCK)
-            self._lock.acquire(timeout=0)
-        except Timeout as error:
-            raise JobConflictError(
-                f"Another vdepth process is working in {out}.",
-                "Wait for it, or choose another folder with -o.",
-            ) from error
-        except OSError as error:
-            raise ResourceError(
-                f"The output folder {out} cannot be written ({error.strerror or error}).",
-                "Choose a folder you may write to with -o.",
-            ) from error
+        self._lock = lock_folder(out)
         try:
             self.journal.reload()  # another process may have finished meanwhile
             self._survey(names, sources)
@@ -222,7 +207,7 @@ class JobFolder:
     def _check_work(self) -> None:
         """Refuses a work folder that is somebody else's, or leads out of itself."""
         files = plain_files(self.work)
-        strangers = [path for path, facts in files.items() if path != self.work / _LOCK or facts.st_size]
+        strangers = [path for path, facts in files.items() if path != self.work / LOCK or facts.st_size]
         if strangers and not self.journal.exists:
             raise JobConflictError(
                 f"{self.work} holds {strangers[0].name} and no journal: vdepth did not make it.",
@@ -299,10 +284,10 @@ def tidy(out: Path, job: str) -> None:
     work, record = out / WORK, read_record(out)
     if record is None or record.job != job or record.given.keep_store:
         return
-    with suppress(VdepthError, OSError, Timeout):
+    with suppress(VdepthError, OSError):
         if not _stores(work) and not any((work / "tmp").iterdir()):
             return
-        with FileLock(work / _LOCK, timeout=0):
+        with lock_folder(out):
             plain_files(work)
             journal = Journal(out)
             if journal.exists:

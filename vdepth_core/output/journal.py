@@ -22,14 +22,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..checksums import Checksums
-from ..errors import JobConflictError
+from ..errors import JobConflictError, ResourceError
 from ..files import NOFOLLOW, Draft, write_bytes, write_error
 from .damage import damaged
 
 WORK = ".vdepth"
+LOCK = "lock"
 JOURNAL = "journal.jsonl"
 JOB = "job.json"
 SEEN = "seen.json"
@@ -350,6 +352,30 @@ class _Noted(Draft):
     def _take_place(self) -> None:
         self._journal.note(self.path.name, FileEntry.of(self.temporary))
         self._journal.install(self.temporary, self.path)
+
+
+def lock_folder(out: Path) -> FileLock:
+    """Takes the lock of an output folder, whose work folder is made if it is not there.
+
+    Raises:
+        JobConflictError: another process works in it.
+        ResourceError: it cannot be written.
+    """
+    try:
+        (out / WORK).mkdir(parents=True, exist_ok=True)
+        lock = FileLock(out / WORK / LOCK)
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise JobConflictError(
+            f"Another vdepth process is working in {out}.",
+            "Wait for it, or choose another folder with -o.",
+        ) from error
+    except OSError as error:
+        raise ResourceError(
+            f"The output folder {out} cannot be written ({error.strerror or error}).",
+            "Choose a folder you may write to with -o.",
+        ) from error
+    return lock
 
 
 def not_ours(paths: Iterable[Path]) -> JobConflictError:

@@ -11,11 +11,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from ...errors import JobConflictError
 from ...files import flush, make_folder, plain_files, write_error
-from ..journal import JOB, JOURNAL, WORK, FileEntry, Journal, not_ours
+from ..journal import JOB, JOURNAL, LOCK, WORK, FileEntry, Journal, lock_folder, not_ours
 
 _STAGE = "export"
 
@@ -37,7 +35,7 @@ class ExportFolder:
         """
         self.destination = make_folder(destination)
         work = destination / WORK
-        strangers = [path for path in plain_files(work) if path.name != "lock"]
+        strangers = [path for path in plain_files(work) if path.name != LOCK]
         if strangers and not Journal(destination).exists:
             raise JobConflictError(
                 f"{work} holds {strangers[0].name} and no journal: vdepth did not make it.",
@@ -49,17 +47,12 @@ class ExportFolder:
                 f"{destination} holds a job of vdepth estimate; exports go into a folder of their own.",
                 "Choose another folder with -o, or leave -o out.",
             )
-        self.stage = make_folder(work / _STAGE)
-        self._lock = FileLock(work / "lock")
+        self._lock = lock_folder(destination)
         try:
-            self._lock.acquire(timeout=0)
-        except Timeout as error:
-            raise JobConflictError(
-                f"Another vdepth process is working in {destination}.",
-                "Wait for it, or choose another folder with -o.",
-            ) from error
-        except OSError as error:
-            raise write_error(work, error) from error
+            self.stage = make_folder(work / _STAGE)
+        except BaseException:
+            self._lock.release()
+            raise
 
     def __enter__(self) -> ExportFolder:
         self._journal = Journal(self.destination)
@@ -73,7 +66,7 @@ class ExportFolder:
         self._lock.release()
         if not self._journal.names:  # nothing was ever published: leave no trace
             with suppress(OSError):
-                for name in (JOURNAL, "lock"):
+                for name in (JOURNAL, LOCK):
                     (self.stage.parent / name).unlink(missing_ok=True)
                 for folder in (self.stage, self.stage.parent / "tmp", self.stage.parent):
                     folder.rmdir()
