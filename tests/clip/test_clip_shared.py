@@ -96,6 +96,15 @@ def test_clip_is_refused(name: str, complaint: str) -> None:
     assert caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("name", "frames"), [("gt_drive_lidar_A/color/#_CAMERA_01.jpg", 3), ("gt_shelf_realsense/color", 8)]
+)
+def test_strides_are_read_on_request(name: str, frames: int) -> None:
+    clip = open_clip(CLIPS / name, every_file=True)
+    assert [frame.pts for frame in clip.read(max_side=64)] == list(range(1, frames + 1))
+    assert list(clip.files) == sorted(clip.files)  # all of one padding
+
+
 def test_every_awkward_folder_has_an_expectation() -> None:
     expected = {Path(row[0]).parts[0] for row in [*WORKING, *REFUSED]}
     assert {folder.name for folder in CLIPS.glob("[agtv]*_*")} <= expected
