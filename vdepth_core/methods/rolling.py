@@ -6,7 +6,7 @@ the merged depth by a few more steps of diffusion.
 
 Per-frame models are refused: their snippets would say of a frame what the frame alone says. (Tried: other
 dilations seeing their frames mirrored or larger. At two to four times the cost it is calmer than `framewise`,
-but not as calm as `temporal`, and no more accurate.)
+but not more accurate everywhere; `temporal` is there for that.)
 
 Everything large is on the disk, so memory does not depend on the shot's length, and a killed job goes on at
 the snippet it was at.

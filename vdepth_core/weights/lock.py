@@ -6,6 +6,7 @@ the new one, and whoever changes weights holds a lock of their name meanwhile.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import date
@@ -123,8 +124,9 @@ def claim(folder: Path, name: str, progress: Progress) -> Iterator[None]:
             link.
         Cancelled: ``progress`` asked to stop while waiting.
     """
-    plain_files(folder / WORK)
-    refuse_link(folder / name)
+    if folder.is_dir() or not os.path.lexists(folder):  # else making it says what is wrong
+        plain_files(folder / WORK)
+        refuse_link(folder / name)
     try:
         (folder / WORK).mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / WORK / f"{name}.lock")
