@@ -37,12 +37,12 @@ from vdepth_core.align.joint import CoAlignment, Snippets, coalign
 from vdepth_core.align.scale_shift import fit_scale_shift
 from vdepth_core.clip import ShotView, open_clip
 from vdepth_core.demo import demo_clip
-from vdepth_core.methods.inference import to_disparity
-from vdepth_core.methods.snippets import SnippetPlan, plan_snippets
-from vdepth_core.methods.spill import sample_grid
-from vdepth_core.models.preprocess import frames_to_tensor, network_size
+from vdepth_core.methods.frames import to_disparity
+from vdepth_core.methods.rolling.plan import SnippetPlan, plan_snippets
+from vdepth_core.methods.rolling.spill import sample_grid
 from vdepth_core.models.registry import load_model
-from vdepth_core.training.scenes.clip import render_clip
+from vdepth_core.models.sizing import frames_to_tensor, network_size
+from vdepth_core.scenes.clip import render_clip
 
 NOISE, OUTLIERS = 0.01, 0.03
 PIXELS = 400  # of a frame, unless --full: the loop of Adam takes minutes otherwise
@@ -95,7 +95,7 @@ def predicted(path: Path, count: int, dilations: tuple[int, ...], pixels: int) -
 
 def random_rollingdepth(path: Path, count: int, dilations: tuple[int, ...], pixels: int) -> Case:
     """Snippets of a small RollingDepth of random weights on a clip."""
-    from vdepth_core.models.rollingdepth import load_rollingdepth
+    from vdepth_core.models.diffusion.rollingdepth import load_rollingdepth
     from vdepth_core.models.tiny import make_tiny
 
     size = (96, 160)

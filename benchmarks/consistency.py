@@ -27,9 +27,9 @@ from vdepth_core.demo import demo_clip
 from vdepth_core.evaluation.temporal import Consistency, consistency
 from vdepth_core.flow.dis import DisFlow
 from vdepth_core.methods.framewise import Framewise
-from vdepth_core.methods.temporal import Temporal
-from vdepth_core.models.preprocess import network_size
+from vdepth_core.methods.temporal.method import Temporal
 from vdepth_core.models.registry import load_model
+from vdepth_core.models.sizing import network_size
 from vdepth_core.progress import Progress
 from vdepth_core.store import DepthStore
 from vdepth_core.types import DepthModel, Method, Shot, ShotFrames

@@ -28,9 +28,9 @@ from vdepth_core.errors import InputError
 from vdepth_core.evaluation.accuracy import DISPARITY_FLOOR, evaluate_clip
 from vdepth_core.evaluation.temporal import consistency
 from vdepth_core.flow.dis import DisFlow
-from vdepth_core.models.preprocess import frames_to_tensor, network_size
 from vdepth_core.models.registry import load_model
-from vdepth_core.training.scenes import render_clip
+from vdepth_core.models.sizing import frames_to_tensor, network_size
+from vdepth_core.scenes import render_clip
 
 TEST, CHECK = 950_000_000, 940_000_000  # first seeds of the procedural clips: quoted, and to choose by
 FRAMES, HEIGHT, WIDTH = 8, 216, 320

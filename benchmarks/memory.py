@@ -72,9 +72,9 @@ class SnippetStandIn:
 
 def _job(clip: Path, out: Path, method: str) -> int:
     """Runs one job in this process and returns its peak RssAnon in KiB."""
+    from vdepth_core.jobs.accelerator import ModelShelf
     from vdepth_core.jobs.batch import estimate_clips
     from vdepth_core.jobs.config import EstimateConfig
-    from vdepth_core.jobs.shelf import ModelShelf
 
     peak, stop = 0, threading.Event()
 

@@ -20,7 +20,7 @@ import numpy as np
 from vdepth_core.geometry.camera import Intrinsics
 from vdepth_core.geometry.normals import normals_from_depth
 from vdepth_core.output.upsample import Upsampler, resize_surface
-from vdepth_core.training.scenes.clip import render_clip
+from vdepth_core.scenes.clip import render_clip
 
 FAR = 100.0
 NETWORK = (448, 252)

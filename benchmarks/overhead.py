@@ -27,13 +27,13 @@ import torch
 from footage import StandIn, machine, make_clip
 
 from vdepth_core.clip import ShotView, open_clip
+from vdepth_core.jobs.accelerator import ModelShelf
 from vdepth_core.jobs.batch import estimate_clips
 from vdepth_core.jobs.config import EstimateConfig
-from vdepth_core.jobs.shelf import ModelShelf, cpu_threads
-from vdepth_core.methods.temporal import Temporal
-from vdepth_core.models.preprocess import network_size
+from vdepth_core.methods.temporal.method import Temporal
+from vdepth_core.models.device import cpu_threads, set_threads
 from vdepth_core.models.registry import load_model
-from vdepth_core.models.threads import set_threads
+from vdepth_core.models.sizing import network_size
 from vdepth_core.output.exr import write_exr
 from vdepth_core.output.finish import DepthMapping, Upsampler, fit_mapping
 from vdepth_core.output.preview import PreviewWriter

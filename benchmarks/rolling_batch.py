@@ -19,7 +19,7 @@ import torch
 from footage import machine
 
 from vdepth_core.methods.batching import Batcher, Load, choose_load
-from vdepth_core.models.rollingdepth import RollingDepthModel, load_rollingdepth
+from vdepth_core.models.diffusion.rollingdepth import RollingDepthModel, load_rollingdepth
 from vdepth_core.models.tiny.diffusion import make_tiny
 
 LENGTH = 3

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -17,32 +18,53 @@ ROOMS = [
     ("align",),
     ("networks",),
     ("weights",),
+    ("scenes",),
     ("models",),
     ("methods",),
+    ("refiners",),
+    ("output",),
     ("evaluation", "demo"),
+    ("views",),
+    ("learning",),
     ("adaptation",),
     ("training",),
-    ("output",),
     ("jobs",),
     ("cli",),
 ]
 FLOOR = {room: number for number, rooms in enumerate(ROOMS) for room in rooms}
 
 
-def _imports(path: Path) -> set[str]:
-    """Rooms of ours that a module imports, anywhere in it."""
+def _modules(path: Path) -> set[tuple[str, ...]]:
+    """Modules of ours, and names in them, that a module imports, anywhere in it."""
     package = ["vdepth_core", *path.relative_to(ROOT).parts[:-1]]
-    found = set()
+    found: set[tuple[str, ...]] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        names = []
         if isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             module = [*base, *(node.module.split(".") if node.module else [])]
-            names = [module] if len(module) > 1 else [[*module, alias.name] for alias in node.names]
+            found |= {(*module, alias.name) for alias in node.names}
         elif isinstance(node, ast.Import):
-            names = [alias.name.split(".") for alias in node.names]
-        found |= {name[1] for name in names if name[0] == "vdepth_core" and len(name) > 1}
-    return found
+            found |= {tuple(alias.name.split(".")) for alias in node.names}
+    return {name for name in found if name[0] == "vdepth_core"}
+
+
+def _room(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def _imports(path: Path) -> set[str]:
+    """Rooms of ours that a module imports."""
+    return {name[1] for name in _modules(path) if len(name) > 1}
+
+
+def _file(name: tuple[str, ...]) -> Path | None:
+    """The file behind an imported name: the module itself, or the one it is a name in."""
+    for parts in (name[1:], name[1:-1]):
+        module = ROOT.joinpath(*parts)
+        for path in (module.with_suffix(".py"), module / "__init__.py"):
+            if parts and path.is_file():
+                return path
+    return None
 
 
 DOORS = ("__init__.py", "__main__.py")  # they lead into the house and are no rooms
@@ -51,12 +73,28 @@ MODULES = sorted(path for path in ROOT.rglob("*.py") if path.parent != ROOT or p
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_point_upwards(path):
-    room = path.relative_to(ROOT).parts[0].removesuffix(".py")
+    room = _room(path)
     assert room in FLOOR, f"{room} is not a room of the house"
     if room == "cli" or path.name == "main.py":
         return
     for other in _imports(path) & FLOOR.keys():
         assert FLOOR[other] <= FLOOR[room], f"{path.name} in {room} imports {other}, which is below it"
+
+
+def test_no_import_circle_between_files():
+    graph = {path: {file for name in _modules(path) if (file := _file(name))} - {path} for path in MODULES}
+    rooms: dict[str, set[str]] = {}
+    for path, others in graph.items():
+        room = _room(path)
+        rooms.setdefault(room, set()).update(
+            other.relative_to(ROOT).parts[0].removesuffix(".py") for other in others
+        )
+    for room in sorted(rooms, key=FLOOR.get):
+        print(f"{room:12} -> {' '.join(sorted(rooms[room] - {room}, key=FLOOR.get))}")
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(str(path.relative_to(ROOT)) for path in error.args[1]))
 
 
 def test_nothing_imports_cli():

@@ -15,8 +15,8 @@ from .version import __version__ as __version__
 if TYPE_CHECKING:
     from .adaptation.adapt import adapt
     from .clip import open_clip
+    from .evaluation.evaluate import evaluate
     from .jobs.batch import estimate
-    from .jobs.evaluate import evaluate
     from .models.registry import list_models, load_model
     from .output.exports.registry import export
     from .output.sequence import read_sequence
@@ -34,7 +34,7 @@ __all__ = [
 
 _HOME = {
     "adapt": "adaptation.adapt",
-    "evaluate": "jobs.evaluate",
+    "evaluate": "evaluation.evaluate",
     "estimate": "jobs.batch",
     "export": "output.exports.registry",
     "list_models": "models.registry",

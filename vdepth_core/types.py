@@ -1,4 +1,4 @@
-"""Value types and the three seams (model, method, exporter) shared by every room of the house.
+"""Value types, and every Protocol: the seams (model, method, exporter) and what rooms ask of each other.
 
 Conventions: OpenCV camera (x right, y down, z forward), pixel centres at +0.5, arrays (T, H, W),
 display-referred sRGB, rates and times as `fractions.Fraction`.
@@ -166,6 +166,32 @@ class ShotFrames(Protocol):
         """Yields frames [start, stop) of the shot, 0-based within it, in order; decoded ahead in a thread."""
 
 
+class Light(Protocol):
+    """From a picture's numbers to light."""
+
+    @property
+    def perceptual(self) -> bool:
+        """Whether equal steps of the numbers look equal, so that pictures compare as they are."""
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        """Linear Rec. 709 light (H, W, 3) of full-range RGB codes, or of floats in [0, 1]."""
+
+
+class Values(Protocol):
+    """Anything that answers slices along its first axis as an array: numpy arrays, memmaps, files."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(K, L, P)."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Floating point."""
+
+    def __getitem__(self, which: slice, /) -> np.ndarray:
+        """Snippets (k, L, P) of a slice."""
+
+
 @runtime_checkable
 class DepthModel(Protocol):
     """A network with its weights and preprocessing.
@@ -189,6 +215,41 @@ class CameraModel(DepthModel, Protocol):
 
         `predict` of such a model returns the same canonical disparity.
         """
+
+
+@runtime_checkable
+class SnippetModel(Protocol):
+    """A latent video model that sees ``spec.window`` frames at once, in any distance from each other.
+
+    Latents are H/8 x W/8 of pictures H x W that were padded to multiples of 8 below and to the right;
+    ``noise`` also tells the dtype and the device that they are handed over in. With ``low_memory`` on, a
+    batch is worked off one picture at a time.
+    """
+
+    spec: ModelSpec
+    device: str
+    low_memory: bool
+
+    def encode(self, frames: Tensor) -> Tensor:
+        """Pictures (T, 3, H, W) in [0, 1] -> latents (T, 4, H/8, W/8)."""
+
+    def noise(self, height: int, width: int, seed: int) -> Tensor:
+        """The noise (1, 4, H/8, W/8) that all frames and snippets of a shot share."""
+
+    def predict_snippets(self, latents: Tensor, noise: Tensor, steps: int = 1) -> Tensor:
+        """Latents (B, n, 4, H/8, W/8) -> raw inverse depth (B, n, H, W), one scale and shift each.
+
+        ``steps``: denoising steps.
+        """
+
+    def start_refinement(self, disparity: Tensor, noise: Tensor, steps: int) -> Tensor:
+        """Disparity (T, H, W) in [-1, 1] -> noisy depth latents (T, 4, H/8, W/8)."""
+
+    def refine_snippets(self, latents: Tensor, depth_latents: Tensor, step: int, steps: int) -> Tensor:
+        """Depth latents (B, n, 4, H/8, W/8) after refinement step ``step`` of ``steps``, from 0."""
+
+    def decode(self, depth_latents: Tensor) -> Tensor:
+        """Depth latents (T, 4, H/8, W/8) -> inverse depth (T, H, W)."""
 
 
 @runtime_checkable

@@ -13,15 +13,15 @@ from generated import write_movie
 from safetensors.torch import load_file
 
 from vdepth_core.adaptation.adapt import adapt
-from vdepth_core.adaptation.loop import LoopConfig
-from vdepth_core.adaptation.student import load_student
 from vdepth_core.clip import open_clip
 from vdepth_core.errors import Cancelled, InputError, ResourceError, UsageError, WeightsError
 from vdepth_core.evaluation.accuracy import evaluate_clip
 from vdepth_core.evaluation.temporal import consistency
+from vdepth_core.learning.loop import LoopConfig
+from vdepth_core.learning.student import load_student
 from vdepth_core.models.registry import load_model
 from vdepth_core.progress import Progress
-from vdepth_core.training.scenes.clip import SceneClip, render_clip
+from vdepth_core.scenes.clip import SceneClip, render_clip
 from vdepth_core.weights.loading import read_metadata
 
 SIZE = (96, 128)

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from vdepth_core.errors import InputError
-from vdepth_core.jobs.arrays import open_arrays
-from vdepth_core.jobs.depth_maps import open_maps, open_truth
-from vdepth_core.jobs.map_files import PLANES, load_map
+from vdepth_core.evaluation.arrays import open_arrays
+from vdepth_core.evaluation.depth_maps import open_maps, open_truth
+from vdepth_core.evaluation.map_files import PLANES, load_map
 from vdepth_core.output.exr import write_exr
 
 DEPTH = np.linspace(1, 5, 3 * 12 * 16, dtype=np.float32).reshape(3, 12, 16)

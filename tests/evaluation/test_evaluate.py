@@ -12,9 +12,9 @@ from generated import write_movie
 
 import vdepth_core
 from vdepth_core.errors import InputError, UsageError
-from vdepth_core.jobs.evaluate import evaluate
+from vdepth_core.evaluation.evaluate import evaluate
 from vdepth_core.output.exr import write_exr
-from vdepth_core.training.scenes.clip import SceneClip, render_clip
+from vdepth_core.scenes.clip import SceneClip, render_clip
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from vdepth_core.evaluation.accuracy import evaluate_clip
 from vdepth_core.evaluation.tae import alignment_error, splat
 from vdepth_core.evaluation.undefined import UndefinedMeasure
 from vdepth_core.geometry.camera import Intrinsics
-from vdepth_core.training.scenes.clip import render_clip
+from vdepth_core.scenes.clip import render_clip
 
 CAMERA = Intrinsics(20.0, 20.0, 16.0, 12.0)
 SHAPE = (24, 32)

@@ -21,9 +21,9 @@ import cv2
 import numpy as np
 from generated import RampModel, write_movie
 
+from vdepth_core.jobs.accelerator import ModelShelf
 from vdepth_core.jobs.batch import ClipResult, estimate_clips
 from vdepth_core.jobs.config import EstimateConfig
-from vdepth_core.jobs.shelf import ModelShelf
 from vdepth_core.output.exr import write_exr
 from vdepth_core.output.journal import FileEntry
 from vdepth_core.output.manifest import read_manifest

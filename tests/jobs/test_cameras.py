@@ -5,9 +5,9 @@ import pytest
 import torch
 from generated import write_movie
 
+from vdepth_core.jobs.accelerator import ModelShelf
 from vdepth_core.jobs.batch import estimate_clips
 from vdepth_core.jobs.config import EstimateConfig
-from vdepth_core.jobs.shelf import ModelShelf
 from vdepth_core.output.sequence import read_sequence
 from vdepth_core.types import CameraModel, ModelSpec
 

@@ -4,8 +4,7 @@ import pydantic
 import pytest
 
 from vdepth_core.errors import InputError
-from vdepth_core.jobs.events import Done, Error, ProgressEvent, Stage, Warning_, parse_event
-from vdepth_core.jobs.reporting import JobProgress
+from vdepth_core.jobs.events import Done, Error, JobProgress, ProgressEvent, Stage, Warning_, parse_event
 
 
 @pytest.mark.parametrize(
@@ -46,7 +45,7 @@ class Clock:
 
     def __init__(self, monkeypatch):
         self.now = 1000.0
-        monkeypatch.setattr("vdepth_core.jobs.reporting.time.monotonic", lambda: self.now)
+        monkeypatch.setattr("vdepth_core.jobs.events.time.monotonic", lambda: self.now)
 
 
 def last(told):

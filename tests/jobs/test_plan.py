@@ -12,11 +12,11 @@ from generated import RampModel, write_movie
 from test_run import OPTIONS, digest, run
 
 from vdepth_core.errors import InputError, JobConflictError, UsageError, WeightsError
+from vdepth_core.jobs.accelerator import ModelShelf
 from vdepth_core.jobs.batch import estimate_clips
 from vdepth_core.jobs.config import EstimateConfig
 from vdepth_core.jobs.events import Started, Warning_
 from vdepth_core.jobs.record import read_record
-from vdepth_core.jobs.shelf import ModelShelf
 from vdepth_core.models.registry import ModelEntry
 from vdepth_core.types import ModelSpec
 

@@ -56,7 +56,7 @@ def test_the_focal_length_depth_pro_sees_reaches_the_headers(movie, tiny, tmp_pa
     import torch
 
     from vdepth_core.clip import ClipReader, ShotView, open_clip
-    from vdepth_core.models.preprocess import frames_to_tensor
+    from vdepth_core.models.sizing import frames_to_tensor
     from vdepth_core.types import Shot
 
     model = load_model(tiny("depth-pro"))

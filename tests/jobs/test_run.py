@@ -19,11 +19,11 @@ from generated import RampModel, write_movie
 
 from vdepth_core.clip.movie import MovieClip
 from vdepth_core.errors import InputError, JobConflictError
+from vdepth_core.jobs.accelerator import ModelShelf
 from vdepth_core.jobs.batch import estimate_clips
 from vdepth_core.jobs.config import EstimateConfig
 from vdepth_core.jobs.events import Done, Error, FrameDone, Started
 from vdepth_core.jobs.folder import JobFolder
-from vdepth_core.jobs.shelf import ModelShelf
 from vdepth_core.output.exr import write_exr
 from vdepth_core.output.manifest import read_manifest
 from vdepth_core.output.sequence import read_sequence

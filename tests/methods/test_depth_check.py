@@ -12,8 +12,8 @@ from rolling_fakes import SIZE, FakeSnippets, Footage
 
 from vdepth_core.errors import WeightsError
 from vdepth_core.methods.framewise import Framewise
-from vdepth_core.methods.rolling import Rolling
-from vdepth_core.methods.temporal import Temporal
+from vdepth_core.methods.rolling.method import Rolling
+from vdepth_core.methods.temporal.method import Temporal
 from vdepth_core.progress import Progress
 from vdepth_core.store import DepthStore
 from vdepth_core.types import Method

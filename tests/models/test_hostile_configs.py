@@ -17,7 +17,7 @@ from transformers import CONFIG_MAPPING
 from vdepth_core.errors import WeightsError
 from vdepth_core.models.registry import load_model
 from vdepth_core.models.tiny.transformers import FAMILIES
-from vdepth_core.models.transformers_folder import load_folder
+from vdepth_core.models.transformers.folder import load_folder
 from vdepth_core.weights.configs import transformers_config
 
 HUB = "kernels-community/flash-attn2"

@@ -13,8 +13,10 @@ import torch
 from safetensors.torch import save_file
 
 from vdepth_core.errors import UsageError, WeightsError
-from vdepth_core.models import registry, threads
-from vdepth_core.models.registry import list_models, load_model, pick_device
+from vdepth_core.models import device as threads
+from vdepth_core.models import registry
+from vdepth_core.models.device import pick_device
+from vdepth_core.models.registry import list_models, load_model
 from vdepth_core.networks.tcmonodepth_small import TCSmallNet
 from vdepth_core.types import DepthModel
 from vdepth_core.weights.catalogue import catalogue

@@ -6,7 +6,7 @@ import pytest
 
 from vdepth_core.training.card import UNKNOWN, licences_of, write
 from vdepth_core.training.checkpoint import Counters
-from vdepth_core.training.train import TrainConfig
+from vdepth_core.training.config import TrainConfig
 
 MIT = (
     "Copyright 2017 Somebody\n\nPermission is hereby granted, free of charge, to any person obtaining a copy"

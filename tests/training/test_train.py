@@ -14,9 +14,10 @@ from vdepth_core.models.registry import load_model
 from vdepth_core.networks.tcmonodepth_small import TCSmallNet
 from vdepth_core.progress import Progress
 from vdepth_core.training import augment, pool
+from vdepth_core.training.config import TrainConfig
 from vdepth_core.training.shards import write_shard
 from vdepth_core.training.sources import Batch, Procedural, Shards
-from vdepth_core.training.train import TrainConfig, batch_loss, make_batch, steadiness_loss, train
+from vdepth_core.training.train import batch_loss, make_batch, steadiness_loss, train
 
 CONFIG = TrainConfig(seed=3, steps=4, batch=4, validate_every=2)
 KINDS = (("cycles", True, 0.1), ("rgbd", False, 0.1), ("teacher", False, None))

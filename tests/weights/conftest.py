@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from weights.file_server import FakeHub, FileServer
 
-from vdepth_core.weights import network
+from vdepth_core.weights.fetch import http as network
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from weights.file_server import Fault, Page
 from weights.listener import Listener
 
 from vdepth_core.errors import Cancelled
-from vdepth_core.weights.download import download
+from vdepth_core.weights.fetch.download import download
 
 BODY = random.Random(1).randbytes(300_000)
 OTHER = random.Random(2).randbytes(310_000)

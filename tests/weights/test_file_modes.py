@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 from weights.small_catalogue import STATE, checkpoint, fresh_catalogue, use
 from weights.test_prepare import write_text_parts
 
-from vdepth_core.adaptation.student import write_weights
-from vdepth_core.adaptation.training_state import write_state
 from vdepth_core.cli.weights import weights_app
 from vdepth_core.errors import WeightsError
+from vdepth_core.learning.state import write_state
+from vdepth_core.learning.student import write_weights
 from vdepth_core.models.registry import load_model
 from vdepth_core.models.tiny import make_tiny
 from vdepth_core.weights.convert import to_safetensors

@@ -218,7 +218,7 @@ def test_a_slow_server(single):
 
 def test_a_server_that_falls_silent(single, monkeypatch):
     page, _ = single
-    monkeypatch.setattr("vdepth_core.weights.network.READ_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("vdepth_core.weights.fetch.http.READ_TIMEOUT_S", 0.2)
     page.faults = iter([Fault(stall=300)])
     assert install("one").fresh
 

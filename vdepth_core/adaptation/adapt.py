@@ -25,17 +25,17 @@ from ..choices import TemporalForm
 from ..clip import Clip, fingerprint, open_clip, parse_range
 from ..errors import Cancelled, InputError, ResourceError, UsageError, WeightsError
 from ..files import plain_files, refuse_link
-from ..models.preprocess import network_size
-from ..models.registry import load_model, pick_device
-from ..models.threads import probe_threads
+from ..learning.checkpoint import Counters, check_identity, is_checkpoint, read_counters
+from ..learning.loop import LoopConfig, Outcome, fine_tune
+from ..learning.student import Student, is_adapted, load_student, write_weights
+from ..models.device import pick_device, probe_threads
+from ..models.registry import load_model
+from ..models.sizing import network_size
 from ..progress import Progress
 from ..store import remove_store
 from ..types import DepthModel, Shot
-from .checkpoint import Counters, check_identity, is_checkpoint, read_counters
 from .footage import Footage, find_motion, read_frames
-from .loop import LoopConfig, Outcome, fine_tune
 from .recipes import find_recipe
-from .student import Student, is_adapted, load_student, write_weights
 from .supervision import check_teacher, supervise
 
 _log = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ import torch
 
 from ..clip import ShotView
 from ..flow.dis import DisFlow
-from ..models.preprocess import frames_to_tensor
+from ..models.sizing import frames_to_tensor
 from ..store import FrameArray
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from ..choices import TemporalForm
 from ..errors import UsageError
+from ..learning.loop import Objective
 from .footage import Footage
-from .loop import Objective
 from .supervision import Supervision
 from .tc import TcConfig, TemporalConsistency
 

@@ -21,15 +21,15 @@ import torch
 from ..align.scale_shift import fit_pair
 from ..clip import ClipReader, ShotView
 from ..errors import InputError, UsageError
-from ..methods.temporal import Temporal
+from ..methods.temporal.method import Temporal
 from ..store import DepthStore
 
 if TYPE_CHECKING:
     from ..clip import Clip
+    from ..learning.student import Student
     from ..progress import Progress
     from ..types import DepthModel, ModelSpec, Shot
     from .footage import Footage
-    from .student import Student
 
 SAMPLES = 48  # frames, spread over the clip, that the scale and shift are fitted on
 GRID = 4  # every fourth pixel of them both ways

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from ..choices import TemporalForm
+from ..learning.losses.midas import midas_loss
+from ..learning.losses.temporal import SIGMA, pair_loss
 from .footage import Footage, Split, split_pairs
-from .losses import midas_loss
-from .temporal_loss import SIGMA, pair_loss
 
 if TYPE_CHECKING:
     from .supervision import Supervision

@@ -12,7 +12,7 @@ from ..choices import Protocol, menu
 from ..types import Quantity
 
 if TYPE_CHECKING:
-    from ..jobs.evaluate import Evaluation
+    from ..evaluation.evaluate import Evaluation
 
 
 def evaluate(
@@ -41,7 +41,7 @@ def evaluate(
     json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Score a prediction against ground truth."""
-    from ..jobs.evaluate import evaluate as run
+    from ..evaluation.evaluate import evaluate as run
 
     result = run(
         pred,

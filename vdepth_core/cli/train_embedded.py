@@ -76,7 +76,8 @@ def train_embedded(
         raise UsageError(f"The folder {out.parent} does not exist.", "Make it first.")
     import cv2
 
-    from ..training.train import TrainConfig, train
+    from ..training.config import TrainConfig
+    from ..training.train import train
 
     cv2.setNumThreads(1)  # the trainer's threads are counted by the option
     logging.getLogger("vdepth_core.training").setLevel(logging.INFO)

@@ -5,9 +5,9 @@ and times.
 from __future__ import annotations
 
 from .base import Clip
+from .facts import ClipScan
 from .fingerprint import Fingerprint, fingerprint
 from .opening import open_clip
-from .scan import ClipScan
 from .timing import Timecode, cfr_numbers, cfr_span, parse_range
 from .view import ClipReader, ShotView
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
-from fractions import Fraction
 from pathlib import Path
 
 from ..progress import Progress
 from ..types import ClipInfo, Frame, Shot
-from .scan import ClipScan, Probe, scan_clip
+from .facts import ClipScan, ClipTimes, Probe
+from .scan import scan_frames
 
 MIN_SIDE = 16  # pixels; nothing smaller holds a scene
 THUMBNAIL = 256  # pixels on the longer side: what PySceneDetect works on
@@ -32,9 +32,7 @@ class Clip(ABC):
         self.source = source
         self.files: tuple[Path, ...] = (source,)
         self._facts: ClipScan | None = None
-        # Appended to by a scan under way, in this order, and read by other threads; see `begin_scan`.
-        self._times: list[Fraction] = []
-        self._pts: list[int] = []
+        self._seen = ClipTimes()  # a scan under way adds to it, times before timestamps; `read` looks at it
         self._sound = True
 
     @property
@@ -45,7 +43,7 @@ class Clip(ABC):
     @facts.setter
     def facts(self, facts: ClipScan) -> None:
         self._facts = facts
-        self._times, self._pts = list(facts.times), list(facts.pts)
+        self._seen = ClipTimes(list(facts.times), list(facts.pts), list(facts.warnings))
         self._sound = not facts.warnings
 
     @abstractmethod
@@ -83,11 +81,18 @@ class Clip(ABC):
             UsageError: the range starts beyond the clip's end.
             Cancelled: ``progress`` says so.
         """
-        return scan_clip(self, shots=shots, start=start, stop=stop, progress=progress or Progress())
+        self._seen, self._sound = ClipTimes(), True
+        seen = self._seen
+        yield from scan_frames(
+            self.info,
+            self.probes(start, stop, seen.warnings),
+            seen,
+            shots=shots,
+            start=start,
+            stop=stop,
+            progress=progress or Progress(),
+            finish=self._found,
+        )
 
-    def begin_scan(self) -> tuple[list[Fraction], list[int]]:
-        """The lists a scan appends times and timestamps to; `read` uses what is there before the scan is
-        over.
-        """
-        self._times, self._pts, self._sound = [], [], True
-        return self._times, self._pts
+    def _found(self, facts: ClipScan) -> None:
+        self.facts = facts

@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
-
-import numpy as np
 
 from ..errors import UsageError
+from ..types import Light
 from .colorspace import LINEAR_REC709, colorspace_named
 from .primaries import to_rec709
 from .transfer import LOG, Curve, transfer_named
@@ -22,17 +20,6 @@ from .transfer import LOG, Curve, transfer_named
 _TOLD = frozenset({"log", "scene-linear", "hdr-video"})  # display-referred pictures are used as they are
 _ROLES = frozenset({"scene_linear", "linear", "data", "unknown"})  # a file's way of saying nothing
 _STATE_IT = "--colorspace names its camera (logc3, slog3, vlog …) and shows it as a display would."
-
-
-class Light(Protocol):
-    """From a picture's numbers to light."""
-
-    @property
-    def perceptual(self) -> bool:
-        """Whether equal steps of the numbers look equal, so that pictures compare as they are."""
-
-    def __call__(self, pixels: np.ndarray) -> np.ndarray:
-        """Linear Rec. 709 light (H, W, 3) of full-range RGB codes, or of floats in [0, 1]."""
 
 
 @dataclass(frozen=True)

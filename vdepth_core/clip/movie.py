@@ -18,9 +18,9 @@ from .base import MIN_SIDE, THUMBNAIL, Clip
 from .colour import Colour, Light, settle_colour
 from .decode import Damage, first_picture, open_movie, pictures
 from .display import ExposureMeter, log_picture, show
+from .facts import Probe
 from .orient import Orientation
 from .picture import Coding, Converter, orientation
-from .scan import Probe
 from .stream import (
     HINT,
     choose_stream,
@@ -76,7 +76,7 @@ class MovieClip(Clip):
         if stop is not None and stop <= start:
             return
         timeline = Timeline(self._time_base, self.info.rate)
-        times, known = self._times, self._pts  # a scan may still be adding to them
+        times, known = self._seen.times, self._seen.pts  # a scan may still be adding to them
         begin = 0
         if self._sound and 0 < start < min(len(times), len(known)):
             begin = start

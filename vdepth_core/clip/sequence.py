@@ -19,9 +19,9 @@ from ..types import ClipInfo, Frame
 from .base import MIN_SIDE, THUMBNAIL, Clip
 from .colour import Declared, settle_colour
 from .display import ExposureMeter, log_picture, show
+from .facts import Probe
 from .images import ImageFacts, image_facts, read_image, to_display8
 from .naming import Sequence
-from .scan import Probe
 from .smpte import read_timecode
 from .timing import Timecode
 

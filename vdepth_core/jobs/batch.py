@@ -17,12 +17,11 @@ from typing import Any
 from ..errors import Cancelled, UsageError, VdepthError, as_vdepth_error
 from ..output.manifest import Manifest
 from ..progress import cancelling
+from .accelerator import ModelShelf, Turns
 from .config import EstimateConfig
-from .events import OnEvent, Warning_
+from .events import JobProgress, OnEvent, Warning_
 from .gathering import gather
-from .reporting import JobProgress
 from .run import ClipJob
-from .shelf import ModelShelf, Turns
 
 _log = logging.getLogger(__name__)
 _IN_FLIGHT = 2

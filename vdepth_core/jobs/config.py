@@ -6,18 +6,13 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ..choices import Compression, Device, Dtype, Predicts, Preset, RollingPresetName, Stabilize, one_of
-from ..clip.timing import Timecode, parse_range, parse_rate
-from ..clip.transfer import transfer_named
+from ..clip.options import ClipOptions, valid_rate
+from ..clip.timing import parse_range
 from ..errors import UsageError
-from ..methods.rolling_presets import (
-    DENOISING_STEPS,
-    MOST_LENGTH,
-    MOST_STEPS,
-    REFINE_LENGTH,
-)
+from ..methods.rolling.presets import DENOISING_STEPS, MOST_LENGTH, MOST_STEPS, REFINE_LENGTH
 
 _FAR_AWAY = 1e10  # what sky and pixels without depth get
 _APART = 1.001  # far over near, at least: single precision cannot divide less into depths
@@ -27,7 +22,7 @@ NEAR, FAR = 1.0, 100.0
 _Depth = Annotated[float, Field(ge=1e-6, lt=_FAR_AWAY)]
 
 
-class EstimateConfig(BaseModel):
+class EstimateConfig(ClipOptions):
     """Configuration of ``estimate``; None means "let the preset, the clip or the machine decide".
 
     Attributes:
@@ -52,12 +47,6 @@ class EstimateConfig(BaseModel):
         compression: EXR compression.
         shots: Detect cuts; otherwise the clip is one shot.
         cfr: Resample in time to this constant rate (frames per second, ``24000/1001`` is exact).
-        rate: Frame rate of an image sequence that does not say.
-        timecode: Time code of the clip's first frame, ``01:00:00:00``; None: what the clip says.
-        every_file: Take all images there are, in the order of the numbers in their names.
-        layer: Layer of an EXR sequence; None: the beauty.
-        transfer: Transfer characteristic of the clip's numbers (``pq``, ``hlg``, ``linear`` …).
-        colorspace: Colour space of the clip (``logc3``, ``acescg`` …), from OpenColorIO's configuration.
         device, dtype: Where and in which precision the network runs.
         seed: Seed of everything random.
         keep_store: Keep the predictions at inference size after the job is done.
@@ -88,42 +77,15 @@ class EstimateConfig(BaseModel):
     compression: Compression = "zip"
     shots: bool = True
     cfr: str | None = None
-    rate: str | None = None
-    timecode: str | None = None
-    every_file: bool = False
-    layer: str | None = None
-    transfer: str | None = None
-    colorspace: str | None = None
     device: Device = "auto"
     dtype: Dtype = "auto"
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
     keep_store: bool = False
 
-    @field_validator("cfr", "rate")
+    @field_validator("cfr")
     @classmethod
-    def _is_rate(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        try:
-            parse_rate(value)
-        except UsageError as error:
-            raise ValueError(f"{error.message} {error.hint}".rstrip(" .")) from error
-        return value.strip()
-
-    @field_validator("timecode")
-    @classmethod
-    def _is_timecode(cls, value: str | None) -> str | None:
-        return value if value is None else str(Timecode.parse(value))
-
-    @field_validator("transfer")
-    @classmethod
-    def _is_transfer(cls, value: str | None) -> str | None:
-        if value is not None:
-            try:
-                return transfer_named(value)
-            except UsageError as error:
-                raise ValueError(f"{error.message} {error.hint}".rstrip(" .")) from error
-        return value
+    def _is_constant_rate(cls, value: str | None) -> str | None:
+        return value if value is None else valid_rate(value)
 
     @field_validator("frames")
     @classmethod
@@ -139,8 +101,6 @@ class EstimateConfig(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.transfer and self.colorspace:
-            raise ValueError("transfer and colorspace both say what the picture's numbers mean; give one")
         if self.fov is not None and self.intrinsics is not None:
             raise ValueError("fov and intrinsics both say what the lens is; give one")
         near, far = self.near or NEAR, self.far or FAR
@@ -149,12 +109,6 @@ class EstimateConfig(BaseModel):
         if far < _APART * near:
             raise ValueError(f"far ({far:g}) must be at least {_APART:g} times near ({near:g})")
         return self
-
-    def clip_options(self) -> dict[str, Any]:
-        """How the clip is to be opened, for `open_clip`."""
-        same = ("timecode", "transfer", "colorspace", "layer", "every_file")
-        rate = parse_rate(self.rate) if self.rate else None
-        return {"rate": rate} | {name: getattr(self, name) for name in same}
 
     @classmethod
     def parse(cls, **options: Any) -> EstimateConfig:

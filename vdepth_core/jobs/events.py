@@ -1,4 +1,5 @@
-"""The event protocol, version 1: what a running job tells the outside, one JSON object a line.
+"""The event protocol, version 1: what a running job tells the outside, one JSON object a line; and a job's
+`Progress` calls made into it: counts, rates, time left, at most ten events a second.
 
 Every event carries ``event`` (its kind) and ``clip`` (the clip's path as given, or "" when it concerns the
 whole command). Fields may be added within a version; a reader must ignore fields and kinds it does not know.
@@ -6,14 +7,21 @@ whole command). Fields may be added within a version; a reader must ignore field
 
 from __future__ import annotations
 
+import threading
+import time
+from collections import deque
 from collections.abc import Callable
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
+from ..errors import VdepthError
 from ..files import printable
+from ..progress import Progress
 
 EVENTS_VERSION = 1
+_INTERVAL_S = 0.1
+_WINDOW_S = 20.0
 Text = Annotated[str, BeforeValidator(printable)]  # JSON has no word for bytes that are no UTF-8
 
 
@@ -111,3 +119,95 @@ def parse_event(line: str | bytes) -> Event:
         pydantic.ValidationError: the line is not an event of this version.
     """
     return _ADAPTER.validate_json(line)
+
+
+class _Counter:
+    """Units of a stage done and to do, and how fast those of this run went lately.
+
+    Units done before this run count but took no time, and what a stage waited for its turn is not its speed:
+    the rate is that of the last seconds, from when a first unit was done.
+    """
+
+    def __init__(self, total: int | None) -> None:
+        self.total, self.done, self.told = total, 0, 0.0
+        self._fresh, self._began = 0, time.monotonic()
+        self._marks: deque[tuple[float, int]] = deque()
+
+    def add(self, done: int, now: float) -> None:
+        """Counts units done in this run."""
+        self.done += done
+        self._fresh += done
+        self._marks.append((now, self._fresh))
+        while len(self._marks) > 2 and self._marks[1][0] < now - _WINDOW_S:
+            self._marks.popleft()
+
+    def rate(self, now: float) -> float:
+        """Units a second; 0 before the first of this run."""
+        first, before = self._marks[0] if len(self._marks) > 1 else (self._began, 0)
+        return (self._fresh - before) / max(now - first, 1e-6)
+
+
+class JobProgress(Progress):
+    """Progress of one clip, told to ``on_event``; thread-safe, and events never overlap."""
+
+    def __init__(self, clip: str, on_event: OnEvent | None) -> None:
+        super().__init__()
+        self.clip = clip
+        self.warnings: list[str] = []
+        self._on_event = on_event
+        self._lock = threading.RLock()
+        self._counters: dict[str, _Counter] = {}
+
+    def tell(self, event: Event) -> None:
+        """Passes one event on."""
+        if self._on_event is not None:
+            with self._lock:
+                self._on_event(event)
+
+    def stage(self, name: str, total: int | None) -> None:
+        with self._lock:
+            if name in self._counters:
+                self._counters[name].total = total
+            else:
+                self._counters[name] = _Counter(total)
+            self.tell(Stage(clip=self.clip, name=name, total=total))
+
+    def advance(self, name: str, done: int = 1) -> None:
+        with self._lock:
+            counter, now = self._counters.setdefault(name, _Counter(None)), time.monotonic()
+            counter.add(done, now)
+            self._tell(name, counter, now)
+
+    def skip(self, name: str, done: int = 1) -> None:
+        with self._lock:
+            counter = self._counters.setdefault(name, _Counter(None))
+            counter.done += done
+            self._tell(name, counter, time.monotonic())
+
+    def _tell(self, name: str, counter: _Counter, now: float) -> None:
+        if now - counter.told < _INTERVAL_S and counter.done != counter.total:
+            return
+        counter.told = now
+        fps = counter.rate(now)
+        left = max(counter.total - counter.done, 0) / fps if counter.total is not None and fps else None
+        self.tell(
+            ProgressEvent(
+                clip=self.clip,
+                stage=name,
+                done=counter.done,
+                total=counter.total,
+                fps=round(fps, 3),
+                eta=None if left is None else round(left, 2),
+            )
+        )
+
+    def warn(self, message: str) -> None:
+        with self._lock:
+            if message in self.warnings:
+                return
+            self.warnings.append(message)
+            self.tell(Warning_(clip=self.clip, message=message))
+
+    def fail(self, error: VdepthError) -> None:
+        """Tells why the clip stopped."""
+        self.tell(Error(clip=self.clip, code=error.code, message=error.message, hint=error.hint))

@@ -11,19 +11,20 @@ from ..clip import Clip, fingerprint, open_clip
 from ..errors import UsageError, WeightsError
 from ..geometry.camera import Intrinsics
 from ..methods.registry import create_method
-from ..methods.rolling import Rolling
-from ..models.preprocess import network_size
-from ..models.registry import list_models, pick_device
+from ..methods.rolling.method import Rolling
+from ..models.device import pick_device
+from ..models.registry import list_models
+from ..models.sizing import network_size
 from ..progress import Progress
 from ..types import DepthModel, Method, ModelSpec
 from ..version import __version__
+from .accelerator import ModelShelf
+from .cameras import plate_camera
 from .config import EstimateConfig
 from .identity import Identity, frame_range
 from .numbering import Numbering
 from .presets import resolve
 from .record import ClipRecord, JobRecord, keep_choice, read_record
-from .shelf import ModelShelf
-from .writing import plate_camera
 
 
 @dataclass(frozen=True)

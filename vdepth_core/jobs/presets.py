@@ -10,7 +10,7 @@ from collections.abc import Collection
 from typing import Literal, NamedTuple
 
 from ..choices import Preset
-from ..methods.rolling_presets import find_preset
+from ..methods.rolling.presets import find_preset
 from ..models.registry import ModelEntry
 from .config import EstimateConfig
 

@@ -24,20 +24,19 @@ from ..checksums import Checksums
 from ..clip import ClipReader, ShotView, fingerprint
 from ..clip.timing import last_duration
 from ..errors import Cancelled, InputError
-from ..models.threads import set_threads
+from ..models.device import cpu_threads, set_threads
 from ..output.manifest import Manifest, write_manifest
 from ..output.naming import manifest_path
 from ..store import DepthStore
 from ..types import DepthModel, Method, Shot, ShotAlignment
 from ..version import __version__
+from .accelerator import ModelShelf, Turns
 from .config import EstimateConfig
-from .events import Done, Started, Warning_
+from .events import Done, JobProgress, Started, Warning_
 from .folder import JobFolder, folder_checksums, found_manifest, manifests, tidy
 from .plan import Plan, make_plan
 from .record import ClipRecord
-from .reporting import JobProgress
-from .shelf import ModelShelf, Turns, cpu_threads
-from .writing import ClipWriter, job_names
+from .writer import ClipWriter, job_names
 
 _POLL_S = 0.2
 _SHOTS_AHEAD = 2  # waiting between two threads: bounds open files

@@ -12,7 +12,7 @@ from ..errors import ResourceError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from .snippets import SnippetModel
+    from ..types import SnippetModel
 
 log = logging.getLogger(__name__)
 

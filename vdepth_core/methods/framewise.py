@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..types import ShotAlignment
-from .inference import check_per_frame, predict_shot, to_disparity
+from .frames import check_per_frame, predict_shot, to_disparity
 
 if TYPE_CHECKING:
     from ..progress import Progress

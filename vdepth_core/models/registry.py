@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, cast, get_args
 
 from ..choices import Predicts, one_of
 from ..errors import UsageError, WeightsError
@@ -18,12 +18,12 @@ from ..weights.catalogue import catalogue
 from ..weights.loading import load_state_dict
 from ..weights.location import find_weights
 from ..weights.reading import unreadable
+from .device import pick_device
 from .network_model import Family, NetworkModel
 
 _log = logging.getLogger(__name__)
 
 GROUP = "vdepth_core.models"
-Device = Literal["cuda", "mps", "cpu"]
 Load = Callable[[Path | None, str, str], DepthModel]
 _SPACES: dict[str, Space] = {"affine": "affine_invariant", "scale": "scale_invariant", "metric": "metric"}
 
@@ -139,31 +139,6 @@ def match_family(keys: Collection[str], loaders: Mapping[str, Load]) -> Family |
     return None
 
 
-def pick_device(device: str = "auto") -> Device:
-    """The device to run on: what was asked for, checked, or the best there is.
-
-    Raises:
-        UsageError: the device does not exist here.
-    """
-    import torch
-
-    there: dict[str, bool] = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if device == "auto":
-        return cast(Device, next(name for name, available in there.items() if available))
-    kind, _, number = device.partition(":")
-    if kind not in there or (number and not number.isdigit()):
-        raise UsageError(f"There is no device {device}.", f"Choose one of auto, {', '.join(there)}.")
-    if not there[kind] or (kind == "cuda" and number and int(number) >= torch.cuda.device_count()):
-        raise UsageError(
-            f"The device {device} is not available on this machine.", "Use --device auto or cpu."
-        )
-    return cast(Device, device)
-
-
 def _as_path(name_or_path: str | Path, loaders: dict[str, Load]) -> Path:
     path = Path(name_or_path).expanduser()
     if isinstance(name_or_path, Path) or path.exists() or len(path.parts) > 1 or path.suffix:
@@ -178,11 +153,11 @@ def _load_path(path: Path, loaders: dict[str, Load], device: str, dtype: str) ->
     if not path.is_dir():
         return _family_of(path, loaders)(path, device, dtype)
     if (path / "model_index.json").is_file() or (path / "unet").is_dir():
-        from .diffusers_folder import load_diffusers_folder
+        from .diffusion.folder import load_diffusers_folder
 
         return load_diffusers_folder(path, device, dtype)
     if (path / "config.json").is_file():
-        from .transformers_folder import load_folder
+        from .transformers.folder import load_folder
 
         return load_folder(path, device, dtype)
     raise WeightsError(

@@ -16,7 +16,7 @@ from .sources import SHARES, Source
 
 if TYPE_CHECKING:
     from .checkpoint import Counters
-    from .train import TrainConfig
+    from .config import TrainConfig
 
 UNKNOWN = "not stated: put a LICENSE file beside it"
 _KNOWN = tuple(

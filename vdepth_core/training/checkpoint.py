@@ -10,8 +10,8 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from ..adaptation.training_state import read_facts, read_tensors, restore_state, write_state
 from ..errors import WeightsError
+from ..learning.state import read_facts, read_tensors, restore_state, write_state
 
 _FORMAT = "vdepth-training-3"
 

@@ -31,7 +31,7 @@ def load_scene(folder: Path, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 def render_scene(folder: Path, seed: int) -> None:
     """Renders scene ``seed`` into the pool unless it is there; other processes never see half a file."""
-    from .scenes import render_clip
+    from ..scenes import render_clip
 
     path = folder / f"{seed:08d}.npz"
     if path.exists():

@@ -20,8 +20,8 @@ import numpy as np
 
 from ..clip import ClipReader, ShotView, open_clip
 from ..errors import InputError
-from ..methods.temporal import Temporal
-from ..models.preprocess import network_size
+from ..methods.temporal.method import Temporal
+from ..models.sizing import network_size
 from ..progress import Progress
 from ..store import DepthStore
 from ..types import DepthModel

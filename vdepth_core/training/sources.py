@@ -7,10 +7,10 @@ one a frame; and the neighbours are compared along optical flow, so that it lear
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -55,7 +55,7 @@ class Sample:
     seen: np.ndarray
 
 
-class Source(Protocol):
+class Source(ABC):
     """Something samples are drawn from; the same step and generator give the same sample.
 
     Attributes:
@@ -74,17 +74,20 @@ class Source(Protocol):
     origins: tuple[Path, ...]
     contents: str
 
+    @abstractmethod
     def draw(self, step: int, rng: np.random.Generator, height: int, width: int) -> Sample:
         """A random sample of this size."""
 
+    @abstractmethod
     def held_out(self) -> list[Sample]:
         """Fixed single frames of the size `VALIDATION` that are never drawn."""
 
+    @abstractmethod
     def close(self) -> None:
         """Ends what it has running."""
 
 
-class Procedural:
+class Procedural(Source):
     """The ray-traced scenes of `scenes`, from a pool on disk that grows with the steps."""
 
     kind, exact, frames = "procedural", True, pool.FRAMES
@@ -124,7 +127,7 @@ class Procedural:
             self.renderers.close()
 
 
-class Shards:
+class Shards(Source):
     """Frames of shards (see `shards`), listed once: what is added later is seen by the next run."""
 
     frames = TOGETHER

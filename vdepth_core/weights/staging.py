@@ -106,8 +106,8 @@ def download_into(staging: Staging, entry: CatalogueEntry, progress: Progress) -
         WeightsError: no network, no such file, other content than the catalogue says.
         ResourceError: not enough space.
     """
-    from .download import download
-    from .hub import fetch_from_hub, hub_sizes
+    from .fetch.download import download
+    from .fetch.hub import fetch_from_hub, hub_sizes
 
     if entry.repo is not None and entry.revision is not None:
         names = [file.path for file in entry.files]

@@ -1,0 +1,1 @@
+"""What all training shares: losses, the loop, checkpoints and the student."""

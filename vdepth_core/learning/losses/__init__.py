@@ -1,0 +1,1 @@
+"""Losses, one paper a file."""

@@ -1,0 +1,176 @@
+"""First part of `rolling` with a latent video model: pictures to latents to snippets, all spilled."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..batching import Batcher
+from ..depth_check import DepthCheck
+from ..frames import STAGE, decode_batches, repair
+from .plan import SnippetPlan
+from .spill import Grid, SnippetFiles
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ...progress import Progress
+    from ...store import DepthStore, FrameArray
+    from ...types import ShotFrames, SnippetModel
+
+
+class Share:
+    """Advances inference, which counts frames, in proportion to work of another kind; thread-safe.
+
+    Attributes:
+        progress: Whom it tells.
+    """
+
+    def __init__(self, progress: Progress, frames: int, work: int) -> None:
+        """``frames`` are told by the time ``work`` units are done."""
+        self.progress, self._frames, self._work = progress, frames, work
+        self._done = self._told = 0
+        self._lock = threading.Lock()
+
+    def advance(self, work: int) -> None:
+        """``work`` more units are done."""
+        with self._lock:
+            self._done += work
+            told = self._frames * min(self._done, self._work) // self._work
+            if told > self._told:
+                self.progress.advance(STAGE, told - self._told)
+                self._told = told
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """One unit of work: checks for cancellation before it, advances after it."""
+        self.progress.check()
+        yield
+        self.advance(1)
+
+    def finish(self) -> None:
+        """All units are done."""
+        self.advance(self._work - self._done)
+
+
+def encode_shot(
+    shot: ShotFrames,
+    model: SnippetModel,
+    store: DepthStore,
+    latents: FrameArray,
+    batcher: Batcher,
+    share: Share,
+) -> None:
+    """Decodes every frame once and fills ``latents`` and ``store.luma``.
+
+    Raises:
+        InputError: the clip gave fewer frames than the shot has.
+        ResourceError: not even one frame fits the device's memory.
+        Cancelled: the user asked to stop.
+    """
+    size = batcher.size
+    for start, stop in _missing_runs([latents, store.luma], size, share):
+        with closing(decode_batches(shot, store, start, stop, size)) as source:
+            for item in source:
+                share.progress.check()
+                encoded = batcher(lambda part: model.encode(part.to(model.device)), item.frames)
+                store.luma.write(item.start, item.luma)
+                latents.write(item.start, encoded.numpy())
+                share.advance(len(encoded))
+
+
+def predict_snippets(
+    model: SnippetModel,
+    plan: SnippetPlan,
+    files: SnippetFiles,
+    grid: Grid,
+    noise: Tensor,
+    batcher: Batcher,
+    share: Share,
+    steps: int,
+    check: DepthCheck,
+) -> None:
+    """Predicts every missing snippet into ``files``: its maps, their samples and its smallest value.
+
+    Batches start at multiples of the batch size, so a resumed job runs the same batches. A batch is written
+    while the next one is predicted. ``share`` advances by one a map. ``steps``: denoising steps;
+    ``check`` looks at what they give.
+
+    Raises:
+        ResourceError: not even one snippet fits the device's memory.
+        WeightsError: what the model gives is no depth.
+        Cancelled: the user asked to stop.
+    """
+    size = batcher.size
+    writing: Future[None] | None = None
+    warned = False
+    with ThreadPoolExecutor(1, "vdepth-write") as writer:
+        try:
+            for start in range(0, len(plan), size):
+                stop = min(start + size, len(plan))
+                if all(files.done(snippet) for snippet in range(start, stop)):
+                    share.advance((stop - start) * plan.length)
+                    continue
+                share.progress.check()
+                latents = gather(files.latents, plan.frames[start:stop])
+                raw = batcher(
+                    lambda part: model.predict_snippets(part.to(noise), noise, steps), latents
+                ).numpy()
+                raw = raw[..., : files.maps.shape[0], : files.maps.shape[1]]  # without the model's padding
+                said = raw.reshape(-1, *files.maps.shape)
+                maps, bad = repair(said)
+                if bad:
+                    check.numbers(said, plan.frames[start:stop].ravel().tolist())
+                if bad and not warned:
+                    warned = True
+                    share.progress.warn(
+                        f"The model {model.spec.name} gave values that are not numbers (first in the snippet "
+                        f"of frames {plan.frames[start].tolist()}); they were filled from neighbours."
+                    )
+                if writing is not None:
+                    writing.result()
+                writing = writer.submit(_write, files, start, maps.reshape(raw.shape), grid, share)
+        finally:
+            if writing is not None:
+                writing.result()
+    check.varied(files.maps, plan.frames.ravel().tolist())
+
+
+def gather(latents: FrameArray, frames: np.ndarray) -> Tensor:
+    """Latents of snippets: frame indices (B, n) -> (B, n, 4, h, w) on the CPU; each frame is read once."""
+    import torch
+
+    unique, where = np.unique(frames, return_inverse=True)
+    values = np.concatenate([latents.read(int(frame)) for frame in unique])
+    return torch.from_numpy(values[where.reshape(frames.shape)])
+
+
+def _write(files: SnippetFiles, start: int, maps: np.ndarray, grid: Grid, share: Share) -> None:
+    count, length = maps.shape[:2]
+    files.maps.write(start * length, maps.reshape(-1, *maps.shape[2:]))
+    files.samples.write(start, maps[:, :, grid[0], grid[1]].reshape(count, length, -1))
+    files.lows.write(start, maps.reshape(count, -1).min(axis=1))
+    share.advance(count * length)
+
+
+def _missing_runs(needed: list[FrameArray], size: int, share: Share) -> Iterator[tuple[int, int]]:
+    """Runs of frames whose batches are not complete, on batch boundaries."""
+    count = needed[0].count
+    first: int | None = None
+    for start in range(0, count, size):
+        stop = min(start + size, count)
+        done = all(array.done(index) for array in needed for index in range(start, stop))
+        if not done and first is None:
+            first = start
+        if done:
+            share.advance(stop - start)
+            if first is not None:
+                yield first, start
+                first = None
+    if first is not None:
+        yield first, count

@@ -1,0 +1,130 @@
+"""What `rolling` keeps on the disk beside a shot's store until the shot is settled.
+
+Latents, every predicted map, and the sparse samples the co-alignment reads: all on disk, so that memory does
+not depend on the shot's length. Checksums make each of them resumable, as in the store.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...errors import ResourceError
+from ...store import FrameArray
+from .plan import SnippetPlan
+from .result import load_json, save_json
+
+BORDER, STEP = 2, 10  # pixels left out at the border, and from one sample to the next; as published
+_FEWEST = 32  # samples along the shorter side, where the picture has them
+_ROOM = 1.02  # checksums and file system
+
+Grid = tuple[slice, slice]
+
+
+def sample_grid(height: int, width: int, *, strict: bool = False) -> Grid:
+    """Which pixels of a map the co-alignment sees: every tenth both ways, without the border.
+
+    Small maps are sampled more densely, and the smallest up to their border. ``strict`` keeps to the
+    published step.
+    """
+    shorter = min(height, width)
+    border = BORDER if shorter > 4 * BORDER or strict else 0
+    step = STEP if strict else max(1, min(STEP, (shorter - 2 * border) // _FEWEST))
+    return slice(border, height - border, step), slice(border, width - border, step)
+
+
+class SpillFolder:
+    """The folder below a shot's store that holds the spilled files; nothing of it outlives the shot."""
+
+    def __init__(self, store: Path) -> None:
+        self.path = store / "snippets"
+
+    def need(self, size: int) -> None:
+        """Makes the folder; refuses to start what cannot fit, goes on with what was started.
+
+        Raises:
+            ResourceError: less than ``size`` bytes are free.
+        """
+        if self.path.is_dir():
+            return
+        free = shutil.disk_usage(self.path.parent).free
+        if free < size:
+            raise ResourceError(
+                f"{self.path.parent} has {free / 1e9:.1f} GB free, and the snippets of this shot need "
+                f"{size / 1e9:.1f} GB until it is aligned.",
+                "Free some space, choose a shorter range with --frames, a smaller --size, or another disk.",
+            )
+        self.path.mkdir()
+
+    def load(self, name: str) -> Any:
+        """A JSON file of the folder, or None."""
+        return load_json(self.path / name)
+
+    def save(self, name: str, value: Any) -> None:
+        """Writes a JSON file of the folder atomically."""
+        save_json(self.path / name, value)
+
+    def drop(self) -> None:
+        """Deletes everything; the files must be closed."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class SnippetFiles:
+    """The open files of a shot's snippets.
+
+    Attributes:
+        latents: (N, 4, ⌈H/8⌉, ⌈W/8⌉) of the pictures.
+        maps: (K·L, H, W) inverse depth, slot k·L + l is frame ``plan.frames[k, l]``.
+        samples: (K, L, P): the maps at the sampling grid.
+        lows: (K,) each snippet's smallest value.
+    """
+
+    latents: FrameArray
+    maps: FrameArray
+    samples: FrameArray
+    lows: FrameArray
+
+    def done(self, snippet: int) -> bool:
+        """Whether a snippet is predicted."""
+        length = self.samples.shape[0]
+        slots = range(snippet * length, (snippet + 1) * length)
+        return (
+            self.samples.done(snippet)
+            and self.lows.done(snippet)
+            and all(self.maps.done(slot) for slot in slots)
+        )
+
+
+@contextmanager
+def open_snippets(
+    folder: Path, plan: SnippetPlan, height: int, width: int, grid: Grid, dtype: str
+) -> Iterator[SnippetFiles]:
+    """Opens or creates the files of a shot in ``folder``; ``dtype`` is that of latents and maps."""
+    with ExitStack() as stack:
+
+        def array(name: str, count: int, shape: tuple[int, ...]) -> FrameArray:
+            return stack.enter_context(FrameArray(folder / name, count, shape, dtype))
+
+        yield SnippetFiles(
+            array("latents", plan.count, (4, -(-height // 8), -(-width // 8))),
+            array("maps", len(plan) * plan.length, (height, width)),
+            array("samples", len(plan), (plan.length, _pixels(grid, height, width))),
+            array("lows", len(plan), ()),
+        )
+
+
+def spilled_bytes(plan: SnippetPlan, height: int, width: int, grid: Grid, *, refine: bool) -> int:
+    """Disk a shot's snippets need until it is settled, in bytes."""
+    slots = len(plan) * plan.length
+    pixels = height * width * (slots + (plan.count if refine else 0))  # refinement keeps the merged maps
+    latents = 4 * -(-height // 8) * -(-width // 8) * plan.count * (3 if refine else 1)
+    return int(_ROOM * 4 * (pixels + latents + slots * _pixels(grid, height, width)))
+
+
+def _pixels(grid: Grid, height: int, width: int) -> int:
+    return len(range(*grid[0].indices(height))) * len(range(*grid[1].indices(width)))

@@ -1,0 +1,1 @@
+"""Frame by frame, then co-alignment and filtering along optical flow."""

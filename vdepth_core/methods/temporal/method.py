@@ -1,0 +1,134 @@
+"""`temporal`: temporally consistent depth from any per-frame model.
+
+The model runs frame by frame. Then, from the stored predictions alone: scale and shift of all frames are
+solved together (`align.pairs`), and a motion-compensated temporal filter (`stabilize`) takes out what is left
+of the flicker. Nothing is normalised per frame, and memory depends on the picture's size only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, get_args
+
+import numpy as np
+
+from ...align.pairs import Alignment, solve
+from ...choices import Stabilize
+from ...errors import UsageError
+from ...flow.dis import MIN_SIDE
+from ...types import ShotAlignment
+from ..frames import check_per_frame, predict_shot, to_disparity
+from ..framewise import SETTLE, Framewise
+from .filter import stabilize
+from .matching import MatchAhead, Matches, match_shot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ...progress import Progress
+    from ...store import DepthStore
+    from ...types import DepthModel, ModelSpec, Shot, ShotFrames
+
+
+class Temporal:
+    """Per-frame inference, co-alignment of the whole shot, and a temporal filter."""
+
+    name = "temporal"
+
+    def __init__(self, stabilize: Stabilize = "filter", batch: int | None = None) -> None:
+        """Chooses how far to go.
+
+        Args:
+            stabilize: ``off`` leaves the predictions alone, ``align`` solves scale and shift, ``filter`` also
+                smooths.
+            batch: Frames a forward pass; None chooses by device.
+
+        Raises:
+            UsageError: ``stabilize`` is something else.
+        """
+        if stabilize not in get_args(Stabilize):
+            raise UsageError(
+                f"--stabilize {stabilize} does not exist.", f"Choose one of {', '.join(get_args(Stabilize))}."
+            )
+        self.stabilize, self.batch = stabilize, batch
+        self._ahead: dict[Path, MatchAhead] = {}
+
+    def check(self, model: DepthModel) -> None:
+        """Takes every per-frame model; see `check_per_frame` for what it raises."""
+        check_per_frame(model)
+
+    def run(self, shot: ShotFrames, model: DepthModel, store: DepthStore, progress: Progress) -> None:
+        """Predicts every frame into ``store.raw``; see `predict_shot` for what it raises."""
+        if not self._aligns(store):
+            predict_shot(shot, model, store, progress, self.batch)
+            return
+        scale_only = model.spec.space != "affine_invariant"
+        ahead = MatchAhead(store, _disparity(store, model.spec), scale_only, progress)
+        try:
+            predict_shot(shot, model, store, progress, self.batch)
+        except BaseException:
+            ahead.abandon()
+            raise
+        self._ahead[store.folder] = ahead
+
+    def settle(self, shot: Shot, spec: ModelSpec, store: DepthStore, progress: Progress) -> ShotAlignment:
+        """Co-aligns and filters the shot from ``store`` alone.
+
+        Raises:
+            Cancelled: the user asked to stop.
+        """
+        if not self._aligns(store):
+            return Framewise().settle(shot, spec, store, progress)
+        scale_only = spec.space != "affine_invariant"
+        disparity = _disparity(store, spec)
+        ahead = self._ahead.pop(store.folder, None)
+        matches = ahead.result() if ahead else match_shot(store, disparity, scale_only, progress)
+        alignment = solve(store.count, matches.pairs, matches.still, scale_only=scale_only)
+        floor = _floor(matches, alignment) if not scale_only else 0.0
+
+        def aligned(t: int) -> np.ndarray:
+            out = disparity(t) * np.float32(alignment.scale[t])
+            if scale_only:
+                return out
+            out += np.float32(alignment.shift[t])
+            return np.maximum(out, floor, out=out)
+
+        curves = stabilize(
+            store, disparity, aligned, alignment, progress, SETTLE, smooth=self.stabilize == "filter"
+        )
+        return ShotAlignment(
+            tuple(alignment.scale.tolist()),
+            tuple(alignment.shift.tolist()),
+            {
+                "residual_before": tuple(curves.before.tolist()),
+                "residual_after": tuple(curves.after.tolist()),
+                "visible": tuple(curves.visible.tolist()),
+            },
+            _notes(alignment),
+        )
+
+    def _aligns(self, store: DepthStore) -> bool:
+        """Whether there is anything to do, in a picture large enough to track something in it."""
+        return self.stabilize != "off" and min(store.height, store.width) >= MIN_SIDE
+
+
+def _disparity(store: DepthStore, spec: ModelSpec) -> Callable[[int], np.ndarray]:
+    """Frame index -> the model's own disparity (h, w)."""
+    return lambda t: to_disparity(store.raw.read(t)[0], spec)
+
+
+def _floor(matches: Matches, alignment: Alignment) -> np.float32:
+    """The far end of a shot whose model clamps at 0: one value, or the shifts would make the sky flicker."""
+    clamped = matches.clamped > 0.005
+    if not clamped.any():
+        return np.float32(-np.inf)
+    return np.float32(np.quantile(alignment.shift[clamped], 0.9))
+
+
+def _notes(alignment: Alignment) -> tuple[str, ...]:
+    alone = int(alignment.alone.sum())
+    if not alone or len(alignment.alone) == 1:
+        return ()
+    return (
+        f"{alone} frames could not be matched to any other (black or flat); their scale was interpolated.",
+    )

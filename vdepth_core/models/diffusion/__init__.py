@@ -1,0 +1,1 @@
+"""Depth by latent diffusion: Marigold and what was built on it."""

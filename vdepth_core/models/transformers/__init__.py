@@ -1,0 +1,1 @@
+"""Published depth networks as the transformers library has them."""

@@ -1,0 +1,100 @@
+"""A folder as `save_pretrained` of transformers writes it, or as the hub serves it, as a model of ours."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...errors import WeightsError
+from ...types import DepthModel, ModelSpec
+from ...weights.configs import read_json
+from ...weights.hashing import files_sha256
+from ..licence import claim_of_folder
+from ..sizing import check_input
+from . import dense, depth_pro, zoedepth
+from .preprocessor_config import FILE as PREPROCESSOR
+from .preprocessor_config import Processing, read_processing
+from .weights import load_network, weight_files
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Family:
+    """How networks of one ``model_type`` are read.
+
+    Attributes:
+        defaults: The published preprocessing, for what a folder does not say.
+        describe: From the configuration to `ModelSpec` fields.
+        build: Puts the model around the loaded network.
+    """
+
+    defaults: Processing
+    describe: Callable[[Any, Processing], dict[str, Any]]
+    build: Callable[[nn.Module, ModelSpec, str, str, Processing], DepthModel]
+
+
+_FAMILIES = {
+    "depth_anything": _Family(dense.DEPTH_ANYTHING, dense.describe_depth_anything, dense.DenseDepth),
+    "dpt": _Family(dense.DPT, dense.describe_dpt, dense.DenseDepth),
+    "glpn": _Family(dense.GLPN, dense.describe_glpn, dense.DenseDepth),
+    "depth_pro": _Family(depth_pro.DEPTH_PRO, depth_pro.describe, depth_pro.build),
+    "zoedepth": _Family(zoedepth.ZOEDEPTH, zoedepth.describe, zoedepth.ZoeDepth),
+}
+
+
+def load_folder(path: Path, device: str = "cpu", dtype: str = "fp32") -> DepthModel:
+    """Loads the depth model in a transformers folder.
+
+    The configuration says which family it is and what its numbers mean; the name is the folder's, and the
+    licence what the front matter of its README says.
+
+    Args:
+        path: Folder of ``config.json``, the weights and, usually, ``preprocessor_config.json``.
+        device: Where it runs, as torch spells it.
+        dtype: See `NetworkModel`.
+
+    Raises:
+        WeightsError: the folder holds no depth model known here, or is incomplete or damaged.
+        UsageError: ``dtype`` does not exist.
+    """
+    config = _read_config(path)
+    family = _FAMILIES[config["model_type"]]
+    if not (path / PREPROCESSOR).is_file():
+        _log.warning("%s has no %s; its family's published preprocessing is used.", path.name, PREPROCESSOR)
+    processing = read_processing(path, family.defaults)
+    files = weight_files(path)
+    network = load_network(path, files, config)
+    license_, commercial = claim_of_folder(path)
+    spec = ModelSpec(
+        name=path.resolve().name,
+        license=license_,
+        commercial=commercial,
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        weights_sha256=files_sha256(path, [*files, *_configs(path)]),
+        **family.describe(network.config, processing),
+    )
+    check_input(spec, path)
+    return family.build(network, spec, device, dtype, processing)
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    path = folder / "config.json"
+    config = read_json(path)
+    kind = config.get("model_type")
+    if not isinstance(kind, str) or kind not in _FAMILIES:
+        raise WeightsError(
+            f"{path} describes no depth model known here, but: {str(kind or 'nothing')[:80]}.",
+            f"Known are {', '.join(sorted(_FAMILIES))}.",
+        )
+    return config
+
+
+def _configs(folder: Path) -> list[Path]:
+    return [path for name in ("config.json", PREPROCESSOR) if (path := folder / name).is_file()]

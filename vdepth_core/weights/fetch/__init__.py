@@ -1,0 +1,1 @@
+"""Bringing files from the network: hub, downloads that resume, partial files."""
