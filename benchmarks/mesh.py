@@ -28,8 +28,8 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from blender_addon import properties  # noqa: E402
+from blender_addon.result.manifest import Camera, Result, Shot  # noqa: E402
 from blender_addon.scene.mesh import build_mesh, set_input  # noqa: E402
-from blender_addon.scene.result import Camera, Result, Shot  # noqa: E402
 
 WIDTH, HEIGHT = 1280, 720
 FRAMES, REPEATS = 4, 5

@@ -2,7 +2,7 @@
 """Video Depth: drives the `vdepth` command on movie clips and builds scenes from its depth.
 
 The package uses bpy and the standard library alone. Nothing imports bpy before `register`, so that the parts
-that need no Blender (`core_process`, `scene.result`, `scene.align`) can be used and tested without it.
+that need no Blender (`core_process`, `result`) can be used and tested without it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from importlib import import_module
 from types import ModuleType
 
 MODULES = (
-    "preferences",
+    "panels.preferences",
     "properties",
     "operators.environment",
     "operators.estimate",

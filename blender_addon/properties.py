@@ -18,8 +18,8 @@ from bpy.props import (
     StringProperty,
 )
 
+from . import menus
 from .compat import VERSION
-from .scene import models
 
 _RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"} if VERSION >= (4, 5) else set()
 """Options of a path that may begin with //; older Blenders take every path for one."""
@@ -203,9 +203,9 @@ class VDEPTH_Settings(bpy.types.PropertyGroup):
     model: StringProperty(name="Model", description="Name or path of a model; empty for the preset's choice")  # type: ignore[valid-type]
     model_choice: EnumProperty(  # type: ignore[valid-type]
         name="Model",
-        items=models.items,
-        get=models.get_choice,
-        set=models.set_choice,
+        items=menus.items,
+        get=menus.get_choice,
+        set=menus.set_choice,
         description="Network that estimates the depth",
     )
     method: EnumProperty(  # type: ignore[valid-type]

@@ -12,9 +12,12 @@ import sys
 import threading
 import time
 import tomllib
+from collections.abc import Generator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from .client import ask
 
 EVENTS_VERSION = 1
 VARIABLE = "VDEPTH_PYTHON"
@@ -121,8 +124,6 @@ def _shebang(script: Path) -> Path | None:
 
 def _ask(python: Path, source: str) -> Core:
     """The handshake."""
-    from .client import ask
-
     try:
         answer = ask(python, ["--version", "--json"], _PATIENCE_S)
     except subprocess.TimeoutExpired:
@@ -201,6 +202,18 @@ class Finder:
         if self.core is None:
             raise CoreError(self.error)
         return self.core
+
+    def seek(self, preference: str, managed: Path | None) -> Generator[None, None, Core]:
+        """As `find`, but yields while it looks, so that nobody has to wait.
+
+        Raises:
+            CoreError: as `find_core`.
+        """
+        if self.core is None:
+            self.start(preference, managed)
+        while self.looking:
+            yield
+        return self.find(preference, managed)
 
     def forget(self) -> None:
         """Makes the next `find` look again."""

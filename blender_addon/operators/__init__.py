@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Operators, one file a topic; `execute` is the complete synchronous path, `modal` the same, live."""
+"""Operators, one file a topic; those that run a process are `live.LiveOperator`."""

@@ -10,11 +10,12 @@ import bpy
 from bpy.props import StringProperty
 from bpy_extras.io_utils import ImportHelper
 
+from ..result.manifest import ResultError
+from ..result.poses import parse_poses
 from ..scene import camera as cameras
 from ..scene import solve
 from ..scene.active import active_clip, number_offset, result_of
 from ..scene.mesh import find_mesh
-from ..scene.result import ResultError
 from .on_clip import OnClip, OnMesh, reported
 
 
@@ -101,7 +102,7 @@ class VDEPTH_OT_import_camera_path(OnClip, bpy.types.Operator, ImportHelper):
     def execute(self, context: Any) -> set[str]:
         clip, path = active_clip(context), Path(self.filepath)
         try:
-            poses = cameras.parse_poses(path.read_text(encoding="utf-8"))
+            poses = parse_poses(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, AttributeError, TypeError) as error:
             self.report({"ERROR"}, f"{path.name} holds no camera path: {error}.")
             return {"CANCELLED"}

@@ -14,8 +14,9 @@ from ..preferences import FINDER, preferences
 from . import environment_task as task
 from . import running, weights
 from .environment_task import STATE
+from .live import TICK_S
 from .redraw import redraw
-from .task_operator import TICK_S, TaskOperator, VDEPTH_OT_cancel_task, require_network
+from .task_operator import TaskOperator, VDEPTH_OT_cancel_task, require_network
 
 
 class VDEPTH_OT_find_core(TaskOperator, bpy.types.Operator):

@@ -15,10 +15,10 @@ import bpy
 from ..core_process import install
 from ..core_process.client import Command, Failure
 from ..core_process.environment import CoreError
+from ..core_process.models import MODELS
+from ..core_process.run import Run, Steps
 from ..preferences import FINDER, finder_arguments, managed_folder, preferences
-from ..scene.models import MODELS
 
-Steps = Generator[None]
 _KEPT_LINES = 200
 
 
@@ -48,8 +48,8 @@ class State:
 STATE = State()
 
 
-class Task:
-    """Steps under way: call `advance` until it says that they are over.
+class Task(Run):
+    """Steps under way.
 
     Args:
         title: What they do, for the panel.
@@ -58,62 +58,46 @@ class Task:
 
     def __init__(self, title: str, steps: Callable[[Task], Steps]) -> None:
         global current
-        self._process: Any = None
         STATE.title, STATE.error, STATE.cancelled = title, "", False
         STATE.lines.clear()
-        self._steps = steps(self)
+        super().__init__(steps(self))
         current = self
-
-    def advance(self) -> bool:
-        """Goes on without waiting; True when it is over, one way or the other."""
-        if STATE.cancelled and self._process is None:
-            self.kill()
-            return True
-        try:
-            next(self._steps)
-        except StopIteration:
-            self._end("")
-            return True
-        except (CoreError, OSError) as error:
-            self._end(str(error))
-            return True
-        return False
 
     def cancel(self) -> None:
         """Asks the process to stop; `advance` goes on until it has."""
         STATE.cancelled = True
-        if self._process is not None:
-            self._process.cancel()
+        super().cancel()
 
-    def kill(self) -> None:
-        """Ends it now."""
-        self._steps.close()
-        if self._process is not None:
-            self._process.kill()
-        self._end("")
+    def failed(self, error: Exception) -> None:
+        """Shows why, in one sentence."""
+        STATE.error = str(error) or type(error).__name__
+
+    def ended(self) -> None:
+        """Makes room for the next one."""
+        global current
+        STATE.title, current = "", None
 
     def run(self, process: Any) -> Generator[None, None, list[str]]:
-        """Streams a process (`Command` or `Installation`) to its end and returns all it said."""
-        self._process = process
+        """Streams a process (`Command` or `Installation`) to its end and returns all it said.
+
+        Raises:
+            CoreError: it failed.
+        """
         said: list[str] = []
-        while process.running:
+
+        def listen() -> None:
             lines = process.lines()
-            said += lines
+            said.extend(lines)
             STATE.lines.extend(line for line in lines if line.strip())
             STATE.title = getattr(process, "title", STATE.title)
             STATE.command = " ".join(getattr(process, "command", ()))
             STATE.log = str(process.log)
-            yield
-        self._process = None
+
+        yield from self.follow(process, listen)
         failure: Failure | None = process.error
         if failure is not None:
             raise CoreError(str(failure))
         return said
-
-    def _end(self, error: str) -> None:
-        global current
-        STATE.title, STATE.error = "", error
-        current = None
 
 
 current: Task | None = None
@@ -122,10 +106,7 @@ current: Task | None = None
 def look(task: Task) -> Steps:
     """Finds the core and asks what weights it has."""
     STATE.weights, STATE.doctor = [], []
-    FINDER.start(*finder_arguments())
-    while FINDER.looking:
-        yield
-    core = FINDER.find(*finder_arguments())
+    core = yield from FINDER.seek(*finder_arguments())
     MODELS.request(core.path, again=True)
     yield from _list_weights(task, core.path)
 
@@ -153,7 +134,7 @@ def install_weights(name: str, agreed: bool, source: str) -> Callable[[Task], St
     """
 
     def steps(task: Task) -> Steps:
-        core = FINDER.find(*finder_arguments())
+        core = yield from FINDER.seek(*finder_arguments())
         words = ["weights", "install", name]
         words += ["--from", bpy.path.abspath(source)] if source else []
         words += ["--accept-license", name] if agreed else []
@@ -167,7 +148,7 @@ def install_weights(name: str, agreed: bool, source: str) -> Callable[[Task], St
 def doctor(task: Task) -> Steps:
     """Has the core check its installation; a finding is no failure."""
     STATE.doctor = []
-    core = FINDER.find(*finder_arguments())
+    core = yield from FINDER.seek(*finder_arguments())
     command = Command(core.path, ["doctor", "--json"], log_file("doctor"), merge=False, answers=(0, 1))
     STATE.doctor = _json("\n".join((yield from task.run(command))))
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,19 +11,19 @@ import bpy
 from bpy.props import BoolProperty
 
 from ..core_process.process import kill_all
+from ..result.manifest import ResultError
+from ..result.problems import check
 from ..scene.active import result_of
-from ..scene.image import check, load_all
-from ..scene.result import ResultError
+from ..scene.image import load_all
 from ..scene.source import make_request, resolve_clip, stored
 from . import result, running
+from .live import LiveOperator
 from .redraw import redraw
 from .running import Job
 from .state import STATE, progress_text
 
-TICK_S = 0.1
 
-
-class VDEPTH_OT_estimate(bpy.types.Operator):
+class VDEPTH_OT_estimate(LiveOperator, bpy.types.Operator):
     """Estimate the depth of the clip and write it as EXR sequences; an interrupted estimate goes on"""
 
     bl_idname = "vdepth.estimate"
@@ -37,8 +36,7 @@ class VDEPTH_OT_estimate(bpy.types.Operator):
         options={"SKIP_SAVE"},
     )
 
-    _job: Job | None = None
-    _timer: Any = None
+    esc_cancels = True
     _shown: str = ""
 
     @classmethod
@@ -50,79 +48,39 @@ class VDEPTH_OT_estimate(bpy.types.Operator):
 
     def invoke(self, context: Any, event: Any) -> set[str]:
         """Starts the core and returns to the window."""
-        if not self._begin(context):
-            return {"CANCELLED"}
-        manager = context.window_manager
-        self._timer = manager.event_timer_add(TICK_S, window=context.window)
-        manager.modal_handler_add(self)
-        manager.progress_begin(0, 100)
-        redraw()
-        return {"RUNNING_MODAL"}
+        answer = super().invoke(context, event)
+        if answer == {"RUNNING_MODAL"}:
+            context.window_manager.progress_begin(0, 100)
+        return answer
 
-    def modal(self, context: Any, event: Any) -> set[str]:
-        """A tick, or Esc; everything else is the user's."""
-        assert self._job is not None
-        if event.type == "ESC" and event.value == "PRESS" and STATE.running:
-            self._job.cancel()
-            self._show(context)
-            return {"RUNNING_MODAL"}
-        if event.type != "TIMER":
-            return {"PASS_THROUGH"}
-        if STATE.running and not self._job.advance():
-            self._show(context)
-            return {"PASS_THROUGH"}
-        self._leave(context)
-        return self._end(context)
-
-    def execute(self, context: Any) -> set[str]:
-        """The whole estimate, without a window."""
-        if not self._begin(context):
-            return {"CANCELLED"}
-        assert self._job is not None
-        try:
-            while not self._job.advance():
-                time.sleep(TICK_S / 2)
-        except BaseException:
-            self._job.kill()
-            raise
-        return self._end(context)
-
-    def cancel(self, context: Any) -> None:
-        """Blender takes the operator away: its window closes, or another file is loaded."""
-        if self._job is not None:
-            self._job.kill()
-        self._leave(context)
-
-    def _begin(self, context: Any) -> bool:
-        try:
-            clip = resolve_clip(context)
-            request = make_request(context, clip, overwrite=self.overwrite)
-        except ResultError as error:
-            STATE.start("")
-            STATE.running = False
-            STATE.fail(str(error), code="bad_input")
-            self.report({"ERROR"}, str(error))
-            return False
+    def start(self, context: Any) -> Job:
+        """Asks for the depth of the clip that the panel shows."""
+        clip = resolve_clip(context)
+        request = make_request(context, clip, overwrite=self.overwrite)
         settings = context.scene.vdepth
         settings.clip = clip
         clip.vdepth.folder = stored(request.folder)
-        self._job = running.begin(Job(clip.name, request, follow_time=settings.follow_time))
-        return True
+        return running.begin(Job(clip.name, request, follow_time=settings.follow_time))
+
+    def refused(self, sentence: str) -> None:
+        """The panel shows it as it does what the core refuses."""
+        STATE.start("")
+        STATE.running = False
+        STATE.fail(sentence, code="bad_input")
 
     def _end(self, context: Any) -> set[str]:
-        assert self._job is not None
         if STATE.error:
             self.report({"ERROR"}, f"{STATE.error} {STATE.hint}".strip())
             return {"CANCELLED"}
-        if not self._job.manifest:
+        if not self._run.manifest:
             self.report({"INFO"}, STATE.message or "Cancelled.")
             return {"CANCELLED"}
-        clip = bpy.data.movieclips.get(self._job.clip)
+        clip = bpy.data.movieclips.get(self._run.clip)
         if clip is None:
-            self.report({"WARNING"}, f"{self._job.clip} is no longer in the file; its depth is on disk.")
+            self.report({"WARNING"}, f"{self._run.clip} is no longer in the file; its depth is on disk.")
             return {"CANCELLED"}
         try:
-            finished = adopt(clip, Path(self._job.manifest))
+            finished = adopt(clip, Path(self._run.manifest))
         except ResultError as error:
             STATE.fail(str(error))
             self.report({"ERROR"}, str(error))
@@ -142,11 +100,9 @@ class VDEPTH_OT_estimate(bpy.types.Operator):
 
     def _leave(self, context: Any) -> None:
         if self._timer is not None:
-            context.window_manager.event_timer_remove(self._timer)
             context.window_manager.progress_end()
-            self._timer = None
         _status(context, None)
-        redraw()
+        super()._leave(context)
 
 
 class VDEPTH_OT_cancel(bpy.types.Operator):

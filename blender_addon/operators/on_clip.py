@@ -7,9 +7,9 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from ..result.manifest import ResultError
 from ..scene.active import active_clip
 from ..scene.mesh import find_mesh
-from ..scene.result import ResultError
 
 
 class OnClip:

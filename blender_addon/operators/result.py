@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 import bpy
 from bpy.props import BoolProperty, StringProperty
 
+from ..result.manifest import Result, ResultError, read_result
+from ..result.owned import Owned, delete, owned_files
+from ..result.problems import check
 from ..scene.active import result_of
-from ..scene.image import check, load_all
-from ..scene.owned import Owned, delete, owned_files
-from ..scene.result import Result, ResultError, read_result
+from ..scene.image import load_all
 from ..scene.source import absolute, current_clip, stored
 from .on_clip import reported
 from .state import STATE

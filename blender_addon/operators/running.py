@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import time
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,11 @@ import bpy
 from ..core_process.client import Worker, core_command
 from ..core_process.environment import CoreError
 from ..core_process.process import Process
+from ..core_process.request import Request, is_variable
+from ..core_process.run import Run, Steps, Stopped
 from ..preferences import FINDER, finder_arguments
-from ..scene.job import Request, is_variable
 from .state import STATE
 
-KILL_AFTER_S = 0.4  # from Cancel; nothing is lost, as the core resumes a killed job too
 _inspected: dict[tuple[Path, int, int], dict[str, Any]] = {}
 """What the core said of movies, by path, size and time of change: reading one to the end takes a while."""
 
@@ -34,8 +33,8 @@ def begin(job: Job) -> Job:
     return job
 
 
-class Job:
-    """An estimate under way: call `advance` until it says so. Only one may run.
+class Job(Run):
+    """An estimate under way. Only one may run.
 
     Args:
         clip: Name of the clip's datablock; datablocks themselves do not survive an undo.
@@ -43,71 +42,48 @@ class Job:
         follow_time: Resample a movie of variable rate to the frames Blender shows.
     """
 
+    KILL_AFTER_S = 0.4  # nothing is lost, as the core resumes a killed job too
+
     def __init__(self, clip: str, request: Request, *, follow_time: bool) -> None:
         self.clip, self.request, self.manifest = clip, request, ""
         self._follow_time = follow_time
-        self._process: Process | None = None
-        self._cancelled_at: float | None = None
         self._log = Path(bpy.app.tempdir) / "vdepth-estimate.log"
         STATE.start(clip)
-        self._steps = self._run()
-
-    def advance(self) -> bool:
-        """Takes in what the core said since the last call; True when it is over, one way or the other."""
-        waited = time.monotonic() - self._cancelled_at if self._cancelled_at is not None else 0.0
-        if waited > KILL_AFTER_S and self._process is not None:
-            self._process.kill()
-        try:
-            next(self._steps)
-        except StopIteration:
-            STATE.running = STATE.cancelling = False
-            return True
-        except Exception as error:  # the clip is gone, the core does not start, it speaks nonsense
-            if self._process is not None:
-                self._process.kill()
-            name = getattr(error, "filename", None)
-            reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
-            STATE.fail(
-                f"{name}: {reason}." if name else f"The estimate did not start: {reason}.", code="core"
-            )
-            STATE.running = STATE.cancelling = False  # or the button would stay blocked
-            return True
-        return False
+        super().__init__(self._all())
 
     def cancel(self) -> None:
         """Asks the core to stop; `advance` goes on until it has."""
-        if self._cancelled_at is None:
-            self._cancelled_at = time.monotonic()
-            STATE.cancelling = True
-            if self._process is not None:
-                self._process.cancel()
+        STATE.cancelling = not self.over
+        super().cancel()
 
-    def kill(self) -> None:
-        """Ends the core now: on unregister, or when another file is loaded."""
-        self._cancelled_at = time.monotonic()
-        if self._process is not None:
-            self._process.kill()
+    def stopped(self) -> None:
+        """The same button goes on from there."""
+        STATE.message = "Cancelled: press Resume to go on where it stopped."
+        STATE.code = "cancelled"
+
+    def failed(self, error: Exception) -> None:
+        """The clip is gone, the core is not found or does not start, it speaks nonsense."""
+        name = getattr(error, "filename", None)
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, CoreError):
+            sentence = str(error)
+        else:
+            sentence = f"{name}: {reason}." if name else f"The estimate did not start: {reason}."
+        STATE.fail(sentence, code="core")
+
+    def ended(self) -> None:
+        """Gives the button back."""
         STATE.running = STATE.cancelling = False
 
-    def _run(self) -> Generator[None]:
-        if FINDER.core is None:
-            FINDER.start(*finder_arguments())
-        while FINDER.looking:
-            yield
-            if self._cancelled_at is not None:
-                return self._stopped()
-        try:
-            python = FINDER.find(*finder_arguments()).path
-        except CoreError as error:
-            return STATE.fail(str(error), code="core")
+    def _all(self) -> Steps:
+        python = (yield from FINDER.seek(*finder_arguments())).path
         variable = False
         if self.request.movie and self._follow_time:
             inspected = yield from self._inspect(python)
             if inspected is None:
-                return None
+                return
             variable = is_variable(inspected, self.request.duration)
         yield from self._estimate(python, variable)
-        return None
 
     def _inspect(self, python: Path) -> Generator[None, None, dict[str, Any] | None]:
         """What the core sees in the movie; None after a failure."""
@@ -118,14 +94,11 @@ class Job:
             return _inspected[key]
         STATE.stage = "Looking at the clip"
         words = ["inspect", self.request.clip, "--no-shots", "--json"]
-        process = self._start(Process(core_command(python, words), self._log))
+        process = self._noted(Process(core_command(python, words), self._log))
         lines: list[str] = []
-        while process.running:
-            lines += process.lines()
-            yield
-        if self._cancelled_at is not None:
-            self._stopped()
-            return None
+        yield from self.follow(process, lambda: lines.extend(process.lines()))
+        if self.cancelled:
+            raise Stopped
         text = "\n".join(lines)
         if process.returncode == 0:
             _inspected[key] = json.loads(text[text.index("{") : text.rindex("}") + 1])
@@ -134,30 +107,25 @@ class Job:
         STATE.fail(said or "The clip cannot be read.", code="bad_input")
         return None
 
-    def _estimate(self, python: Path, variable: bool) -> Generator[None]:
+    def _estimate(self, python: Path, variable: bool) -> Steps:
         if variable and not self.request.whole:
             STATE.warnings.append("The clip has a variable frame rate: all of it is estimated.")
-        worker = Worker(python, self.request.arguments(variable=variable), self._log)
-        self._start(worker)
-        while worker.running:
+        worker = self._noted(Worker(python, self.request.arguments(variable=variable), self._log))
+
+        def listen() -> None:
             for event in worker.poll():
                 STATE.take(event)
-            yield
-        if self._cancelled_at is not None and not worker.done:
-            return self._stopped()
+
+        yield from self.follow(worker, listen)
+        if self.cancelled and not worker.done:
+            raise Stopped
         if (error := worker.error) is not None:
-            return STATE.fail(error.message, error.hint, error.code)
+            STATE.fail(error.message, error.hint, error.code)
+            return
         self.manifest = worker.done[-1]
         STATE.factor, STATE.eta = 1.0, 0.0
-        return None
 
-    def _start(self, process: Any) -> Any:
-        self._process = process
+    def _noted(self, process: Any) -> Any:
+        """For bug reports."""
         STATE.command, STATE.log = shlex.join(process.command), str(self._log)
-        if self._cancelled_at is not None:
-            process.cancel()
         return process
-
-    def _stopped(self) -> None:
-        STATE.message = "Cancelled: press Resume to go on where it stopped."
-        STATE.code = "cancelled"

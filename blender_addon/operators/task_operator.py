@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -13,18 +12,15 @@ from ..core_process.environment import CoreError
 from . import environment_task as task
 from . import running
 from .environment_task import STATE
-from .redraw import redraw
+from .live import LiveOperator
 
-TICK_S = 0.1
 _OFFLINE = "Online access is off: allow it in Preferences > System > Network, or {instead}."
 
 
-class TaskOperator:
-    """An operator that runs a task: live in a window, to the end at once without one."""
+class TaskOperator(LiveOperator):
+    """An operator that runs a task."""
 
     title: ClassVar[str]
-    _task: task.Task | None = None
-    _timer: Any = None
 
     @classmethod
     def poll(cls, context: Any) -> bool:
@@ -42,66 +38,18 @@ class TaskOperator:
         """
         raise NotImplementedError
 
-    def execute(self, context: Any) -> set[str]:
-        """The whole task, without a window."""
-        if not self._begin(context):
-            return {"CANCELLED"}
-        assert self._task is not None
-        try:
-            while not self._task.advance():
-                time.sleep(TICK_S / 2)
-        except BaseException:
-            self._task.kill()
-            raise
-        return self._end()
+    def start(self, context: Any) -> task.Task:
+        """Begins the task."""
+        return task.Task(self.title, self.steps(context))
 
-    def invoke(self, context: Any, event: Any) -> set[str]:
-        """Begins the task and returns to the window."""
-        if not self._begin(context):
-            return {"CANCELLED"}
-        manager = context.window_manager
-        self._timer = manager.event_timer_add(TICK_S, window=context.window)
-        manager.modal_handler_add(self)
-        redraw()
-        return {"RUNNING_MODAL"}
+    def refused(self, sentence: str) -> None:
+        """The panel shows it."""
+        STATE.error = sentence
 
-    def modal(self, context: Any, event: Any) -> set[str]:
-        """A tick; everything else is the user's."""
-        if event.type != "TIMER":
-            return {"PASS_THROUGH"}
-        assert self._task is not None
-        over = task.current is not self._task or self._task.advance()
-        redraw()
-        if not over:
-            return {"PASS_THROUGH"}
-        self._leave(context)
-        return self._end()
-
-    def cancel(self, context: Any) -> None:
-        """Blender takes the operator away: its window closes, or another file is loaded."""
-        if self._task is not None and task.current is self._task:
-            self._task.kill()
-        self._leave(context)
-
-    def _begin(self, context: Any) -> bool:
-        try:
-            self._task = task.Task(self.title, self.steps(context))
-        except CoreError as error:
-            STATE.error = str(error)
-            self.report({"ERROR"}, str(error))  # type: ignore[attr-defined]
-            return False
-        return True
-
-    def _end(self) -> set[str]:
+    def _end(self, context: Any) -> set[str]:
         if STATE.error and not STATE.cancelled:
             self.report({"ERROR"}, STATE.error)  # type: ignore[attr-defined]
         return {"CANCELLED"} if STATE.error or STATE.cancelled else {"FINISHED"}
-
-    def _leave(self, context: Any) -> None:
-        if self._timer is not None:
-            context.window_manager.event_timer_remove(self._timer)
-            self._timer = None
-        redraw()
 
 
 class VDEPTH_OT_cancel_task(bpy.types.Operator):

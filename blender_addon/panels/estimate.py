@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from .. import presets
+from ..core_process.models import MODELS
 from ..operators.state import STATE, duration_text
 from ..preferences import FINDER, preferences
-from ..scene import image, source
-from ..scene.models import MODELS
-from ..scene.result import ResultError
-from ..scene.summary import summarise
+from ..result.manifest import ResultError
+from ..result.problems import problems
+from ..result.summary import summarise
+from ..scene import source
 from .base import in_both_editors
 
 _POINTS_A_CHARACTER = 7.0  # of the interface font, at a scale of 1
@@ -188,7 +189,7 @@ def _draw_result(layout: Any, context: Any, clip: Any) -> None:
     for number, line in enumerate(known.lines):
         column.label(text=line, icon="BLANK1" if number else "CHECKMARK")
     _draw_warnings(box, known.warnings)
-    damage = image.problems(known.result)
+    damage = problems(known.result)
     for sentence in damage:
         draw_text(box, context, sentence, "ERROR")
     row = box.row(align=True)

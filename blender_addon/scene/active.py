@@ -8,8 +8,8 @@ from typing import Any
 
 import bpy
 
-from .job import file_number
-from .result import Result, ResultError, read_result
+from ..result.manifest import Result, ResultError, read_result
+from ..result.paths import file_number
 
 
 def active_clip(context: Any) -> Any | None:

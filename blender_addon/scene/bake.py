@@ -10,8 +10,8 @@ from typing import Any
 
 import bpy
 
+from ..result.manifest import ResultError
 from .mesh import collection_of, get_input, set_input
-from .result import ResultError
 
 ALEMBIC, USD = {".abc"}, {".usd", ".usda", ".usdc"}
 

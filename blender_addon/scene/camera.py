@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any
 
@@ -11,10 +10,10 @@ import bpy
 from mathutils import Matrix
 
 from .. import compat
+from ..result.align import Alignment, shot_line
+from ..result.manifest import Camera, Result, ResultError, Shot
 from .active import number_offset
-from .align import Alignment
 from .mesh import camera_inputs, identifier_of, modifier_of, set_input
-from .result import Camera, Result, ResultError, Shot
 
 SOURCE_KEY = "vdepth_intrinsics"
 """Custom property of the mesh: where its intrinsics are from."""
@@ -105,29 +104,9 @@ def set_alignment(
                 for key in curve.keyframe_points:
                     key.interpolation = "CONSTANT"
     clip.vdepth.scale = solved[0][1].scale
-    lines = [_line(number, found, len(shots)) for number, (_, found) in enumerate(shots, 1)]
+    lines = [shot_line(number, found, len(shots)) for number, (_, found) in enumerate(shots, 1)]
     clip[ALIGNMENT_KEY] = "\n".join(lines)
     return lines
-
-
-def parse_poses(text: str) -> list[list[float]]:
-    """Rows of 16 numbers, camera to world by rows: JSON with ``poses``, or a text line a frame.
-
-    Raises:
-        ValueError: it is neither.
-    """
-    if text.lstrip().startswith("{"):
-        rows = json.loads(text).get("poses", [])
-    else:
-        lines = (line.split("#")[0].replace(",", " ").split() for line in text.splitlines())
-        rows = [line for line in lines if line]
-    poses = [[float(x) for x in row] for row in rows]
-    for number, pose in enumerate(poses, 1):
-        if len(pose) != 16 or not all(map(math.isfinite, pose)) or pose[12:] != [0, 0, 0, 1]:
-            raise ValueError(f"pose {number} is not 16 numbers of a 4x4 matrix by rows, the last row 0 0 0 1")
-    if not poses:
-        raise ValueError("there are no poses")
-    return poses
 
 
 def animate(camera: Any, poses: list[list[float]], first_frame: int) -> None:
@@ -159,14 +138,3 @@ def _remove_keys(obj: Any, path: str) -> None:
         if curve.data_path == path:
             for frame in [key.co.x for key in curve.keyframe_points]:
                 obj.keyframe_delete(path, frame=frame)
-
-
-def _line(number: int, found: Alignment | None, shots: int) -> str:
-    shot = f"Shot {number}: " if shots > 1 else ""
-    if found is None:
-        return f"{shot}no tracked points"
-    line = (
-        f"{shot}scale {found.scale:.4g}, shift {found.shift:.4g}, {found.inliers} of {found.points} points, "
-        f"median error {100 * found.error:.2g} %"
-    )
-    return f"{line} ({found.note})" if found.note else line

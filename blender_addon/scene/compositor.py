@@ -7,6 +7,7 @@ clip's name too. Nodes and links of the user are never changed.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,9 +15,10 @@ from uuid import uuid4
 import bpy
 
 from .. import compat
-from .compositor_builder import TAG, Builder
-from .compositor_nodes import OUTPUTS, Input, build_group, group_inputs
-from .result import Result, ResultError
+from ..nodes.builder import TAG, Builder
+from ..nodes.compositor import OUTPUTS, Input, build_group, group_inputs
+from ..result.manifest import Result, ResultError
+from .image import load_sequence, set_image_user
 
 NAME = "Video Depth"
 SHARED = "vdepth"
@@ -59,7 +61,7 @@ def set_up(scene: Any, clip: Any, result: Result, *, fog: bool, defocus: bool, f
     node = build.node(NAME, "CompositorNodeGroup", rows=8)
     node.node_tree, node.label, node.width = group, group.name, 220
     _set_inputs(group, node, group_inputs(result, clip.vdepth.scale, fog, defocus))
-    build_group(group, clip, result, fog, defocus)
+    build_group(group, clip, result, partial(_show, clip, result), fog=fog, defocus=defocus)
     if file_output:
         _file_output(build, node, clip, result)
     build.prune()
@@ -86,6 +88,11 @@ def remove(scene: Any, clip: Any) -> None:
         for image in images:
             if image.users == 0:
                 bpy.data.images.remove(image)
+
+
+def _show(clip: Any, result: Result, node: Any, kind: str) -> None:
+    node.image = load_sequence(result, kind)
+    set_image_user(node, clip, result)
 
 
 def _new_group(clip: Any) -> Any:

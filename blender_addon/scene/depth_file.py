@@ -8,7 +8,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from .result import Result, ResultError
+from ..result.manifest import Result, ResultError
 
 NO_DEPTH = 1e9
 """Depth files write 1e10 where there is none."""

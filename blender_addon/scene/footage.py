@@ -7,12 +7,11 @@ from typing import Any
 
 import bpy
 
-from .. import compat
-from .job import file_number
+from ..nodes.footage import build_unlit
+from ..result.paths import file_number
 
 MATERIAL = "Video Depth Footage"
 CLIP_KEY = "vdepth_footage_of"
-UV = "UVMap"
 
 
 def footage_material(clip: Any) -> Any:
@@ -21,7 +20,7 @@ def footage_material(clip: Any) -> Any:
     if material is None:
         material = bpy.data.materials.new(MATERIAL)
         material[CLIP_KEY] = clip
-        _build(material)
+        build_unlit(material)
     for node in material.node_tree.nodes:
         if node.type == "TEX_IMAGE":
             node.image = footage_image(clip)
@@ -51,19 +50,3 @@ def time_as(image_user: Any, clip: Any) -> None:
     image_user.frame_start = clip.frame_start
     image_user.frame_offset = clip.frame_offset + first - 1
     image_user.use_auto_refresh = True
-
-
-def _build(material: Any) -> None:
-    tree = compat.shader_tree(material)
-    nodes, links = tree.nodes, tree.links
-    nodes.clear()
-    kinds = ("Attribute", "TexImage", "Emission", "OutputMaterial")
-    uv, texture, emission, output = chain = [nodes.new(f"ShaderNode{kind}") for kind in kinds]
-    uv.attribute_name = UV  # no UV Map node: points have no such map
-    texture.extension = "EXTEND"
-    links.new(uv.outputs["Vector"], texture.inputs["Vector"])
-    links.new(texture.outputs["Color"], emission.inputs["Color"])
-    links.new(emission.outputs[0], output.inputs["Surface"])
-    nodes.active = texture  # what Solid view shows as texture
-    for column, node in enumerate(chain):
-        node.location = (300 * column, 0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Depth sequences as image datablocks, shown at the right frame, and what is wrong with their files."""
+"""Depth sequences as image datablocks, shown at the right frame."""
 
 from __future__ import annotations
 
@@ -10,11 +10,8 @@ from typing import Any
 
 import bpy
 
+from ..result.manifest import Result, ResultError
 from .active import number_offset
-from .exr import is_whole
-from .result import Result, ResultError
-
-_checked: dict[Path, tuple[tuple[float, ...], list[str]]] = {}
 
 
 def load_sequence(result: Result, kind: str, name: str = "") -> Any:
@@ -30,7 +27,7 @@ def load_sequence(result: Result, kind: str, name: str = "") -> Any:
     """
     if kind not in result.sequences:
         raise ResultError(f"{result.manifest.parent.name} holds no {kind}: estimate again with it enabled.")
-    first = next((p for n in _numbers(result) if (p := result.path(kind, n)).is_file()), None)
+    first = next((p for n in result.numbers if (p := result.path(kind, n)).is_file()), None)
     if first is None:
         raise ResultError(f"All {kind} files are gone from {result.manifest.parent}: relink the result.")
     image = _existing(first)
@@ -60,58 +57,6 @@ def set_image_user(user: Any, clip: Any, result: Result) -> None:
     user.frame_offset = result.first_number - 1
     user.use_cyclic = False
     user.use_auto_refresh = True
-
-
-def problems(result: Result) -> list[str]:
-    """Sentences about missing or damaged files, from the last `check` or from a look at the folder."""
-    folder = result.manifest.parent
-    known = _checked.get(result.manifest)
-    if known and known[0] == _stamp(folder, result.manifest):
-        return known[1]
-    return _remember(result, _missing(result))
-
-
-def check(result: Result) -> list[str]:
-    """As `problems`, but looks into every file."""
-    found = _missing(result)
-    for kind in result.sequences:
-        files = [result.path(kind, number) for number in _numbers(result)]
-        damaged = [path for path in files if path.is_file() and not is_whole(path)]
-        if damaged:
-            found.append(
-                f"{len(damaged)} of {result.count} {kind} files are damaged, first {damaged[0].name}."
-            )
-    return _remember(result, found)
-
-
-def _missing(result: Result) -> list[str]:
-    try:
-        there = {entry.name for entry in os.scandir(result.manifest.parent)}
-    except OSError:
-        return [f"{result.manifest.parent} is gone."]
-    found = []
-    for kind in result.sequences:
-        lost = [path.name for n in _numbers(result) if (path := result.path(kind, n)).name not in there]
-        if lost:
-            found.append(f"{len(lost)} of {result.count} {kind} files are missing, first {lost[0]}.")
-    return found
-
-
-def _remember(result: Result, found: list[str]) -> list[str]:
-    _checked[result.manifest] = (_stamp(result.manifest.parent, result.manifest), found)
-    return found
-
-
-def _stamp(*paths: Path) -> tuple[float, ...]:
-    """Changes when files come or go; a panel may ask at every redraw."""
-    try:
-        return tuple(path.stat().st_mtime for path in paths)
-    except OSError:
-        return ()
-
-
-def _numbers(result: Result) -> range:
-    return range(result.first_number, result.last_number + 1)
 
 
 def _existing(file: Path) -> Any | None:

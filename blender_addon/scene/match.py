@@ -6,10 +6,10 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+from ..result.manifest import Camera, Result
 from .active import number_offset
 from .camera import fit_lens, new_camera
 from .mesh import find_mesh, get_input
-from .result import Camera, Result
 
 CAMERA = "Video Depth Camera"
 LARGEST_ASPECT = 200.0

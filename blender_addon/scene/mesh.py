@@ -9,11 +9,11 @@ from typing import Any
 import bpy
 
 from .. import compat
+from ..nodes.mesh import VERSION_KEY, mesh_tree
+from ..result.manifest import Camera, Result
 from .active import number_offset
 from .footage import footage_material
 from .image import load_sequence
-from .mesh_nodes import VERSION_KEY, mesh_tree
-from .result import Camera, Result
 
 CLIP_KEY = "vdepth_mesh_of"
 """Custom property of the object: the movie clip it shows."""

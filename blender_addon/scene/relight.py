@@ -10,9 +10,10 @@ import bpy
 from mathutils import Matrix, Vector
 
 from .. import compat
+from ..nodes.footage import is_unlit, make_matte
+from ..result.manifest import ResultError
 from .camera import unit_of
 from .mesh import get_input, set_input
-from .result import ResultError
 
 COLLECTION = "Video Depth Lights"
 WORLD = "Video Depth World"
@@ -103,7 +104,7 @@ def _matte(footage: Any) -> Any:
     for material in bpy.data.materials:
         if material.get(OWN_KEY) == footage:
             return material
-    if not any(node.type == "EMISSION" for node in footage.node_tree.nodes):
+    if not is_unlit(footage):
         raise ResultError(
             f"The material {footage.name} has no Emission node to replace: build the mesh again."
         )
@@ -111,17 +112,7 @@ def _matte(footage: Any) -> Any:
     for key in list(material.keys()):
         del material[key]  # else it would be taken for the clip's footage
     material.name, material[OWN_KEY] = f"{footage.name} Matte", footage
-    tree = material.node_tree
-    for emission in [node for node in tree.nodes if node.type == "EMISSION"]:
-        surface = tree.nodes.new("ShaderNodeBsdfPrincipled")
-        surface.location = emission.location
-        surface.inputs["Roughness"].default_value = 1.0
-        surface.inputs["Specular IOR Level"].default_value = 0.0
-        for link in emission.inputs["Color"].links:
-            tree.links.new(link.from_socket, surface.inputs["Base Color"])
-        for link in list(emission.outputs[0].links):
-            tree.links.new(surface.outputs[0], link.to_socket)
-        tree.nodes.remove(emission)
+    make_matte(material)
     return material
 
 

@@ -16,10 +16,10 @@ from typing import Any
 import bpy
 import numpy as np
 
+from ..result.align import Alignment, solve_alignment
+from ..result.manifest import Result, Shot
 from .active import number_offset
-from .align import Alignment, solve_alignment
 from .depth_file import read_depth
-from .result import Result, Shot
 
 FAR_END = 0.999
 """Share of the pixels with depth that must stay in front of the camera."""

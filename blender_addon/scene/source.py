@@ -11,20 +11,19 @@ from typing import Any
 
 import bpy
 
+from ..core_process.request import Request, exact_rate
 from ..preferences import preferences
-from .active import active_clip
-from .job import (
-    Request,
+from ..result.manifest import ResultError
+from ..result.paths import (
     choose_folder,
     clip_stem,
-    exact_rate,
     file_number,
     is_unfinished,
     manifest_owner,
     same_path,
     sequence_stem,
 )
-from .result import ResultError
+from .active import active_clip
 
 _NOTHING = {
     "CLIP": "No clip is chosen: open one here or in the Clip Editor.",

@@ -8,12 +8,12 @@ from typing import Any
 import bpy
 import numpy as np
 
+from ..result.manifest import Camera, Result, ResultError
+from ..result.safe_range import SafeRange, safe_range
 from .active import number_offset
 from .camera import fit_lens, unit_of
 from .depth_file import read_scene_depth
 from .mesh import get_input
-from .result import Camera, Result, ResultError
-from .safe_range import SafeRange, safe_range
 
 RIG, VIEW = "Video Depth Rig", "Video Depth View"
 RIG_KEY = "vdepth_view_of"

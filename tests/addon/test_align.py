@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from blender_addon.scene.align import MIN_POINTS, solve_alignment
+from blender_addon.result.align import MIN_POINTS, solve_alignment
 
 
 def line(count: int, scale: float, shift: float, seed: int = 1) -> tuple[list[float], list[float]]:

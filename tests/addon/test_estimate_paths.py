@@ -8,19 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from blender_addon.scene.job import (
-    Request,
+from blender_addon.core_process.models import read_models
+from blender_addon.core_process.request import Request, exact_rate, is_variable
+from blender_addon.result.manifest import ResultError
+from blender_addon.result.paths import (
     choose_folder,
     clip_stem,
-    exact_rate,
     file_number,
     is_unfinished,
-    is_variable,
     manifest_owner,
     sequence_stem,
 )
-from blender_addon.scene.models import read_models
-from blender_addon.scene.result import ResultError
 
 MOVIE = Request(
     clip="/clips/a.mp4", folder=Path("/out/a"), movie=True, duration=48, first=0, last=47, number=0,

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from blender_addon.operators.state import State
-from blender_addon.scene.owned import delete, owned_files
-from blender_addon.scene.result import ResultError
+from blender_addon.result.manifest import ResultError
+from blender_addon.result.owned import delete, owned_files
 
 EXR = "c_depth.0006.exr"
 
@@ -50,6 +50,19 @@ def test_only_what_was_written_is_deleted(job: Path) -> None:
     assert owned.changed == []
     delete(owned, job)
     assert names(job) == ["c_depth.0008.exr", "notes.txt", "report.html"]
+
+
+def test_the_journal_is_read_once(job: Path, monkeypatch) -> None:
+    opened = []
+    original = Path.open
+
+    def counted(path: Path, *options, **named):
+        opened.append(path.name)
+        return original(path, *options, **named)
+
+    monkeypatch.setattr(Path, "open", counted)
+    assert len(owned_files(job / "manifest.json").files) == 4
+    assert opened.count("journal.jsonl") == 1
 
 
 def test_what_was_changed_since_stays_and_is_named(job: Path) -> None:

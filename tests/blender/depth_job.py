@@ -57,7 +57,7 @@ def make_job(
 
 def use_job(bpy, manifest: Path):
     """A clip of pictures of the job's size, which has its depth; chosen in the panel."""
-    from blender_addon.scene.result import read_result
+    from blender_addon.result.manifest import read_result
 
     result = read_result(manifest)
     image = bpy.data.images.new("plate", result.width, result.height)

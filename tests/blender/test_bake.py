@@ -84,9 +84,9 @@ def test_every_frame_is_reported(blender, mesh, tmp_path):
 
 
 def test_errors_are_one_sentence(blender, mesh, tmp_path):
+    from blender_addon.result.manifest import ResultError
     from blender_addon.scene.bake import bake_frame, bake_range
     from blender_addon.scene.mesh import set_input
-    from blender_addon.scene.result import ResultError
 
     with pytest.raises(ResultError, match=r"range.obj is neither Alembic nor USD: end its name in"):
         bake_range(blender.context, mesh, str(tmp_path / "range.obj"), full=False)

@@ -80,8 +80,9 @@ def test_cancel_stops_at_once_and_the_same_job_goes_on(blender, settings) -> Non
     clip.vdepth.folder = stored(output_folder(clip, settings.folder))
     said = []
     operator = SimpleNamespace(
-        _job=job,
+        _run=job,
         _timer=None,
+        esc_cancels=VDEPTH_OT_estimate.esc_cancels,
         _show=lambda context: None,
         _leave=lambda context: None,
         _end=lambda context: VDEPTH_OT_estimate._end(operator, context),

@@ -44,7 +44,7 @@ def tiny_job(blender, tmp_path) -> Path:
 
 
 def read(folder):
-    from blender_addon.scene.result import read_result
+    from blender_addon.result.manifest import read_result
 
     return read_result(folder / "manifest.json")
 
@@ -145,7 +145,7 @@ def test_blender_shows_the_values_of_real_depth(blender, demo_job, tmp_path) -> 
 
 
 def test_missing_and_damaged_files_are_named(blender, tiny_job) -> None:
-    from blender_addon.scene.image import check, problems
+    from blender_addon.result.problems import check, problems
 
     result = read(tiny_job)
     assert check(result) == []
@@ -160,8 +160,8 @@ def test_missing_and_damaged_files_are_named(blender, tiny_job) -> None:
 
 
 def test_unknown_sequence_and_empty_folder_are_one_sentence(blender, tiny_job) -> None:
+    from blender_addon.result.manifest import ResultError
     from blender_addon.scene.image import load_sequence
-    from blender_addon.scene.result import ResultError
 
     with pytest.raises(ResultError, match="holds no normal"):
         load_sequence(read(tiny_job), "normal")

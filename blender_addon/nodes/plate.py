@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .node_graph import Field, Graph
+from .graph import Field, Graph
 
 NO_DEPTH = 1e9
 """Depth files write 1e10 where there is none."""

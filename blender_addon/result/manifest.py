@@ -74,14 +74,14 @@ class Result:
         """Number in the last frame's file names."""
         return self.first_number + self.count - 1
 
+    @property
+    def numbers(self) -> range:
+        """Numbers in the file names, in order."""
+        return range(self.first_number, self.first_number + self.count)
+
     def path(self, kind: str, number: int) -> Path:
         """File of a sequence by its number."""
         return self.manifest.parent / self.sequences[kind].replace("####", f"{number:04d}")
-
-    def missing(self, kind: str) -> list[int]:
-        """Numbers of a sequence that are not on disk."""
-        numbers = range(self.first_number, self.first_number + self.count)
-        return [number for number in numbers if not self.path(kind, number).is_file()]
 
     def number_offset(self, frame_start: int, frame_offset: int) -> int:
         """What to add to a scene frame to get a file's number, for a clip shown so in the scene.

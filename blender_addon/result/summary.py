@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from .result import Result, ResultError, read_result
+from .manifest import Result, ResultError, read_result
 
 _SPACES = {"affine_invariant": "relative", "scale_invariant": "up to scale", "metric": "metres"}
 _LENSES = {"given": "as given", "estimated": "seen by the model", "assumed": "assumed"}

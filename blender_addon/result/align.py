@@ -84,6 +84,18 @@ def solve_alignment(predicted: Sequence[float], solved: Sequence[float], floor: 
     return _report(1 / slope, offset / slope, inliers, len(points), note)
 
 
+def shot_line(number: int, found: Alignment | None, shots: int) -> str:
+    """What was found for a shot, in words; its number only where there are several."""
+    shot = f"Shot {number}: " if shots > 1 else ""
+    if found is None:
+        return f"{shot}no tracked points"
+    line = (
+        f"{shot}scale {found.scale:.4g}, shift {found.shift:.4g}, {found.inliers} of {found.points} points, "
+        f"median error {100 * found.error:.2g} %"
+    )
+    return f"{line} ({found.note})" if found.note else line
+
+
 def _robust_line(points: list[tuple[float, float]]) -> tuple[float, float] | None:
     """Slope and offset of y over d with the least mean of bounded relative errors; None if none rises."""
     chance = random.Random(0)  # the same points always give the same answer

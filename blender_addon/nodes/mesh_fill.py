@@ -8,8 +8,8 @@ and all lie a little deeper than the surface, so that they are hidden where it i
 
 from __future__ import annotations
 
-from .node_graph import Field, Graph
-from .plate_nodes import Grid, Plate
+from .graph import Field, Graph
+from .plate import Grid, Plate
 
 CELLS = 64
 """Across the plate's width."""

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which files of a job's folder may be deleted: those the core wrote, while they are as it wrote them.
 
-The core notes each file it writes, by name, SHA-256 and size, in ``.vdepth/journal.jsonl``, and in the
-manifest under ``files``. What neither knows, what was changed since, and what only a link leads to is the
-user's.
+The core notes each file it writes in its `journal`, and in the manifest under ``files``. What neither knows,
+what was changed since, and what only a link leads to is the user's. No bpy in here.
 """
 
 from __future__ import annotations
@@ -17,15 +16,13 @@ import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from .result import ResultError
+from .journal import JOURNAL, MOST, WORK, Entry, read_entry, read_journal
+from .manifest import ResultError
 
 _NAMES = re.compile(
     r"[^/\\]+_(depth|disparity|confidence|normal|layers|sky)\.-?\d{1,10}\.exr|preview\.mp4|report\.html"
 )
-_MOST = 2_000_000  # lines or names; no job has more files
-_JOURNAL = "journal.jsonl"
 _KEPT = "damaged"  # in the work folder: what the core set aside, which may be the user's
 
 
@@ -51,15 +48,16 @@ def owned_files(manifest: Path) -> Owned:
     folder = manifest.parent
     try:
         data = json.loads(manifest.read_text(encoding="utf-8"))
-        noted = {str(name): [_entry(entry)] for name, entry in (data.get("files") or {}).items()}
+        noted = {str(name): [read_entry(entry)] for name, entry in (data.get("files") or {}).items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ResultError(f"{manifest} cannot be read ({error}): delete its folder by hand.") from error
     if not noted:
         raise ResultError(f"{manifest} does not say what vdepth wrote: delete its folder by hand.")
-    own = [entry for name, entry in _journal(folder) if name == manifest.name]
-    for name, entry in _journal(folder):
+    journal = read_journal(folder)
+    own = [entry for name, entry in journal if name == manifest.name]
+    for name, entry in journal:
         noted.setdefault(name, []).append(entry)
-    if len(noted) > _MOST:
+    if len(noted) > MOST:
         raise ResultError(f"{manifest} names {len(noted)} files, which is no job: delete its folder by hand.")
     files, changed = [], []
     for name in sorted(noted):
@@ -83,34 +81,14 @@ def delete(owned: Owned, folder: Path) -> None:
     """
     for path in owned.files:
         path.unlink()
-    work = folder / ".vdepth"
+    work = folder / WORK
     if not owned.changed and _is_plain_tree(work):
         shutil.rmtree(work, ignore_errors=True)
     with suppress(OSError):  # the user's own files are in it
         folder.rmdir()
 
 
-def _journal(folder: Path) -> list[tuple[str, tuple[str, int]]]:
-    """Names and contents that the core noted; nothing where there is no journal, or only a link to one."""
-    work = folder / ".vdepth"
-    if work.is_symlink() or (work / _JOURNAL).is_symlink():
-        return []
-    found: list[tuple[str, tuple[str, int]]] = []
-    with suppress(OSError), (work / _JOURNAL).open(encoding="utf-8", errors="replace") as file:
-        for number, line in enumerate(file):
-            if number > _MOST:
-                break
-            with suppress(ValueError, KeyError, TypeError, AttributeError):  # a torn line says nothing
-                facts = json.loads(line)
-                found.append((str(facts["name"]), _entry(facts)))
-    return found
-
-
-def _entry(facts: Any) -> tuple[str, int]:
-    return str(facts["sha256"]), int(facts["size"])
-
-
-def _as_written(path: Path, entries: list[tuple[str, int]]) -> bool:
+def _as_written(path: Path, entries: list[Entry]) -> bool:
     """Whether a file is a plain one with the content that was noted."""
     try:
         facts = path.lstat()
@@ -125,7 +103,7 @@ def _as_written(path: Path, entries: list[tuple[str, int]]) -> bool:
 
 def _is_plain_tree(work: Path) -> bool:
     """Whether a work folder is the core's own, without links, and holds nothing that was set aside."""
-    if work.is_symlink() or not (work / _JOURNAL).is_file():
+    if work.is_symlink() or not (work / JOURNAL).is_file():
         return False
     for folder, folders, files in os.walk(work):
         if any(Path(folder, name).is_symlink() for name in (*folders, *files)):

@@ -7,13 +7,13 @@ full fog.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from .. import compat
-from .compositor_builder import Builder
-from .image import load_sequence, set_image_user
-from .result import Result
+from ..result.manifest import Result
+from .builder import Builder
 
 TINY = 1e-6  # keeps divisors above 0
 BANDS = 2  # the column right of the sequences and their channels, where the formulas begin
@@ -77,8 +77,14 @@ def group_inputs(result: Result, scale: float, fog: bool, defocus: bool) -> list
     return inputs
 
 
-def build_group(group: Any, clip: Any, result: Result, fog: bool, defocus: bool) -> None:
-    """Fills the group, whose interface has the inputs of `group_inputs`; sets its outputs too."""
+def build_group(
+    group: Any, clip: Any, result: Result, show: Callable[[Any, str], None], *, fog: bool, defocus: bool
+) -> None:
+    """Fills the group, whose interface has the inputs of `group_inputs`; sets its outputs too.
+
+    Args:
+        show: Has an image node show a sequence of the result, by its kind, at every frame of the scene.
+    """
     made: dict[str, Any] = {}
     build = Builder(group, "group")
     given = build.node("Group Input", "NodeGroupInput", rows=10).outputs
@@ -90,8 +96,7 @@ def build_group(group: Any, clip: Any, result: Result, fog: bool, defocus: bool)
     for kind in ("depth", "disparity", "normal"):
         if kind in result.sequences:
             node = build.node(f"{kind.title()} Sequence", "CompositorNodeImage", rows=6)
-            node.image = load_sequence(result, kind)
-            set_image_user(node, clip, result)
+            show(node, kind)
             split = build.node(f"{kind.title()} Channels", "CompositorNodeSeparateColor", node.outputs[0])
             build.link(node.outputs[0], split.inputs[0])
             sequences[kind] = split.outputs

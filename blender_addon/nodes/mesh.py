@@ -14,9 +14,9 @@ from typing import Any
 
 import bpy
 
+from .graph import Field, Graph, arrange
 from .mesh_fill import fill_layer
-from .node_graph import Field, Graph, arrange
-from .plate_nodes import Plate
+from .plate import Plate
 
 TREE = "Video Depth Mesh"
 VERSION_KEY = "vdepth_tree"

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The footage's material: unlit as it was filmed, or the colour of a matte surface."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import compat
+
+UV = "UVMap"
+
+
+def build_unlit(material: Any) -> None:
+    """Nodes that show an image as it is, through the attribute UVMap; which image is the caller's to set."""
+    tree = compat.shader_tree(material)
+    nodes, links = tree.nodes, tree.links
+    nodes.clear()
+    kinds = ("Attribute", "TexImage", "Emission", "OutputMaterial")
+    uv, texture, emission, output = chain = [nodes.new(f"ShaderNode{kind}") for kind in kinds]
+    uv.attribute_name = UV  # no UV Map node: points have no such map
+    texture.extension = "EXTEND"
+    links.new(uv.outputs["Vector"], texture.inputs["Vector"])
+    links.new(texture.outputs["Color"], emission.inputs["Color"])
+    links.new(emission.outputs[0], output.inputs["Surface"])
+    nodes.active = texture  # what Solid view shows as texture
+    for column, node in enumerate(chain):
+        node.location = (300 * column, 0)
+
+
+def is_unlit(material: Any) -> bool:
+    """Whether a material shows its picture by emission, which `make_matte` could replace."""
+    return any(node.type == "EMISSION" for node in material.node_tree.nodes)
+
+
+def make_matte(material: Any) -> None:
+    """Replaces every emission by a matte surface of the same colour."""
+    tree = material.node_tree
+    for emission in [node for node in tree.nodes if node.type == "EMISSION"]:
+        surface = tree.nodes.new("ShaderNodeBsdfPrincipled")
+        surface.location = emission.location
+        surface.inputs["Roughness"].default_value = 1.0
+        surface.inputs["Specular IOR Level"].default_value = 0.0
+        for link in emission.inputs["Color"].links:
+            tree.links.new(link.from_socket, surface.inputs["Base Color"])
+        for link in list(emission.outputs[0].links):
+            tree.links.new(surface.outputs[0], link.to_socket)
+        tree.nodes.remove(emission)
