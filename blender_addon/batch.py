@@ -23,6 +23,7 @@ EXIT_CODES = {
     "internal": 1, "core": 1, "usage": 2, "job_conflict": 2, "bad_input": 3, "weights": 4, "resources": 5,
     "cancelled": 130,
 }  # fmt: skip
+_SCENES = "(default: the scene's setting)"
 _SAMPLES = 16  # enough to check a shot by
 
 
@@ -36,6 +37,7 @@ class Failure(Exception):
 
 def parser() -> argparse.ArgumentParser:
     """The options after ``--``."""
+    core = importlib.import_module(f"{_package()}.options").OPTIONS
     parser = argparse.ArgumentParser("blender --background [FILE.blend] --python batch.py --")
     parser.add_argument(
         "--clip", action="append", default=[], type=Path, help="movie, or one image of a sequence"
@@ -43,17 +45,11 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out", type=Path, help="folder; one subfolder a clip (default: the add-on's setting)"
     )
-    parser.add_argument(
-        "--preset", choices=("draft", "balanced", "best"), help="default: the scene's setting"
-    )
-    parser.add_argument("--model", help="name, or path of weights (default: preset's)")
-    parser.add_argument(
-        "--size", type=int, help="shorter side of the network's input, pixels (default: preset's)"
-    )
-    parser.add_argument("--near", type=float, help="nearest depth, scene units (default 1)")
-    parser.add_argument("--far", type=float, help="farthest depth, scene units (default 100)")
-    parser.add_argument("--normals", action="store_true", help="also write camera-space normals")
-    parser.add_argument("--overwrite", action="store_true", help="replace depth made with other settings")
+    for name, kind in (("preset", str), ("model", str), ("size", int), ("near", float), ("far", float)):
+        choices = core[name].choices or None
+        parser.add_argument(f"--{name}", type=kind, choices=choices, help=f"{core[name].tooltip} {_SCENES}")
+    for name in ("normals", "overwrite"):
+        parser.add_argument(f"--{name}", action="store_true", help=core[name].tooltip)
     parser.add_argument("--compositor", action="store_true", help="set up the compositor")
     parser.add_argument("--mesh", action="store_true", help="build the mesh")
     parser.add_argument("--render", type=Path, metavar="DIR", help="render each clip's frames into DIR/CLIP")

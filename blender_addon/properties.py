@@ -20,9 +20,24 @@ from bpy.props import (
 
 from . import menus
 from .compat import VERSION
+from .options import OPTIONS
 
 _RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"} if VERSION >= (4, 5) else set()
 """Options of a path that may begin with //; older Blenders take every path for one."""
+
+
+# What a menu says of the core's choices; one that is new there appears here by its name alone.
+_PRESETS = {
+    "draft": ("Draft", "Frame by frame with a small model, for a first look"),
+    "balanced": ("Balanced", "Steady depth at a moderate cost"),
+    "best": ("Best", "The best installed model, steadied over the shot"),
+}
+_METHODS = {
+    "framewise": ("Framewise", "Each frame alone: fast, may flicker"),
+    "temporal": ("Temporal", "Frames aligned with each other and filtered along their motion"),
+    "rolling": ("Rolling", "Snippets of near and far frames, aligned into one clip"),
+}
+_RELATIVE_MODELS = "for models that know depth only up to scale and shift"
 
 
 class VDEPTH_ClipResult(bpy.types.PropertyGroup):
@@ -192,15 +207,13 @@ class VDEPTH_Settings(bpy.types.PropertyGroup):
     frame_end: IntProperty(name="End", default=48, description="Last frame, as the scene counts")  # type: ignore[valid-type]
     preset: EnumProperty(  # type: ignore[valid-type]
         name="Preset",
-        items=(
-            ("draft", "Draft", "Frame by frame with a small model, for a first look"),
-            ("balanced", "Balanced", "Steady depth at a moderate cost"),
-            ("best", "Best", "The best installed model, steadied over the shot"),
-        ),
-        default="balanced",
-        description="Chooses method, model and size from what is installed and the device",
+        items=OPTIONS["preset"].items(_PRESETS),
+        default=OPTIONS["preset"].default,
+        description=OPTIONS["preset"].tooltip,
     )
-    model: StringProperty(name="Model", description="Name or path of a model; empty for the preset's choice")  # type: ignore[valid-type]
+    model: StringProperty(  # type: ignore[valid-type]
+        name="Model", description=f"{OPTIONS['model'].tooltip}; empty for the preset's choice"
+    )
     model_choice: EnumProperty(  # type: ignore[valid-type]
         name="Model",
         items=menus.items,
@@ -211,25 +224,22 @@ class VDEPTH_Settings(bpy.types.PropertyGroup):
     method: EnumProperty(  # type: ignore[valid-type]
         name="Method",
         items=(
-            ("PRESET", "Preset's Choice", "What the preset takes"),
-            ("framewise", "Framewise", "Each frame alone: fast, may flicker"),
-            ("temporal", "Temporal", "Frames aligned with each other and filtered along their motion"),
-            ("rolling", "Rolling", "Snippets of near and far frames, aligned into one clip"),
+            (menus.PRESET, "Preset's Choice", "What the preset takes"),
+            *OPTIONS["method"].items(_METHODS),
         ),
         description="How the model is run over the clip",
     )
     size: IntProperty(  # type: ignore[valid-type]
         name="Size",
         min=0,
-        max=4096,
+        max=int(OPTIONS["size"].most),
         soft_max=1024,
         step=32,
         subtype="PIXEL",
-        description="Shorter side of the picture the model sees, in pixels; 0 for the preset's choice",
+        description=f"{OPTIONS['size'].tooltip}; 0 for the preset's choice",
     )
     non_commercial: BoolProperty(  # type: ignore[valid-type]
-        name="Non-Commercial Models",
-        description="Presets may choose models that may not be used commercially",
+        name="Non-Commercial Models", description=OPTIONS["non_commercial"].tooltip
     )
     folder: StringProperty(  # type: ignore[valid-type]
         name="Folder",
@@ -238,22 +248,24 @@ class VDEPTH_Settings(bpy.types.PropertyGroup):
         description="Folder of the files, empty for the one in the preferences; {clip} stands for the clip's "
         "name, // for the folder of the .blend",
     )
-    normals: BoolProperty(name="Normals", description="Also write camera-space normals")  # type: ignore[valid-type]
+    normals: BoolProperty(name="Normals", description=OPTIONS["normals"].tooltip)  # type: ignore[valid-type]
     near: FloatProperty(  # type: ignore[valid-type]
         name="Near",
-        default=1.0,
-        min=0.001,
+        default=OPTIONS["near"].default,
+        min=OPTIONS["near"].least,
+        max=OPTIONS["near"].most,
         soft_max=1000.0,
         subtype="DISTANCE",
-        description="Depth of what is nearest in a shot, for models that know it only up to scale and shift",
+        description=f"{OPTIONS['near'].tooltip}, {_RELATIVE_MODELS}",
     )
     far: FloatProperty(  # type: ignore[valid-type]
         name="Far",
-        default=100.0,
-        min=0.002,
+        default=OPTIONS["far"].default,
+        min=OPTIONS["far"].least,
+        max=OPTIONS["far"].most,
         soft_max=10000.0,
         subtype="DISTANCE",
-        description="Depth of what is farthest in a shot, for models that know it only up to scale and shift",
+        description=f"{OPTIONS['far'].tooltip}, {_RELATIVE_MODELS}",
     )
     follow_time: BoolProperty(  # type: ignore[valid-type]
         name="Match Variable Rate",
@@ -273,10 +285,10 @@ class VDEPTH_Settings(bpy.types.PropertyGroup):
     fov: FloatProperty(  # type: ignore[valid-type]
         name="Field of View",
         default=0.959931,  # 55 degrees, what the core assumes
-        min=0.0175,
-        max=3.0,
+        min=math.radians(OPTIONS["fov"].least),
+        max=math.radians(OPTIONS["fov"].most),
         subtype="ANGLE",
-        description="Horizontal field of view of the plate",
+        description=OPTIONS["fov"].tooltip,
     )
     compositor: PointerProperty(type=VDEPTH_CompositorSettings)  # type: ignore[valid-type]
     mesh: PointerProperty(type=VDEPTH_MeshSettings)  # type: ignore[valid-type]

@@ -354,3 +354,16 @@ def test_a_start_that_fails_gives_the_button_back(blender, settings, monkeypatch
             time.sleep(0.01)
         assert not STATE.running
         assert STATE.error
+
+
+def test_options_have_the_cores_words_and_limits(blender) -> None:
+    from blender_addon.options import OPTIONS
+
+    properties = blender.context.scene.vdepth.bl_rna.properties
+    for name in ("preset", "model", "size", "near", "far", "fov", "normals", "non_commercial"):
+        assert properties[name].description.startswith(OPTIONS[name].tooltip), name
+    for name in ("preset", "near", "far"):
+        assert properties[name].default == OPTIONS[name].default
+    assert properties["size"].hard_max == OPTIONS["size"].most
+    assert tuple(properties["preset"].enum_items.keys()) == OPTIONS["preset"].choices
+    assert set(properties["method"].enum_items.keys()) == {"PRESET", *OPTIONS["method"].choices}
