@@ -8,12 +8,15 @@ import pytest
 from vdepth_core.clip.timing import (
     Timecode,
     Timeline,
+    can_drop,
     cfr_numbers,
     cfr_span,
     is_regular,
     last_duration,
     nominal_rate,
     parse_range,
+    parse_rate,
+    parse_timecode,
 )
 from vdepth_core.errors import UsageError
 
@@ -117,6 +120,113 @@ def test_rounded_rates_become_exact() -> None:
     assert nominal_rate(Fraction(23976, 1000)) == Fraction(24000, 1001)
     assert nominal_rate(Fraction(25)) == 25
     assert nominal_rate(Fraction(30)) == 30
+
+
+@pytest.mark.parametrize("base", [24, 30, 48, 60, 120, 240])
+def test_ntsc_rates_are_a_thousandth_slow(base: int) -> None:
+    exact = Fraction(base * 1000, 1001)
+    assert nominal_rate(Fraction(round(exact * 1000), 1000)) == exact  # as containers print it: 23.976
+    assert nominal_rate(Fraction(base)) == base
+    for error, known in ((19, True), (21, False)):
+        for sign in (1, -1):
+            rate = exact * (1 + sign * Fraction(error, 1_000_000))
+            assert nominal_rate(rate) == (exact if known else rate)
+
+
+@pytest.mark.parametrize(("rate", "defined"), [(24, False), (30, True), (48, False), (60, True), (120, True)])
+def test_drop_frame_is_defined_for_multiples_of_thirty_thousand_and_one(rate: int, defined: bool) -> None:
+    assert can_drop(Fraction(rate * 1000, 1001)) is defined
+    assert not can_drop(Fraction(rate))
+    one_minute = Timecode(0, 0, 0, 0, True).advance(60 * rate, Fraction(rate * 1000, 1001))
+    assert one_minute == Timecode(0, 1, 0, rate // 15 if defined else 0, True)
+    assert Timecode(0, 0, 59, rate - 1).advance(1, Fraction(rate * 1000, 1001)) == Timecode(0, 1, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [(" 24 ", 24), ("23.976", Fraction(23976, 1000)), ("24000/1001", Fraction(24000, 1001)), ("1000", 1000)],
+)
+def test_rates_as_users_write_them(text: str, rate: Fraction) -> None:
+    assert parse_rate(text) == rate
+
+
+@pytest.mark.parametrize("text", ["", "0", "-24", "1000.001", "24/0", "24/1001/2", "1e3", "fast", "1" * 10])
+def test_not_a_rate(text: str) -> None:
+    with pytest.raises(UsageError, match="no frame rate"):
+        parse_rate(text)
+
+
+def test_limits_of_a_timecode() -> None:
+    assert parse_timecode("23:59:59:29") == Timecode(23, 59, 59, 29)
+    assert parse_timecode("23:59:59.29").drop_frame
+    assert parse_timecode("1:00:00;00") == Timecode(1, 0, 0, 0, True)
+    assert not parse_timecode("01:00:00:00").drop_frame
+    for text in ("24:00:00:00", "00:60:00:00", "00:00:60:00"):
+        with pytest.raises(UsageError, match="not a timecode"):
+            parse_timecode(text)
+    # a frame that the rate does not have counts as the last one
+    assert Timecode(0, 0, 0, 99).advance(1, Fraction(24)) == Timecode(0, 0, 1, 0)
+
+
+def test_a_day_of_drop_frame_is_exactly_as_long_as_its_numbers() -> None:
+    for rate, base, dropped in ((NTSC, 30, 2), (2 * NTSC, 60, 4), (4 * NTSC, 120, 8)):
+        day = 24 * 6 * (600 * base - 9 * dropped)
+        start = Timecode(13, 37, 5, 7, True)
+        assert start.advance(day, rate) == start
+        assert start.advance(day - 1, rate).advance(1, rate) == start
+        assert Timecode(0, 0, 0, 0, True).advance(day - 1, rate) == Timecode(23, 59, 59, base - 1, True)
+
+
+def test_pairs_are_counted_where_the_counter_is_slower_than_the_clip() -> None:
+    code = Timecode(1, 2, 3, 14)
+    assert code.count_every_frame(30, Fraction(60)) == Timecode(1, 2, 3, 28)
+    assert code.count_every_frame(30, 4 * NTSC) == Timecode(1, 2, 3, 56)
+    assert code.count_every_frame(30, NTSC) == code
+    assert code.count_every_frame(25, Fraction(12)) == code
+
+
+def test_ranges_touch_both_ends_of_the_clip() -> None:
+    assert parse_range("10-29", first_number=10, frames=20) == (0, 20)
+    assert parse_range("-3--1", first_number=-3, frames=3) == (0, 3)
+    assert parse_range("5") == (5, 6)
+    with pytest.raises(UsageError, match="last frame, 29"):
+        parse_range("30", first_number=10, frames=20)
+    with pytest.raises(UsageError, match="first frame, 0"):
+        parse_range("-1")
+
+
+def test_the_last_picture_lasts_as_long_as_the_middle_gap() -> None:
+    times = [Fraction(0), Fraction(1), Fraction(3), Fraction(7)]  # gaps 1, 2, 4
+    assert last_duration(times, Fraction(9)) == 2
+    assert last_duration(times[:3], Fraction(9)) == 2  # of two the longer
+    assert last_duration(times[:2], Fraction(9)) == 1
+    assert last_duration(times[:1], Fraction(9)) == 9
+    assert cfr_numbers(times[:2], Fraction(2)) == [0, 0, 1, 1]
+    assert cfr_numbers(times[:1], Fraction(2)) == [0]
+
+
+def test_regular_up_to_a_nine_hundredth_of_a_second() -> None:
+    for error, regular in ((Fraction(1, 900), True), (Fraction(1, 899), False)):
+        for sign in (1, -1):
+            times = [Fraction(0), Fraction(1, 25), Fraction(2, 25) + sign * error]
+            assert is_regular(times, Fraction(25)) is regular
+    assert is_regular([Fraction(0), Fraction(1)], Fraction(2), tolerance=Fraction(1, 2))
+
+
+def test_a_timeline_goes_on_where_another_ended() -> None:
+    whole = Timeline(Fraction(1, 100), Fraction(25))
+    assert whole.origin == 0
+    placed = [whole.place(pts) for pts in (10, 14, None, 22)]
+    assert placed == [(0, 10), (Fraction(4, 100), 14), (Fraction(8, 100), 18), (Fraction(12, 100), 22)]
+    assert whole.origin == 10
+    rest = Timeline(Fraction(1, 100), Fraction(25))
+    rest.go_on_after(10, Fraction(4, 100))
+    assert [rest.place(pts) for pts in (None, 22)] == placed[2:]
+    assert (rest.repaired, rest.origin) == (1, 10)
+    nameless = Timeline(Fraction(1, 100), Fraction(25))
+    assert nameless.place(None) == (0, 0)
+    assert nameless.repaired == 1
+    assert nameless.place(8) == (Fraction(8, 100), 8)
 
 
 def test_timeline_repairs_only_what_is_wrong() -> None:

@@ -45,6 +45,67 @@ def test_hand_computed_errors_without_alignment() -> None:
     assert result.pixels == 2
 
 
+@pytest.mark.parametrize("over", [True, False])
+@pytest.mark.parametrize(
+    ("ratio", "within"),
+    [(1.249, (1, 1, 1)), (1.251, (0, 1, 1)), (1.562, (0, 1, 1)), (1.563, (0, 0, 1)), (1.953, (0, 0, 1)),
+     (1.954, (0, 0, 0))],
+)  # fmt: skip
+def test_deltas_count_below_the_powers_of_five_quarters(
+    ratio: float, within: tuple[int, int, int], over: bool
+) -> None:
+    gt = np.full((1, 2, 2), 4.0)
+    result = evaluate_clip(gt * (ratio if over else 1 / ratio), gt, protocol="none", quantity="depth",
+                           max_depth=80)  # fmt: skip
+    assert (result.delta1, result.delta2, result.delta3) == within
+
+
+def test_hand_computed_medians() -> None:
+    gt = np.array([[[1.0, 2.0, 9.0]], [[2.0, 2.0, 2.0]]])
+    pred = np.array([[[2.0, 4.0, 5.0]], [[0.5, 0.5, 1.0]]])  # depth; frame by frame times 1/2 and 4
+    result = evaluate_clip(pred, gt, protocol="median", quantity="depth", max_depth=10)
+    assert result.abs_rel == pytest.approx(((0 + 0 + 6.5 / 9) / 3 + (0 + 0 + 1) / 3) / 2)
+    assert math.isnan(result.scale)
+    assert math.isnan(result.shift)
+
+
+def test_disparity_is_at_least_a_thousandth_before_and_after_alignment() -> None:
+    gt = np.full((1, 1, 2), 2000.0)
+    pred = np.array([[[0.0, 1e-3]]])
+    result = evaluate_clip(pred, gt, protocol="none", max_depth=1e5)
+    assert result.abs_rel == pytest.approx(0.5)  # both become 1000 m
+    gt, pred = np.array([[[0.5, 100, 100]]]), np.array([[[1.0, 2.0, 3.0]]])
+    result = evaluate_clip(pred, gt, protocol="first-frame", max_depth=1e5)
+    line = result.scale * pred + result.shift
+    assert line.min() < 1e-3  # else nothing is shown here
+    assert result.abs_rel == pytest.approx(np.mean(np.abs(1 / np.maximum(line, 1e-3) - gt) / gt))
+
+
+def test_truth_counts_strictly_between_the_ends_of_the_range() -> None:
+    gt = np.array([[[1e-3, 1.1e-3, 1.0, 2.0]]])
+    pred = np.ones_like(gt)
+    assert evaluate_clip(pred, gt, protocol="none", quantity="depth", max_depth=2).pixels == 2
+    assert evaluate_clip(pred, gt, protocol="none", quantity="depth", max_depth=2.1, min_depth=1).pixels == 1
+    with pytest.raises(UsageError, match="empty"):
+        evaluate_clip(pred, gt, max_depth=1, min_depth=1)
+
+
+def test_an_infinite_depth_is_sky_and_an_infinite_disparity_is_broken() -> None:
+    gt = np.full((1, 2, 2), 5.0)
+    sky = np.full(gt.shape, np.inf)
+    assert evaluate_clip(sky, gt, protocol="clip-lstsq", quantity="depth", max_depth=10).shift > 0
+    with pytest.raises(InputError, match="not finite"):
+        evaluate_clip(sky, gt, max_depth=10)
+    with pytest.raises(InputError, match="one \\(height, width\\) map"):
+        evaluate_clip(gt[..., None], gt[..., None], max_depth=10)
+
+
+def test_large_values_that_vary_little_still_have_a_slope() -> None:
+    gt = scene()
+    pred = 1e6 + 1 / gt
+    assert evaluate_clip(pred, gt, max_depth=10).scale == pytest.approx(1, rel=1e-4)
+
+
 def test_hand_computed_least_squares_over_the_clip() -> None:
     # Points (x, 1/g): (1, 1), (2, 1), (3, 2) over two frames: line 1/g = 0.5 x + 1/3.
     pred = [np.array([[1.0, 2.0]]), np.array([[3.0, 7.0]])]

@@ -44,6 +44,41 @@ def test_hand_computed_wall_that_stays_away() -> None:
     assert result.tae == pytest.approx(60)
 
 
+def test_both_ways_count_alike_and_so_does_every_pair() -> None:
+    # a step of 1 m over 10, 5: 80 % and 40 %; no step over 5, 5 after that: 0
+    poses = moved((0, 0, 0), (0, 0, 1), (0, 0, 1))
+    result = alignment_error(wall(10, 5, 5), poses, CAMERA)
+    assert (result.tae, result.pairs) == (pytest.approx(30), 2)
+    still = alignment_error(wall(3, 3), moved((0, 0, 0), (0, 0, 0)), CAMERA)
+    assert still.overlap == 1
+    half = [np.where(np.arange(32) < 16, depth, 0) for depth in wall(3, 3)]
+    assert alignment_error(half, moved((0, 0, 0), (0, 0, 0)), CAMERA).overlap == 0.5
+
+
+def test_a_turned_camera_is_turned_back() -> None:
+    """A camera that turns about its axis sees the same wall at the same distance, and a tilted one."""
+    angle = np.radians(30)
+    roll, turn = np.eye(4), np.eye(4)
+    roll[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    assert alignment_error(wall(4, 4), [np.eye(4), roll], CAMERA).tae == pytest.approx(0, abs=1e-9)
+    turn[:3, :3] = [[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]]
+    # the ray through the middle of a pixel (x, 0, 1) meets the wall z = 4 of camera 0, seen from the other
+    x = (np.arange(32) + 0.5 - 16) / 20
+    ahead = -np.sin(angle) * x + np.cos(angle)
+    other = np.broadcast_to(4 / ahead, SHAPE)
+    assert alignment_error([*wall(4), other], [np.eye(4), turn], CAMERA).tae < 4  # splatting to whole pixels
+    assert alignment_error([*wall(4), other], [turn, np.eye(4)], CAMERA).tae > 20
+
+
+def test_points_on_the_border_pixels_are_kept_and_beyond_dropped() -> None:
+    corners = [(0.01, 0.01), (31.99, 0.01), (0.01, 23.99), (31.99, 23.99)]
+    outside = [(-0.01, 5), (32.01, 5), (5, -0.01), (5, 24.01)]
+    points = np.array([[(x - 16) / 20, (y - 12) / 20, 1.0] for x, y in corners + outside])
+    image = splat(points, CAMERA, *SHAPE)
+    assert np.count_nonzero(image) == 4
+    assert (image[[0, 0, -1, -1], [0, -1, 0, -1]] == 1).all()
+
+
 def test_the_nearest_point_wins_and_points_behind_are_dropped() -> None:
     points = np.array([[0.0, 0, 4], [0, 0, 2], [0, 0, 3], [0, 0, -1], [1, 0, 10], [99, 0, 1]])
     image = splat(points, CAMERA, *SHAPE)
@@ -88,6 +123,8 @@ def test_unusable_input_is_named() -> None:
         alignment_error(wall(1, 1, 1), moved((0, 0, 0), (0, 0, 0)), CAMERA)
     with pytest.raises(InputError, match="Frame 1 has no mask"):
         alignment_error(wall(1, 1), moved((0, 0, 0), (0, 0, 0)), CAMERA, [np.ones(SHAPE, bool)])
+    with pytest.raises(InputError, match="Frame 1 has no depth"):
+        alignment_error(wall(1), moved((0, 0, 0), (0, 0, 0)), CAMERA)
     with pytest.raises(UndefinedMeasure, match="no two frames"):
         alignment_error(wall(1), moved((0, 0, 0)), CAMERA)
     with pytest.raises(UndefinedMeasure, match="overlap"):

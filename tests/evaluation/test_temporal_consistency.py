@@ -104,6 +104,35 @@ def test_pairs_without_a_match_are_counted_not_scored() -> None:
         consistency(np.ones((2, 2, 2)), pictures[1:], still)
 
 
+@pytest.mark.parametrize(("step", "visible"), [(0.0570, True), (0.0585, False)])
+def test_a_pixel_counts_while_its_colour_is_less_than_a_tenth_away(step: float, visible: bool) -> None:
+    pictures = np.zeros((2, 2, 2, 3))
+    pictures[1] = step  # in each channel: sqrt(3) times that
+    pictures[1, 0, 0] = 0  # one pixel always counts
+    assert consistency(np.ones((2, 2, 2)), pictures, still).visible == (1 if visible else 0.25)
+    eight_bits = np.round(pictures * 255).astype(np.uint8)  # 15 of 255 three times is 0.1019
+    assert consistency(np.ones((2, 2, 2)), eight_bits, still).visible == 0.25
+    assert consistency(np.ones((2, 2, 2)), eight_bits, still, max_difference=0.103).visible == 1
+
+
+def test_every_pair_counts_alike() -> None:
+    """However many of its pixels are visible."""
+    depth = np.array([[[1.0, 1.0]], [[2.0, 2.0]], [[2.0, 2.0]]])
+    pictures = np.zeros((3, 1, 2, 3))
+    pictures[0, 0, 0] = 1  # of the first pair only one pixel counts
+    result = consistency(depth, pictures, still)
+    assert result.atc == pytest.approx((1 + 0) / 2)
+    assert result.visible == pytest.approx((0.5 + 1) / 2)
+    assert result.rtc[1.25] == pytest.approx((0 + 1) / 2)
+
+
+@pytest.mark.parametrize("flow", [(1, 0), (-1, 0), (0, 1), (0, -1)])
+def test_looking_outside_does_not_count_but_the_border_does(flow: tuple[int, int]) -> None:
+    depth = np.ones((2, 4, 4))
+    result = consistency(depth, np.zeros((2, 4, 4, 3)), lambda a, b: still(a, b) + np.float32(flow))
+    assert result.visible == 12 / 16
+
+
 def test_bilinear_half_pixel() -> None:
     depth = [np.array([[1.0, 3.0]]), np.array([[1.0, 3.0]])]
     pictures = np.zeros((2, 1, 2, 3))

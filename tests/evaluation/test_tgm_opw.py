@@ -26,6 +26,18 @@ def test_tgm_by_hand() -> None:
     assert gradient_matching(truth, truth, max_depth=10) == 0
 
 
+def test_tgm_is_a_mean_of_pairs_over_truth_strictly_within_the_range() -> None:
+    truth = np.array([[[1.0, 9.0]], [[2.0, 10.0]], [[2.0, 5.0]], [[2.0, 6.0]]])
+    depth = np.array([[[1.0, 9.0]], [[1.0, 10.0]], [[1.0, 5.0]], [[1.0, 7.0]]])
+    # pairs: |0 − 1|; 0; (0 + |2 − 1|) / 2 – truth of 10 is outside
+    assert gradient_matching(depth, truth, max_depth=10) == pytest.approx((1 + 0 + 0.5) / 3)
+    assert gradient_matching(depth, truth, max_depth=10, min_depth=2.5) == pytest.approx(1)
+    tiny = np.array([[[1e-3, 1.5e-3]], [[1e-3, 1.5e-3]]])
+    assert gradient_matching(tiny * [1, 1], tiny, max_depth=1) == 0
+    with pytest.raises(UndefinedMeasure):
+        gradient_matching(tiny[..., :1], tiny[..., :1], max_depth=1)
+
+
 def test_tgm_does_not_care_which_way_but_how_far() -> None:
     truth = np.array([[[2.0]], [[3.0]]])
     assert gradient_matching(truth[::-1], truth, max_depth=10) == 0

@@ -20,6 +20,9 @@ _PRESETS: dict[str, int] = {
     "medium": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
 }
 MIN_SIDE = 24  # DIS needs a few 8 px patches; smaller pictures get zero flow
+# Where the shorter side is below the first, OpenCV chooses its pyramid by the width alone; from the second on
+# that is a level lower than a patch, and the process dies of it.
+_LOW, _WIDE = 32, 80
 
 
 def working_size(height: int, width: int, longest: int) -> tuple[int, int]:
@@ -57,6 +60,8 @@ class DisFlow:
             raise ValueError(f"flow needs two (h, w) images of equal size, not {a.shape} and {b.shape}")
         if min(a.shape) < MIN_SIDE:
             return np.zeros((*a.shape, 2), np.float32)
+        if a.shape[0] < _LOW and a.shape[1] >= _WIDE:  # laid on its side it is safe
+            return np.ascontiguousarray(self.flow(a.T, b.T).transpose(1, 0, 2)[..., ::-1])
         a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
         return np.asarray(self._dis.calc(a, b, None))  # type: ignore[call-overload]
 

@@ -1,0 +1,254 @@
+"""For `mutants`: which tests reach a line, and how to run them in a fork of this process."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import hashlib
+import importlib
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+# Imported once; never the package itself, whose mutants each child imports for itself.
+LIBRARIES = (
+    "torch numpy cv2 av OpenEXR pydantic typer rich hypothesis psutil scipy.ndimage scipy.optimize pytest "
+)
+LIBRARIES += "coverage safetensors.torch huggingface_hub transformers diffusers"
+# Rooms whose tests never reach the mutated ones, or need another program.
+ELSEWHERE = ("blender", "addon", "training", "weights", "scenes", "networks", "geometry", "demo")
+
+
+def load_libraries() -> None:
+    """Imports what the children share."""
+    for name in LIBRARIES.split():
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            print(f"without {name}")
+
+
+@dataclass(eq=False)
+class Child:
+    """A fork that runs pytest in a copy of the checkout."""
+
+    copy: Path
+    pid: int
+    until: float
+    log: Path
+    started: float = field(default_factory=time.monotonic)
+    outcome: str = ""
+    said: str = ""
+    seconds: float = 0.0
+
+    @classmethod
+    def pytest(
+        cls, copy: Path, arguments: list[str], limit: float, then: Callable[[list[str]], None] | None = None
+    ) -> Child:
+        """Starts it; ``then`` is run in the child in place of pytest."""
+        log = copy.parent / "log.txt"
+        pid = os.fork()
+        if pid == 0:
+            _be_child(copy, log, arguments, then)
+        return cls(copy, pid, time.monotonic() + limit, log)
+
+    def ended(self) -> bool:
+        """Whether it has, by itself or because its time is over; then ``outcome`` is known."""
+        pid, status = os.waitpid(self.pid, os.WNOHANG)
+        late = not pid and time.monotonic() > self.until
+        if not pid and not late:
+            return False
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)  # what the tests started, too
+        if late:
+            os.waitpid(self.pid, 0)
+        code = os.waitstatus_to_exitcode(status)
+        self.seconds = time.monotonic() - self.started
+        self.outcome = "timeout" if late else {0: "survived"}.get(code, "killed")
+        failures = [
+            x
+            for x in self.log.read_text("utf-8", "replace").splitlines()
+            if x.startswith(("FAILED", "ERROR"))
+        ]
+        self.said = (
+            "" if self.outcome == "survived" else (failures or [f"exit {code}"])[0].partition(" - ")[0]
+        )
+        return True
+
+
+def _be_child(copy: Path, log: Path, arguments: list[str], then: Callable[[list[str]], None] | None) -> None:
+    code = 99
+    try:
+        os.setpgid(0, 0)
+        os.nice(5)
+        handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(handle, 1)
+        os.dup2(handle, 2)
+        os.chdir(copy)
+        sys.path.insert(0, str(copy))
+        for name in [name for name in sys.modules if name.partition(".")[0] == "vdepth_core"]:
+            del sys.modules[name]  # not the copy's
+        os.environ |= {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+        sys.dont_write_bytecode = True
+        common = ["-q", "-p", "no:cacheprovider", "--tb=line", f"--basetemp={copy.parent / 'made'}"]
+        common += ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"]
+        if then is None:
+            pytest = importlib.import_module("pytest")
+            # a line that no test reaches is a survivor, and must not run them all
+            code = int(pytest.main([*common, *arguments])) if len(arguments) > 1 else 0
+        else:
+            then([*common, *arguments])
+            code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+class Watch:
+    """A pytest plug-in: which lines each test runs, and for how long."""
+
+    def __init__(self, package: Path) -> None:
+        self.coverage = importlib.import_module("coverage").Coverage(
+            data_file=None, source=[str(package)], messages=False
+        )
+        self.seconds: dict[str, float] = {}
+        self.failed: set[str] = set()
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """A test begins."""
+        self.coverage.switch_context(nodeid)
+        self.seconds[nodeid] = time.monotonic()
+
+    def pytest_runtest_logreport(self, report: object) -> None:
+        """A test failed or was skipped: neither can kill a mutant."""
+        if report.outcome != "passed":  # type: ignore[attr-defined]
+            self.failed.add(report.nodeid)  # type: ignore[attr-defined]
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        """A test is over."""
+        self.seconds[nodeid] = time.monotonic() - self.seconds[nodeid]
+        self.coverage.switch_context("")
+
+
+def _watch(copy: Path, answer: Path) -> Callable[[list[str]], None]:
+    def run(arguments: list[str]) -> None:
+        watch = Watch(copy / "vdepth_core")
+        watch.coverage.start()
+        importlib.import_module("pytest").main(arguments, plugins=[watch])
+        watch.coverage.stop()
+        data = watch.coverage.get_data()
+        lines: dict[str, dict[int, list[str]]] = {}
+        for file in data.measured_files():
+            found = {
+                line: [name for name in names if name and name not in watch.failed]
+                for line, names in data.contexts_by_lineno(file).items()
+            }
+            lines[str(Path(file).relative_to(copy / "vdepth_core"))] = {k: v for k, v in found.items() if v}
+        assert any(lines.values()), f"{arguments[-1]} runs nothing of {copy}"
+        answer.write_text(json.dumps({"seconds": watch.seconds, "lines": lines}), "utf-8")
+        print("did not pass:", *sorted(watch.failed))
+
+    return run
+
+
+class TestMap:
+    """Which tests reach which line."""
+
+    __test__ = False
+
+    def __init__(self, package: Path, measured: list[dict[str, dict]]) -> None:
+        self._package = package
+        self._seconds: dict[str, float] = {}
+        self._lines: dict[str, dict[int, set[str]]] = {}
+        for part in measured:
+            self._seconds |= part["seconds"]
+            for file, lines in part["lines"].items():
+                own = self._lines.setdefault(file, {})
+                for line, names in lines.items():
+                    own.setdefault(int(line), set()).update(names)
+
+    @classmethod
+    def measured(cls, copy: Path, cache: Path) -> TestMap:
+        """Runs every test file once under coverage; what has not changed is taken from ``cache``."""
+        tests, package = copy / "tests", copy / "vdepth_core"
+        files = [
+            f for f in sorted(tests.rglob("test_*.py")) if f.relative_to(tests).parts[0] not in ELSEWHERE
+        ]
+        helpers = sorted(f for f in tests.rglob("*.py") if not f.name.startswith("test_"))
+        common = _digest([*sorted(package.rglob("*.py")), *helpers])
+        known = json.loads(cache.read_text("utf-8")) if cache.exists() else {}
+        kept = {}
+        for file in files:
+            key = f"{file.relative_to(copy)} {common} {_digest([file])}"
+            if key not in known:
+                answer = copy.parent / "answer.json"
+                answer.unlink(missing_ok=True)
+                child = Child.pytest(copy, [str(file.relative_to(copy))], 900, _watch(copy, answer))
+                while not child.ended():
+                    time.sleep(0.05)
+                if not answer.exists():
+                    raise SystemExit(f"{file} could not be measured:\n{child.log.read_text('utf-8')[-3000:]}")
+                known[key] = json.loads(answer.read_text("utf-8"))
+                told = [
+                    x for x in child.log.read_text("utf-8").splitlines() if x.startswith("did not pass: ")
+                ]
+                print(f"{child.seconds:6.1f} s  {file.relative_to(copy)}", *told, flush=True)
+            kept[key] = known[key]
+            cache.parent.mkdir(exist_ok=True)
+            cache.write_text(json.dumps(known | kept), "utf-8")
+        cache.write_text(json.dumps(kept), "utf-8")
+        return cls(package, list(kept.values()))
+
+    def reaching(self, file: str, line: int, seconds: float) -> tuple[list[str], float]:
+        """Tests that reach a line of a file of the package, quick files of its own room first, for at most
+        ``seconds``, and how long they take.
+        """
+        lines = self._lines.get(file, {})
+        found: set[str] = set()
+        for first, last in _scopes((self._package / file).read_text("utf-8"), line):
+            for covered in range(first, last + 1):
+                found |= lines.get(covered, set())
+            if found:
+                break
+        by_file: dict[str, list[str]] = {}
+        for name in found:
+            by_file.setdefault(name.partition("::")[0], []).append(name)
+        room = str(Path("tests", file).parent if "/" in file else Path("tests", "test_" + file))
+        chosen, total = list[str](), 0.0
+        for _, names in sorted(
+            by_file.items(), key=lambda at: (not at[0].startswith(room), sum(self._seconds[n] for n in at[1]))
+        ):
+            for name in sorted(names, key=lambda name: (self._seconds[name], name)):
+                if chosen and total + self._seconds[name] > seconds:
+                    break
+                chosen.append(name)
+                total += self._seconds[name]
+        return chosen, total
+
+
+def _scopes(text: str, line: int) -> Iterator[tuple[int, int]]:
+    """The line, then the statements around it, from the innermost to the whole file."""
+    yield line, line
+    around = [
+        (node.lineno, node.end_lineno or node.lineno)
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or node.lineno)
+    ]
+    yield from sorted(around, key=lambda span: span[1] - span[0])
+    yield 1, len(text.splitlines())
+
+
+def _digest(files: list[Path]) -> str:
+    value = hashlib.sha256()
+    for file in files:
+        value.update(file.name.encode() + b"\0" + file.read_bytes())
+    return value.hexdigest()[:16]
