@@ -38,6 +38,7 @@ class Failure(Exception):
 def parser() -> argparse.ArgumentParser:
     """The options after ``--``."""
     core = importlib.import_module(f"{_package()}.options").OPTIONS
+    words = {name: option.tooltip.replace("%", "%%") for name, option in core.items()}
     parser = argparse.ArgumentParser("blender --background [FILE.blend] --python batch.py --")
     parser.add_argument(
         "--clip", action="append", default=[], type=Path, help="movie, or one image of a sequence"
@@ -47,9 +48,9 @@ def parser() -> argparse.ArgumentParser:
     )
     for name, kind in (("preset", str), ("model", str), ("size", int), ("near", float), ("far", float)):
         choices = core[name].choices or None
-        parser.add_argument(f"--{name}", type=kind, choices=choices, help=f"{core[name].tooltip} {_SCENES}")
+        parser.add_argument(f"--{name}", type=kind, choices=choices, help=f"{words[name]} {_SCENES}")
     for name in ("normals", "overwrite"):
-        parser.add_argument(f"--{name}", action="store_true", help=core[name].tooltip)
+        parser.add_argument(f"--{name}", action="store_true", help=words[name])
     parser.add_argument("--compositor", action="store_true", help="set up the compositor")
     parser.add_argument("--mesh", action="store_true", help="build the mesh")
     parser.add_argument("--render", type=Path, metavar="DIR", help="render each clip's frames into DIR/CLIP")

@@ -17,13 +17,12 @@ from ..scene.active import result_of
 from ..scene.image import load_all
 from ..scene.source import make_request, resolve_clip, stored
 from . import result, running
-from .live import LiveOperator
-from .redraw import redraw
+from .clip_operator import ClipOperator
 from .running import Job
-from .state import STATE, progress_text
+from .state import STATE
 
 
-class VDEPTH_OT_estimate(LiveOperator, bpy.types.Operator):
+class VDEPTH_OT_estimate(ClipOperator, bpy.types.Operator):
     """Estimate the depth of the clip and write it as EXR sequences; an interrupted estimate goes on"""
 
     bl_idname = "vdepth.estimate"
@@ -36,23 +35,6 @@ class VDEPTH_OT_estimate(LiveOperator, bpy.types.Operator):
         options={"SKIP_SAVE"},
     )
 
-    esc_cancels = True
-    _shown: str = ""
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        """Only one estimate at a time."""
-        if STATE.running:
-            cls.poll_message_set(f"{STATE.clip} is being estimated: wait for it, or cancel it.")
-        return not STATE.running
-
-    def invoke(self, context: Any, event: Any) -> set[str]:
-        """Starts the core and returns to the window."""
-        answer = super().invoke(context, event)
-        if answer == {"RUNNING_MODAL"}:
-            context.window_manager.progress_begin(0, 100)
-        return answer
-
     def start(self, context: Any) -> Job:
         """Asks for the depth of the clip that the panel shows."""
         clip = resolve_clip(context)
@@ -61,12 +43,6 @@ class VDEPTH_OT_estimate(LiveOperator, bpy.types.Operator):
         settings.clip = clip
         clip.vdepth.folder = stored(request.folder)
         return running.begin(Job(clip.name, request, follow_time=settings.follow_time))
-
-    def refused(self, sentence: str) -> None:
-        """The panel shows it as it does what the core refuses."""
-        STATE.start("")
-        STATE.running = False
-        STATE.fail(sentence, code="bad_input")
 
     def _end(self, context: Any) -> set[str]:
         if STATE.error:
@@ -89,20 +65,6 @@ class VDEPTH_OT_estimate(LiveOperator, bpy.types.Operator):
             self.report({"WARNING"}, warning)
         self.report({"INFO"}, f"{finished.count} frames of depth for {clip.name}.")
         return {"FINISHED"}
-
-    def _show(self, context: Any) -> None:
-        """Draws only what is new: redrawing costs the core its processor where there is no graphics card."""
-        if (text := progress_text()) != self._shown:
-            self._shown = text
-            context.window_manager.progress_update(100 * STATE.factor)
-            _status(context, f"{STATE.clip}: {text}   Esc: Cancel")
-            redraw()
-
-    def _leave(self, context: Any) -> None:
-        if self._timer is not None:
-            context.window_manager.progress_end()
-        _status(context, None)
-        super()._leave(context)
 
 
 class VDEPTH_OT_cancel(bpy.types.Operator):
@@ -137,11 +99,6 @@ def adopt(clip: Any, manifest: Path) -> Any:
     load_all(finished)
     check(finished)
     return finished
-
-
-def _status(context: Any, text: str | None) -> None:
-    if context.workspace is not None:
-        context.workspace.status_text_set(text)
 
 
 @bpy.app.handlers.persistent

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one estimate that may run, a bit at every tick: finds the core, looks at the movie, runs the core."""
+"""What may run on a clip, one at a time, a bit at every tick: finds the core, runs its verbs."""
 
 from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 import bpy
 
@@ -22,34 +22,42 @@ from .state import STATE
 _inspected: dict[tuple[Path, int, int], dict[str, Any]] = {}
 """What the core said of movies, by path, size and time of change: reading one to the end takes a while."""
 
-current: Job | None = None
-"""The estimate under way, or the last one."""
+current: ClipRun | None = None
+"""What is under way, or was last."""
 
 
-def begin(job: Job) -> Job:
-    """Makes a job the one that Cancel stops."""
+_Run = TypeVar("_Run", bound="ClipRun")
+
+
+def begin(job: _Run) -> _Run:
+    """Makes a run the one that Cancel stops."""
     global current
     current = job
     return job
 
 
-class Job(Run):
-    """An estimate under way. Only one may run.
+class ClipRun(Run):
+    """A verb of the core under way on a clip, shown in `STATE`. Only one may run.
+
+    A subclass says in `work` which verbs; `inspect` and `follow_worker` run them.
 
     Args:
         clip: Name of the clip's datablock; datablocks themselves do not survive an undo.
-        request: What to ask the core for.
-        follow_time: Resample a movie of variable rate to the frames Blender shows.
     """
 
     KILL_AFTER_S = 0.4  # nothing is lost, as the core resumes a killed job too
+    noun: ClassVar[str]
+    """What it is, for sentences: ``estimate``."""
 
-    def __init__(self, clip: str, request: Request, *, follow_time: bool) -> None:
-        self.clip, self.request, self.manifest = clip, request, ""
-        self._follow_time = follow_time
-        self._log = Path(bpy.app.tempdir) / "vdepth-estimate.log"
+    def __init__(self, clip: str) -> None:
+        self.clip, self.manifest = clip, ""
+        self._log = Path(bpy.app.tempdir) / f"vdepth-{self.noun}.log"
         STATE.start(clip)
         super().__init__(self._all())
+
+    def work(self, python: Path) -> Steps:
+        """What is done with the core, whose interpreter is given."""
+        raise NotImplementedError
 
     def cancel(self) -> None:
         """Asks the core to stop; `advance` goes on until it has."""
@@ -68,33 +76,24 @@ class Job(Run):
         if isinstance(error, CoreError):
             sentence = str(error)
         else:
-            sentence = f"{name}: {reason}." if name else f"The estimate did not start: {reason}."
+            sentence = f"{name}: {reason}." if name else f"The {self.noun} did not start: {reason}."
         STATE.fail(sentence, code="core")
 
     def ended(self) -> None:
         """Gives the button back."""
         STATE.running = STATE.cancelling = False
 
-    def _all(self) -> Steps:
-        python = (yield from FINDER.seek(*finder_arguments())).path
-        variable = False
-        if self.request.movie and self._follow_time:
-            inspected = yield from self._inspect(python)
-            if inspected is None:
-                return
-            variable = is_variable(inspected, self.request.duration)
-        yield from self._estimate(python, variable)
-
-    def _inspect(self, python: Path) -> Generator[None, None, dict[str, Any] | None]:
-        """What the core sees in the movie; None after a failure."""
-        path = Path(self.request.clip)
+    def inspect(self, python: Path, clip: str) -> Generator[None, None, dict[str, Any] | None]:
+        """What the core sees in a movie; None after a failure."""
+        path = Path(clip)
         facts = path.stat()
         key = (path, facts.st_size, facts.st_mtime_ns)
         if key in _inspected:
             return _inspected[key]
         STATE.stage = "Looking at the clip"
-        words = ["inspect", self.request.clip, "--no-shots", "--json"]
-        process = self._noted(Process(core_command(python, words), self._log))
+        process = self._noted(
+            Process(core_command(python, ["inspect", clip, "--no-shots", "--json"]), self._log)
+        )
         lines: list[str] = []
         yield from self.follow(process, lambda: lines.extend(process.lines()))
         if self.cancelled:
@@ -107,10 +106,9 @@ class Job(Run):
         STATE.fail(said or "The clip cannot be read.", code="bad_input")
         return None
 
-    def _estimate(self, python: Path, variable: bool) -> Steps:
-        if variable and not self.request.whole:
-            STATE.warnings.append("The clip has a variable frame rate: all of it is estimated.")
-        worker = self._noted(Worker(python, self.request.arguments(variable=variable), self._log))
+    def follow_worker(self, python: Path, words: Sequence[str]) -> Steps:
+        """Runs a verb that knows ``--events`` to its end; afterwards there is a manifest or an error."""
+        worker = self._noted(Worker(python, words, self._log))
 
         def listen() -> None:
             for event in worker.poll():
@@ -125,7 +123,39 @@ class Job(Run):
         self.manifest = worker.done[-1]
         STATE.factor, STATE.eta = 1.0, 0.0
 
+    def _all(self) -> Steps:
+        core = yield from FINDER.seek(*finder_arguments())
+        yield from self.work(core.path)
+
     def _noted(self, process: Any) -> Any:
         """For bug reports."""
         STATE.command, STATE.log = shlex.join(process.command), str(self._log)
         return process
+
+
+class Job(ClipRun):
+    """An estimate.
+
+    Args:
+        clip: As in `ClipRun`.
+        request: What to ask the core for.
+        follow_time: Resample a movie of variable rate to the frames Blender shows.
+    """
+
+    noun = "estimate"
+
+    def __init__(self, clip: str, request: Request, *, follow_time: bool) -> None:
+        super().__init__(clip)
+        self.request, self._follow_time = request, follow_time
+
+    def work(self, python: Path) -> Steps:
+        """Looks at the movie if its rate matters, then estimates."""
+        variable = False
+        if self.request.movie and self._follow_time:
+            inspected = yield from self.inspect(python, self.request.clip)
+            if inspected is None:
+                return
+            variable = is_variable(inspected, self.request.duration)
+        if variable and not self.request.whole:
+            STATE.warnings.append("The clip has a variable frame rate: all of it is estimated.")
+        yield from self.follow_worker(python, self.request.arguments(variable=variable))

@@ -367,3 +367,38 @@ def test_options_have_the_cores_words_and_limits(blender) -> None:
     assert properties["size"].hard_max == OPTIONS["size"].most
     assert tuple(properties["preset"].enum_items.keys()) == OPTIONS["preset"].choices
     assert set(properties["method"].enum_items.keys()) == {"PRESET", *OPTIONS["method"].choices}
+
+
+def test_another_verb_on_a_clip_is_a_run_and_an_operator_of_a_few_lines(blender, settings) -> None:
+    import bpy
+
+    from blender_addon.operators import running
+    from blender_addon.operators.clip_operator import ClipOperator
+    from blender_addon.operators.state import STATE
+
+    seen = []
+
+    class Look(running.ClipRun):
+        noun = "look"
+
+        def work(self, python):
+            self.facts = yield from self.inspect(python, str(DEMO))
+
+    class VDEPTH_OT_test_look(ClipOperator, bpy.types.Operator):
+        bl_idname = "vdepth.test_look"
+        bl_label = "Look"
+
+        def start(self, context):
+            return running.begin(Look(context.scene.vdepth.clip.name))
+
+        def _end(self, context):
+            seen.append((self._run.facts["frames"], STATE.running))
+            return {"FINISHED"}
+
+    bpy.utils.register_class(VDEPTH_OT_test_look)
+    try:
+        assert bpy.ops.vdepth.test_look() == {"FINISHED"}
+    finally:
+        bpy.utils.unregister_class(VDEPTH_OT_test_look)
+    assert seen == [(48, False)]
+    assert STATE.clip == settings.clip.name
