@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any, Literal, get_args
 
@@ -21,8 +21,8 @@ TemporalForm = Literal["residual", "plain"]
 
 
 def one_of(word: str, known: Iterable[str]) -> str:
-    """The hint for a word that is not ``known``: the one that was probably meant, then all."""
-    names = sorted(known)
+    """The hint for a word that is not ``known``: the one probably meant, then all, in their order if any."""
+    names = list(known) if isinstance(known, Sequence) else sorted(known)
     folded = {name.casefold(): name for name in names}
     near = get_close_matches(word.casefold(), folded, 1, 0.6)
     meant = f"Did you mean {folded[near[0]]}? " if near else ""

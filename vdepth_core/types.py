@@ -1,4 +1,4 @@
-"""Value types, and every Protocol: the seams (model, method, exporter) and what rooms ask of each other.
+"""Value types, and every Protocol: the seams (model, method, exporter, recipe), and what rooms ask.
 
 Conventions: OpenCV camera (x right, y down, z forward), pixel centres at +0.5, arrays (T, H, W),
 display-referred sRGB, rates and times as `fractions.Fraction`.
@@ -6,7 +6,7 @@ display-referred sRGB, rates and times as `fractions.Fraction`.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
+    from pydantic import BaseModel
     from torch import Tensor
 
     from .progress import Progress
@@ -301,3 +302,51 @@ class Exporter(Protocol):
 
     def export(self, sequence: Any, out: Path, convention: str, progress: Progress) -> list[Path]:
         """Writes ``sequence`` (a `read_sequence` result) below ``out``; returns the files written."""
+
+
+class Objective(Protocol):
+    """What a recipe minimises: a loss over samples of a clip, which it numbers as it likes.
+
+    Attributes:
+        training, validation: Numbers of the samples to learn from and of those held out.
+    """
+
+    training: Sequence[int]
+    validation: Sequence[int]
+
+    def terms(
+        self, predict: Callable[[Tensor], Tensor], samples: Sequence[int], rng: np.random.Generator | None
+    ) -> dict[str, Tensor]:
+        """Named, weighted terms of the loss, whose sum is minimised.
+
+        Args:
+            predict: The student: frames (N, 3, H, W) in [0, 1] on its device -> disparity (N, H, W).
+            samples: Numbers of those to look at.
+            rng: Decides the augmentation; None: there is none.
+        """
+
+
+class Recipe(Protocol):
+    """One way to adapt a model to a clip.
+
+    Attributes:
+        name: What ``--recipe`` takes.
+        summary: What it does, in a few words.
+        taught: Whether it learns from a teacher's depth; if not, no teacher is loaded.
+        Options: Its own options; the command line takes its help from the fields' descriptions.
+    """
+
+    name: str
+    summary: str
+    taught: bool
+    Options: type[BaseModel]
+
+    def __init__(self, options: Any) -> None:
+        """``options``: an instance of `Options`."""
+
+    def build(self, session: Any) -> Objective:
+        """Prepares what it learns from, and says what is minimised.
+
+        Modules that it needs beside the student (poses, intrinsics) it brings into ``session`` (an
+        `adaptation.session.Session`), where they are trained and saved with the student.
+        """

@@ -17,7 +17,7 @@ from vdepth_core.clip import open_clip
 from vdepth_core.errors import Cancelled, InputError, ResourceError, UsageError, WeightsError
 from vdepth_core.evaluation.accuracy import evaluate_clip
 from vdepth_core.evaluation.temporal import consistency
-from vdepth_core.learning.loop import LoopConfig
+from vdepth_core.learning.config import LoopConfig
 from vdepth_core.learning.student import load_student
 from vdepth_core.models.registry import load_model
 from vdepth_core.progress import Progress

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from vdepth_core.learning.checkpoint import Counters
 from vdepth_core.training.card import UNKNOWN, licences_of, write
-from vdepth_core.training.checkpoint import Counters
 from vdepth_core.training.config import TrainConfig
 
 MIT = (
@@ -54,8 +54,9 @@ def test_card_names_sources_settings_and_errors(tmp_path):
         SimpleNamespace(kind="procedural", contents="9 scenes", origins=()),
     ]
     counters = Counters(
-        7, "tcmonodepth-small", 40, 5400.0, [2.0, 1.0], [(20, {"cycles": 0.5}), (40, {"cycles": 0.25})]
-    )
+        "seed 7", "tcmonodepth-small", step=40, elapsed=5400.0, losses=[2.0, 1.0],
+        history=[(20, {"cycles": 0.5}), (40, {"cycles": 0.25})],
+    )  # fmt: skip
     config = TrainConfig(seed=7, temporal=0.25)
     write(tmp_path / "mine.safetensors", sources, config, counters)
     card = (tmp_path / "mine.md").read_text(encoding="utf-8")
@@ -75,7 +76,7 @@ def test_card_names_sources_settings_and_errors(tmp_path):
 
 
 def test_card_of_a_training_that_was_stopped_at_once(tmp_path):
-    write(tmp_path / "mine.safetensors", [], TrainConfig(temporal=0), Counters(0))
+    write(tmp_path / "mine.safetensors", [], TrainConfig(temporal=0), Counters("seed 0"))
     card = (tmp_path / "mine.md").read_text(encoding="utf-8")
     assert "| Started from | random weights |" in card
     assert "| Temporal loss | none |" in card

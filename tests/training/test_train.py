@@ -29,7 +29,7 @@ class StopAfter(Progress):
         self.left = steps
 
     def advance(self, name, done=1):
-        self.left -= done
+        self.left -= 1  # by the clock, progress is in seconds
         if self.left == 0:
             self.cancel()
 

@@ -6,10 +6,8 @@ over (``.footage``), and so does the checkpoint (``.adapting``), which stays.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import logging
 import math
 import os
 import shutil
@@ -20,27 +18,39 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 
-from ..choices import TemporalForm
 from ..clip import Clip, fingerprint, open_clip, parse_range
-from ..errors import Cancelled, InputError, ResourceError, UsageError, WeightsError
+from ..clip.options import ClipOptions
+from ..errors import InputError, ResourceError, UsageError, WeightsError
 from ..files import plain_files, refuse_link
-from ..learning.checkpoint import Counters, check_identity, is_checkpoint, read_counters
-from ..learning.loop import LoopConfig, Outcome, fine_tune
+from ..learning.checkpoint import (
+    Counters,
+    Standing,
+    check_identity,
+    is_checkpoint,
+    read_counters,
+    resumable,
+)  # fmt: skip
+from ..learning.config import LoopConfig
+from ..learning.loop import learn, parameter_groups
+from ..learning.samples import Samples
+from ..learning.state import parts_of
 from ..learning.student import Student, is_adapted, load_student, write_weights
 from ..models.device import pick_device, probe_threads
 from ..models.registry import load_model
 from ..models.sizing import network_size
+from ..options import sentence
 from ..progress import Progress
 from ..store import remove_store
-from ..types import DepthModel, Shot
-from .footage import Footage, find_motion, read_frames
-from .recipes import find_recipe
-from .supervision import check_teacher, supervise
-
-_log = logging.getLogger(__name__)
+from ..types import DepthModel, Recipe, Shot
+from .footage import Footage, read_frames
+from .recipes import create_recipe
+from .session import STUDENT, Session
+from .supervision import check_teacher
 
 MINUTES = 5.0
+STAGE = "adapt"
 _RUN = "run.json"
 _BYTES, _TEACHER_BYTES = 12, 9  # a pixel: picture, flow, visibility, target; prediction, final, luma
 
@@ -77,13 +87,13 @@ def adapt(
     teacher: str | Path | None = None,
     minutes: float = MINUTES,
     steps: int | None = None,
-    form: TemporalForm = "residual",
     size: int | None = None,
     seed: int = 0,
     device: str = "auto",
     frames: str | None = None,
     resume: bool = False,
     progress: Progress | None = None,
+    **options: Any,
 ) -> Adaptation:
     """Fine-tunes a per-frame model on a clip and writes its weights.
 
@@ -95,16 +105,18 @@ def adapt(
         out: Weights file to write, ``.safetensors``.
         recipe: A name of `recipes.RECIPES`.
         model: The student: a registered model, or a weights file of its network.
-        teacher: Any per-frame model whose depth to keep; None: the student before it is adapted.
+        teacher: Any per-frame model whose depth to keep, for recipes that are taught; None: the student
+            before it is adapted.
         minutes: Training time over all runs, not counting what comes before; ignored with ``steps``.
         steps: Training steps over all runs.
-        form: The temporal loss: ``residual`` or ``plain``, see `temporal_loss`.
         size: Shorter side of the network's input, pixels; None: the model's own.
         seed: Decides the order of the samples.
         device: ``auto``, ``cpu``, ``cuda``, ``mps``.
         frames: ``A-B``, inclusive, in the clip's own numbering.
         resume: Go on where a run with the same options stopped; ``minutes`` and ``steps`` may be more.
         progress: Stages ``scan``, ``infer``, ``settle``, ``flow``, ``adapt``; may cancel.
+        **options: How the clip is read (``rate``, ``layer``, ``transfer`` …, see `ClipOptions`), and the
+            recipe's own (``form`` …, see its ``Options``).
 
     Raises:
         UsageError: an option is wrong, or the model is none that can be adapted.
@@ -114,60 +126,113 @@ def adapt(
         Cancelled: somebody asked to stop; ``resume`` goes on.
     """
     out, progress = Path(out), progress or Progress()
-    chosen = find_recipe(recipe)
-    if form not in chosen.forms:
-        raise UsageError(f"There is no form {form} of {recipe}.", f"Choose one of {', '.join(chosen.forms)}.")
+    reading = _reading({name: options.pop(name) for name in ClipOptions.model_fields if name in options})
+    chosen, own = create_recipe(recipe, options)
     _check(out, minutes, steps, size)
     state, folder = out.with_suffix(".adapting"), out.with_suffix(".footage")
     plain_files(folder)
     refuse_link(state)
     device = pick_device(device)
     student = load_student(model, device)
-    guide = load_model(teacher if teacher is not None else model, device)
-    check_teacher(guide.spec)
-    opened = open_clip(clip)
+    guide = _teacher(chosen, teacher, model, device)
+    opened = open_clip(clip, **reading.clip_options())
     info = opened.info
     identity = _identity(
-        recipe=recipe, form=form, seed=seed, size=size, device=device, frames=frames,
-        clip=fingerprint(opened).digest, model=student.spec.weights_sha256,
-        teacher=guide.spec.weights_sha256 or guide.spec.name,
+        recipe=recipe, options=own, seed=seed, size=size, device=device, frames=frames,
+        clip=fingerprint(opened).digest, layer=info.layer, colour=info.colour or info.transfer,
+        every_file=reading.every_file, model=student.spec.weights_sha256,
+        teacher=guide and (guide.spec.weights_sha256 or guide.spec.name),
     )  # fmt: skip
     height, width = network_size(info.width, info.height, info.pixel_aspect, student.spec, size)
     guide_size = height, width
-    if teacher is not None:
+    if guide is not None and teacher is not None:
         guide_size = network_size(info.width, info.height, info.pixel_aspect, guide.spec)
     trained = resume and state.exists()
     if trained:
         counters = read_counters(state, identity)
     elif resume:
-        counters = _prepared(folder, identity)
+        counters = _prepared(folder, identity, student.spec.name)
     else:
         _clear(state, folder)
         threads = probe_threads(student, (height, width)) if device == "cpu" else torch.get_num_threads()
-        counters = Counters(identity, threads)
+        counters = Counters(identity, student.spec.name, threads)
         folder.mkdir(exist_ok=True)
         (folder / _RUN).write_text(json.dumps({"identity": identity, "threads": threads}))
-    with _resumable():
+    config = LoopConfig(seed=seed, minutes=minutes, steps=steps)
+    with resumable():
         shots = _shots(opened, frames, progress)
-        a_frame = height * width * _BYTES + guide_size[0] * guide_size[1] * _TEACHER_BYTES
-        _need(folder, sum(map(len, shots)) * a_frame)
+        taught = guide_size[0] * guide_size[1] * _TEACHER_BYTES if guide is not None else 0
+        _need(folder, sum(map(len, shots)) * (height * width * _BYTES + taught))
         with _threads(counters.threads), Footage(folder, shots, height, width) as footage:
             read_frames(opened, footage, shots, progress)
-            find_motion(footage, progress)
-            supervision = supervise(opened, shots, guide, student, footage, folder, guide_size, progress)
-            if not supervision.agreement:
-                progress.warn(
-                    f"{guide.spec.name} and {student.spec.name} hardly agree about this clip; "
-                    "the model may change a lot."
-                )
-            objective = chosen.build(footage, supervision, form, device)
-            config = LoopConfig(seed=seed, minutes=minutes, steps=steps)
-            outcome = fine_tune(student, objective, config, state, counters, progress, trained)
-    facts = _facts(student, guide, recipe, outcome)
-    write_weights(out, outcome.best, facts)
+            session = Session(opened, shots, footage, student, guide, guide_size, folder, seed, progress)
+            standing = _learn(session, chosen, config, counters, state, trained)
+    kept = parts_of(standing.kept, STUDENT)
+    write_weights(out, kept, _facts(student, guide, recipe, counters.step))
     with suppress(OSError):  # what is left of it is in nobody's way
         remove_store(folder)
-    return Adaptation(out, outcome.steps, outcome.before, outcome.after, outcome.early)
+    history = counters.history
+    after = min(history, key=lambda entry: sum(entry[1].values()))[1]
+    early = config.patience is not None and counters.since >= config.patience
+    return Adaptation(out, counters.step, history[0][1], after, early)
+
+
+def _reading(options: dict[str, Any]) -> ClipOptions:
+    """How the clip is read.
+
+    Raises:
+        UsageError: an option is wrong.
+    """
+    try:
+        return ClipOptions(**options)
+    except ValidationError as error:
+        raise UsageError(sentence(error, ClipOptions), "See vdepth adapt --help.") from error
+
+
+def _teacher(recipe: Recipe, teacher: str | Path | None, model: str | Path, device: str) -> DepthModel | None:
+    """Whose depth a taught recipe keeps.
+
+    Raises:
+        UsageError: the model cannot teach, or the recipe cannot be taught.
+    """
+    if not recipe.taught:
+        if teacher is not None:
+            raise UsageError(f"The recipe {recipe.name} has no teacher.", "Leave --teacher out.")
+        return None
+    guide = load_model(teacher if teacher is not None else model, device)
+    check_teacher(guide.spec)
+    return guide
+
+
+def _learn(
+    session: Session, recipe: Recipe, config: LoopConfig, counters: Counters, state: Path, resume: bool
+) -> Standing:
+    """Prepares what the recipe wants and trains.
+
+    Raises:
+        ResourceError: out of the device's memory, or the disk is full.
+        Cancelled: somebody asked to stop.
+    """
+    student = session.student
+    try:
+        with torch.random.fork_rng():  # the caller's own random numbers stay as they are
+            torch.manual_seed(config.seed)
+            objective = recipe.build(session)
+            trained = session.trained()
+            groups = parameter_groups(trained.parameters(), config.rate, config.decay)
+            optimiser = torch.optim.AdamW(groups)
+            if resume:
+                standing = Standing.restored(state, trained, optimiser, counters)
+            else:
+                standing = Standing.fresh(trained, optimiser, counters)
+            lesson = Samples(STAGE, objective, student.predict, config)
+            learn(lesson, standing, config, state, session.progress)
+    except torch.cuda.OutOfMemoryError as error:
+        raise ResourceError(
+            f"Adapting {student.spec.name} does not fit the GPU's memory.",
+            "Use a smaller --size, or --device cpu.",
+        ) from error
+    return standing
 
 
 def _check(out: Path, minutes: float, steps: int | None, size: int | None) -> None:
@@ -204,8 +269,8 @@ def _clear(state: Path, folder: Path) -> None:
     state.unlink(missing_ok=True)
 
 
-def _prepared(folder: Path, identity: str) -> Counters:
-    """Counters of a run that was stopped before its first step."""
+def _prepared(folder: Path, identity: str, name: str) -> Counters:
+    """Counters of a run on the model ``name`` that was stopped before its first step."""
     try:
         facts = json.loads((folder / _RUN).read_text())
         found, threads = facts["identity"], int(facts["threads"])
@@ -215,7 +280,7 @@ def _prepared(folder: Path, identity: str) -> Counters:
             "Start without --resume.",
         ) from error
     check_identity(folder, found, identity)
-    return Counters(identity, threads)
+    return Counters(identity, name, threads)
 
 
 def _identity(**facts: Any) -> str:
@@ -249,19 +314,6 @@ def _need(folder: Path, size: int) -> None:
 
 
 @contextmanager
-def _resumable() -> Iterator[None]:
-    """Says how to go on after a stop, or a full disk."""
-    try:
-        yield
-    except Cancelled as error:
-        raise Cancelled("Cancelled.", "Run the same with --resume to go on where it stopped.") from error
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise
-        raise ResourceError("The disk is full.", "Free some space and run the same with --resume.") from error
-
-
-@contextmanager
 def _threads(count: int) -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(count)
@@ -271,16 +323,14 @@ def _threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _facts(student: Student, teacher: DepthModel, recipe: str, outcome: Outcome) -> dict[str, str]:
+def _facts(student: Student, teacher: DepthModel | None, recipe: str, steps: int) -> dict[str, str]:
     """What the weights say about themselves: the stricter terms of student and teacher hold."""
-    own, other = student.spec, teacher.spec
-    licences = list(dict.fromkeys((own.license, other.license)))
+    specs = [student.spec] if teacher is None else [student.spec, teacher.spec]
     return {
-        "license": " AND ".join(licences),
-        "commercial": "true" if own.commercial and other.commercial else "false",
-        "source": own.name,
-        "sha256": own.weights_sha256,
-        "teacher": other.name,
+        "license": " AND ".join(dict.fromkeys(spec.license for spec in specs)),
+        "commercial": "true" if all(spec.commercial for spec in specs) else "false",
+        "source": student.spec.name,
+        "sha256": student.spec.weights_sha256,
         "recipe": recipe,
-        "steps": str(outcome.steps),
-    }
+        "steps": str(steps),
+    } | ({} if teacher is None else {"teacher": teacher.spec.name})

@@ -1,53 +1,35 @@
-"""The recipes a model can be adapted by, by name."""
+"""The recipes a model can be adapted by, by name; adding one is a file like `tc`, and a line here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import Any
 
-from ..choices import TemporalForm
+from ..choices import one_of
 from ..errors import UsageError
-from ..learning.loop import Objective
-from .footage import Footage
-from .supervision import Supervision
-from .tc import TcConfig, TemporalConsistency
+from ..options import read_options, user_names, written_options
+from ..types import Recipe
+from .tc import Tc
 
-Build = Callable[[Footage, Supervision, TemporalForm, str], Objective]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """One way to adapt.
-
-    Attributes:
-        name: What ``--recipe`` takes.
-        summary: What it does, in a few words.
-        build: From footage, supervision, form of the temporal loss and device to what is minimised.
-        forms: Forms of the temporal loss it knows, the default first.
-    """
-
-    name: str
-    summary: str
-    build: Build
-    forms: tuple[TemporalForm, ...]
+RECIPES: dict[str, type[Recipe]] = {recipe.name: recipe for recipe in (Tc,)}
 
 
-def _tc(footage: Footage, supervision: Supervision, form: TemporalForm, device: str) -> Objective:
-    return TemporalConsistency(footage, supervision, TcConfig(form=form), device)
+def create_recipe(name: str, options: Mapping[str, Any]) -> tuple[Recipe, dict[str, Any]]:
+    """A recipe ready to build, and all its options by the user's names, defaults too.
 
-
-RECIPES = {
-    recipe.name: recipe
-    for recipe in (Recipe("tc", "temporal consistency (Li et al. 2021)", _tc, ("residual", "plain")),)
-}
-
-
-def find_recipe(name: str) -> Recipe:
-    """The recipe ``name``.
+    Args:
+        name: One of `RECIPES`.
+        options: By the user's names; those left out are at their defaults.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no such recipe, or it has no such options.
     """
     if name not in RECIPES:
-        raise UsageError(f"There is no recipe {name}.", f"Choose one of {', '.join(RECIPES)}.")
-    return RECIPES[name]
+        raise UsageError(f"There is no recipe {name}.", one_of(name, RECIPES))
+    recipe = RECIPES[name]
+    known = user_names(name, recipe.Options)
+    for option in options:
+        if option not in known:
+            raise UsageError(f"The recipe {name} has no option {option}.", one_of(option, known))
+    chosen = read_options(name, recipe.Options, options)
+    return recipe(chosen), written_options(name, chosen)

@@ -8,48 +8,30 @@ single-image teacher; here the clip is the user's own and the model learns to be
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from pydantic import BaseModel
 from torch import Tensor
 
-from ..choices import TemporalForm
 from ..learning.losses.midas import midas_loss
-from ..learning.losses.temporal import SIGMA, pair_loss
+from ..learning.losses.temporal import pair_loss
 from .footage import Footage, Split, split_pairs
+from .options import TcOptions
 
 if TYPE_CHECKING:
-    from .supervision import Supervision
+    from .session import Session
 
 Predict = Callable[[Tensor], Tensor]
 
 
-@dataclass(frozen=True)
-class TcConfig:
-    """How the terms are weighed.
-
-    Attributes:
-        form: The temporal loss: ``residual`` lets depth change as the supervision does, ``plain`` is
-            the paper's.
-        weight: λ of the temporal loss. Measured on the bundled clip, 400 steps: 2 takes rTC@1.05 from .67 to
-            .91 and softens edges by 10 %, 4 takes it to .93 and softens them by 14 %.
-        sigma: How fast a difference of colour makes a pixel doubtful.
-        midas: Weight of the scale-and-shift-invariant loss beside L1.
-    """
-
-    form: TemporalForm = "residual"
-    weight: float = 2.0
-    sigma: float = SIGMA
-    midas: float = 0.0
-
-
 class TemporalConsistency:
-    """The objective of `tc`; see `loop.Objective`."""
+    """An `Objective` over pairs of neighbours, by their first frames."""
 
-    def __init__(self, footage: Footage, supervision: Supervision, config: TcConfig, device: str) -> None:
-        self._footage, self._unit, self._config = footage, supervision.spread, config
+    def __init__(self, footage: Footage, unit: float, options: TcOptions, device: str) -> None:
+        """``unit``: the clip's spread of disparity, which losses are measured in."""
+        self._footage, self._unit, self._options = footage, unit, options
         self._device = device
         split: Split = split_pairs(footage.shots)
         self.training: Sequence[int] = split.training
@@ -76,12 +58,30 @@ class TemporalConsistency:
         disparity = predict(frames) / self._unit
         targets = targets / self._unit
         own, true, rgb = (x.unflatten(0, (2, count)).transpose(0, 1) for x in (disparity, targets, frames))
-        steadiness = pair_loss(own, true, rgb, flow, seen, self._config.form, self._config.sigma)
+        steadiness = pair_loss(own, true, rgb, flow, seen, self._options.form, self._options.sigma)
         terms = {
             "depth": (disparity - targets).abs().mean(),
-            "temporal": self._config.weight * steadiness,
+            "temporal": self._options.weight * steadiness,
         }
-        if self._config.midas:
+        if self._options.midas:
             everywhere = torch.ones_like(targets, dtype=torch.bool)
-            terms["midas"] = self._config.midas * midas_loss(disparity, targets, everywhere)
+            terms["midas"] = self._options.midas * midas_loss(disparity, targets, everywhere)
         return terms
+
+
+class Tc:
+    """Steady along the optical flow, and faithful to a teacher's steady depth."""
+
+    name = "tc"
+    summary = "temporal consistency (Li et al. 2021)"
+    taught = True
+    Options: type[BaseModel] = TcOptions
+
+    def __init__(self, options: TcOptions) -> None:
+        self._options = options
+
+    def build(self, session: Session) -> TemporalConsistency:
+        """Prepares motion and supervision; see `Recipe`."""
+        session.follow_motion()
+        unit = session.supervise().spread
+        return TemporalConsistency(session.footage, unit, self._options, session.device)

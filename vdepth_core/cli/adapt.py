@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
@@ -59,7 +59,7 @@ def adapt(
             teacher=teacher,
             minutes=minutes,
             steps=steps,
-            form=cast("TemporalForm", form),
+            form=form,
             size=size,
             seed=seed,
             device=device,

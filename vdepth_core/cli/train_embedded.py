@@ -76,11 +76,13 @@ def train_embedded(
         raise UsageError(f"The folder {out.parent} does not exist.", "Make it first.")
     import cv2
 
+    from ..progress import Progress, cancelling
     from ..training.config import TrainConfig
     from ..training.train import train
 
     cv2.setNumThreads(1)  # the trainer's threads are counted by the option
-    logging.getLogger("vdepth_core.training").setLevel(logging.INFO)
+    for room in ("learning", "training"):
+        logging.getLogger(f"vdepth_core.{room}").setLevel(logging.INFO)
     config = TrainConfig(
         seed=seed,
         minutes=minutes,
@@ -96,7 +98,9 @@ def train_embedded(
     start = Path(init) if init and Path(init).is_file() else init
     folder = cache or out.with_suffix(".cache")
     sources = _sources(folder, seed, scenes, renderers, cycles or [], rgbd or [], clips or [], teacher)
-    train(out, sources, config, resume=resume, init=start)
+    progress = Progress()
+    with cancelling(progress):
+        train(out, sources, config, progress, resume=resume, init=start)
     typer.echo(f"Weights: {out}")
 
 

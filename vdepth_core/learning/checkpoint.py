@@ -1,8 +1,11 @@
-"""Where an adaptation stands: weights, their average, the best of them, the optimiser's moments, counters."""
+"""Where a training stands: weights, their average, those kept, the optimiser's moments, counters."""
 
 from __future__ import annotations
 
+import errno
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -10,10 +13,11 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
-from ..errors import UsageError, WeightsError
+from ..errors import Cancelled, ResourceError, UsageError, WeightsError
 from .state import Weights, read_facts, read_tensors, restore_state, write_state
 
-_FORMAT = "vdepth-adaptation-1"
+_FORMAT = "vdepth-learning-1"
+_FORMER = ("vdepth-adaptation-1", "vdepth-training-3")  # ours too, but none goes on from them any more
 
 
 @dataclass
@@ -21,44 +25,101 @@ class Counters:
     """Where the loop stands; with the configuration they decide everything that follows.
 
     Attributes:
-        identity: Of clip, models and configuration; another one cannot go on from here.
+        identity: Of what is trained and how; another run cannot go on from here.
+        source: Name of the weights it started from; empty: none.
         threads: Torch threads: another number could change the last bits.
         step: Steps done.
         elapsed: Seconds of training so far, over all runs.
-        best: Lowest validation loss, and ``since``, how many validations ago it was.
-        history: Step, validation loss and its terms, from step 0.
+        best: Lowest sum of errors on what was held out, and ``since``, how many validations ago it was.
+        losses: Of every step.
+        history: Steps and the errors on what was held out, by name.
     """
 
     identity: str
+    source: str = ""
     threads: int = 1
     step: int = 0
     elapsed: float = 0.0
     best: float = float("inf")
     since: int = 0
-    history: list[tuple[int, float, dict[str, float]]] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    history: list[tuple[int, dict[str, float]]] = field(default_factory=list)
 
 
-def save(
-    path: Path,
-    network: nn.Module,
-    average: Weights,
-    best: Weights,
-    optimiser: torch.optim.Optimizer,
-    counters: Counters,
-) -> None:
-    """Writes everything needed to go on, atomically.
+@dataclass
+class Standing:
+    """All that a training goes on from.
 
-    Raises:
-        ResourceError: the disk is full or the folder cannot be written.
+    Attributes:
+        trained: Every module in training.
+        optimiser: Of its parameters; knows the peak learning rates.
+        counters: How far it is.
+        average: Moving average of the weights.
+        kept: The untouched weights, until the average did better on what was held out.
     """
-    facts = {"format": _FORMAT, "counters": json.dumps(asdict(counters))}
-    write_state(path, network, optimiser, {"average": average, "best": best}, facts)
+
+    trained: nn.Module
+    optimiser: torch.optim.Optimizer
+    counters: Counters
+    average: Weights
+    kept: Weights
+
+    @classmethod
+    def fresh(cls, trained: nn.Module, optimiser: torch.optim.Optimizer, counters: Counters) -> Standing:
+        """Before the first step."""
+        return cls(trained, optimiser, counters, copied(trained.state_dict()), copied(trained.state_dict()))
+
+    @classmethod
+    def restored(
+        cls, path: Path, trained: nn.Module, optimiser: torch.optim.Optimizer, counters: Counters
+    ) -> Standing:
+        """Where the checkpoint says; weights and moments are put back into ``trained`` and ``optimiser``.
+
+        Raises:
+            WeightsError: the file is damaged, or of other modules.
+        """
+        try:
+            tensors = read_tensors(path)
+            average, kept = restore_state(tensors, trained, optimiser, "average", "kept")
+        except (OSError, SafetensorError) as error:
+            raise WeightsError(
+                f"The checkpoint {path} is damaged: {error}.", "Start without --resume."
+            ) from error
+        except RuntimeError as error:  # torch lists every key there is and is not
+            raise WeightsError(
+                f"The checkpoint {path} is of other networks.", "Start without --resume."
+            ) from error
+        return cls(trained, optimiser, counters, average, kept)
+
+    def save(self, path: Path) -> None:
+        """Writes everything needed to go on, atomically.
+
+        Raises:
+            ResourceError: the disk is full or the folder cannot be written.
+        """
+        facts = {"format": _FORMAT, "counters": json.dumps(asdict(self.counters))}
+        write_state(path, self.trained, self.optimiser, {"average": self.average, "kept": self.kept}, facts)
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Has the averaged weights in ``trained``, for a while."""
+        own = copied(self.trained.state_dict())
+        self.trained.load_state_dict(self.average)
+        try:
+            yield
+        finally:
+            self.trained.load_state_dict(own)
+
+
+def copied(weights: Weights) -> Weights:
+    """The same weights in tensors of their own."""
+    return {key: value.detach().clone() for key, value in weights.items()}
 
 
 def is_checkpoint(path: Path) -> bool:
-    """Whether a file is a checkpoint of ours."""
+    """Whether a file is a checkpoint of ours, former ones too."""
     try:
-        return read_facts(path).get("format") == _FORMAT
+        return read_facts(path).get("format") in (_FORMAT, *_FORMER)
     except (OSError, SafetensorError):
         return False
 
@@ -67,20 +128,25 @@ def read_counters(path: Path, identity: str) -> Counters:
     """Reads where the run of ``identity`` stands.
 
     Raises:
-        WeightsError: the file is missing, damaged or no checkpoint.
-        UsageError: it belongs to another clip, model or configuration.
+        WeightsError: the file is missing, damaged, no checkpoint, or one of a former version.
+        UsageError: it belongs to another run.
     """
     try:
         facts = read_facts(path)
+        if facts.get("format") in _FORMER:
+            raise WeightsError(
+                f"{path.name} is of a former version of vdepth, which cannot be resumed any more.",
+                "Start without --resume.",
+            )
         if facts.get("format") != _FORMAT:
-            raise ValueError("it is no checkpoint of vdepth adapt")
+            raise ValueError("it is no checkpoint of vdepth")
         counters = Counters(**json.loads(facts["counters"]))
     except (OSError, SafetensorError, ValueError, TypeError, KeyError) as error:
         raise WeightsError(
             f"There is nothing to resume from: {path}: {error}.", "Start without --resume."
         ) from error
     check_identity(path, counters.identity, identity)
-    counters.history = [(step, loss, terms) for step, loss, terms in counters.history]
+    counters.history = [(step, errors) for step, errors in counters.history]
     return counters
 
 
@@ -92,22 +158,19 @@ def check_identity(path: Path, found: str, wanted: str) -> None:
     """
     if found != wanted:
         raise UsageError(
-            f"{path.name} comes from another clip, model or other options.",
+            f"{path.name} comes from another seed, model, clip or other options.",
             "Resume with those of the first run, or start without --resume.",
         )
 
 
-def restore(path: Path, network: nn.Module, optimiser: torch.optim.Optimizer) -> tuple[Weights, Weights]:
-    """Reads a checkpoint back into ``network`` and ``optimiser``; returns the average and the best weights.
-
-    Raises:
-        WeightsError: the file is damaged.
-    """
+@contextmanager
+def resumable() -> Iterator[None]:
+    """Says how to go on after a stop, or a full disk."""
     try:
-        tensors = read_tensors(path)
-    except (OSError, SafetensorError) as error:
-        raise WeightsError(
-            f"The checkpoint {path} is damaged: {error}.", "Start without --resume."
-        ) from error
-    average, best = restore_state(tensors, network, optimiser, "average", "best")
-    return average, best
+        yield
+    except Cancelled as error:
+        raise Cancelled("Cancelled.", "Run the same with --resume to go on where it stopped.") from error
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise ResourceError("The disk is full.", "Free some space and run the same with --resume.") from error

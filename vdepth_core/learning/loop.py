@@ -1,8 +1,7 @@
-"""The loop every recipe shares: seeded, resumable, stopped by steps, by the clock, or when nothing improves.
+"""The one training loop: seeded, resumable, stopped by steps, by the clock, or when nothing improves.
 
-Every random choice follows from the seed and the step, so a run limited by steps is repeatable, and a stopped
-one goes on as if it had not been. What is kept is the moving average of the weights where it was best on
-pairs held out; the untouched weights are the first candidate, so a run that only does harm changes nothing.
+What is learnt comes as a `Lesson`; every random choice in it follows from the seed and the step, so a run
+limited by steps is repeatable, and a stopped one goes on as if it had not been.
 """
 
 from __future__ import annotations
@@ -10,238 +9,162 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..errors import Cancelled, ResourceError
+from ..errors import Cancelled
 from ..progress import Progress
-from . import checkpoint
-from .checkpoint import Counters, Weights
-from .student import Student
+from .checkpoint import Standing, copied
+from .config import LoopConfig
 
 _log = logging.getLogger(__name__)
 
-STAGE = "adapt"
-MOST_VALIDATED = 16  # held-out pairs, spread over all of them: each costs a forward pass
-WARM_UP = 20  # steps until the full rate: Adam's first steps know no scale
+LOGGED = 50  # steps between lines of the log
 
 
-class Objective(Protocol):
-    """What a recipe brings.
+class Lesson(ABC):
+    """What is learnt: the loss of each step, and how good what would be released now is.
 
     Attributes:
-        training, validation: Numbers of the samples to learn from and of those held out.
+        stage: What the loop's progress is called.
     """
 
-    training: Sequence[int]
-    validation: Sequence[int]
+    stage: str
 
-    def terms(
-        self, predict: Callable[[Tensor], Tensor], samples: Sequence[int], rng: np.random.Generator | None
-    ) -> dict[str, Tensor]:
-        """Named, weighted terms of the loss, whose sum is minimised; ``rng`` None: no augmentation."""
+    @abstractmethod
+    def terms(self, step: int) -> dict[str, Tensor]:
+        """The terms of a step's loss, by name; their sum is minimised. They follow from the step alone."""
 
+    @abstractmethod
+    def validate(self, standing: Standing) -> dict[str, float]:
+        """Errors on what is held out, by name, of what would be released now."""
 
-@dataclass(frozen=True)
-class LoopConfig:
-    """How to adapt.
-
-    Attributes:
-        seed: Decides order and augmentation of the samples.
-        minutes: Stop after this much training (over all runs); ignored when ``steps`` is set.
-        steps: Stop after this many steps; None: go by the clock.
-        batch: Samples a step.
-        rate: Peak learning rate (AdamW; short warm-up, then cosine to a hundredth).
-        decay: Weight decay.
-        average: Decay of the moving average of the weights.
-        clip: Largest norm of the gradient.
-        validate_every: Steps between validations.
-        patience: Validations in a row without a better one after which to stop.
-        save_every: Seconds between checkpoints.
-    """
-
-    seed: int = 0
-    minutes: float = 5.0
-    steps: int | None = None
-    batch: int = 2
-    rate: float = 1e-4
-    decay: float = 0.01
-    average: float = 0.98
-    clip: float = 1.0
-    validate_every: int = 100
-    patience: int = 8
-    save_every: float = 120.0
+    def saved(self, standing: Standing) -> None:  # noqa: B027 (most write nothing else)
+        """Called after each checkpoint, for what else is to be written now and then."""
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a run.
-
-    Attributes:
-        best: The weights to keep.
-        steps: Steps done, over all runs.
-        before, after: Validation loss of the untouched and of the kept weights, by term.
-        early: Whether it stopped because nothing got better.
-    """
-
-    best: Weights
-    steps: int
-    before: dict[str, float]
-    after: dict[str, float]
-    early: bool
-
-
-def fine_tune(
-    student: Student,
-    objective: Objective,
-    config: LoopConfig,
-    state: Path,
-    counters: Counters,
-    progress: Progress,
-    resume: bool = False,
-) -> Outcome:
-    """Minimises the objective.
+def learn(lesson: Lesson, standing: Standing, config: LoopConfig, state: Path, progress: Progress) -> None:
+    """Trains until the run is over; ``standing`` says what became of it.
 
     Args:
-        student: Its network is trained in place.
-        objective: The recipe's.
+        lesson: What to minimise.
+        standing: Where to begin: fresh, or restored from a checkpoint.
         config: How.
-        state: Checkpoint to write, and with ``resume`` to read.
-        counters: Where to start: fresh ones, or those of the checkpoint.
-        progress: Stage ``adapt``, in steps or in seconds; may cancel, after a checkpoint.
-        resume: Go on from ``state``.
+        state: Checkpoint to write.
+        progress: The lesson's stage, in steps or in seconds; may cancel, after a checkpoint.
 
     Raises:
-        WeightsError: the checkpoint is damaged.
-        ResourceError: out of the device's memory.
         Cancelled: somebody asked to stop.
+        ResourceError: the checkpoint cannot be written.
     """
-    network = student.network
-    optimiser = torch.optim.AdamW(_groups(network, config.decay), config.rate)
-    if resume:
-        average, best = checkpoint.restore(state, network, optimiser)
-    else:
-        average = {k: v.detach().clone() for k, v in network.state_dict().items()}
-        best = dict(average)
-    run = _Run(student, objective, config, average, best, counters)
-    progress.stage(STAGE, config.steps or math.ceil(60 * config.minutes))
-    progress.advance(STAGE, counters.step if config.steps else int(counters.elapsed))
+    run, counters = _Run(lesson, standing, config), standing.counters
+    progress.stage(lesson.stage, config.steps or math.ceil(60 * config.minutes))
+    if counters.step:
+        progress.skip(lesson.stage, counters.step if config.steps else int(counters.elapsed))
+
+    def save() -> None:
+        standing.save(state)
+        lesson.saved(standing)
+
     saved = time.monotonic()
     try:
-        if not counters.history:
-            run.validate()
+        if config.patience is not None and not counters.history:
+            run.validate()  # the untouched weights are the first to beat
         while not run.finished():
             progress.check()
             before = counters.elapsed
-            run.step(optimiser)
-            progress.advance(STAGE, 1 if config.steps else int(counters.elapsed) - int(before))
+            run.step()
+            progress.advance(lesson.stage, 1 if config.steps else int(counters.elapsed) - int(before))
             if time.monotonic() - saved > config.save_every:
-                checkpoint.save(state, network, run.average, run.best, optimiser, counters)
+                save()
                 saved = time.monotonic()
     except Cancelled:
-        checkpoint.save(state, network, run.average, run.best, optimiser, counters)
+        save()
         raise
-    except torch.cuda.OutOfMemoryError as error:
-        raise ResourceError(
-            f"Adapting {student.spec.name} does not fit the GPU's memory.",
-            "Use a smaller --size, or --device cpu.",
-        ) from error
-    checkpoint.save(state, network, run.average, run.best, optimiser, counters)
-    terms = {step: terms for step, _, terms in counters.history}
-    kept = min(counters.history, key=lambda entry: entry[1])[0]
-    return Outcome(run.best, counters.step, terms[0], terms[kept], run.exhausted)
+    save()
+
+
+def parameter_groups(parameters: Iterable[nn.Parameter], rate: float, decay: float) -> list[dict[str, Any]]:
+    """Groups for an optimiser: only matrices decay, and only what may be trained is in them."""
+    trained = [p for p in parameters if p.requires_grad]
+    return [
+        {"params": [p for p in trained if p.ndim > 1], "lr": rate, "weight_decay": decay},
+        {"params": [p for p in trained if p.ndim <= 1], "lr": rate, "weight_decay": 0.0},
+    ]
 
 
 class _Run:
-    """One run's weights and the steps on them."""
+    """One run's steps."""
 
-    def __init__(
-        self, student: Student, objective: Objective, config: LoopConfig,
-        average: Weights, best: Weights, counters: Counters,
-    ) -> None:  # fmt: skip
-        self.student, self.objective, self.config = student, objective, config
-        self.average, self.best, self.counters = average, best, counters
-        spread = np.linspace(0, len(objective.validation) - 1, min(MOST_VALIDATED, len(objective.validation)))
-        self._held_out = [objective.validation[int(place)] for place in spread.round()]
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether nothing got better for so long that nothing will."""
-        return self.counters.since >= self.config.patience
+    def __init__(self, lesson: Lesson, standing: Standing, config: LoopConfig) -> None:
+        self.lesson, self.standing, self.config = lesson, standing, config
+        self._peaks = [group["lr"] for group in standing.optimiser.param_groups]
 
     def finished(self) -> bool:
         """Whether the last step was taken; if so the last average has been validated."""
-        if self.share() < 1 and not self.exhausted:
+        config, counters = self.config, self.standing.counters
+        exhausted = config.patience is not None and counters.since >= config.patience
+        if self._share() < 1 and not exhausted:
             return False
-        if self.counters.history[-1][0] != self.counters.step:
+        if not counters.history or counters.history[-1][0] != counters.step:
             self.validate()
         return True
 
-    def share(self) -> float:
-        """How much of the run is over, 0 to 1."""
-        config, counters = self.config, self.counters
-        return counters.step / config.steps if config.steps else counters.elapsed / (60 * config.minutes)
-
-    def step(self, optimiser: torch.optim.Optimizer) -> None:
+    def step(self) -> None:
         """One batch, and a validation every so often."""
         started = time.monotonic()
-        config, counters, network = self.config, self.counters, self.student.network
-        rng = np.random.default_rng((config.seed, counters.step))
-        for group in optimiser.param_groups:
-            group["lr"] = config.rate * _schedule(self.share(), counters.step)
-        samples = rng.choice(self.objective.training, config.batch).tolist()
-        loss = torch.stack([*self.objective.terms(self.student.predict, samples, rng).values()]).sum()
+        config, counters = self.config, self.standing.counters
+        optimiser, trained = self.standing.optimiser, self.standing.trained
+        factor = config.schedule(self._share(), counters.step)
+        for group, peak in zip(optimiser.param_groups, self._peaks, strict=True):
+            group["lr"] = peak * factor
+        loss = torch.stack([*self.lesson.terms(counters.step).values()]).sum()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        norm = nn.utils.clip_grad_norm_(network.parameters(), config.clip)
+        norm = nn.utils.clip_grad_norm_(trained.parameters(), config.clip)
         if bool(torch.isfinite(norm)):  # a step into nowhere would spoil the average for good
             optimiser.step()
-        decay = min(config.average, (1 + counters.step) / (10 + counters.step))
-        with torch.no_grad():
-            for name, value in network.state_dict().items():
-                if value.dtype.is_floating_point:
-                    self.average[name] = torch.lerp(value, self.average[name], decay)
+        counters.losses.append(float(loss.detach()))
+        self._follow(min(config.average, (1 + counters.step) / (10 + counters.step)))
         counters.step += 1
         if counters.step % config.validate_every == 0:
             self.validate()
         counters.elapsed += time.monotonic() - started
+        if counters.step % LOGGED == 0:
+            recent = float(np.mean(counters.losses[-LOGGED:]))
+            _log.info("step %d, %.0f s: loss %.4f", counters.step, counters.elapsed, recent)
 
     def validate(self) -> None:
-        """Scores the average on the held-out samples, and keeps it if it is the best."""
-        network, counters = self.student.network, self.counters
-        own = {k: v.detach().clone() for k, v in network.state_dict().items()}
-        network.load_state_dict(self.average)
-        sums: dict[str, float] = {}
-        with torch.no_grad():
-            for sample in self._held_out:
-                for name, term in self.objective.terms(self.student.predict, [sample], None).items():
-                    sums[name] = sums.get(name, 0.0) + float(term) / len(self._held_out)
-        network.load_state_dict(own)
-        loss = sum(sums.values())
-        counters.history.append((counters.step, loss, sums))
-        if loss < counters.best:
-            counters.best, counters.since = loss, 0
-            self.best = {k: v.detach().clone() for k, v in self.average.items()}
+        """Notes the errors on what is held out, and keeps the average if it is the best and that matters."""
+        standing, counters = self.standing, self.standing.counters
+        errors = self.lesson.validate(standing)
+        counters.history.append((counters.step, errors))
+        words = ", ".join(f"{name} {error:.4f}" for name, error in errors.items())
+        _log.info("step %d, %.0f s: held out: %s", counters.step, counters.elapsed, words)
+        if self.config.patience is None:
+            return
+        if sum(errors.values()) < counters.best:
+            counters.best, counters.since = sum(errors.values()), 0
+            standing.kept = copied(standing.average)
         else:
             counters.since += 1
-        _log.info("step %d, %.0f s: held-out %.5f (%s)", counters.step, counters.elapsed, loss,
-                  ", ".join(f"{name} {value:.5f}" for name, value in sums.items()))  # fmt: skip
 
+    def _share(self) -> float:
+        """How much of the run is over, 0 to 1."""
+        config, counters = self.config, self.standing.counters
+        return counters.step / config.steps if config.steps else counters.elapsed / (60 * config.minutes)
 
-def _schedule(share: float, step: int) -> float:
-    warm = min(1.0, (step + 1) / WARM_UP)
-    return warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, share))))
-
-
-def _groups(network: nn.Module, decay: float) -> list[dict[str, object]]:
-    parameters = [p for p in network.parameters() if p.requires_grad]
-    return [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
+    def _follow(self, decay: float) -> None:
+        average = self.standing.average
+        with torch.no_grad():
+            for name, value in self.standing.trained.state_dict().items():
+                if value.dtype.is_floating_point:
+                    average[name].lerp_(value, 1 - decay)
+                else:
+                    average[name].copy_(value)

@@ -65,8 +65,7 @@ def restore_state(
     device = next(network.parameters()).device
 
     def part(name: str) -> Weights:
-        prefix = f"{name}."
-        return {k[len(prefix) :]: v.to(device) for k, v in tensors.items() if k.startswith(prefix)}
+        return {key: value.to(device) for key, value in parts_of(tensors, name).items()}
 
     network.load_state_dict(part("network"))
     for name, parameter in network.named_parameters():
@@ -78,3 +77,9 @@ def restore_state(
         if moments:
             optimiser.state[parameter] = {k: v if k == "step" else v.to(device) for k, v in moments.items()}
     return tuple(part(name) for name in names)
+
+
+def parts_of(tensors: Weights, name: str) -> Weights:
+    """Those of ``tensors`` that belong to ``name``, under their own keys there."""
+    prefix = f"{name}."
+    return {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}

@@ -15,7 +15,7 @@ from .curves import SMOOTHED
 from .sources import SHARES, Source
 
 if TYPE_CHECKING:
-    from .checkpoint import Counters
+    from ..learning.checkpoint import Counters
     from .config import TrainConfig
 
 UNKNOWN = "not stated: put a LICENSE file beside it"
@@ -69,7 +69,7 @@ def write(out: Path, sources: Sequence[Source], config: TrainConfig, counters: C
     facts = {
         "Architecture": "`vdepth_core.networks.embedded.EmbeddedNet`, float16",
         "Output": "relative inverse depth (disparity), up to one scale and one shift, every frame by itself",
-        "Started from": counters.init or "random weights",
+        "Started from": counters.source or "random weights",
         "Seed": str(config.seed),
         "Steps": f"{counters.step}" + (f" of {config.steps}" if config.steps else ""),
         "Hours": f"{counters.elapsed / 3600:.2f}, {config.threads} CPU thread(s)",

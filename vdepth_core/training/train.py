@@ -1,35 +1,34 @@
 """Training of the embedded model on a mix of sources, on one CPU thread if need be.
 
-Every random choice follows from the seed and the step, so a run limited by steps over the same sources is
-repeatable, and a stopped one goes on as if it had not been. A run limited by minutes repeats exactly until
-the learning rate begins to fall, which the clock decides: its first half.
+The loop is `learning.loop`'s. A run limited by steps over the same sources is repeatable; one limited by
+minutes repeats exactly until the learning rate begins to fall, which the clock decides: its first half.
 """
 
 from __future__ import annotations
 
 import logging
-import math
-import queue
-import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import UsageError, WeightsError
+from ..errors import WeightsError
+from ..learning.checkpoint import Counters, Standing, read_counters, resumable
+from ..learning.loop import Lesson, learn, parameter_groups
 from ..learning.losses.exact import aligned_relative_loss, exact_loss
 from ..learning.losses.midas import midas_loss, normalise, trimmed_loss
 from ..learning.losses.temporal import pair_loss, warp
+from ..learning.state import Weights
 from ..learning.student import write_weights
 from ..networks.embedded import EmbeddedNet
 from ..progress import Progress
 from ..weights.loading import load_into, load_state_dict
 from ..weights.location import find_weights
-from . import card, checkpoint, curves
+from . import card, curves
 from .config import TrainConfig
+from .prefetch import Prefetch
 from .sources import Batch, Sample, Source, mix
 
 _log = logging.getLogger(__name__)
@@ -37,9 +36,7 @@ _log = logging.getLogger(__name__)
 SHAPES = ((192, 256), (160, 288), (192, 288), (224, 288), (192, 320))  # sizes a step may train at
 COARSE = ((128, 160), (96, 160), (128, 192), (128, 128))  # those of the first steps, several times cheaper
 LICENSE = "Apache-2.0 AND MIT"  # ours, and that of the weights it may have started from
-LOGGED = 50  # steps between lines of the log
-HELD = 0.5  # share of the training with the full learning rate
-DEEP_RATE = 4.0  # and how many times that for the deep branch, which published weights do not fill
+DEEP_RATE = 4.0  # times the rate for the deep branch, which published weights do not fill
 
 
 def make_batch(sources: list[Source], config: TrainConfig, step: int) -> Batch:
@@ -80,74 +77,73 @@ def train(
     if init and not resume:
         _fill(network, init)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimiser = torch.optim.AdamW(_groups(network, config), config.rate, betas=(0.9, 0.99))
-    state = out.with_suffix(".training")
+    optimiser = torch.optim.AdamW(_groups(network, config), betas=(0.9, 0.99))
+    state, identity = out.with_suffix(".training"), f"seed {config.seed}"
     if resume:
-        average, start, counters = checkpoint.restore(state, network, optimiser)
-        if counters.seed != config.seed:
-            raise UsageError(
-                f"{state.name} was trained with seed {counters.seed}, not {config.seed}.",
-                "Resume with the same seed.",
-            )
+        standing = Standing.restored(state, network, optimiser, read_counters(state, identity))
     else:
-        average = {k: v.clone() for k, v in network.state_dict().items()}
-        start = {k: v.clone() for k, v in average.items()}
-        counters = checkpoint.Counters(config.seed, Path(init).name if init else "")
-    progress.stage("train", config.steps)
-    _log.info("%d parameters, from step %d", sum(p.numel() for p in network.parameters()), counters.step)
-    held_out = {source.kind: source.held_out() for source in sources}
-    batches = _Prefetch(lambda step: make_batch(sources, config, step), counters.step)
-    saved = time.monotonic()
-
-    def save() -> None:
-        curves.write(out, counters.losses, counters.history)
-        checkpoint.save(state, network, average, start, optimiser, counters)
-        card.write(out, sources, config, counters)
-        export(blend(start, average, config.blend), out)
-
-    def validate() -> None:
-        released = blend(start, average, config.blend)
-        scores = {kind: evaluate(released, samples) for kind, samples in held_out.items() if samples}
-        counters.history.append((counters.step, scores))
-        words = ", ".join(f"{kind} {score:.4f}" for kind, score in scores.items())
-        _log.info("step %d: held out: %s", counters.step, words)
-
+        counters = Counters(identity, Path(init).name if init else "", config.threads)
+        standing = Standing.fresh(network, optimiser, counters)
+    _log.info("%d parameters, from step %d", sum(p.numel() for p in network.parameters()),
+              standing.counters.step)  # fmt: skip
+    lesson = _Sources(out, sources, config, network, standing.counters.step)
     try:
-        while _share(config, counters) < 1:
-            started = time.monotonic()
-            for group in optimiser.param_groups:
-                group["lr"] = group["peak"] * _schedule(_share(config, counters), counters.step)
-            loss = _step(network, optimiser, batches.get(), config)
-            counters.losses.append(loss)
-            _follow(average, network, min(config.average, (1 + counters.step) / (10 + counters.step)))
-            counters.step += 1
-            counters.elapsed += time.monotonic() - started
-            if counters.step % config.validate_every == 0:
-                validate()
-            if counters.step % LOGGED == 0:
-                recent = float(np.mean(counters.losses[-LOGGED:]))
-                _log.info("step %d, %.0f s: loss %.4f", counters.step, counters.elapsed, recent)
-            if time.monotonic() - saved > config.save_every:
-                save()
-                saved = time.monotonic()
-            progress.advance("train")
-            progress.check()
-        if not counters.history or counters.history[-1][0] != counters.step:
-            validate()  # for the card
+        with resumable():
+            learn(lesson, standing, config, state, progress)
     finally:
-        batches.close()
+        lesson.close()
         for source in sources:
             source.close()
-        save()
     return out
 
 
-def blend(start: dict[str, Tensor], end: dict[str, Tensor], share: float) -> dict[str, Tensor]:
+class _Sources(Lesson):
+    """Batches mixed from the sources, and what is written with every checkpoint."""
+
+    stage = "train"
+
+    def __init__(
+        self, out: Path, sources: list[Source], config: TrainConfig, network: EmbeddedNet, step: int
+    ) -> None:
+        self._out, self._sources, self._config, self._network = out, sources, config, network
+        self._held_out = {source.kind: source.held_out() for source in sources}
+        self._batches = Prefetch(lambda step: make_batch(sources, config, step), step)
+
+    def close(self) -> None:
+        """Makes no further batches."""
+        self._batches.close()
+
+    def terms(self, step: int) -> dict[str, Tensor]:
+        """Of the step's batch; the loop asks for one step after the other."""
+        network, batch, config = self._network, self._batches.get(), self._config
+        network.train(not config.tuning)
+        prediction = network(batch.rgb.contiguous(memory_format=torch.channels_last))
+        terms = {"depth": batch_loss(prediction, batch, config.alpha)}
+        if config.temporal:
+            terms["temporal"] = config.temporal * steadiness_loss(prediction, batch, config)
+        return terms
+
+    def validate(self, standing: Standing) -> dict[str, float]:
+        """Errors of what would be released now, by kind of source."""
+        released = self._released(standing)
+        return {kind: evaluate(released, samples) for kind, samples in self._held_out.items() if samples}
+
+    def saved(self, standing: Standing) -> None:
+        """Curves, the card, and the weights as they are."""
+        curves.write(self._out, standing.counters.losses, standing.counters.history)
+        card.write(self._out, self._sources, self._config, standing.counters)
+        export(self._released(standing), self._out)
+
+    def _released(self, standing: Standing) -> Weights:
+        return blend(standing.kept, standing.average, self._config.blend)
+
+
+def blend(start: Weights, end: Weights, share: float) -> Weights:
     """Weights on the straight way from ``start`` (share 0) to ``end`` (share 1)."""
     return {k: torch.lerp(start[k], v, share) if v.is_floating_point() else v for k, v in end.items()}
 
 
-def evaluate(weights: dict[str, Tensor], samples: list[Sample]) -> float:
+def evaluate(weights: Weights, samples: list[Sample]) -> float:
     """Mean trimmed scale-and-shift-invariant error of weights on fixed samples of one frame."""
     network = EmbeddedNet().eval()
     network.load_state_dict(weights)
@@ -213,7 +209,7 @@ def steadiness_loss(prediction: Tensor, batch: Batch, config: TrainConfig) -> Te
     return pair_loss(own, true, batch.rgb[index], flow, seen, config.form, config.sigma)
 
 
-def export(weights: dict[str, Tensor], path: Path) -> None:
+def export(weights: Weights, path: Path) -> None:
     """Writes weights as float16 safetensors; statistics may exceed its range and stay float32."""
     tensors = {
         key: value.to(torch.float16) if value.dtype == torch.float32 and "running" not in key else value
@@ -222,48 +218,14 @@ def export(weights: dict[str, Tensor], path: Path) -> None:
     write_weights(path, tensors, {"license": LICENSE, "commercial": "true"})
 
 
-def _step(network: EmbeddedNet, optimiser: torch.optim.Optimizer, batch: Batch, config: TrainConfig) -> float:
-    network.train(not config.tuning)
-    prediction = network(batch.rgb.contiguous(memory_format=torch.channels_last))
-    loss = batch_loss(prediction, batch, config.alpha)
-    if config.temporal:
-        loss = loss + config.temporal * steadiness_loss(prediction, batch, config)
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-    optimiser.step()
-    return float(loss.detach())
-
-
-def _share(config: TrainConfig, counters: checkpoint.Counters) -> float:
-    return counters.step / config.steps if config.steps else counters.elapsed / (60 * config.minutes)
-
-
-def _schedule(share: float, step: int) -> float:
-    warm = min(1.0, (step + 1) / 200)
-    fall = min(1.0, max(0.0, share - HELD) / (1 - HELD))
-    return warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * fall)))
-
-
-def _groups(network: EmbeddedNet, config: TrainConfig) -> list[dict[str, object]]:
-    """The parameters by their rate and by whether they decay: only the matrices do."""
+def _groups(network: EmbeddedNet, config: TrainConfig) -> list[dict[str, Any]]:
+    """The parameters by their rate and by whether they decay."""
     groups = []
     for deep in (False, True):
         chosen = [p for name, p in network.named_parameters() if name.startswith("deep.") == deep]
-        peak = config.rate * (DEEP_RATE if deep and config.tuning else 1)
-        for decays in (True, False):
-            part = [p for p in chosen if (p.ndim > 1) == decays]
-            groups.append({"params": part, "weight_decay": config.decay * decays, "peak": peak})
+        rate = config.rate * (DEEP_RATE if deep and config.tuning else 1)
+        groups += parameter_groups(chosen, rate, config.decay)
     return groups
-
-
-def _follow(average: dict[str, Tensor], network: EmbeddedNet, decay: float) -> None:
-    with torch.no_grad():
-        for name, value in network.state_dict().items():
-            if value.dtype.is_floating_point:
-                average[name].lerp_(value, 1 - decay)
-            else:
-                average[name].copy_(value)
 
 
 def _known(truth: Tensor) -> tuple[Tensor, Tensor]:
@@ -290,40 +252,3 @@ def _fill(network: EmbeddedNet, init: str | Path) -> None:
             f"{path.name} holds no network to start from: it lacks {error}.",
             "Give weights of the embedded model, or tcmonodepth-small.",
         ) from None
-
-
-class _Prefetch:
-    """Makes the batches of successive steps in a thread, two ahead."""
-
-    def __init__(self, make: Callable[[int], Batch], step: int) -> None:
-        self._queue: queue.Queue[Batch | BaseException] = queue.Queue(2)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(make, step), daemon=True)
-        self._thread.start()
-
-    def get(self) -> Batch:
-        """The next step's batch."""
-        item = self._queue.get()
-        if isinstance(item, BaseException):
-            raise item
-        return item
-
-    def close(self) -> None:
-        """Stops the thread."""
-        self._stop.set()
-        while self._thread.is_alive():
-            try:
-                self._queue.get(timeout=0.05)
-            except queue.Empty:
-                continue
-
-    def _run(self, make: Callable[[int], Batch], step: int) -> None:
-        while not self._stop.is_set():
-            try:
-                item: Batch | BaseException = make(step)
-            except BaseException as error:  # handed to the loop, which raises it
-                item = error
-            self._queue.put(item)
-            if isinstance(item, BaseException):
-                return
-            step += 1

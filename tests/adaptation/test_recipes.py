@@ -1,0 +1,180 @@
+"""Recipes: what each owes, and one made up here that brings a module and an option of its own."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from pydantic import BaseModel, Field
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from vdepth_core.adaptation import recipes
+from vdepth_core.adaptation.adapt import adapt
+from vdepth_core.adaptation.footage import split_pairs
+from vdepth_core.adaptation.session import Session
+from vdepth_core.clip.options import ClipOptions
+from vdepth_core.errors import Cancelled, UsageError
+from vdepth_core.learning.config import LoopConfig
+from vdepth_core.learning.state import read_facts
+from vdepth_core.options import Options, user_names
+from vdepth_core.progress import Progress
+
+STEPS = {"recipe": "brightness", "steps": 4, "size": 64, "seed": 5, "device": "cpu"}
+
+
+class Killed(BaseException):
+    """Nobody cleans up after it."""
+
+
+class Scale(nn.Module):
+    """A learnt scale, which begins anywhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.value = nn.Parameter(torch.rand(1))
+
+
+class Brightness:
+    """The objective: disparity in an unknown unit is what is bright."""
+
+    killed_at: int | None = None
+
+    def __init__(self, session: Session, weight: float) -> None:
+        split = split_pairs(session.footage.shots)
+        self.training, self.validation = split.training, split.validation
+        self._footage, self._weight = session.footage, weight
+        self._scale = session.bring("scale", Scale())
+        self._calls = 0
+
+    def terms(
+        self, predict: Callable[[Tensor], Tensor], samples: Sequence[int], rng: np.random.Generator | None
+    ) -> dict[str, Tensor]:
+        self._calls += rng is not None
+        if self._calls == self.killed_at:
+            raise Killed
+        frames = self._footage.pictures(samples)
+        if rng is not None:
+            frames = frames * rng.uniform(0.9, 1.1)
+        wrong = self._scale.value * predict(frames) - frames.mean(1)
+        return {"brightness": self._weight * wrong.abs().mean()}
+
+
+class BrightnessRecipe:
+    name, summary, taught = "brightness", "what is bright is near", False
+
+    class Options(Options):
+        """Its own."""
+
+        weight: float = Field(1.0, gt=0, description="Weight of the only term.")
+
+    def __init__(self, options: Any) -> None:
+        self._weight = options.weight
+
+    def build(self, session: Session) -> Brightness:
+        return Brightness(session, self._weight)
+
+
+@pytest.fixture(scope="module")
+def plate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("plate")
+    for t in range(6):
+        noise = np.random.default_rng(t).integers(0, 255, (64, 96, 3), np.uint8)
+        cv2.imwrite(str(folder / f"{t:03d}.png"), noise)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Often(LoopConfig):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options, save_every=0, rate=1e-2)
+
+    monkeypatch.setitem(recipes.RECIPES, "brightness", BrightnessRecipe)
+    monkeypatch.setattr("vdepth_core.adaptation.adapt.LoopConfig", Often)
+
+
+class StopAfter(Progress):
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.left = steps
+
+    def advance(self, name: str, done: int = 1) -> None:
+        self.left -= name == "adapt"
+        if not self.left:
+            self.cancel()
+
+
+def test_its_module_is_trained_saved_and_restored(
+    plate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    straight = adapt(plate, tmp_path / "straight.safetensors", **STEPS)
+    with pytest.raises(Cancelled, match="--resume"):
+        adapt(plate, tmp_path / "stopped.safetensors", progress=StopAfter(2), **STEPS)
+    monkeypatch.setattr(Brightness, "killed_at", 4)
+    with pytest.raises(Killed):
+        adapt(plate, tmp_path / "killed.safetensors", **STEPS)
+    monkeypatch.setattr(Brightness, "killed_at", None)
+    state = load_file(straight.weights.with_suffix(".adapting"))
+    for name, steps in (("stopped", 2), ("killed", 3)):
+        out = tmp_path / f"{name}.safetensors"
+        assert json.loads(read_facts(out.with_suffix(".adapting"))["counters"])["step"] == steps
+        torch.manual_seed(steps)  # what the caller does with torch's generator makes no difference
+        resumed = adapt(plate, out, resume=True, **STEPS)
+        assert out.read_bytes() == straight.weights.read_bytes()
+        assert (resumed.before, resumed.after) == (straight.before, straight.after)
+        again = load_file(out.with_suffix(".adapting"))
+        assert again.keys() == state.keys()
+        assert all(torch.equal(again[key], state[key]) for key in state)
+    assert {"average.scale.value", "kept.scale.value", "optimiser.exp_avg.scale.value"} < state.keys()
+    assert float(state["network.scale.value"]) != float(state["average.scale.value"])
+    assert not any("scale" in key for key in load_file(straight.weights))
+
+
+def test_its_option_decides_and_is_part_of_the_run(plate: Path, tmp_path: Path) -> None:
+    out = tmp_path / "w.safetensors"
+    plain = adapt(plate, out, **STEPS)
+    double = adapt(plate, tmp_path / "2.safetensors", brightness_weight=2.0, **STEPS)
+    assert double.before["brightness"] == pytest.approx(2 * plain.before["brightness"])
+    with pytest.raises(UsageError, match="other options"):
+        adapt(plate, out, brightness_weight=2.0, resume=True, **STEPS)
+    for options, words in (
+        ({"brightness_weight": -1}, "--brightness-weight -1 .* above 0"),
+        ({"form": "plain"}, "no option form"),
+        ({"teacher": "embedded"}, "no teacher"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            adapt(plate, out, **STEPS, **options)
+
+
+def test_how_the_clip_is_read_counts_too(plate: Path, tmp_path: Path) -> None:
+    out = tmp_path / "w.safetensors"
+    adapt(plate, out, rate="12", **STEPS)
+    linear = adapt(plate, tmp_path / "linear.safetensors", transfer="linear", **STEPS)
+    assert linear.weights.read_bytes() != out.read_bytes()
+    with pytest.raises(UsageError, match="other options"):
+        adapt(plate, out, transfer="linear", resume=True, **STEPS)
+    assert adapt(plate, out, resume=True, **STEPS).steps == 4  # the rate decides nothing here
+    with pytest.raises(UsageError, match="give one"):
+        adapt(plate, out, transfer="linear", colorspace="acescg", **STEPS)
+    with pytest.raises(UsageError, match="layer"):
+        adapt(plate, out, layer="beauty", **STEPS)
+
+
+@pytest.mark.parametrize("name", list(recipes.RECIPES))
+def test_every_recipe_says_what_it_does_and_explains_its_options(name: str) -> None:
+    recipe = recipes.RECIPES[name]
+    assert recipe.name == name
+    assert recipe.summary
+    assert issubclass(recipe.Options, BaseModel)
+    taken = inspect.signature(adapt).parameters.keys() | ClipOptions.model_fields.keys()
+    assert not taken & user_names(name, recipe.Options).keys()
+    for field in recipe.Options.model_fields.values():
+        assert field.description

@@ -1,0 +1,101 @@
+"""One run of `adapt`, as a recipe sees it: what there is to learn from, and what is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from torch import nn
+
+from .footage import find_motion
+from .supervision import Supervision, supervise
+
+if TYPE_CHECKING:
+    from ..clip import Clip
+    from ..learning.student import Student
+    from ..progress import Progress
+    from ..types import DepthModel, Shot
+    from .footage import Footage
+
+M = TypeVar("M", bound=nn.Module)
+STUDENT = "student"  # its name among the modules in training
+
+
+@dataclass
+class Session:
+    """What a recipe builds its objective from.
+
+    Everything costly is prepared when a recipe asks for it, once: it lies in the work folder, and a stopped
+    preparation goes on where it was. A recipe draws random weights with torch's own generator, which is
+    seeded when it builds.
+
+    Attributes:
+        clip, shots: What is read of which clip; shots of two frames and more.
+        footage: Its frames at the student's size; motion and targets once they are prepared.
+        student: The network that is adapted.
+        teacher: Whose depth to keep, for recipes that are taught; ``teacher_size``, (height, width) of its
+            input.
+        folder: For files of this run, until it is over.
+        seed: Decides everything random.
+        progress: Told about every preparation; may cancel.
+        path: The camera's path, where somebody knows it; so far nobody does.
+        modules: What is trained beside the student, by name; see `bring`.
+    """
+
+    clip: Clip
+    shots: Sequence[Shot]
+    footage: Footage
+    student: Student
+    teacher: DepthModel | None
+    teacher_size: tuple[int, int]
+    folder: Path
+    seed: int
+    progress: Progress
+    path: None = None
+    modules: dict[str, nn.Module] = field(default_factory=dict)
+
+    @property
+    def device(self) -> str:
+        """Where everything is trained, as torch spells it."""
+        return self.student.device
+
+    def bring(self, name: str, module: M) -> M:
+        """Has ``module`` trained, averaged, saved and restored with the student; returns it on the device."""
+        if name == STUDENT or name in self.modules:
+            raise ValueError(f"there is a module {name} already")
+        self.modules[name] = module.to(self.device)
+        return module
+
+    def trained(self) -> nn.ModuleDict:
+        """All modules in training."""
+        return nn.ModuleDict({STUDENT: self.student.network, **self.modules})
+
+    def follow_motion(self) -> None:
+        """Fills the footage's flow and visibility; stage ``flow``.
+
+        Raises:
+            Cancelled: the user asked to stop.
+        """
+        find_motion(self.footage, self.progress)
+
+    def supervise(self) -> Supervision:
+        """Fills the footage's targets with the teacher's steady depth; stages ``infer`` and ``settle``.
+
+        Raises:
+            InputError: a frame cannot be read, or the teacher's depth is the same everywhere.
+            Cancelled: the user asked to stop.
+        """
+        if self.teacher is None:
+            raise ValueError("there is no teacher: the recipe is not taught")
+        supervision = supervise(
+            self.clip, self.shots, self.teacher, self.student, self.footage, self.folder, self.teacher_size,
+            self.progress,
+        )  # fmt: skip
+        if not supervision.agreement:
+            self.progress.warn(
+                f"{self.teacher.spec.name} and {self.student.spec.name} hardly agree about this clip; "
+                "the model may change a lot."
+            )
+        return supervision
