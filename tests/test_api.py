@@ -6,6 +6,9 @@ import sys
 import vdepth_core
 
 PUBLIC = {
+    "EstimateConfig",
+    "Manifest",
+    "VdepthError",
     "adapt",
     "estimate",
     "evaluate",

@@ -15,13 +15,19 @@ from .version import __version__ as __version__
 if TYPE_CHECKING:
     from .adaptation.adapt import adapt
     from .clip import open_clip
+    from .errors import VdepthError
     from .evaluation.evaluate import evaluate
     from .jobs.batch import estimate
+    from .jobs.config import EstimateConfig
     from .models.registry import list_models, load_model
     from .output.exports.registry import export
+    from .output.manifest import Manifest
     from .output.sequence import read_sequence
 
 __all__ = [
+    "EstimateConfig",
+    "Manifest",
+    "VdepthError",
     "adapt",
     "estimate",
     "evaluate",
@@ -33,6 +39,9 @@ __all__ = [
 ]
 
 _HOME = {
+    "EstimateConfig": "jobs.config",
+    "Manifest": "output.manifest",
+    "VdepthError": "errors",
     "adapt": "adaptation.adapt",
     "evaluate": "evaluation.evaluate",
     "estimate": "jobs.batch",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Renders compositor.png (footage, depth, fog, relit) and strip.jpg (plate, depth, fog, mesh). Runs under bpy 5.
+"""Renders compositor.png (footage, depth, fog, relit) and strip.jpg (plate, depth, fog, mesh) under bpy 5.
 
 vdepth estimate vdepth_core/demo/clip.mp4 -o JOB --normals --near 1 --far 8 --start-frame 1 --fov 63.6549
 python docs/images/pictures.py JOB

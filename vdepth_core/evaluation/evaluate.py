@@ -107,7 +107,8 @@ def evaluate(
             ``depth/``, and beside it ``color/``, ``K.txt`` and ``poses_cam_to_world.txt``, which turn on the
             temporal figures.
         protocol: The alignment of accuracy, see `vdepth_core.evaluation.accuracy`.
-        max_depth, min_depth: Range of valid truth, metres.
+        max_depth: Farthest valid truth, metres.
+        min_depth: Nearest valid truth, metres.
         gt_scale: Units a metre of the truth; None: 1000 for 16-bit PNG or what ``scale.txt`` says, else 1.
         quantity: ``depth`` or ``disparity``, where the prediction does not say.
         clip: The plate: turns on rTC, aTC and OPW. Default: an RGB-D folder's pictures.
