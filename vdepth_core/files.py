@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -231,3 +232,20 @@ def refuse_link(path: Path, facts: os.stat_result | None = None) -> None:
             f"{path} is a link; vdepth follows none in a folder of its own work.",
             "Remove the link, or choose another folder.",
         )
+
+
+def require_space(folder: Path, size: int, what: str, hint: str) -> None:
+    """Refuses to begin what cannot fit.
+
+    Args:
+        folder: Where it is to be written.
+        size: Bytes it needs.
+        what: Of it, behind the figure of what is free: ``"this job needs at least"``.
+        hint: What to do.
+
+    Raises:
+        ResourceError: less than ``size`` bytes are free.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < size:
+        raise ResourceError(f"{folder} has {free / 1e9:.1f} GB free, and {what} {size / 1e9:.1f} GB.", hint)

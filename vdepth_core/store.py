@@ -8,12 +8,14 @@ a frame. The store says what it was made of, so that predictions of other pictur
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import zlib
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -22,6 +24,7 @@ from .errors import ResourceError
 from .files import NOFOLLOW, write_bytes, write_error
 
 _FORMAT = 2
+_FACTS, _REFINED, _REFINED_FILE = "facts.json", "refined", "refined.f32"
 _OPEN = os.O_RDWR | os.O_CREAT | NOFOLLOW | getattr(os, "O_BINARY", 0)
 
 
@@ -154,7 +157,8 @@ class DepthStore:
     ``raw`` is what the model said, in its own quantity. ``final`` is what the method made of it: disparity
     (for a model of quantity depth, 1/z), or affine-invariant depth, which has no reciprocal, as it is.
     ``luma`` is the plate at inference size, for optical flow. ``fov`` (count,) is the horizontal field of
-    view in degrees where the model estimates it.
+    view in degrees where the model estimates it. ``refined`` holds what a refiner made of ``final``, in a
+    size of its own; None before `open_refined`.
     """
 
     def __init__(
@@ -181,6 +185,7 @@ class DepthStore:
             ResourceError: the folder cannot be written.
         """
         self.folder, self.count, self.height, self.width = folder, count, height, width
+        self._lock = threading.Lock()
         now = _Origin(count=count, height=height, width=width, shot=shot, frames=tuple(frames))
         path = folder / "store.json"
         before = _read_origin(path)
@@ -198,10 +203,12 @@ class DepthStore:
                 self.final = array("final.f32", (height, width), "<f4")
                 self.luma = array("luma.u8", (height, width), "u1")
                 self.fov = array("fov.f32", (), "<f4")
+                self.refined: FrameArray | None = None
                 if stale:
                     for part in (self.raw, self.luma, self.fov):
                         part.drop(stale)
                     self.final.drop(range(count))
+                    self._forget()
                 if before != now:  # last: a store killed above is found as stale as before
                     write_bytes(path, now.model_dump_json().encode())
                 opened.pop_all()
@@ -216,13 +223,60 @@ class DepthStore:
 
     def close(self) -> None:
         """Closes all files of the store."""
-        for array in (self.raw, self.final, self.luma, self.fov):
-            array.close()
+        for array in (self.raw, self.final, self.luma, self.fov, self.refined):
+            if array is not None:
+                array.close()
+
+    @property
+    def result(self) -> FrameArray:
+        """The maps to finish: refined ones where there are any."""
+        return self.final if self.refined is None else self.refined
+
+    def open_refined(self, refiner: str, height: int, width: int) -> FrameArray:
+        """Opens or creates ``refined`` for a refiner, identified with its options; another one's is dropped.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        made_by = [refiner, height, width]
+        if self.load(_REFINED) != made_by:
+            for name in (_REFINED_FILE, f"{_REFINED_FILE}.crc"):
+                (self.folder / name).unlink(missing_ok=True)
+            self.save(_REFINED, made_by)
+        self.refined = FrameArray(self.folder / _REFINED_FILE, self.count, (height, width), "<f4")
+        return self.refined
+
+    def save(self, name: str, value: Any) -> None:
+        """Keeps a JSON value beside the maps: what is known of the shot that is no map.
+
+        Raises:
+            ResourceError: the disk is full.
+        """
+        with self._lock:
+            facts = self._facts() | {name: value}
+            write_bytes(self.folder / _FACTS, json.dumps(facts).encode())
+
+    def load(self, name: str) -> Any:
+        """What `save` kept, floats bit for bit; None where it is missing or damaged."""
+        with self._lock:
+            return self._facts().get(name)
+
+    def _facts(self) -> dict[str, Any]:
+        try:
+            facts = json.loads((self.folder / _FACTS).read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return facts if isinstance(facts, dict) else {}
+
+    def _forget(self) -> None:
+        """Drops what was said of the shot as a whole."""
+        for name in (_FACTS, _REFINED_FILE, f"{_REFINED_FILE}.crc"):
+            (self.folder / name).unlink(missing_ok=True)
 
     def _has_more(self) -> bool:
         """Whether a method keeps files of its own beside the store's."""
-        ours = {"store.json"}
-        for name in ("raw.f32", "final.f32", "luma.u8", "fov.f32"):
+        ours = {"store.json", _FACTS}
+        for name in ("raw.f32", "final.f32", "luma.u8", "fov.f32", _REFINED_FILE):
             ours |= {name, f"{name}.crc"}
         return any(path.name not in ours for path in self.folder.iterdir())
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from .progress import Progress
-    from .store import DepthStore
+    from .store import DepthStore, FrameArray
 
 Quantity = Literal["disparity", "depth"]
 Space = Literal["metric", "scale_invariant", "affine_invariant"]
@@ -255,12 +255,13 @@ class SnippetModel(Protocol):
 
 @runtime_checkable
 class Method(Protocol):
-    """How a model meets a clip, in two phases so that the accelerator never waits for CPU work.
+    """How a model meets a shot, in phases so that the accelerator never waits for CPU work.
 
     `run` needs the model and leaves what it predicts in the store (``store.raw``, or files of its own in the
     store's folder); `settle` needs only the store (co-alignment, merging, filtering) and fills
-    ``store.final`` while the next shot's `run` is already under way. Both skip what the store says is done
-    and are deterministic, so a killed job goes on to the same bytes.
+    ``store.final`` while the next shot's `run` is already under way. All skip what the store says is done
+    and are deterministic, so a killed job goes on to the same bytes. One that needs the model again after
+    `settle` is a `RefiningMethod`.
     """
 
     name: str
@@ -277,6 +278,40 @@ class Method(Protocol):
 
     def settle(self, shot: Shot, spec: ModelSpec, store: DepthStore, progress: Progress) -> ShotAlignment:
         """Turns the shot's raw predictions into final ones in ``store.final``; returns what it did."""
+
+
+@runtime_checkable
+class RefiningMethod(Method, Protocol):
+    """A method that may need the model again once a shot is settled, and completes ``store.final`` then."""
+
+    refines: bool
+
+    def refine(self, shot: ShotFrames, model: DepthModel, store: DepthStore, progress: Progress) -> None:
+        """Fills ``store.final``, if ``refines``, from what `settle` left in the store's folder."""
+
+
+class Refiner(Protocol):
+    """What improves a settled shot, in maps of a size of its own.
+
+    Attributes:
+        needs_model: Whether `refine` gets the model that predicted the shot.
+    """
+
+    name: str
+    needs_model: bool
+
+    def size(self, info: ClipInfo, spec: ModelSpec, size: tuple[int, int]) -> tuple[int, int]:
+        """(height, width) of its maps for a network input of ``size``."""
+
+    def refine(
+        self,
+        shot: ShotFrames,
+        model: DepthModel | None,
+        store: DepthStore,
+        out: FrameArray,
+        progress: Progress,
+    ) -> None:
+        """Fills every missing frame of ``out`` (count, h, w), in the terms of ``store.final``."""
 
 
 @dataclass(frozen=True)

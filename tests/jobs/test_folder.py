@@ -267,8 +267,9 @@ def test_what_lies_in_the_work_folder_and_is_not_ours_outlives_it(tmp_path):
     for path in theirs + ours:
         path.write_bytes(b"x")
     (work / "tmp" / "0123456789abcdef.tmp").write_bytes(b"half")
+    other = record("b").model_copy(update={"identity": {"near": 1.0, "seed": 1}})
     with opened(tmp_path) as folder:
-        folder.claim(record("b", near=2.0), overwrite=True)
+        folder.claim(other, overwrite=True)
     assert all(path.exists() for path in theirs)
     assert not any(path.exists() for path in ours)
     assert not (work / "tmp" / "0123456789abcdef.tmp").exists()

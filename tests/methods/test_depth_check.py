@@ -16,7 +16,7 @@ from vdepth_core.methods.rolling.method import Rolling
 from vdepth_core.methods.temporal.method import Temporal
 from vdepth_core.progress import Progress
 from vdepth_core.store import DepthStore
-from vdepth_core.types import Method
+from vdepth_core.types import Method, RefiningMethod
 
 
 class Slates(Footage):
@@ -64,6 +64,9 @@ class SpoiltSnippets(FakeSnippets):
 def run(folder: Path, shot: Footage, model: object, method: Method) -> None:
     with DepthStore(folder, len(shot), *SIZE) as store:
         method.run(shot, model, store, Progress())  # type: ignore[arg-type]
+        if isinstance(method, RefiningMethod) and method.refines:
+            method.settle(shot.shot, model.spec, store, Progress())  # type: ignore[attr-defined]
+            method.refine(shot, model, store, Progress())  # type: ignore[arg-type]
 
 
 METHODS = [Framewise(batch=2), Temporal()]

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from ..errors import ResourceError
-from ..jobs.events import Done, Error, Event, ProgressEvent, Stage, Started, Warning_
+from ..jobs.events import Done, Error, Event, PartDone, ProgressEvent, Stage, Started, Warning_
 from .log_lines import LogLines
 
 _WORDS = {
@@ -20,6 +20,7 @@ _WORDS = {
     "scan": "Reading",
     "infer": "Estimating",
     "settle": "Stabilizing",
+    "refine": "Refining",
     "write": "Writing",
 }
 
@@ -109,6 +110,13 @@ class ConsoleDisplay:
             case Done():
                 self._forget(event.clip)
                 self._say(f"[green]Done:[/] {escape(name)}: {escape(event.manifest)}")
+            case PartDone():
+                self._forget(event.clip)
+                which = ", ".join(map(str, event.shots)) or "none"
+                self._say(
+                    f"[green]Done:[/] {escape(name)}: shots {which} of {event.of}; when all are, "
+                    f"vdepth finish {escape(event.out)} puts them together"
+                )
             case Error():
                 self._forget(event.clip)
                 self._say(f"[red]Failed:[/] {_about(name, event.message)} {escape(event.hint)}")

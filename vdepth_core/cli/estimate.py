@@ -66,7 +66,9 @@ def estimate(
     normals: Annotated[bool, typer.Option("--normals", help="Also write camera-space normals.")] = False,
     layered: Annotated[bool, typer.Option("--layered", help="One layered EXR instead of several.")] = False,
     compression: Annotated[str, typer.Option(metavar=menu(Compression), help="EXR compression.")] = "zip",
-    shots: Annotated[bool, typer.Option("--shots/--no-shots", help="Cut the clip into shots.")] = True,
+    no_shots: Annotated[
+        bool, typer.Option("--no-shots", help="Take the clip as one shot: look for no cuts.")
+    ] = False,
     cfr: Annotated[
         str | None, typer.Option(metavar="RATE", help="Resample to a constant rate, up to 1000 fps.")
     ] = None,
@@ -83,6 +85,14 @@ def estimate(
     ] = False,
     seed: Annotated[int, typer.Option(help="Seed of everything random, 0 to 4294967295.")] = 0,
     keep_store: Annotated[bool, typer.Option("--keep-store", help="Keep the raw predictions.")] = False,
+    part: Annotated[
+        str | None,
+        typer.Option("--shots", metavar="A-B", help="Do shots A to B only; vdepth finish ends the job."),
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="K/N", help="Do the K-th of N shares of the shots; vdepth finish ends the job."),
+    ] = None,
     events: Annotated[bool, typer.Option("--events", help="Print one JSON object a line.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a different job in OUT.")] = False,
 ) -> None:
@@ -90,24 +100,33 @@ def estimate(
     options = {
         name.rstrip("_"): value
         for name, value in locals().items()
-        if name not in {"clips", "out", "events", "overwrite"}
+        if name not in {"clips", "out", "no_shots", "part", "shard", "events", "overwrite"}
     }
-    run_clips(clips, out, options, events=events, overwrite=overwrite)
+    options["shots"] = not no_shots
+    run_clips(clips, out, options, events=events, overwrite=overwrite, shots=part, shard=shard)
 
 
 def run_clips(
-    clips: list[Path], out: Path, options: dict[str, object], *, events: bool, overwrite: bool
+    clips: list[Path],
+    out: Path,
+    options: dict[str, object],
+    *,
+    events: bool,
+    overwrite: bool,
+    shots: str | None = None,
+    shard: str | None = None,
 ) -> None:
     """Runs the jobs with a live display or events on stdout; exits with the first failure's code."""
     from ..jobs.config import EstimateConfig
+    from ..jobs.parts import Part
     from .display import ConsoleDisplay, EventLines
 
-    config = EstimateConfig.parse(**options)
+    config, part = EstimateConfig.parse(**options), Part.parse(shots, shard)
     from ..jobs.batch import estimate_clips
 
     with EventLines() if events else ConsoleDisplay() as show:
         results = estimate_clips(
-            clips, out, config, on_event=show.on_event, overwrite=overwrite, signals=True
+            clips, out, config, on_event=show.on_event, overwrite=overwrite, signals=True, part=part
         )
     failed = [result.error for result in results if result.error is not None]
     if failed:

@@ -25,6 +25,7 @@ from .doctor import doctor
 from .estimate import estimate
 from .evaluate import evaluate
 from .export import export
+from .finish import finish
 from .inspect import inspect
 from .make_tiny import make_tiny
 from .models import models
@@ -38,6 +39,7 @@ VERBS: dict[Callable[..., None], tuple[str, ...]] = {  # in the order of the hel
         "estimate plates/shot.%04d.exr -o depth/ --near 0.5 --far 20 --normals",
         "estimate *.mov -o farm/ --preset best --events",
     ),
+    finish: ("estimate film.mov -o depth/ --shard 2/3", "finish depth/"),
     demo: ("demo",),
     inspect: ("inspect shot.mov", "inspect plates/ --json"),
     verify: ("verify depth/", "verify farm/shot_010 --json"),

@@ -1,8 +1,10 @@
-"""What the clips of one command share: loaded models, and the turn to use the accelerator."""
+"""What the clips of one command share: loaded models, and the accelerator they run on."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ..choices import Predicts
 from ..models.registry import load_model
@@ -40,26 +42,39 @@ class ModelShelf:
             return self._models[key]
 
 
-class Turns:
-    """Lets clips use the accelerator one after the other, in order, whatever becomes of those before."""
+class Accelerator:
+    """Serves what needs a model, of all clips and shots of a command, one at a time.
+
+    Of what waits, the first clip comes first, and in it what lets a shot go on: its refinement before the
+    next shot's prediction. A clip that waits for something else lets the next one through.
+    """
 
     def __init__(self) -> None:
-        self._passed: set[int] = set()
         self._changed = threading.Condition()
+        self._waiting: list[tuple[int, int]] = []
+        self._busy = False
 
-    def wait(self, number: int, progress: Progress) -> None:
-        """Blocks until every clip before ``number`` has passed its turn on.
+    @contextmanager
+    def turn(self, clip: int, rank: int, progress: Progress) -> Iterator[None]:
+        """The accelerator, for work of ``clip``; less ``rank`` comes first.
 
         Raises:
-            Cancelled: the user asked to stop meanwhile.
+            Cancelled: the user asked to stop while it waited.
         """
+        ticket = (clip, rank)
         with self._changed:
-            while not all(before in self._passed for before in range(number)):
-                progress.check()
-                self._changed.wait(_WAIT_S)
-
-    def pass_on(self, number: int) -> None:
-        """Clip ``number`` needs the accelerator no more (or never will)."""
-        with self._changed:
-            self._passed.add(number)
-            self._changed.notify_all()
+            self._waiting.append(ticket)
+            try:
+                while self._busy or min(self._waiting) != ticket:
+                    progress.check()
+                    self._changed.wait(_WAIT_S)
+            finally:
+                self._waiting.remove(ticket)
+                self._changed.notify_all()
+            self._busy = True
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._busy = False
+                self._changed.notify_all()

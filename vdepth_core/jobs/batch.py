@@ -17,10 +17,11 @@ from typing import Any
 from ..errors import Cancelled, UsageError, VdepthError, as_vdepth_error
 from ..output.manifest import Manifest
 from ..progress import cancelling
-from .accelerator import ModelShelf, Turns
+from .accelerator import Accelerator, ModelShelf
 from .config import EstimateConfig
 from .events import JobProgress, OnEvent, Warning_
 from .gathering import gather
+from .parts import Part
 from .run import ClipJob
 
 _log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ _IN_FLIGHT = 2
 
 @dataclass
 class ClipResult:
-    """What became of one clip: a manifest or an error."""
+    """What became of one clip: a manifest, an error, or neither after a part of a job."""
 
     clip: Path
     out: Path
@@ -79,6 +80,7 @@ def estimate_clips(
     overwrite: bool = False,
     signals: bool = False,
     shelf: ModelShelf | None = None,
+    part: Part | None = None,
 ) -> list[ClipResult]:
     """Runs one job a clip; a single clip works in ``out``, several in one subfolder each.
 
@@ -90,6 +92,7 @@ def estimate_clips(
         overwrite: Replace a job of another configuration.
         signals: Let Ctrl-C and SIGTERM cancel cleanly (main thread only).
         shelf: Models already loaded; None starts an empty shelf.
+        part: Which shots of each clip to do; None: all, and then assemble what they left.
 
     Returns:
         One result a clip, in order.
@@ -120,7 +123,7 @@ def estimate_clips(
     progress = [JobProgress(str(result.clip), tell) for result in results]
     with cancelling(*progress) if signals else contextlib.nullcontext():
         firsts = [clip.first for clip in gathered]
-        _run_all(results, progress, config, overwrite, shelf or ModelShelf(), firsts)
+        _run_all(results, progress, config, overwrite, shelf or ModelShelf(), firsts, part)
     return results
 
 
@@ -131,9 +134,10 @@ def _run_all(
     overwrite: bool,
     shelf: ModelShelf,
     firsts: Sequence[Path],
+    part: Part | None,
 ) -> None:
     slots = threading.Semaphore(_IN_FLIGHT)
-    turns = Turns()
+    accelerator = Accelerator()
     threads = []
     try:
         for number, (result, own) in enumerate(zip(results, progress, strict=True)):
@@ -143,7 +147,7 @@ def _run_all(
                 own.fail(result.error)
                 slots.release()
                 continue
-            job = ClipJob(result.clip, result.out, config, own, shelf, turns, number, firsts)
+            job = ClipJob(result.clip, result.out, config, own, shelf, accelerator, number, firsts, part)
             thread = threading.Thread(
                 target=_run_one, args=(job, result, overwrite, slots), name=f"job-{number}"
             )

@@ -52,7 +52,7 @@ class Started(_Event):
 
 
 class Stage(_Event):
-    """A stage begins (``scan``, ``infer``, ``settle``, ``write``); stages overlap. ``total`` may grow.
+    """A stage begins (``scan``, ``infer``, ``settle``, ``refine``, ``write``); they overlap, totals may grow.
 
     Before them may come ``checksum`` (much of the clip has to be read to know it again) and ``probe`` (a
     network's threads are measured).
@@ -97,6 +97,15 @@ class Done(_Event):
     manifest: Text
 
 
+class PartDone(_Event):
+    """The shots of a ``--shard`` or ``--shots`` are finished, ``of`` so many; ``vdepth finish`` assembles."""
+
+    event: Literal["part"] = "part"
+    out: Text
+    shots: list[int]
+    of: int
+
+
 class Error(_Event):
     """The clip failed or was cancelled; other clips of the command go on unless cancelled."""
 
@@ -106,7 +115,7 @@ class Error(_Event):
     hint: Text = ""
 
 
-Event = Started | Stage | ProgressEvent | FrameDone | Warning_ | Done | Error
+Event = Started | Stage | ProgressEvent | FrameDone | Warning_ | Done | PartDone | Error
 OnEvent = Callable[[Event], None]
 
 _ADAPTER: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])

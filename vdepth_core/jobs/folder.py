@@ -10,30 +10,35 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from ..checksums import Checksums
 from ..clip import ClipScan
 from ..errors import InputError, JobConflictError, ResourceError, VdepthError
-from ..files import Draft, plain_files, write_bytes, write_error
+from ..files import Draft, make_folder, plain_files, require_space, write_bytes, write_error
 from ..output.journal import DAMAGED, JOB, LOCK, SEEN, WORK, Journal, lock_folder, not_ours
 from ..output.manifest import Manifest, read_manifest, write_manifest
 from ..output.naming import JobNames, manifest_path
+from ..progress import Progress
 from ..store import has_predictions, remove_store
 from .identity import differences
 from .record import JobRecord, read_record
+from .results import ShotResult, film_path, read_result, result_path
 
 _SCAN = "scan.json"
 _READERS = min(4, os.cpu_count() or 1)  # threads; hashing releases the interpreter
+_WAIT_S = 0.2
+_SHOT_LOCK = f"{LOCK}.shot_"
 _STORE = re.compile(r"shot_\d{4,}")
 
 
 class JobFolder:
-    """One clip's output folder, locked while open.
+    """One clip's output folder, locked while open: all of it, or some shots of a job that is there.
 
     Use as a context manager.
 
@@ -43,7 +48,14 @@ class JobFolder:
     """
 
     def __init__(
-        self, out: Path, names: JobNames, sources: Sequence[Path], checksums: Checksums | None = None
+        self,
+        out: Path,
+        names: JobNames,
+        sources: Sequence[Path],
+        checksums: Checksums | None = None,
+        shots: range | None = None,
+        *,
+        shared: bool = False,
     ) -> None:
         """Looks whether the job can do its work without touching what is not its own, then locks the folder.
 
@@ -52,6 +64,8 @@ class JobFolder:
             names: The names of the files that the job is going to write.
             sources: The files of the clip, and of others that it must not write beside.
             checksums: Of files read before; None: those the folder remembers.
+            shots: Lock only these: other processes work on others. None: everything.
+            shared: Of everything, let others go on with the shots they have.
 
         Raises:
             JobConflictError: another process works in it; it holds the clip; or something stands there under
@@ -60,24 +74,36 @@ class JobFolder:
         """
         self.out, self.work = out, out / WORK
         self.checksums = checksums or folder_checksums(out)
-        self.journal = Journal(out, self.checksums)
+        part = f"shots_{shots.start:04d}-{shots.stop - 1:04d}" if shots is not None else ""
+        self.journal = Journal(out, self.checksums, part)
         self._survey(names, sources)
-        self._lock = lock_folder(out)
+        self._locks = ExitStack()
         try:
-            self.journal.reload()  # another process may have finished meanwhile
-            self._survey(names, sources)
+            if shots is None:
+                self._locks.callback(lock_folder(out).release)
+                for path in sorted(self.work.glob(f"{_SHOT_LOCK}*")) if not shared else ():
+                    number = path.name.removeprefix(_SHOT_LOCK)
+                    lock_folder(out, path.name, f"shot {int(number)}").release()
+            else:
+                lock = lock_folder(out)
+                self._locks.callback(lock.release)
+                for shot in shots:
+                    held = lock_folder(out, f"{_SHOT_LOCK}{shot:04d}", f"shot {shot}")
+                    self._locks.callback(held.release)
+                lock.release()
+            self._survey(names, sources)  # another process may have finished meanwhile
             self.journal.open()
         except BaseException:
-            self._lock.release()
+            self._locks.close()
             raise
 
     def __enter__(self) -> JobFolder:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.checksums.save(self._own)
+        self.checksums.save(self.own)
         self.journal.close()
-        self._lock.release()
+        self._locks.close()
 
     def claim(self, record: JobRecord, *, overwrite: bool) -> bool:
         """Makes the folder this job's own; returns True when it goes on from an earlier run of the same job.
@@ -103,8 +129,9 @@ class JobFolder:
             return True
         if not overwrite and self._has_work():
             raise self._conflict(before, record)
-        self.drop_stores()
-        (self.work / _SCAN).unlink(missing_ok=True)
+        if before is None or before.predictions != record.predictions:  # else they are what would come out
+            self.drop_stores()
+            (self.work / _SCAN).unlink(missing_ok=True)
         self.journal.begin(record.job)
         self.record(record)
         return False
@@ -113,17 +140,38 @@ class JobFolder:
         """Writes ``job.json``."""
         self._save(JOB, record.model_dump_json(indent=1))
 
-    def save_scan(self, job: str, scan: ClipScan) -> None:
-        """Keeps what the pass over the clip found, for ``job``."""
-        self._save(_SCAN, json.dumps({"job": job, "scan": json.loads(scan.to_json())}))
+    def save_scan(self, predictions: str, scan: ClipScan) -> None:
+        """Keeps what the pass over the clip found, for jobs with these `JobRecord.predictions`."""
+        self._save(_SCAN, json.dumps({"of": predictions, "scan": json.loads(scan.to_json())}))
 
-    def load_scan(self, job: str) -> ClipScan | None:
-        """What `save_scan` kept for ``job``; None where it is missing or damaged."""
-        try:
-            saved = json.loads((self.work / _SCAN).read_text(encoding="utf-8"))
-            return ClipScan.from_json(json.dumps(saved["scan"])) if saved["job"] == job else None
-        except (OSError, ValueError, TypeError, KeyError, RecursionError):
-            return None
+    def load_scan(self, predictions: str) -> ClipScan | None:
+        """What `save_scan` kept; None where it is missing or damaged."""
+        return read_scan(self.out, predictions)
+
+    def result(self, shot: int, job: str) -> ShotResult | None:
+        """What is left of a shot of ``job`` that is finished; its EXR files need not be there any more."""
+        return read_result(self.work, shot, job)
+
+    def whole(self, result: ShotResult) -> bool:
+        """Whether every EXR file of a finished shot is there and as it was written."""
+        return not self.lost(result)
+
+    def lost(self, result: ShotResult) -> set[str]:
+        """Names of the EXR files of a finished shot that are missing or damaged."""
+        return {name for name, entry in result.files.items() if self.journal.owned(name) != entry}
+
+    def save_result(self, result: ShotResult) -> None:
+        """Keeps the result of a shot, whose film is there.
+
+        Raises:
+            ResourceError: the disk is full.
+        """
+        write_bytes(result_path(self.work, result.entry.index), result.to_json(), self.own)
+
+    def film(self, shot: int) -> Path:
+        """A shot's part of the preview."""
+        make_folder(self.work / "results")
+        return film_path(self.work, shot)
 
     def place(self, path: Path) -> Draft:
         """A draft of a file of the job; see `Journal.place`."""
@@ -146,7 +194,7 @@ class JobFolder:
         Raises:
             ResourceError: the disk is full or not writable.
         """
-        write_manifest(manifest, manifest_path(self.work), self._own)
+        write_manifest(manifest, manifest_path(self.work), self.own)
 
     def conclude(self, names: Iterable[str]) -> None:
         """The job is done, its files are ``names``; nothing can be written any more."""
@@ -174,12 +222,12 @@ class JobFolder:
         Raises:
             ResourceError: less than ``size`` bytes are free.
         """
-        free = shutil.disk_usage(self.out).free
-        if free < size:
-            raise ResourceError(
-                f"{self.out} has {free / 1e9:.1f} GB free, and this job needs at least {size / 1e9:.1f} GB.",
-                "Free some space, choose a shorter range with --frames, or another disk with -o.",
-            )
+        require_space(
+            self.out,
+            size,
+            "this job needs at least",
+            "Free some space, choose a shorter range with --frames, or another disk with -o.",
+        )
 
     def _survey(self, names: JobNames, sources: Sequence[Path]) -> None:
         """Refuses a folder in which the job would touch what vdepth did not write; changes nothing."""
@@ -197,6 +245,7 @@ class JobFolder:
             present = os.listdir(self.out)
         except OSError as error:
             raise write_error(self.out, error) from error
+        self.journal.reload()  # after looking: what another process puts there it has noted before
         wanted = [name for name in names.among(present) if os.path.lexists(self.out / name)]
         with ThreadPoolExecutor(_READERS) as pool:  # a finished job may hold a hundred gigabytes
             ours = list(pool.map(self.journal.ours, wanted))
@@ -207,7 +256,7 @@ class JobFolder:
     def _check_work(self) -> None:
         """Refuses a work folder that is somebody else's, or leads out of itself."""
         files = plain_files(self.work)
-        strangers = [path for path, facts in files.items() if path != self.work / LOCK or facts.st_size]
+        strangers = [path for path, facts in files.items() if not path.name.startswith(LOCK) or facts.st_size]
         if strangers and not self.journal.exists:
             raise JobConflictError(
                 f"{self.work} holds {strangers[0].name} and no journal: vdepth did not make it.",
@@ -215,7 +264,7 @@ class JobFolder:
             )
         for path, facts in files.items():
             # A second name is somebody's, and would change with it. In these two nothing is changed.
-            if facts.st_nlink > 1 and path.parent.name not in ("tmp", DAMAGED):
+            if facts.st_nlink > 1 and path.parent.name.partition(".")[0] not in ("tmp", DAMAGED):
                 raise ResourceError(
                     f"{path} has another name elsewhere (a hard link), and writing would change both.",
                     "Replace it by a copy, or choose another folder with -o.",
@@ -223,7 +272,7 @@ class JobFolder:
 
     def _finished(self, job: str) -> bool:
         """Whether ``job`` was finished here; whether all its files are still whole is another question."""
-        return any(found_manifest(path, job) for path in manifests(self.out))
+        return any(found_manifest(manifest_path(place), job) for place in (self.out, self.work))
 
     def _conflict(self, before: JobRecord | None, now: JobRecord) -> JobConflictError:
         if before is not None and now.goes_on(before):
@@ -233,18 +282,20 @@ class JobFolder:
                 "Use --overwrite to predict it again, or another folder with -o.",
             )
         changed = ", ".join(differences(before.identity, now.identity)) if before else ""
+        kept = before is not None and before.predictions == now.predictions and any(self._stores())
+        anew = "write its files anew from the predictions that were kept" if kept else "replace it"
         return JobConflictError(
             f"{self.out} holds a job with another configuration "
             f"({changed or 'the clip or the options'} differ).",
-            "Use --overwrite to replace it, or another folder with -o.",
+            f"Use --overwrite to {anew}, or another folder with -o.",
         )
 
-    def _own(self, path: Path) -> Draft:
+    def own(self, path: Path) -> Draft:
         """A draft of a file of the work folder."""
         return Draft(path, self.journal.temporary())
 
     def _save(self, name: str, text: str) -> None:
-        write_bytes(self.work / name, text.encode(), self._own)
+        write_bytes(self.work / name, text.encode(), self.own)
 
     def _has_work(self) -> bool:
         return any(map(has_predictions, self._stores())) or any(
@@ -279,6 +330,36 @@ def folder_checksums(out: Path) -> Checksums:
     return Checksums(out / WORK / SEEN)
 
 
+def read_scan(out: Path, predictions: str) -> ClipScan | None:
+    """What the pass over the clip found, if it is of these predictions, there and whole."""
+    try:
+        saved = json.loads((out / WORK / _SCAN).read_text(encoding="utf-8"))
+        return ClipScan.from_json(json.dumps(saved["scan"])) if saved["of"] == predictions else None
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return None
+
+
+@contextmanager
+def planning(out: Path, progress: Progress) -> Iterator[None]:
+    """Holds the lock of whoever plans a job that several processes work on; waits for its turn.
+
+    Raises:
+        ResourceError: the folder cannot be written.
+        Cancelled: the user asked to stop meanwhile.
+    """
+    make_folder(out / WORK)
+    lock = FileLock(out / WORK / f"{LOCK}.plan")
+    while True:
+        progress.check()
+        with suppress(Timeout):
+            lock.acquire(timeout=_WAIT_S)
+            break
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def tidy(out: Path, job: str) -> None:
     """Drops what ``job``, killed after its manifest was written, left of its work; or does nothing."""
     work, record = out / WORK, read_record(out)
@@ -295,11 +376,6 @@ def tidy(out: Path, job: str) -> None:
                 journal.close()
                 for path in _stores(work):
                     remove_store(path)
-
-
-def manifests(out: Path) -> list[Path]:
-    """Where the manifest of a finished job lies: in its place, and a second one, for when that is lost."""
-    return [manifest_path(out), manifest_path(out / WORK)]
 
 
 def found_manifest(path: Path, job: str) -> Manifest | None:

@@ -20,7 +20,9 @@ from .config import FAR, NEAR, EstimateConfig
 from .numbering import Numbering
 
 JOB_FORMAT = 2
-"""Raised whenever the same configuration would give other bytes."""
+"""Raised whenever the same predictions would give other files."""
+PREDICTIONS_FORMAT = 1
+"""Raised whenever the same configuration would give other predictions."""
 
 # What only leads to other values, and what says itself in other words below.
 _RESOLVED = {
@@ -31,14 +33,23 @@ _WORDS = {
     "colour": "what the picture's numbers mean",
     "format": "the version of vdepth",
     "picture": "the size of the picture",
+    "predictions": "the version of vdepth",
     "predicts": "what the model predicts",
     "weights": "the model's weights",
 }
 
 
+# What decides the files alone: with other values of these, nothing is predicted again.
+FILES = frozenset(
+    {"format", "near", "far", "camera", "normals", "layered", "compression", "start_frame", "cfr", "timecode"}
+)
+
+
 @dataclass(frozen=True)
 class Identity:
     """What decides a job's bytes, but for the content of the clip.
+
+    Two identities in one: the facts in `FILES` decide the files, the others the predictions too.
 
     Attributes:
         facts: Name of an option, or of what it stands for -> its resolved value, ready for JSON.
@@ -68,6 +79,7 @@ class Identity:
         facts = {key: value for key, value in config.model_dump(mode="json").items() if key not in _RESOLVED}
         facts |= {
             "format": JOB_FORMAT,
+            "predictions": PREDICTIONS_FORMAT,
             "model": spec.name,
             "weights": spec.weights_sha256,
             "predicts": f"{spec.space} {spec.quantity}{' canonical' if spec.canonical else ''}",
@@ -91,6 +103,12 @@ class Identity:
         """Identity of the job on a clip of fingerprint ``clip``: 16 hex digits."""
         facts = json.dumps([self.facts, clip], sort_keys=True)
         return hashlib.sha256(facts.encode()).hexdigest()[:16]
+
+
+def predictions_of(facts: dict[str, Any], clip: str) -> str:
+    """Identity of the predictions of a job with these facts, on a clip of fingerprint ``clip``."""
+    deciding = {name: value for name, value in facts.items() if name not in FILES}
+    return hashlib.sha256(json.dumps([deciding, clip], sort_keys=True).encode()).hexdigest()[:16]
 
 
 def differing(before: dict[str, Any], now: dict[str, Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -15,6 +16,7 @@ from ..methods.rolling.method import Rolling
 from ..models.device import pick_device
 from ..models.registry import list_models
 from ..models.sizing import network_size
+from ..output.manifest import CameraEntry, ClipEntry
 from ..progress import Progress
 from ..types import DepthModel, Method, ModelSpec
 from ..version import __version__
@@ -24,12 +26,12 @@ from .config import EstimateConfig
 from .identity import Identity, frame_range
 from .numbering import Numbering
 from .presets import resolve
-from .record import ClipRecord, JobRecord, keep_choice, read_record
+from .record import ClipRecord, JobRecord, keep_choice, read_record, weights_seen
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One job, ready to run.
+    """One job, ready to run; what it decides stands in ``record``, which is kept as JSON.
 
     Attributes:
         clip: The clip, opened.
@@ -37,11 +39,12 @@ class Plan:
         before: What it says; None where there is no job.
         config: The options, resolved.
         device: Where the network runs.
-        model, method: What predicts.
+        spec: What the model is.
+        load: Loads the model, the first time; see `make_plan` for what it raises.
+        method: What predicts.
         size: (height, width) of the network's input.
         camera: The plate's camera.
         frames: Clip frame indices [start, stop); None: to the end of a movie.
-        warnings: Sentences about options that make no difference.
     """
 
     clip: Clip
@@ -49,12 +52,12 @@ class Plan:
     before: JobRecord | None
     config: EstimateConfig
     device: Literal["cuda", "mps", "cpu"]
-    model: DepthModel
+    spec: ModelSpec
+    load: Callable[[], DepthModel]
     method: Method
     size: tuple[int, int]
     camera: Intrinsics
     frames: tuple[int, int | None]
-    warnings: tuple[str, ...]
 
     @property
     def numbering(self) -> Numbering:
@@ -72,7 +75,9 @@ def make_plan(
     *,
     overwrite: bool = False,
 ) -> Plan:
-    """Opens the clip, loads the model and checks every option; writes nothing.
+    """Opens the clip, learns what the model is and checks every option; writes nothing.
+
+    The model is loaded, unless the folder's job knows it and its weights are the same, or gone.
 
     Args:
         path: The clip.
@@ -92,12 +97,26 @@ def make_plan(
     clip = open_clip(path, **given.clip_options())
     config = given if overwrite else keep_choice(given, before)
     device = _device(config, given, out)
-    config = resolve(config, list_models(), device)
-    model = _model(config, given, shelf, out)
+    models = list_models()
+    config = resolve(config, models, device)
     assert config.method is not None
     method = create_method(config.method, **config.model_dump())
-    method.check(model)
-    info, spec = clip.info, model.spec
+    found = next((entry.path for entry in models if entry.name == config.model), Path(str(config.model)))
+    weights = weights_seen(found)
+
+    def load() -> DepthModel:
+        model = _model(config, given, shelf, out)
+        method.check(model)
+        if known is not None and model.spec != known:
+            raise WeightsError(
+                f"The weights of {known.name} changed since the job in {out} was begun.",
+                "Use --overwrite to replace it, or another folder with -o.",
+            )
+        return model
+
+    known = _known_spec(before, config, weights)
+    spec = known or load().spec
+    info = clip.info
     size = network_size(info.width, info.height, info.pixel_aspect, _sizing(method, spec), config.size)
     camera = plate_camera(info, config)
     start, stop = frame_range(info, config)
@@ -105,34 +124,40 @@ def make_plan(
         Numbering.of(info, config).check_shown(start / info.rate, stop / info.rate)
     identity = Identity.of(config, info, spec, size, camera)
     source = fingerprint(clip, start, stop, checksums=checksums, progress=progress)
+    seen = ClipRecord.of(info, source)
+    same = before is not None and before.spec == spec
     record = JobRecord(
         job=identity.job(source.digest),
         vdepth=__version__,
         given=given,
         chosen=config,
         identity=identity.facts,
-        clip=ClipRecord.of(info, source),
+        clip=seen,
+        spec=spec,
+        weights=weights or (before.weights if before is not None and same else ""),
+        size=size,
+        camera=CameraEntry.of(camera),
+        warnings=[*info.notes, *_idle_options(given, spec), *_doubts(clip, start)],
     )
     if before is not None and record.goes_on(before):
         # A clip that was moved or renamed is the same; the names of its files are what they were.
         kept = {"name": before.clip.name, "file": before.clip.file}
-        record = record.model_copy(
-            update={"clip": record.clip.model_copy(update=kept), "threads": before.threads}
-        )
+        record = record.model_copy(update={"clip": seen.model_copy(update=kept), "threads": before.threads})
         clip.info = replace(info, name=before.clip.name)
-    return Plan(
-        clip,
-        record,
-        before,
-        config,
-        device,
-        model,
-        method,
-        size,
-        camera,
-        (start, stop),
-        (*info.notes, *_idle_options(given, spec), *_doubts(clip, start)),
-    )
+    elif before is not None and record.predictions == before.predictions:
+        record = record.model_copy(update={"threads": before.threads})
+    record = record.model_copy(update={"source": ClipEntry.of(clip.info, source.digest, [], [])})
+    return Plan(clip, record, before, config, device, spec, load, method, size, camera, (start, stop))
+
+
+def _known_spec(before: JobRecord | None, config: EstimateConfig, weights: str) -> ModelSpec | None:
+    """What the model is, where the folder's job says so and its weights have not changed since."""
+    if before is None or before.spec is None or weights not in ("", before.weights):
+        return None
+    same = ("model", "predicts", "device", "dtype", "compile")
+    if any(getattr(before.chosen, name) != getattr(config, name) for name in same):
+        return None
+    return before.spec if before.weights else None
 
 
 def _device(config: EstimateConfig, given: EstimateConfig, out: Path) -> Literal["cuda", "mps", "cpu"]:

@@ -11,9 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..clip import Fingerprint
 from ..output.journal import JOB, WORK
-from ..types import ClipInfo, Shot
+from ..output.manifest import CameraEntry, ClipEntry
+from ..types import ClipInfo, ModelSpec, Shot
 from .config import EstimateConfig
-from .identity import differing
+from .identity import FILES, differing, predictions_of
 
 _CHOSEN = ("method", "model", "size", "device", "dtype")
 _SHOWN = 4  # ranges of frames in a sentence
@@ -50,7 +51,7 @@ class ClipRecord(_Part):
 
 
 class JobRecord(_Part):
-    """What ``job.json`` holds.
+    """What ``job.json`` holds: with the shots of ``scan.json`` all that any stage of any shot has to know.
 
     Attributes:
         job: Identity of the job, clip included.
@@ -59,6 +60,12 @@ class JobRecord(_Part):
         chosen: The options with what presets and machine decided.
         identity: `Identity.facts`.
         clip: The clip.
+        source: The clip's entry for the manifest, without the times of its frames.
+        spec: What the model is.
+        weights: What the model's file or folder looked like; see `weights_seen`.
+        size: (height, width) of the network's input.
+        camera: The plate's camera.
+        warnings: Sentences about the options.
         threads: CPU threads of the network, once measured.
     """
 
@@ -68,7 +75,18 @@ class JobRecord(_Part):
     chosen: EstimateConfig
     identity: dict[str, Any]
     clip: ClipRecord
+    source: ClipEntry | None = None
+    spec: ModelSpec | None = None
+    weights: str = ""
+    size: tuple[int, int] | None = None
+    camera: CameraEntry | None = None
+    warnings: list[str] = Field(default_factory=list)
     threads: int | None = Field(default=None, ge=1)
+
+    @property
+    def predictions(self) -> str:
+        """Identity of the predictions, clip included."""
+        return predictions_of(self.identity, self.clip.digest)
 
     def goes_on(self, before: JobRecord | None) -> bool:
         """Whether this is the job ``before``, whatever became of its clip.
@@ -86,7 +104,9 @@ class JobRecord(_Part):
         The frames of a movie lie in one file: it has changed or not, as a whole.
         """
         clip = "" if self.clip.frames else self.clip.digest
-        options = {name: value for name, value in self.identity.items() if name != "frames"}
+        options = {
+            name: value for name, value in self.identity.items() if name not in FILES and name != "frames"
+        }
         facts = [options, clip, shot.start, shot.stop, shot.exposure]
         first = self.identity["frames"][0]
         frames = [digest for _, digest in sorted(self.clip.frames.items())]
@@ -102,6 +122,15 @@ def read_record(out: Path) -> JobRecord | None:
         return JobRecord.model_validate_json((out / WORK / JOB).read_bytes())
     except (OSError, ValidationError):
         return None
+
+
+def weights_seen(path: Path | None) -> str:
+    """What a weights file or folder looks like, without reading it; empty where there is none."""
+    if path is None or not path.exists():
+        return ""
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    facts = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]
+    return hashlib.sha256(json.dumps([str(path.resolve()), facts]).encode()).hexdigest()[:16]
 
 
 def keep_choice(given: EstimateConfig, record: JobRecord | None) -> EstimateConfig:

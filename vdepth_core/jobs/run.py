@@ -1,10 +1,11 @@
 """One clip, one job: the only place that knows the whole way from clip to files.
 
-Four threads, queues between them, each on another shot:
+Shots go through the stages of `shots` and `writer`, each stage on another shot:
 
 * scan cuts the clip into shots, a cheap pass that runs ahead;
-* infer predicts shot by shot, on the accelerator;
+* infer predicts shot by shot, in the clip's turn on the accelerator;
 * settle co-aligns and filters a predicted shot;
+* refine, for methods that do, needs the accelerator once more;
 * write maps disparity to depth, up-samples and writes a settled shot.
 
 Each picks up where the job folder says it stopped; all of them are deterministic.
@@ -12,37 +13,37 @@ Each picks up where the job folder says it stopped; all of them are deterministi
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from ..checksums import Checksums
 from ..clip import ClipReader, ShotView, fingerprint
 from ..clip.timing import last_duration
-from ..errors import Cancelled, InputError
+from ..errors import InputError
 from ..models.device import cpu_threads, set_threads
-from ..output.manifest import Manifest, write_manifest
+from ..output.manifest import Manifest
 from ..output.naming import manifest_path
 from ..store import DepthStore
-from ..types import DepthModel, Method, Shot, ShotAlignment
+from ..types import Shot
 from ..version import __version__
-from .accelerator import ModelShelf, Turns
+from . import shots as stages
+from .accelerator import Accelerator, ModelShelf
+from .assemble import assemble
 from .config import EstimateConfig
-from .events import Done, JobProgress, Started, Warning_
-from .folder import JobFolder, folder_checksums, found_manifest, manifests, tidy
+from .events import Done, JobProgress, PartDone, Started, Warning_
+from .folder import JobFolder, folder_checksums, found_manifest, planning, tidy
+from .parts import Part
+from .pipeline import Channel, Seconds, run_stages
 from .plan import Plan, make_plan
 from .record import ClipRecord
-from .writer import ClipWriter, job_names
+from .writer import ShotWriter, job_names
 
 _POLL_S = 0.2
 _SHOTS_AHEAD = 2  # waiting between two threads: bounds open files
-Item = TypeVar("Item")
-_Predicted = tuple[Shot, DepthStore]
-_Settled = tuple[Shot, DepthStore, ShotAlignment]
+_REFINE, _PREDICT = range(2)  # which of a clip's shots gets the accelerator first
+_Work = tuple[Shot, DepthStore]
 
 
 class ClipJob:
@@ -55,82 +56,99 @@ class ClipJob:
         config: EstimateConfig,
         progress: JobProgress,
         shelf: ModelShelf,
-        turns: Turns,
+        accelerator: Accelerator,
         turn: int,
         others: Sequence[Path] = (),
+        part: Part | None = None,
     ) -> None:
-        """Takes what the job needs; ``others`` are files of clips that nothing may be written beside."""
-        self.path, self.out, self.config, self.progress = path, out, config, progress
-        self._shelf, self._turns, self._turn = shelf, turns, turn
-        self._others = others
-        self._seconds: dict[str, float] = {}
-        self._failure: BaseException | None = None
-        self._open_stores: set[DepthStore] = set()
-        self._scanned = threading.Event()
+        """Takes what the job needs.
 
-    def run(self, *, overwrite: bool = False) -> Manifest:
-        """Runs or resumes the job.
+        Args:
+            path: The clip.
+            out: Its folder.
+            config: The options as given.
+            progress: Told about everything.
+            shelf: Where models come from.
+            accelerator: What runs them.
+            turn: Which of the accelerator's clips this is.
+            others: Files of clips that nothing may be written beside.
+            part: Which shots to do; None: all, and the end of the job too.
+        """
+        self.path, self.out, self.config, self.progress = path, out, config, progress
+        self._shelf, self._accelerator, self._turn = shelf, accelerator, turn
+        self._others, self._part = others, part
+        self._seconds = Seconds()
+        self._thread_count: int | None = None
+
+    def run(self, *, overwrite: bool = False) -> Manifest | None:
+        """Runs or resumes the job; returns its manifest, or None after a part of it.
 
         Raises:
             VdepthError: one of its subclasses says what is wrong; everything finished stays on disk.
         """
-        try:
-            return self._run(overwrite)
-        finally:
-            self._turns.pass_on(self._turn)
-
-    def _run(self, overwrite: bool) -> Manifest:
         began = time.monotonic()
         checksums = folder_checksums(self.out)
         plan = make_plan(
             self.path, self.out, self.config, self._shelf, checksums, self.progress, overwrite=overwrite
         )
         self.progress.check()  # a job that has not begun leaves its folder alone
-        manifest = self._finished(plan, checksums)
-        if manifest is not None:  # nothing is written, so nothing is asked of the folder
+        manifest = found_manifest(manifest_path(self.out), plan.record.job)
+        if manifest is not None and manifest.complete(self.out, checksums):
+            # Nothing is written, so nothing is asked of the folder.
             self._tell_started(plan, resumed=True)
             if not plan.config.keep_store:
                 tidy(self.out, plan.record.job)
+        elif self._part is not None:
+            self._run_part(plan, self._part, checksums, overwrite)
+            return None
         else:
-            names = job_names(plan.clip.info, plan.config)
-            with JobFolder(self.out, names, (*plan.clip.files, *self._others), checksums) as folder:
-                manifest = self._work(plan, folder, began, overwrite)
+            with self._open(plan, checksums) as folder:
+                self._begin(plan, folder, overwrite)
+                self._work(plan, folder, None)
+                self._check_unchanged(plan, checksums)
+                assert plan.clip.facts is not None
+                self._seconds.spent["total"] = time.monotonic() - began
+                manifest = assemble(folder, plan.record, plan.clip.facts, self._seconds.spent)
         self.progress.tell(Done(clip=self.progress.clip, manifest=str(manifest_path(self.out))))
         return manifest
 
-    def _work(self, plan: Plan, folder: JobFolder, began: float, overwrite: bool) -> Manifest:
+    def _run_part(self, plan: Plan, part: Part, checksums: Checksums, overwrite: bool) -> None:
+        """Does some shots, while other processes do others; whoever comes first makes the plan for all."""
+        with planning(self.out, self.progress):
+            with self._open(plan, checksums, shared=True) as folder:
+                self._begin(plan, folder, overwrite)
+                scan = list(self._shots(plan, folder))
+                shots = part.shots(scan)
+                if shots:
+                    self._set_threads(plan, folder)
+            if shots:
+                names = job_names(plan.clip.info, plan.config)
+                folder = JobFolder(self.out, names, plan.clip.files, checksums, shots)
+        if shots:
+            with folder:
+                self._work(plan, folder, shots)
+                self._check_unchanged(plan, checksums)
+        clip = self.progress.clip
+        self.progress.tell(PartDone(clip=clip, out=str(self.out), shots=list(shots), of=len(scan)))
+
+    def _open(self, plan: Plan, checksums: Checksums, *, shared: bool = False) -> JobFolder:
+        names = job_names(plan.clip.info, plan.config)
+        return JobFolder(self.out, names, (*plan.clip.files, *self._others), checksums, shared=shared)
+
+    def _begin(self, plan: Plan, folder: JobFolder, overwrite: bool) -> None:
         resumed = folder.claim(plan.record, overwrite=overwrite)
         self._tell_started(plan, resumed)
-        for sentence in plan.warnings:
+        for sentence in plan.record.warnings:
             self.progress.warn(sentence)
-        if resumed and (manifest := self._manifest_lost(plan, folder)):
-            write_manifest(manifest, manifest_path(self.out), folder.place)
-            if not plan.config.keep_store:
-                folder.drop_stores()
-            return manifest
         self._say_what_changed(plan, resumed)
-        scan = folder.load_scan(plan.record.job)
+        scan = folder.load_scan(plan.record.predictions)
         if scan is not None:
             plan.clip.facts = scan
         if not resumed:
             self._check_space(plan, folder)
-        writer = ClipWriter(
-            plan.clip, folder, plan.record, plan.model.spec, plan.camera, plan.method.name, self.progress
-        )
-        try:
-            self._pipeline(plan, folder, writer)
-        except BaseException:
-            writer.abandon()
-            raise
-        self._check_unchanged(plan, folder.checksums)
-        self._seconds["total"] = time.monotonic() - began
-        manifest = writer.finish(self._seconds)
-        if not plan.config.keep_store:
-            folder.drop_stores()
-        return manifest
 
     def _tell_started(self, plan: Plan, resumed: bool) -> None:
-        spec = plan.model.spec
+        spec = plan.spec
         self.progress.tell(
             Started(
                 clip=self.progress.clip,
@@ -147,19 +165,6 @@ class ClipJob:
                 resumed=resumed,
             )
         )
-
-    def _finished(self, plan: Plan, checksums: Checksums) -> Manifest | None:
-        """The manifest, if this very job is complete: every file it names is there and whole."""
-        manifest = found_manifest(manifest_path(self.out), plan.record.job)
-        return manifest if manifest and manifest.complete(self.out, checksums) else None
-
-    def _manifest_lost(self, plan: Plan, folder: JobFolder) -> Manifest | None:
-        """The second manifest of this very job, where nothing but the first was lost or damaged."""
-        for path in manifests(self.out):
-            manifest = found_manifest(path, plan.record.job)
-            if manifest and manifest.complete(self.out, folder.checksums):
-                return manifest
-        return None
 
     def _say_what_changed(self, plan: Plan, resumed: bool) -> None:
         """Not a warning to keep: what comes out is what a fresh run gives."""
@@ -189,150 +194,115 @@ class ClipJob:
         pictures = frames * info.width * info.height * 3  # 12 bytes a pixel before compression
         folder.need(store + pictures)
 
-    def _pipeline(self, plan: Plan, folder: JobFolder, writer: ClipWriter) -> None:
-        shots: queue.Queue[Shot | None] = queue.Queue()
-        predicted: queue.Queue[_Predicted | None] = queue.Queue(_SHOTS_AHEAD)
-        settled: queue.Queue[_Settled | None] = queue.Queue(_SHOTS_AHEAD)
-        threads = [
-            self._thread("scan", lambda: self._scan(plan, folder, shots)),
-            self._thread("settle", lambda: self._settle(predicted, settled, plan.method, plan.model)),
-            self._thread("write", lambda: self._write(settled, plan.config, writer)),
-        ]
-        try:
-            with self._guard():
-                self._turns.wait(self._turn, self.progress)
-                self._infer(plan, folder, shots, predicted)
-        finally:
-            self._turns.pass_on(self._turn)
-            self._put(predicted, None)
-            for thread in threads:
-                thread.join()
-            for store in self._open_stores:  # those a failure left behind
-                store.close()
-        if self._failure is not None:
-            raise self._failure
-
-    def _scan(self, plan: Plan, folder: JobFolder, shots: queue.Queue[Shot | None]) -> None:
+    def _shots(self, plan: Plan, folder: JobFolder) -> Iterator[Shot]:
+        """The clip's shots, each as soon as it is known; they are kept for whoever comes next."""
         clip, (start, stop) = plan.clip, plan.frames
-        try:
-            with self._timed("scan"):
-                if clip.facts is None:
-                    for shot in clip.scan(
-                        shots=plan.config.shots, start=start, stop=stop, progress=self.progress
-                    ):
-                        shots.put(shot)
-                    assert clip.facts is not None
-                    folder.save_scan(plan.record.job, clip.facts)
-                else:
-                    for shot in clip.facts.shots:
-                        shots.put(shot)
-            facts = clip.facts
-            assert facts is not None
-            for warning in facts.warnings:
-                self.progress.warn(warning)
-            end = facts.times[-1] + last_duration(facts.times, 1 / clip.info.rate)
-            plan.numbering.check_shown(facts.times[facts.shots[0].start], end)
-            total = sum(len(shot) for shot in facts.shots)
-            for stage in ("infer", "settle", "write"):
-                self.progress.stage(stage, total)
-            self._scanned.set()
-        finally:
-            shots.put(None)
-
-    def _infer(
-        self,
-        plan: Plan,
-        folder: JobFolder,
-        shots: queue.Queue[Shot | None],
-        predicted: queue.Queue[_Predicted | None],
-    ) -> None:
-        if plan.device == "cpu":
-            set_threads(self._threads(plan, folder))
-        with ClipReader(plan.clip) as reader:
-            for shot in self._drain(shots):
-                store = DepthStore(
-                    folder.store(shot.index), len(shot), *plan.size, **plan.record.made_of(shot)
-                )
-                self._open_stores.add(store)
-                with self._timed("infer"):
-                    plan.method.run(ShotView(reader, shot), plan.model, store, self.progress)
-                self._put(predicted, (shot, store))
+        if clip.facts is not None:
+            yield from clip.facts.shots
+            return
+        yield from clip.scan(shots=plan.config.shots, start=start, stop=stop, progress=self.progress)
+        assert clip.facts is not None
+        folder.save_scan(plan.record.predictions, clip.facts)
 
     def _threads(self, plan: Plan, folder: JobFolder) -> int:
         """How many the network runs on: what the job was begun with, or what is measured now."""
-        if plan.record.threads is not None:
-            return plan.record.threads
-        threads = cpu_threads(plan.model, plan.size, self.progress)
-        folder.record(plan.record.model_copy(update={"threads": threads}))
-        return threads
+        if self._thread_count is None:
+            self._thread_count = plan.record.threads
+        if self._thread_count is None:
+            self._thread_count = cpu_threads(plan.load(), plan.size, self.progress)
+            folder.record(plan.record.model_copy(update={"threads": self._thread_count}))
+        return self._thread_count
 
-    def _settle(
-        self,
-        predicted: queue.Queue[_Predicted | None],
-        settled: queue.Queue[_Settled | None],
-        method: Method,
-        model: DepthModel,
-    ) -> None:
-        for shot, store in self._drain(predicted):
-            with self._timed("settle"):
-                alignment = method.settle(shot, model.spec, store, self.progress)
-            self._put(settled, (shot, store, alignment))
-        self._put(settled, None)
+    def _work(self, plan: Plan, folder: JobFolder, part: range | None) -> None:
+        """Brings every shot of the clip, or of a part of it, to its end."""
+        shots: Channel[Shot] = Channel(self.progress)
+        predicted: Channel[_Work] = Channel(self.progress, _SHOTS_AHEAD)
+        settled: Channel[_Work] = Channel(self.progress, _SHOTS_AHEAD)
+        refined: Channel[_Work] = Channel(self.progress, _SHOTS_AHEAD)
+        refines = stages.refines(plan)
+        ready = refined if refines else settled
+        scanned = threading.Event()
+        open_stores: set[DepthStore] = set()
 
-    def _write(
-        self, settled: queue.Queue[_Settled | None], config: EstimateConfig, writer: ClipWriter
-    ) -> None:
-        while config.cfr and not self._scanned.wait(_POLL_S):  # only the scan knows when a frame ends
-            self.progress.check()
-        for shot, store, alignment in self._drain(settled):
-            with store, self._timed("write"):
-                writer.write_shot(shot, store, alignment)
-            self._open_stores.discard(store)
+        def scan() -> None:
+            with self._seconds.timed("scan"):
+                for shot in self._shots(plan, folder):
+                    if part is None or shot.index in part:
+                        shots.put(shot)
+            self._check_scan(plan, part, refines)
+            scanned.set()
+            shots.end()
 
-    def _thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
-        def guarded() -> None:
-            with self._guard():
-                work()
+        def infer() -> None:
+            with ClipReader(plan.clip) as reader:
+                for shot in shots:
+                    result = folder.result(shot.index, plan.record.job)
+                    if result is not None and result.shot == shot and folder.whole(result):
+                        self._skip(shot, "infer", "settle", *(["refine"] if refines else []), "write")
+                        continue
+                    store = stages.open_store(plan, folder, shot)
+                    open_stores.add(store)
+                    if stages.is_settled(plan, store):
+                        self._skip(shot, "infer")
+                    else:
+                        with self._accelerator.turn(self._turn, _PREDICT, self.progress):
+                            self._set_threads(plan, folder)
+                            stages.predict(plan, ShotView(reader, shot), store, self.progress)
+                    predicted.put((shot, store))
+            predicted.end()
 
-        thread = threading.Thread(target=guarded, name=f"{name} {self.path.name}")
-        thread.start()
-        return thread
+        def settle() -> None:
+            for shot, store in predicted:
+                if stages.is_settled(plan, store):
+                    self._skip(shot, "settle")
+                else:
+                    stages.settle(plan, shot, store, self.progress)
+                settled.put((shot, store))
+            settled.end()
 
-    @contextmanager
-    def _guard(self) -> Iterator[None]:
-        """Keeps the first real failure and stops the other threads."""
+        def refine() -> None:
+            with ClipReader(plan.clip) as reader:
+                for shot, store in settled:
+                    if stages.is_settled(plan, store):
+                        self._skip(shot, "refine")
+                    else:
+                        with self._accelerator.turn(self._turn, _REFINE, self.progress):
+                            self._set_threads(plan, folder)
+                            stages.refine(plan, ShotView(reader, shot), store, self.progress)
+                    refined.put((shot, store))
+            refined.end()
+
+        def write() -> None:
+            while plan.config.cfr and not scanned.wait(_POLL_S):  # only the scan knows when a frame ends
+                self.progress.check()
+            with ShotWriter(plan, folder, self.progress) as writer:
+                for shot, store in ready:
+                    with store:
+                        writer.finish(shot, store)
+                    open_stores.discard(store)
+
         try:
-            yield
-        except BaseException as error:
-            if self._failure is None or isinstance(self._failure, Cancelled):
-                self._failure = error
-            self.progress.cancel()
-
-    @contextmanager
-    def _timed(self, stage: str) -> Iterator[None]:
-        began = time.monotonic()
-        try:
-            yield
+            last = (refine, write) if refines else (write,)
+            run_stages(self.path.name, self.progress, scan, infer, settle, *last)
         finally:
-            self._seconds[stage] = self._seconds.get(stage, 0.0) + time.monotonic() - began
+            for store in open_stores:  # those a failure left behind
+                store.close()
 
-    def _put(self, items: queue.Queue[Item | None], item: Item | None) -> None:
-        """Puts into a bounded queue unless its reader is gone."""
-        while not self.progress.cancelled:
-            try:
-                items.put(item, timeout=_POLL_S)
-            except queue.Full:
-                continue
-            return
+    def _set_threads(self, plan: Plan, folder: JobFolder) -> None:
+        if plan.device == "cpu":
+            set_threads(self._threads(plan, folder))
 
-    def _drain(self, items: queue.Queue[Item | None]) -> Iterator[Item]:
-        """Items until None, waking up to notice a cancelled job."""
-        while True:
-            self.progress.check()
-            try:
-                item = items.get(timeout=_POLL_S)
-            except queue.Empty:
-                continue
-            if item is None:
-                return
-            yield item
+    def _skip(self, shot: Shot, *names: str) -> None:
+        for name in names:
+            self.progress.skip(name, len(shot))
+
+    def _check_scan(self, plan: Plan, part: range | None, refines: bool) -> None:
+        facts = plan.clip.facts
+        assert facts is not None
+        for warning in facts.warnings:
+            self.progress.warn(warning)
+        end = facts.times[-1] + last_duration(facts.times, 1 / plan.clip.info.rate)
+        plan.numbering.check_shown(facts.times[facts.shots[0].start], end)
+        total = sum(len(shot) for shot in facts.shots if part is None or shot.index in part)
+        for stage in ("infer", "settle", *(["refine"] if refines else []), "write"):
+            self.progress.stage(stage, total)

@@ -1,43 +1,39 @@
-"""The last thread of a job: from a settled shot to EXR files, preview, report and manifest."""
+"""The last stage of a shot: from settled maps to EXR files, and to what `assemble` needs of it."""
 
 from __future__ import annotations
 
 import os
+import time
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 from ..budget import MB, at_most
-from ..clip import Clip, ClipReader, ShotView
+from ..clip import ClipReader, ShotView
 from ..clip.timing import last_duration
 from ..geometry.camera import Intrinsics
 from ..output.attributes import FrameAttributes
 from ..output.finish import DepthMapping, fit_mapping
 from ..output.journal import FileEntry, not_ours
-from ..output.manifest import (
-    CameraEntry,
-    ClipEntry,
-    FramesEntry,
-    Manifest,
-    ModelEntry,
-    ShotEntry,
-    write_manifest,
-)
-from ..output.naming import JobNames, frame_pattern, manifest_path, preview_path, report_path
+from ..output.manifest import ShotEntry, ratio
+from ..output.naming import JobNames
 from ..output.preview import PreviewWriter
-from ..output.report import ReportCollector
+from ..output.report import ReportCollector, ReportPictures
 from ..output.writer import SequenceSettings, SequenceWriter, WrittenFrame
 from ..store import DepthStore
-from ..types import ClipInfo, Frame, ModelSpec, Shot, ShotAlignment
+from ..types import ClipInfo, Frame, Shot, ShotAlignment
 from .cameras import shot_camera
 from .config import EstimateConfig
 from .events import FrameDone, JobProgress
 from .folder import JobFolder
 from .numbering import Numbering
-from .record import JobRecord
+from .plan import Plan
+from .results import ShotResult, Shown
+from .shots import alignment_of, seconds_of, warnings_of
 
 # Up-sampling and compression release the interpreter. One thread more than cores, as each also waits for the
 # disk; more than seven fill no disk.
@@ -54,143 +50,169 @@ class _Pending:
     work: Future[list[WrittenFrame]]
 
 
-@dataclass(frozen=True)
-class _Shown:
-    """One output frame: its number, and the source's time stamp and the time in seconds it stands for."""
+class ShotWriter:
+    """Finishes settled shots: EXR files, a part of the preview, and a `ShotResult`; use as a context manager.
 
-    number: int
-    pts: int
-    time: Fraction
-
-
-class ClipWriter:
-    """Writes everything a job leaves behind, shot by shot, frames in order.
-
-    Frames whose files are there already cost a decode and an up-sampling, for the preview, but no
-    compression.
+    One shot at a time. Frames whose files are there already are decoded only where the shot's part of the
+    preview has to be made, and compressed never.
     """
 
-    def __init__(
-        self,
-        clip: Clip,
-        folder: JobFolder,
-        record: JobRecord,
-        spec: ModelSpec,
-        camera: Intrinsics,
-        method: str,
-        progress: JobProgress,
-    ) -> None:
-        self._clip, self._folder, self._record, self._spec = clip, folder, record, spec
-        self._reader = ClipReader(clip)
-        self._camera, self._method, self._progress = camera, method, progress
-        self._config = config = record.chosen
-        info = clip.info
-        self._numbering = Numbering.of(info, config)
+    def __init__(self, plan: Plan, folder: JobFolder, progress: JobProgress) -> None:
+        self._plan, self._folder, self._progress = plan, folder, progress
+        self._reader = ClipReader(plan.clip)
+        self._numbering = plan.numbering
         self._files = SequenceWriter(
-            folder.out, info.name, sequence_settings(config), folder.place, self._is_whole
+            folder.out, plan.clip.info.name, sequence_settings(plan.config), folder.place, self._is_whole
         )
-        size = (info.width, info.height)
-        self._preview = PreviewWriter(
-            preview_path(folder.out), self._numbering.rate, size, info.pixel_aspect, folder.place
-        )
-        self._report = ReportCollector(info.pixel_aspect)
-        self._shots: list[tuple[Shot, ShotAlignment, DepthMapping, Intrinsics, range]] = []
-        self._shown: list[_Shown] = []
-        self._written: dict[str, FileEntry] = {}
 
-    def write_shot(self, shot: Shot, store: DepthStore, alignment: ShotAlignment) -> None:
-        """Writes all frames of a settled shot.
+    def __enter__(self) -> ShotWriter:
+        return self
 
-        At a constant output rate the clip's scan must be over: the last frame's duration is known only then.
+    def __exit__(self, *_: object) -> None:
+        self._reader.close()
+
+    def finish(self, shot: Shot, store: DepthStore) -> ShotResult:
+        """Writes all that is missing of a settled shot.
+
+        At a constant output rate the clip's scan must be over: a frame's last moment is known only then.
 
         Raises:
             ResourceError: the disk is full or not writable.
+            InputError: the clip cannot be read any more.
             Cancelled: the user asked to stop.
         """
-        camera, notes = shot_camera(self._camera, store.fov, self._clip.info)
+        began = time.monotonic()
+        plan, info = self._plan, self._plan.clip.info
+        camera, notes = shot_camera(plan.camera, store.fov, info)
+        alignment = alignment_of(store)
         alignment = replace(alignment, notes=(*alignment.notes, *notes))
-        gain = self._clip.info.width / camera.fx if self._spec.canonical else 1.0
+        gain = info.width / camera.fx if plan.spec.canonical else 1.0
         mapping = fit_mapping(
-            store.final,
-            self._spec.space,
-            self._config.near,
-            self._config.far,
+            store.result,
+            plan.spec.space,
+            plan.config.near,
+            plan.config.far,
             gain=gain,
-            quantity=self._spec.quantity,
+            quantity=plan.spec.quantity,
         ).lifted()
-        self._report.add_shot(shot, alignment)
-        threads, frames_at_once = room_for(self._clip.info, self._config.normals)
+        job = _Job(shot, store, alignment, mapping, camera)
+        done = self._folder.result(shot.index, plan.record.job)
+        if done is not None:
+            lost = self._folder.lost(done)
+            wanted = {shown.frame for shown in done.shown if self._names(shown.number) & lost}
+            files: dict[str, FileEntry] = {}
+            for start, stop in _runs(wanted):
+                for _, written in self._frames(job, start, stop):
+                    files |= {path.name: self._entry(path.name) for path in written.paths}
+            self._progress.skip("write", len(shot) - len(wanted))
+            result = done.model_copy(update={"files": done.files | files})
+        else:
+            result = self._whole(job)
+        seconds = seconds_of(store)
+        seconds["write"] = result.seconds.get("write", 0.0) + time.monotonic() - began
+        result = result.model_copy(update={"seconds": seconds, "warnings": warnings_of(store)})
+        self._folder.save_result(result)
+        return result
+
+    def _whole(self, job: _Job) -> ShotResult:
+        """Passes over all frames of the shot: the preview needs them."""
+        plan, info, shot = self._plan, self._plan.clip.info, job.shot
+        path = self._folder.film(shot.index)
+        size = (info.width, info.height)
+        shown: list[Shown] = []
+        files: dict[str, FileEntry] = {}
+        report: ReportCollector | None = None
+        with ExitStack() as opened:
+            film: PreviewWriter | None = None
+            for pending, written in self._frames(job, shot.start, shot.stop):
+                number, frame = pending
+                if report is None:
+                    begin = self._place(number)
+                    report = ReportCollector(info.pixel_aspect, begin)
+                    film = opened.enter_context(
+                        PreviewWriter(path, self._numbering.rate, size, info.pixel_aspect, self._folder.own)
+                    )
+                assert film is not None
+                steps = number - self._numbering.output_first
+                seconds = steps / self._numbering.rate if self._numbering.constant else frame.time
+                shown.append(Shown(number, frame.index, frame.pts, ratio(seconds)))
+                film.write(frame.rgb, written.d, seconds - shown[0].seconds)
+                report.add(number, frame.rgb, written.d)
+                files |= {file.name: self._entry(file.name) for file in written.paths}
+        first = self._numbers_at(shot.start)
+        numbers = range(first.start, first.start + len(shown))
+        entry = ShotEntry.of(shot, job.alignment, job.mapping, job.camera, numbers)
+        return ShotResult(
+            job=plan.record.job,
+            entry=entry,
+            curves={name: list(values) for name, values in job.alignment.curves.items()},
+            shown=shown,
+            files=files,
+            film=FileEntry.of(path) if shown else None,
+            pictures=report.pictures() if report is not None else ReportPictures(),
+        )
+
+    def _frames(self, job: _Job, start: int, stop: int) -> Iterator[tuple[tuple[int, Frame], WrittenFrame]]:
+        """Writes clip frames [start, stop), which lie in the shot; yields (number, frame) and what it became,
+        in order.
+        """
+        plan, shot = self._plan, job.shot
+        threads, frames_at_once = room_for(plan.clip.info, plan.config.normals)
         pending: deque[_Pending] = deque()
-        files: list[range] = []
+        view = ShotView(self._reader, shot)
         with (
             ThreadPoolExecutor(threads, "exr") as pool,
-            closing(ShotView(self._reader, shot).frames()) as frames,
+            closing(view.frames(start - shot.start, stop - shot.start)) as frames,
         ):
             for frame in frames:
                 self._progress.check()
                 numbers = self._numbering.numbers(frame.index, frame.time, self._until(frame))
-                files.append(numbers)
-                headers = [
-                    self._attributes(frame, number, shot, alignment, mapping, camera) for number in numbers
-                ]
-                work = pool.submit(self._write_frame, frame, shot, store, headers)
-                pending.append(_Pending(frame, numbers, work))
+                headers = [self._attributes(frame, number, job) for number in numbers]
+                pending.append(_Pending(frame, numbers, pool.submit(self._write, frame, job, headers)))
                 del frame
                 if len(pending) >= frames_at_once:
-                    self._collect(pending.popleft())
+                    yield from self._collect(pending.popleft())
             while pending:
-                self._collect(pending.popleft())
-        self._shots.append((shot, alignment, mapping, camera, range(files[0].start, files[-1].stop)))
+                yield from self._collect(pending.popleft())
 
-    def finish(self, timings: dict[str, float]) -> Manifest:
-        """Closes the preview and writes report and manifest; call once, after the last shot.
+    def _collect(self, pending: _Pending) -> Iterator[tuple[tuple[int, Frame], WrittenFrame]]:
+        frame, clip = pending.frame, self._progress.clip
+        for number, written in zip(pending.numbers, pending.work.result(), strict=True):
+            yield (number, frame), written
+            path = str(written.paths[0])
+            self._progress.tell(FrameDone(clip=clip, index=frame.index, number=number, path=path))
+        self._progress.advance("write")
 
-        Files of a former job that this one has no new ones for are removed before the manifest says that all
-        is done: a job killed in between removes the rest when it goes on.
+    def _write(self, frame: Frame, job: _Job, headers: list[FrameAttributes]) -> list[WrittenFrame]:
+        final = job.store.result.read(frame.index - job.shot.start)[0]
+        return [self._files.write(frame.rgb, header.mapping.disparity(final), header) for header in headers]
 
-        Raises:
-            ResourceError: the disk is full or not writable.
-        """
-        self._reader.close()
-        self._preview.close()
-        manifest = self._manifest(timings)
-        out, place = self._folder.out, self._folder.place
-        self._report.write(report_path(out), manifest, place)
-        for path in (preview_path(out), report_path(out)):
-            self._note(path.name)
-        manifest = manifest.model_copy(update={"files": dict(sorted(self._written.items()))})
-        names = {*self._written, manifest_path(out).name}
-        self._folder.retire(names)
-        self._folder.keep(manifest)
-        write_manifest(manifest, manifest_path(out), place)
-        self._folder.conclude(names)
-        return manifest
+    def _place(self, number: int) -> int:
+        """Place of output frame ``number`` among all the job writes."""
+        return number - self._numbers_at(self._plan.frames[0]).start
 
-    def abandon(self) -> None:
-        """Drops the unfinished preview of a job that failed or was cancelled."""
-        self._reader.close()
-        self._preview.abandon()
+    def _numbers_at(self, index: int) -> range:
+        """Numbers of clip frame ``index``."""
+        if not self._numbering.constant:
+            return self._numbering.numbers(index, Fraction(0), Fraction(0))
+        facts = self._plan.clip.facts
+        assert facts is not None
+        following = facts.times[index + 1] if index + 1 < facts.frames else facts.times[index]
+        return self._numbering.numbers(index, facts.times[index], following)
 
     def _until(self, frame: Frame) -> Fraction:
         """The time at which the next frame replaces this one; only constant rates need it."""
         if not self._numbering.constant:
             return frame.time
-        facts = self._clip.facts
+        facts = self._plan.clip.facts
         assert facts is not None
         if frame.index + 1 < facts.frames:
             return facts.times[frame.index + 1]
-        return frame.time + last_duration(facts.times, 1 / self._clip.info.rate)
+        return frame.time + last_duration(facts.times, 1 / self._plan.clip.info.rate)
 
-    def _attributes(
-        self,
-        frame: Frame,
-        number: int,
-        shot: Shot,
-        alignment: ShotAlignment,
-        mapping: DepthMapping,
-        camera: Intrinsics,
-    ) -> FrameAttributes:
-        info, within = self._clip.info, frame.index - shot.start
+    def _attributes(self, frame: Frame, number: int, job: _Job) -> FrameAttributes:
+        plan, info, within = self._plan, self._plan.clip.info, frame.index - job.shot.start
+        spec, alignment, mapping = plan.spec, job.alignment, job.mapping
         own = frame.timecode is not None and not self._numbering.constant
         return FrameAttributes(
             number=number,
@@ -199,74 +221,55 @@ class ClipWriter:
             mapping=mapping,
             scale=alignment.scale[within] * mapping.gain,
             shift=alignment.shift[within] * mapping.gain + mapping.offset,
-            shot=shot.index,
-            method=self._method,
-            model=self._spec.name,
-            weights_sha256=self._spec.weights_sha256,
-            license=self._spec.license,
-            source=self._record.clip.file,
+            shot=job.shot.index,
+            method=plan.method.name,
+            model=spec.name,
+            weights_sha256=spec.weights_sha256,
+            license=spec.license,
+            source=plan.record.clip.file,
             source_pts=frame.pts,
-            intrinsics=camera,
-            job=self._record.job,
+            intrinsics=job.camera,
+            job=plan.record.job,
             timecode=frame.timecode if own else info.timecode,
             since_start=None if own else number - self._numbering.output_first,
             origin=info.origin,
-            comments="" if self._spec.commercial else f"Non-commercial use only ({self._spec.license}).",
+            comments="" if spec.commercial else f"Non-commercial use only ({spec.license}).",
         )
-
-    def _write_frame(
-        self, frame: Frame, shot: Shot, store: DepthStore, headers: list[FrameAttributes]
-    ) -> list[WrittenFrame]:
-        final = store.final.read(frame.index - shot.start)[0]
-        return [self._files.write(frame.rgb, header.mapping.disparity(final), header) for header in headers]
-
-    def _collect(self, pending: _Pending) -> None:
-        frame, clip = pending.frame, self._progress.clip
-        for number, written in zip(pending.numbers, pending.work.result(), strict=True):
-            steps = number - self._numbering.output_first
-            time = steps / self._numbering.rate if self._numbering.constant else frame.time
-            self._shown.append(_Shown(number, frame.pts, time))
-            self._preview.write(frame.rgb, written.d, time - self._shown[0].time)
-            self._report.add(number, frame.rgb, written.d)
-            for file in written.paths:
-                self._note(file.name)
-            path = str(written.paths[0])
-            self._progress.tell(FrameDone(clip=clip, index=frame.index, number=number, path=path))
-        self._progress.advance("write")
 
     def _is_whole(self, path: Path) -> bool:
         """Whether a file found here still holds what was written, to the last byte."""
         return self._folder.journal.owned(path.name) is not None
 
-    def _note(self, name: str) -> None:
+    def _names(self, number: int) -> set[str]:
+        return {path.name for path in self._files.paths(number).values()}
+
+    def _entry(self, name: str) -> FileEntry:
         entry = self._folder.journal.owned(name)
         if entry is None:
             raise not_ours([self._folder.out / name])
-        self._written[name] = entry
+        return entry
 
-    def _manifest(self, timings: dict[str, float]) -> Manifest:
-        info, facts = self._clip.info, self._clip.facts
-        assert facts is not None
-        assert self._shown
-        first, stop = self._shots[0][0].start, self._shots[-1][0].stop
-        pts, times = [shown.pts for shown in self._shown], [shown.time for shown in self._shown]
-        return Manifest(
-            job=self._record.job,
-            clip=ClipEntry.of(info, self._record.clip.digest, pts, times),
-            frames=FramesEntry(
-                first=first, stop=stop, start_number=self._shown[0].number, count=len(self._shown)
-            ),
-            shots=[ShotEntry.of(*parts) for parts in self._shots],
-            model=ModelEntry.of(self._spec),
-            method=self._method,
-            camera=CameraEntry.of(self._shots[0][3]),
-            sequences={kind: frame_pattern(info.name, kind) for kind in self._files.settings.kinds},
-            preview=preview_path(self._folder.out).name,
-            report=report_path(self._folder.out).name,
-            configuration=self._config.model_dump(mode="json"),
-            warnings=list(self._progress.warnings),
-            timings={name: round(seconds, 3) for name, seconds in timings.items()},
-        )
+
+@dataclass(frozen=True)
+class _Job:
+    """A shot, and what decides its files."""
+
+    shot: Shot
+    store: DepthStore
+    alignment: ShotAlignment
+    mapping: DepthMapping
+    camera: Intrinsics
+
+
+def _runs(indices: set[int]) -> list[tuple[int, int]]:
+    """[start, stop) of what follows without a gap."""
+    runs: list[tuple[int, int]] = []
+    for index in sorted(indices):
+        if runs and runs[-1][1] == index:
+            runs[-1] = (runs[-1][0], index + 1)
+        else:
+            runs.append((index, index + 1))
+    return runs
 
 
 def room_for(info: ClipInfo, normals: bool) -> tuple[int, int]:

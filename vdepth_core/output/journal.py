@@ -33,6 +33,7 @@ from .damage import damaged
 WORK = ".vdepth"
 LOCK = "lock"
 JOURNAL = "journal.jsonl"
+_PARTS = "journal.*.jsonl"
 JOB = "job.json"
 SEEN = "seen.json"
 DAMAGED = "damaged"  # folder of what damaged files held that were written again
@@ -95,7 +96,9 @@ def find_fault(out: Path, name: str, entry: FileEntry | None, checksums: Checksu
 class Journal:
     """What vdepth wrote into ``out``. Reading it changes nothing; `open` before anything is written.
 
-    Thread-safe. Only who holds the folder's lock may open it.
+    Thread-safe. Only who holds the folder's lock may open it, or the locks of some of its shots and then as a
+    ``part``: several processes write one job, each into a journal of its own, which the next one to open the
+    whole reads too.
 
     Attributes:
         exists: Whether the folder has a journal.
@@ -106,9 +109,17 @@ class Journal:
     job: str | None
     _latest: set[str]  # names noted for the job
 
-    def __init__(self, out: Path, checksums: Checksums | None = None) -> None:
-        """``checksums``: of files read before; None: those the folder remembers."""
-        self.out, self.work = out, out / WORK
+    def __init__(self, out: Path, checksums: Checksums | None = None, part: str = "") -> None:
+        """Reads the journal.
+
+        Args:
+            out: The folder.
+            checksums: Of files read before; None: those the folder remembers.
+            part: Name of the part of the job that is to be written; empty: the whole.
+        """
+        self.out, self.work, self._part = out, out / WORK, part
+        self._own = self.work / (f"journal.{part}.jsonl" if part else JOURNAL)
+        self._temporaries = self.work / (f"tmp.{part}" if part else "tmp")
         self._checksums = checksums or Checksums(self.work / SEEN)
         self._file: int | None = None
         self._lock, self._writing = threading.Lock(), threading.Lock()
@@ -141,7 +152,7 @@ class Journal:
 
         A process killed between noting a file and giving it its name leaves it among the unfinished ones.
         """
-        half = {FileEntry.of(left) for left in self._unnamed()}
+        half = {FileEntry.of(left) for left in self._unnamed(self.work.glob("tmp*"))}
         return sorted(
             name
             for name in self._latest
@@ -165,17 +176,17 @@ class Journal:
         Raises:
             ResourceError: the folder cannot be written.
         """
-        path = self.work / JOURNAL
+        path = self._own
         try:
-            (self.work / "tmp").mkdir(exist_ok=True)
-            for left in self._unnamed():
+            self._temporaries.mkdir(exist_ok=True)
+            for left in self._unnamed([self._temporaries] if self._part else self.work.glob("tmp*")):
                 left.unlink()
             flags = os.O_RDWR | os.O_CREAT | NOFOLLOW | getattr(os, "O_BINARY", 0)
             self._file = os.open(path, flags, 0o666)
             os.ftruncate(self._file, self._length)
             os.lseek(self._file, 0, os.SEEK_END)
             if not self._length:
-                self._put([_HEADER])
+                self._put([_HEADER] + ([_line({"job": self.job})] if self._part else []))
                 flush_folder(self.work)
         except OSError as error:
             raise write_error(path, error) from error
@@ -204,7 +215,7 @@ class Journal:
 
     def temporary(self) -> Path:
         """A new name for an unfinished file, on the folder's own disk."""
-        return self.work / "tmp" / f"{secrets.token_hex(8)}.tmp"
+        return self._temporaries / f"{secrets.token_hex(8)}.tmp"
 
     def note(self, name: str, entry: FileEntry) -> None:
         """Writes down, on disk, that file ``name`` is going to hold ``entry``."""
@@ -254,10 +265,14 @@ class Journal:
             if entry is not None:
                 lines.append(_line({"name": name, **entry.model_dump()}))
         write_bytes(self.work / JOURNAL, b"".join(lines), lambda path: Draft(path, self.temporary()))
+        for path in self.work.glob(_PARTS):  # all of it stands in the whole now
+            path.unlink(missing_ok=True)
+        for folder in self.work.glob("tmp.*"):
+            with suppress(OSError):  # somebody else's are not empty
+                folder.rmdir()
 
-    def _unnamed(self) -> list[Path]:
-        folder = self.work / "tmp"
-        found = folder.iterdir() if folder.is_dir() else ()
+    def _unnamed(self, folders: Iterable[Path]) -> list[Path]:
+        found = [left for folder in folders if folder.is_dir() for left in folder.iterdir()]
         return [left for left in found if _TEMPORARY.fullmatch(left.name) and left.is_file()]
 
     def reload(self) -> None:
@@ -265,8 +280,13 @@ class Journal:
         self.exists, self.job = False, None
         self._entries: dict[str, list[FileEntry]] = {}  # oldest first: a replaced file may still stand there
         self._latest = set()
-        self._length = 0  # of the whole lines
-        path = self.work / JOURNAL
+        self._length = 0  # of the whole lines of the one that is written
+        whole = self.work / JOURNAL
+        self._read(whole)
+        for path in sorted(self.work.glob(_PARTS)) if self.exists else ():
+            self._read(path)
+
+    def _read(self, path: Path) -> None:
         try:
             with os.fdopen(os.open(path, os.O_RDONLY | NOFOLLOW | getattr(os, "O_BINARY", 0)), "rb") as file:
                 data = file.read()
@@ -275,9 +295,11 @@ class Journal:
         whole = data[: data.rfind(b"\n") + 1]
         if not whole.startswith(_HEADER):
             # A process killed while it made the journal leaves a beginning of the header, or nothing.
-            self.exists = _HEADER.startswith(data)
+            self.exists = self.exists or _HEADER.startswith(data)
             return
-        self.exists, self._length = True, len(whole)
+        self.exists = True
+        if path == self._own:
+            self._length = len(whole)
         for line in whole.splitlines()[1:]:
             self._learn(line)
 
@@ -322,7 +344,7 @@ class Journal:
             except OSError as error:
                 with self._lock:
                     self._waiting[:0] = lines  # the others try themselves and get their own error
-                raise write_error(self.work / JOURNAL, error) from error
+                raise write_error(self._own, error) from error
             self._written = upto
 
     def _put(self, lines: list[bytes]) -> None:
@@ -354,20 +376,25 @@ class _Noted(Draft):
         self._journal.install(self.temporary, self.path)
 
 
-def lock_folder(out: Path) -> FileLock:
-    """Takes the lock of an output folder, whose work folder is made if it is not there.
+def lock_folder(out: Path, name: str = LOCK, what: str = "") -> FileLock:
+    """Takes a lock of an output folder, whose work folder is made if it is not there.
+
+    Args:
+        out: The folder.
+        name: The lock's file in its work folder.
+        what: What is locked, for the sentence; empty: all of it.
 
     Raises:
-        JobConflictError: another process works in it.
+        JobConflictError: another process holds it.
         ResourceError: it cannot be written.
     """
     try:
         (out / WORK).mkdir(parents=True, exist_ok=True)
-        lock = FileLock(out / WORK / LOCK)
+        lock = FileLock(out / WORK / name)
         lock.acquire(timeout=0)
     except Timeout as error:
         raise JobConflictError(
-            f"Another vdepth process is working in {out}.",
+            f"Another vdepth process is working {f'on {what} ' if what else ''}in {out}.",
             "Wait for it, or choose another folder with -o.",
         ) from error
     except OSError as error:

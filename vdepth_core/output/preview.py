@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -20,8 +21,9 @@ _LOG = logging.getLogger(__name__)
 _PANEL = (640, 720)  # largest width and height of one of the two pictures
 _SMALLEST = 16
 _ENCODERS = (  # name, options, clock ticks a nominal frame: constant rates are exact, others rounded to ticks
-    # x264's macroblock tree gives other bytes from run to run on small pictures (seen with its build 165)
-    ("libx264", {"preset": "veryfast", "crf": "20", "threads": "1", "x264-params": "mbtree=0"}, 8),
+    # x264's macroblock tree gives other bytes from run to run on small pictures (seen with its build 165).
+    # Without B-frames a packet's time is its picture's, so that films of shots can be put together.
+    ("libx264", {"preset": "veryfast", "crf": "20", "threads": "1", "bf": "0", "x264-params": "mbtree=0"}, 8),
     ("mpeg4", {"b": "6000000", "threads": "1"}, 1),
 )
 _FINEST = {"mpeg4": 65535}  # what the standard's 16-bit clock can hold
@@ -119,6 +121,43 @@ class PreviewWriter:
         with suppress(OSError):
             self._film.close()
         self._draft.discard()
+
+
+def join_films(parts: Iterable[tuple[Path, Fraction]], path: Path, place: Place = atomic_path) -> None:
+    """Puts the films of shots, as `PreviewWriter` made them, one behind the other without decoding them.
+
+    Args:
+        parts: Each film and the second at which it begins, in order.
+        path: The film to write.
+        place: How it gets to its place.
+
+    Raises:
+        ResourceError: the disk is full or not writable.
+    """
+    draft, last = place(path), -1
+    try:
+        with av.open(str(draft.temporary), "w", format="mp4", options={"fflags": "+bitexact"}) as film:
+            stream: av.VideoStream | None = None
+            for part, begin in parts:
+                with av.open(str(part)) as segment:
+                    source = segment.streams.video[0]
+                    if stream is None:
+                        stream = film.add_stream_from_template(source)
+                        stream.time_base = source.time_base
+                    assert source.time_base is not None
+                    shift = max(round(begin / source.time_base), last + 1)
+                    for packet in segment.demux(source):
+                        if packet.pts is None or packet.dts is None:  # the end
+                            continue
+                        packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                        last = max(last, packet.pts)
+                        packet.stream = stream
+                        film.mux(packet)
+        draft.commit()
+    except OSError as error:
+        raise write_error(path, error) from error
+    finally:
+        draft.discard()
 
 
 def colour_map(d: np.ndarray) -> np.ndarray:

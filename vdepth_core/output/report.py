@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 import cv2
 import jinja2
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
 
 from ..files import Place, atomic_path, write_bytes
 from ..types import Shot, ShotAlignment
@@ -30,14 +31,57 @@ _THUMBNAIL = (320, 240)  # largest width and height
 _T = TypeVar("_T")
 
 
-class ReportCollector:
-    """Gathers what the report shows, fed once a frame, in order."""
+class ReportPictures(BaseModel):
+    """What a part of a job's frames gives to its report, for JSON.
 
-    def __init__(self, pixel_aspect: Fraction = Fraction(1)) -> None:
+    Attributes:
+        thumbnails: Place among the job's frames -> frame number, plate and depth.
+        places: Places of the columns of ``plate`` and ``depth``, two PNG pictures in base 64.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    thumbnails: dict[int, tuple[int, str, str]] = Field(default_factory=dict)
+    places: list[int] = Field(default_factory=list)
+    plate: str = ""
+    depth: str = ""
+
+
+class ReportCollector:
+    """Gathers what the report shows, fed once a frame, in order, or with what other collectors gathered."""
+
+    def __init__(self, pixel_aspect: Fraction = Fraction(1), begin: int = 0) -> None:
+        """``begin``: place of the first frame among all the job writes."""
         self._aspect = float(pixel_aspect)
-        self._sheet: _Thinned[_Thumbnail] = _Thinned(_THUMBNAILS)
-        self._slice: _Thinned[np.ndarray] = _Thinned(_COLUMNS)
+        self._sheet: _Thinned[_Thumbnail] = _Thinned(_THUMBNAILS, begin)
+        self._slice: _Thinned[np.ndarray] = _Thinned(_COLUMNS, begin)
         self._shots: list[tuple[Shot, ShotAlignment]] = []
+
+    def pictures(self) -> ReportPictures:
+        """What was gathered of the frames, for `take`."""
+        columns = self._slice.items
+        picture = np.stack(columns, axis=1) if columns else None
+        return ReportPictures(
+            thumbnails={place: (t.number, t.plate, t.depth) for place, t in self._sheet.kept.items()},
+            places=list(self._slice.kept),
+            plate="" if picture is None else _png(picture[..., :3]),
+            depth="" if picture is None else _png(picture[..., 3:]),
+        )
+
+    def take(self, pictures: ReportPictures, count: int) -> None:
+        """Takes what another collector gathered of the next ``count`` frames.
+
+        Raises:
+            ValueError: the pictures are damaged.
+        """
+        for place, thumbnail in pictures.thumbnails.items():
+            self._sheet.take(place, _Thumbnail(*thumbnail))
+        if pictures.places:
+            picture = np.concatenate([_of_png(pictures.plate), _of_png(pictures.depth)], axis=2)
+            for index, place in enumerate(pictures.places):
+                self._slice.take(place, picture[:, index])
+        self._sheet.skip(count)
+        self._slice.skip(count)
 
     def add(self, number: int, rgb: np.ndarray, d: np.ndarray) -> None:
         """Takes one frame.
@@ -126,27 +170,35 @@ class _Thumbnail:
 
 
 class _Thinned(Generic[_T]):
-    """Keeps at most ``limit`` evenly spaced items of a long stream: when full, every second one goes."""
+    """Keeps at most ``limit`` evenly spaced items of a long stream, an even number: those at multiples of the
+    smallest power of two that leaves so few. What a later part of the stream keeps holds all that the whole
+    will need of it.
+    """
 
-    def __init__(self, limit: int) -> None:
-        self.items: list[_T] = []
+    def __init__(self, limit: int, begin: int = 0) -> None:
+        self.kept: dict[int, _T] = {}
         self._limit, self._seen, self._stride = limit, 0, 1
+        self.skip(begin)
+
+    @property
+    def items(self) -> list[_T]:
+        return list(self.kept.values())
 
     def wants(self) -> bool:
         return self._seen % self._stride == 0
 
     def put(self, item: _T) -> None:
-        if len(self.items) == self._limit:
-            self.items = self.items[::2]
-            self._stride *= 2
-            if not self.wants():
-                self.skip()
-                return
-        self.items.append(item)
-        self._seen += 1
+        self.kept[self._seen] = item
+        self.skip()
 
-    def skip(self) -> None:
-        self._seen += 1
+    def take(self, place: int, item: _T) -> None:
+        self.kept[place] = item
+
+    def skip(self, count: int = 1) -> None:
+        self._seen += count
+        while -(-self._seen // self._stride) > self._limit:
+            self._stride *= 2
+        self.kept = {place: item for place, item in self.kept.items() if place % self._stride == 0}
 
 
 def _column(rgb: np.ndarray, d: np.ndarray) -> np.ndarray:
@@ -156,6 +208,19 @@ def _column(rgb: np.ndarray, d: np.ndarray) -> np.ndarray:
     plate = cv2.resize(np.ascontiguousarray(rgb[:, middle : middle + 1]), size, interpolation=how)
     depth = colour_map(cv2.resize(np.ascontiguousarray(d[:, middle : middle + 1]), size, interpolation=how))
     return np.concatenate([plate, depth], axis=2)[:, 0]
+
+
+def _png(rgb: np.ndarray) -> str:
+    _, data = cv2.imencode(".png", np.ascontiguousarray(rgb[..., ::-1]))
+    return base64.b64encode(data.tobytes()).decode()
+
+
+def _of_png(text: str) -> np.ndarray:
+    data = np.frombuffer(base64.b64decode(text, validate=True), np.uint8)
+    picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+    if picture is None:
+        raise ValueError("no picture")
+    return picture[..., ::-1]
 
 
 def _jpeg(rgb: np.ndarray) -> str:

@@ -57,6 +57,8 @@ def estimate(
     with DepthStore(folder, len(shot), *shot.size) as store:
         method.run(shot, model, store, progress)  # type: ignore[arg-type]
         result = method.settle(shot.shot, model.spec, store, progress)  # type: ignore[attr-defined]
+        if method.refines:
+            method.refine(shot, model, store, progress)  # type: ignore[arg-type]
         return store.final.read(0, len(shot)), result
 
 
@@ -166,6 +168,10 @@ def test_batches_do_not_change_the_result(tmp_path: Path, preset: RollingPresetN
         ("full", "infer", 20),
         ("full", "infer", 23),
         ("full", "settle", 10),
+        ("full", "refine", 1),
+        ("full", "refine", 9),
+        ("full", "refine", 17),
+        ("full", "refine", 24),
     ],
 )
 def test_stopped_and_resumed_gives_equal_bytes(
@@ -179,7 +185,8 @@ def test_stopped_and_resumed_gives_equal_bytes(
     resumed, result = estimate(tmp_path / "cut", shot, again, method, watch)
     assert resumed.tobytes() == whole.tobytes()
     np.testing.assert_equal(result, told)
-    assert watch.seen == {"infer": 25, "settle": 25}
+    stages = ["infer", "settle"] + (["refine"] if method.refines else [])
+    assert watch.seen == dict.fromkeys(stages, 25)
     if stop > 20:
         assert sum(again.batches) < 20
 
@@ -204,7 +211,7 @@ def test_a_damaged_note_is_made_again(tmp_path: Path, name: str, damage: bytes |
     shot, method = Footage(12), Rolling("full", batch=2)
     whole, told = estimate(tmp_path / "whole", shot, FakeSnippets(0.2), method)
     with pytest.raises(Cancelled):
-        estimate(tmp_path / "cut", shot, FakeSnippets(0.2), method, Watch("infer", 9))
+        estimate(tmp_path / "cut", shot, FakeSnippets(0.2), method, Watch("refine", 9))
     path = tmp_path / "cut" / name
     if damage == b"one digit":
         text = path.read_text()

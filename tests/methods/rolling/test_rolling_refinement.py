@@ -162,6 +162,8 @@ def test_the_whole_method_is_the_dense_one(
     with DepthStore(tmp_path, count, *SIZE) as store:
         method.run(shot, model, store, Progress())
         method.settle(shot.shot, model.spec, store, Progress())
+        if method.refines:
+            method.refine(shot, model, store, Progress())
         final = store.final.read(0, count)
 
     frames = frames_to_tensor([shot.picture(index) for index in range(count)], SIZE).double()
@@ -189,6 +191,8 @@ def test_the_shortest_shots(tmp_path: Path, model: RollingDepthModel, count: int
     with DepthStore(tmp_path, count, *SIZE) as store:
         method.run(shot, model, store, Progress())
         method.settle(shot.shot, model.spec, store, Progress())
+        if method.refines:
+            method.refine(shot, model, store, Progress())
         final = store.final.read(0, count)
     assert np.isfinite(final).all()
     assert final.std() > 0

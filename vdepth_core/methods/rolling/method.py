@@ -22,8 +22,8 @@ from ...store import DepthStore, FrameArray
 from ...types import ShotAlignment, SnippetModel
 from ..batching import Batcher, Load, choose_load
 from ..depth_check import DepthCheck
-from ..frames import STAGE
-from ..framewise import SETTLE, Framewise
+from ..frames import STAGE, to_disparity
+from ..framewise import SETTLE
 from .merge import Solution, SpilledRows, merge_shot, range_of, solve, spread_of_frames
 from .plan import SnippetPlan, longest_dilation, plan_snippets
 from .predict import Share, encode_shot, predict_snippets
@@ -46,15 +46,16 @@ if TYPE_CHECKING:
     from ...progress import Progress
     from ...types import DepthModel, ModelSpec, Shot, ShotFrames
 
+REFINE = "refine"  # the stage
 _SOLUTION, _FACTS = "solution.json", "facts.json"
 
 
 class Rolling:
     """Snippets, co-alignment, merge, refinement.
 
-    Without refinement `run` spills the snippets and `settle` aligns and merges them into ``store.final``, so
-    the next shot is predicted meanwhile. With refinement, which needs the model after the merge, `run` does
-    all of it and leaves the result in ``store.raw``.
+    `run` spills the snippets, `settle` aligns and merges them into ``store.final``, while the next shot is
+    predicted. With refinement, which needs the model again, `settle` keeps the merged maps among the spilled
+    files, and `refine` makes ``store.raw`` and ``store.final`` of them.
     """
 
     name = "rolling"
@@ -130,8 +131,13 @@ class Rolling:
             "rollingdepth-v1.",
         )
 
+    @property
+    def refines(self) -> bool:
+        """Whether a settled shot needs the model again, for `refine`."""
+        return self.preset.refine_steps > 0
+
     def settle(self, shot: Shot, spec: ModelSpec, store: DepthStore, progress: Progress) -> ShotAlignment:
-        """Fills ``store.final``.
+        """Aligns and merges the snippets: into ``store.final``, or for `refine`.
 
         Scale and shift of a frame are the means over the snippets that cover it. The curves are ``coverage``,
         how many those are, and ``spread``, how far their aligned values lie from their mean, relative to the
@@ -141,19 +147,62 @@ class Rolling:
             Cancelled: the user asked to stop.
         """
         spill = SpillFolder(store.folder)
-        if self.preset.refine_steps:
-            Framewise().settle(shot, spec, store, progress)
-        elif _complete(store.final, store):
+        if _complete(store.raw if self.refines else store.final, store):
             progress.skip(SETTLE, store.count)
         else:
             plan = self._plan(store.count, spec.window)
             with self._open(spill, plan, store) as files:
                 solution = self._solve(spill, plan, files, store, progress)
-                merge_shot(files.maps, plan, solution, store.final, lambda: progress.step(SETTLE))
-        spill.drop()
+                if self.refines:
+                    with self._merged(spill, files, store) as merged:
+                        merge_shot(files.maps, plan, solution, merged, lambda: progress.step(SETTLE))
+                else:
+                    merge_shot(files.maps, plan, solution, store.final, lambda: progress.step(SETTLE))
+        if not self.refines:
+            spill.drop()
         result = load_result(store)
         assert result is not None
         return result
+
+    def refine(self, shot: ShotFrames, model: DepthModel, store: DepthStore, progress: Progress) -> None:
+        """Puts a settled shot through the diffusion once more; fills ``store.raw`` and ``store.final``.
+
+        Raises:
+            ResourceError: not even one snippet fits the device's memory.
+            WeightsError: what the model gives is no depth.
+            Cancelled: the user asked to stop.
+        """
+        assert isinstance(model, SnippetModel)
+        spill = SpillFolder(store.folder)
+        if not store.raw.missing():
+            progress.skip(REFINE, store.count)
+        else:
+            plan, size = self._plan(store.count, model.spec.window), (store.height, store.width)
+            batcher = Batcher(model, Load(**spill.load(_FACTS)["load"]))
+            check = DepthCheck(model.spec.name, store.luma, shot.shot.start)
+            first = REFINE_DILATION
+            if self.preset.cap:
+                first = min(first, longest_dilation(store.count, self.refine_length))
+            with self._open(spill, plan, store) as files, self._merged(spill, files, store) as merged:
+                refinement = Refinement(
+                    model,
+                    spill.path,
+                    files.latents,
+                    model.noise(*size, self.seed),
+                    self.preset.refine_steps,
+                    batcher,
+                    first,
+                    self.refine_length,
+                    check,
+                )
+                share = Share(progress, store.count, refinement.work(), REFINE)
+                ends = range_of(merged, self._grid(store), strict=self.strict)
+                refinement.run(merged, *ends, store.raw, share)
+                share.finish()
+        for index in range(store.count):
+            if not store.final.done(index):
+                store.final.write(index, to_disparity(store.raw.read(index), model.spec))
+        spill.drop()
 
     def disk_space(self, spec: ModelSpec, frames: int, height: int, width: int) -> int:
         """Bytes a shot of so many frames needs on the disk, beside its store, until it is settled."""
@@ -179,9 +228,7 @@ class Rolling:
     def _run_snippets(
         self, shot: ShotFrames, model: SnippetModel, store: DepthStore, progress: Progress
     ) -> None:
-        steps = self.preset.refine_steps
-        result = store.raw if steps else store.final
-        if _complete(result, store):
+        if _complete(store.raw if self.refines else store.final, store):
             progress.skip(STAGE, store.count)
             return
         plan, size = self._plan(store.count, model.spec.window), (store.height, store.width)
@@ -196,25 +243,14 @@ class Rolling:
         batcher = Batcher(model, Load(**spill.load(_FACTS)["load"]))
         with self._open(spill, plan, store) as files:
             check = DepthCheck(model.spec.name, store.luma, shot.shot.start)
-            first, length = REFINE_DILATION, self.refine_length
-            if self.preset.cap:
-                first = min(first, longest_dilation(store.count, length))
-            refinement = Refinement(
-                model, spill.path, files.latents, noise, steps, batcher, first, length, check
-            )
-            work = store.count + plan.frames.size + (store.count + refinement.work() if steps else 0)
-            share = Share(progress, store.count, work)
+            share = Share(progress, store.count, store.count + plan.frames.size, STAGE)
             encode_shot(shot, model, store, files.latents, batcher, share)
             predict_snippets(model, plan, files, self._grid(store), noise, batcher, share, self.steps, check)
-            if steps:
-                solution = self._solve(spill, plan, files, store, progress)
-                with FrameArray(spill.path / "merged", store.count, size, files.maps.dtype.str) as merged:
-                    merge_shot(files.maps, plan, solution, merged, share.step)
-                    ends = range_of(merged, self._grid(store), strict=self.strict)
-                    refinement.run(merged, *ends, store.raw, share)
             share.finish()
-        if steps:
-            spill.drop()
+
+    def _merged(self, spill: SpillFolder, files: SnippetFiles, store: DepthStore) -> FrameArray:
+        shape = (store.height, store.width)
+        return FrameArray(spill.path / "merged", store.count, shape, files.maps.dtype.str)
 
     def _solve(
         self,

@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 
 
 class Share:
-    """Advances inference, which counts frames, in proportion to work of another kind; thread-safe.
+    """Advances a stage, which counts frames, in proportion to work of another kind; thread-safe.
 
     Attributes:
         progress: Whom it tells.
     """
 
-    def __init__(self, progress: Progress, frames: int, work: int) -> None:
-        """``frames`` are told by the time ``work`` units are done."""
-        self.progress, self._frames, self._work = progress, frames, work
+    def __init__(self, progress: Progress, frames: int, work: int, stage: str = STAGE) -> None:
+        """``frames`` are told to ``stage`` by the time ``work`` units are done."""
+        self.progress, self._frames, self._work, self._stage = progress, frames, work, stage
         self._done = self._told = 0
         self._lock = threading.Lock()
 
@@ -43,7 +43,7 @@ class Share:
             self._done += work
             told = self._frames * min(self._done, self._work) // self._work
             if told > self._told:
-                self.progress.advance(STAGE, told - self._told)
+                self.progress.advance(self._stage, told - self._told)
                 self._told = told
 
     @contextmanager

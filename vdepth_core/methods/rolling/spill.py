@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...errors import ResourceError
+from ...files import require_space
 from ...store import FrameArray
 from .plan import SnippetPlan
 from .result import load_json, save_json
@@ -51,13 +51,12 @@ class SpillFolder:
         """
         if self.path.is_dir():
             return
-        free = shutil.disk_usage(self.path.parent).free
-        if free < size:
-            raise ResourceError(
-                f"{self.path.parent} has {free / 1e9:.1f} GB free, and the snippets of this shot need "
-                f"{size / 1e9:.1f} GB until it is aligned.",
-                "Free some space, choose a shorter range with --frames, a smaller --size, or another disk.",
-            )
+        require_space(
+            self.path.parent,
+            size,
+            "until it is aligned, the snippets of this shot need",
+            "Free some space, choose a shorter range with --frames, a smaller --size, or another disk.",
+        )
         self.path.mkdir()
 
     def load(self, name: str) -> Any:

@@ -1,0 +1,211 @@
+"""One job by several processes: any split, in any order, gives the bytes of one run."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+from generated import RampModel, write_movie
+from jobs.test_run import OPTIONS, digest
+
+from vdepth_core.errors import InputError, JobConflictError, UsageError
+from vdepth_core.jobs.accelerator import ModelShelf
+from vdepth_core.jobs.assemble import finish
+from vdepth_core.jobs.batch import estimate_clips
+from vdepth_core.jobs.config import EstimateConfig
+from vdepth_core.jobs.events import PartDone
+from vdepth_core.jobs.folder import JobFolder
+from vdepth_core.jobs.parts import Part
+from vdepth_core.output.verify import verify
+from vdepth_core.types import Shot
+
+
+def run(clip, out, model=None, part=None, on_event=None, **options):
+    shelf = ModelShelf()
+    shelf.put("ramp", "cpu", "fp32", model or RampModel())
+    config = EstimateConfig.parse(**{**OPTIONS, **options})
+    return estimate_clips([clip], out, config, shelf=shelf, part=part, on_event=on_event)[0]
+
+
+@pytest.fixture(scope="module")
+def movie(tmp_path_factory):
+    return write_movie(tmp_path_factory.mktemp("clip") / "shot.mp4", 48, shots=4)
+
+
+@pytest.fixture(scope="module")
+def whole(movie, tmp_path_factory):
+    out = tmp_path_factory.mktemp("whole")
+    assert run(movie, out).error is None
+    return out
+
+
+@pytest.mark.parametrize(
+    ("shots", "shard", "expected"),
+    [
+        ("0-1", None, [0, 1]),
+        ("3", None, [3]),
+        (None, "1/1", [0, 1, 2, 3]),
+        (None, "1/3", [0, 1, 2]),
+        (None, "2/3", [3]),
+        (None, "3/3", []),
+    ],
+)
+def test_a_part_is_a_run_of_shots(shots, shard, expected):
+    lengths, start, made = (10, 10, 10, 90), 100, []
+    for index, length in enumerate(lengths):
+        made.append(Shot(index, start, start + length))
+        start += length
+    part = Part.parse(shots, shard)
+    assert part is not None
+    assert list(part.shots(made)) == expected
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 17])
+def test_every_shot_is_in_exactly_one_share(count):
+    made, start = [], 0
+    for index, length in enumerate((3, 50, 1, 1, 7, 200, 4, 4)):
+        made.append(Shot(index, start, start + length))
+        start += length
+    shares = [list(Part(share=(k, count)).shots(made)) for k in range(1, count + 1)]
+    assert [shot for share in shares for shot in share] == list(range(len(made)))
+
+
+@pytest.mark.parametrize(
+    ("shots", "shard", "message"),
+    [
+        ("3-1", None, "--shots 3-1"),
+        ("-1", None, "--shots -1"),
+        (None, "0/3", "--shard 0/3"),
+        (None, "4/3", "--shard 4/3"),
+        ("0", "1/2", "both"),
+    ],
+)
+def test_what_is_no_part_is_named(shots, shard, message):
+    with pytest.raises(UsageError, match=message):
+        Part.parse(shots, shard)
+
+
+def test_a_shot_the_clip_has_not(movie, tmp_path):
+    error = run(movie, tmp_path, part=Part(numbers=(2, 6))).error
+    assert isinstance(error, UsageError)
+    assert "4 shots, 0 to 3" in error.message
+
+
+@pytest.mark.parametrize("options", [{}, {"cfr": "10"}, {"normals": True, "layered": True}])
+def test_shares_in_reverse_order_give_the_bytes_of_one_run(movie, tmp_path, options):
+    assert run(movie, tmp_path / "whole", **options).error is None
+    events = []
+    for share in (3, 2, 1):
+        result = run(
+            movie, tmp_path / "parts", part=Part(share=(share, 3)), on_event=events.append, **options
+        )
+        assert result.error is None
+        assert result.manifest is None
+    told = [event for event in events if isinstance(event, PartDone)]
+    assert sorted(shot for event in told for shot in event.shots) == [0, 1, 2, 3]
+    assert {event.of for event in told} == {4}
+    assert not (tmp_path / "parts" / "manifest.json").exists()
+    finish(tmp_path / "parts")
+    assert digest(tmp_path / "parts") == digest(tmp_path / "whole")
+    assert not verify(tmp_path / "parts").faults
+    assert not list((tmp_path / "parts" / ".vdepth").glob("shot_*"))
+
+
+def test_a_whole_run_goes_on_from_parts(movie, whole, tmp_path):
+    assert run(movie, tmp_path, part=Part(numbers=(1, 3))).error is None
+    model = RampModel()
+    assert run(movie, tmp_path, model).error is None
+    assert model.seen == 24
+    assert digest(tmp_path) == digest(whole)
+
+
+def test_what_is_not_finished_is_named(movie, tmp_path):
+    with pytest.raises(InputError, match="holds no job"):
+        finish(tmp_path)
+    assert run(movie, tmp_path, part=Part(numbers=(1, 2))).error is None
+    with pytest.raises(InputError, match=r"3 of the 4 shots .* are not finished: 0 2-3\."):
+        finish(tmp_path)
+    assert run(movie, tmp_path).error is None
+    before = digest(tmp_path)
+    assert finish(tmp_path).count == 48
+    assert digest(tmp_path) == before
+
+
+def test_parts_are_locked_shot_by_shot(movie, tmp_path):
+    assert run(movie, tmp_path, part=Part(numbers=(0, 1))).error is None
+    names, sources = _names(tmp_path), ()
+    with JobFolder(tmp_path, names, sources, shots=range(1, 2)):
+        assert isinstance(run(movie, tmp_path, part=Part(numbers=(1, 3))).error, JobConflictError)
+        assert isinstance(run(movie, tmp_path).error, JobConflictError)
+        with pytest.raises(JobConflictError, match="on shot 1"):
+            finish(tmp_path)
+        assert run(movie, tmp_path, part=Part(numbers=(2, 4))).error is None
+    assert run(movie, tmp_path, part=Part(numbers=(1, 2))).error is None
+    assert finish(tmp_path).count == 48
+
+
+def _names(out):
+    from vdepth_core.output.naming import JobNames
+
+    return JobNames("shot", ("depth", "disparity"))
+
+
+PROCESS = textwrap.dedent(
+    """
+    import sys, time
+    sys.path[:0] = {paths!r}
+    from pathlib import Path
+    from generated import RampModel
+    from jobs.test_parts import run
+    from vdepth_core.jobs.parts import Part
+
+    class Slow(RampModel):
+        def predict(self, frames):
+            time.sleep({pause})
+            return super().predict(frames)
+
+    print("ready", flush=True)
+    result = run(Path({movie!r}), Path({out!r}), Slow(), Part(share=({share}, 3)))
+    sys.exit(1 if result.error else 0)
+    """
+)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL does not exist on Windows")
+def test_three_processes_one_killed_and_repeated(movie, whole, tmp_path):
+    out, tests = tmp_path / "out", Path(__file__).parents[1]
+
+    def start(share, pause):
+        script = tmp_path / f"share_{share}_{pause}.py"
+        values = {"movie": str(movie), "out": str(out), "share": share, "pause": pause}
+        script.write_text(PROCESS.format(paths=[str(tests)], **values))
+        return subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE)
+
+    with start(3, 0.0) as last, start(2, 0.3) as middle:
+        for job in (last, middle):
+            assert job.stdout.readline() == b"ready\n"
+        deadline = time.monotonic() + 30
+        while not list(out.glob(".vdepth/shot_*/raw.f32")) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert last.wait(60) == 0
+        middle.send_signal(signal.SIGKILL)
+        middle.wait(60)
+    for share in (2, 1):
+        with start(share, 0.0) as job:
+            assert job.wait(60) == 0
+    finish(out)
+    assert digest(out) == digest(whole)
+
+
+def test_a_job_of_parts_is_plain_json(movie, tmp_path):
+    assert run(movie, tmp_path, part=Part(numbers=(0, 1))).error is None
+    plan = json.loads((tmp_path / ".vdepth" / "job.json").read_text())
+    assert plan["size"] == [64, 96]
+    assert plan["threads"] >= 1
+    assert plan["spec"]["name"] == "ramp"
+    assert len(json.loads((tmp_path / ".vdepth" / "scan.json").read_text())["scan"]["shots"]) == 4

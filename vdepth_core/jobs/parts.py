@@ -1,0 +1,77 @@
+"""A part of a job: some of its shots, for one of several processes or machines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..errors import UsageError
+from ..types import Shot
+
+_NUMBERS = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?")
+_SHARE = re.compile(r"(\d{1,6})/(\d{1,6})")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which shots to do.
+
+    Attributes:
+        numbers: Shots [start, stop), by number.
+        share: Number, from 1, and count of about equal shares, by frames; shots stay whole.
+    """
+
+    numbers: tuple[int, int] | None = None
+    share: tuple[int, int] | None = None
+
+    @classmethod
+    def parse(cls, shots: str | None, shard: str | None) -> Part | None:
+        """The part that ``--shots A-B`` or ``--shard K/N`` name; None without either.
+
+        Raises:
+            UsageError: one is malformed, or both are given.
+        """
+        if shots is not None and shard is not None:
+            raise UsageError("--shots and --shard both say which shots to do.", "Give one of them.")
+        if shots is not None:
+            found = _NUMBERS.fullmatch(shots)
+            first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
+            if first > last:
+                raise UsageError(
+                    f"--shots {shots} is no range of shots.", "Write FIRST-LAST, from 0, for example 0-3."
+                )
+            return cls(numbers=(first, last + 1))
+        if shard is not None:
+            found = _SHARE.fullmatch(shard)
+            share, count = (int(found[1]), int(found[2])) if found else (0, 0)
+            if not 1 <= share <= count:
+                raise UsageError(
+                    f"--shard {shard} is no share of a job.", "Write K/N with K from 1 to N, for example 2/3."
+                )
+            return cls(share=(share, count))
+        return None
+
+    def shots(self, shots: Sequence[Shot]) -> range:
+        """Numbers of the shots to do; empty where there are more shares than shots.
+
+        Raises:
+            UsageError: the clip has no such shot.
+        """
+        if self.numbers is not None:
+            first, stop = self.numbers
+            if stop > len(shots):
+                raise UsageError(
+                    f"The clip has {len(shots)} shots, 0 to {len(shots) - 1}; there is no shot {stop - 1}.",
+                    "Choose shots it has; vdepth inspect lists them.",
+                )
+            return range(first, stop)
+        assert self.share is not None
+        share, count = self.share
+        begin, total = shots[0].start, sum(map(len, shots))
+        mine = [
+            shot.index  # where its middle lies
+            for shot in shots
+            if (2 * (shot.start - begin) + len(shot)) * count // (2 * total) == share - 1
+        ]
+        return range(mine[0], mine[-1] + 1) if mine else range(0)
