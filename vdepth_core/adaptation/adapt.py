@@ -9,10 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,36 +20,26 @@ from pydantic import ValidationError
 
 from ..clip import Clip, fingerprint, open_clip, parse_range
 from ..clip.options import ClipOptions
-from ..errors import InputError, ResourceError, UsageError, WeightsError
-from ..files import plain_files, refuse_link
+from ..errors import InputError, UsageError
 from ..learning.checkpoint import (
-    Counters,
-    Standing,
-    check_identity,
-    is_checkpoint,
-    read_counters,
     resumable,
 )  # fmt: skip
 from ..learning.config import LoopConfig
-from ..learning.loop import learn, parameter_groups
-from ..learning.samples import Samples
 from ..learning.state import parts_of
-from ..learning.student import Student, is_adapted, load_student, write_weights
+from ..learning.student import Student, load_student, write_weights
 from ..models.device import pick_device, probe_threads
 from ..models.registry import load_model
 from ..models.sizing import network_size
 from ..options import sentence
 from ..progress import Progress
-from ..store import remove_store
 from ..types import DepthModel, Recipe, Shot
 from .footage import Footage, read_frames
+from .places import Places
 from .recipes import create_recipe
-from .session import STUDENT, Session
+from .session import STUDENT, Session, train
 from .supervision import check_teacher
 
 MINUTES = 5.0
-STAGE = "adapt"
-_RUN = "run.json"
 _BYTES, _TEACHER_BYTES = 12, 9  # a pixel: picture, flow, visibility, target; prediction, final, luma
 
 
@@ -128,10 +116,8 @@ def adapt(
     out, progress = Path(out), progress or Progress()
     reading = _reading({name: options.pop(name) for name in ClipOptions.model_fields if name in options})
     chosen, own = create_recipe(recipe, options)
-    _check(out, minutes, steps, size)
-    state, folder = out.with_suffix(".adapting"), out.with_suffix(".footage")
-    plain_files(folder)
-    refuse_link(state)
+    _check(minutes, steps, size)
+    places = Places(out)
     device = pick_device(device)
     student = load_student(model, device)
     guide = _teacher(chosen, teacher, model, device)
@@ -147,30 +133,26 @@ def adapt(
     guide_size = height, width
     if guide is not None and teacher is not None:
         guide_size = network_size(info.width, info.height, info.pixel_aspect, guide.spec)
-    trained = resume and state.exists()
-    if trained:
-        counters = read_counters(state, identity)
-    elif resume:
-        counters = _prepared(folder, identity, student.spec.name)
+    trained = resume and places.state.exists()
+    if resume:
+        counters = places.resume(identity, student.spec.name)
     else:
-        _clear(state, folder)
         threads = probe_threads(student, (height, width)) if device == "cpu" else torch.get_num_threads()
-        counters = Counters(identity, student.spec.name, threads)
-        folder.mkdir(exist_ok=True)
-        (folder / _RUN).write_text(json.dumps({"identity": identity, "threads": threads}))
+        counters = places.begin(identity, student.spec.name, threads)
     config = LoopConfig(seed=seed, minutes=minutes, steps=steps)
     with resumable():
         shots = _shots(opened, frames, progress)
         taught = guide_size[0] * guide_size[1] * _TEACHER_BYTES if guide is not None else 0
-        _need(folder, sum(map(len, shots)) * (height * width * _BYTES + taught))
-        with _threads(counters.threads), Footage(folder, shots, height, width) as footage:
+        places.need(sum(map(len, shots)) * (height * width * _BYTES + taught))
+        with _threads(counters.threads), Footage(places.folder, shots, height, width) as footage:
             read_frames(opened, footage, shots, progress)
-            session = Session(opened, shots, footage, student, guide, guide_size, folder, seed, progress)
-            standing = _learn(session, chosen, config, counters, state, trained)
+            session = Session(
+                opened, shots, footage, student, guide, guide_size, places.folder, seed, progress
+            )
+            standing = train(session, chosen, config, counters, places.state, trained)
     kept = parts_of(standing.kept, STUDENT)
     write_weights(out, kept, _facts(student, guide, recipe, counters.step))
-    with suppress(OSError):  # what is left of it is in nobody's way
-        remove_store(folder)
+    places.tidy()
     history = counters.history
     after = min(history, key=lambda entry: sum(entry[1].values()))[1]
     early = config.patience is not None and counters.since >= config.patience
@@ -204,83 +186,11 @@ def _teacher(recipe: Recipe, teacher: str | Path | None, model: str | Path, devi
     return guide
 
 
-def _learn(
-    session: Session, recipe: Recipe, config: LoopConfig, counters: Counters, state: Path, resume: bool
-) -> Standing:
-    """Prepares what the recipe wants and trains.
-
-    Raises:
-        ResourceError: out of the device's memory, or the disk is full.
-        Cancelled: somebody asked to stop.
-    """
-    student = session.student
-    try:
-        with torch.random.fork_rng():  # the caller's own random numbers stay as they are
-            torch.manual_seed(config.seed)
-            objective = recipe.build(session)
-            trained = session.trained()
-            groups = parameter_groups(trained.parameters(), config.rate, config.decay)
-            optimiser = torch.optim.AdamW(groups)
-            if resume:
-                standing = Standing.restored(state, trained, optimiser, counters)
-            else:
-                standing = Standing.fresh(trained, optimiser, counters)
-            lesson = Samples(STAGE, objective, student.predict, config)
-            learn(lesson, standing, config, state, session.progress)
-    except torch.cuda.OutOfMemoryError as error:
-        raise ResourceError(
-            f"Adapting {student.spec.name} does not fit the GPU's memory.",
-            "Use a smaller --size, or --device cpu.",
-        ) from error
-    return standing
-
-
-def _check(out: Path, minutes: float, steps: int | None, size: int | None) -> None:
-    if out.suffix != ".safetensors":
-        raise UsageError(f"{out.name} is no name for weights.", "Let it end in .safetensors.")
-    if not out.parent.is_dir():
-        raise UsageError(f"The folder {out.parent} does not exist.", "Make it first.")
-    if os.path.lexists(out) and not is_adapted(out):
-        raise UsageError(
-            f"{out} is there, and vdepth adapt did not write it.", "Choose another name with -o."
-        )
+def _check(minutes: float, steps: int | None, size: int | None) -> None:
     if not (minutes > 0 and math.isfinite(minutes)) or (steps is not None and steps < 1):
         raise UsageError("Minutes and steps must be positive.", "Leave the option out for its default.")
     if size is not None and not 32 <= size <= 4096:
         raise UsageError(f"A size of {size} pixels is not possible.", "Give 32 to 4096.")
-
-
-def _clear(state: Path, folder: Path) -> None:
-    """Removes what a former run left; nothing that could be somebody else's.
-
-    Raises:
-        UsageError: the folder or the checkpoint is none of ours.
-    """
-    if os.path.lexists(state) and not is_checkpoint(state):
-        raise UsageError(
-            f"{state} is in the way; it is no checkpoint of vdepth.", "Choose another name with -o."
-        )
-    if folder.exists():
-        if not (folder / _RUN).is_file():
-            raise UsageError(
-                f"{folder} is in the way; it is no folder of vdepth.", "Choose another name with -o."
-            )
-        remove_store(folder)
-    state.unlink(missing_ok=True)
-
-
-def _prepared(folder: Path, identity: str, name: str) -> Counters:
-    """Counters of a run on the model ``name`` that was stopped before its first step."""
-    try:
-        facts = json.loads((folder / _RUN).read_text())
-        found, threads = facts["identity"], int(facts["threads"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WeightsError(
-            f"There is nothing to resume from: neither a checkpoint nor {folder} is there.",
-            "Start without --resume.",
-        ) from error
-    check_identity(folder, found, identity)
-    return Counters(identity, name, threads)
 
 
 def _identity(**facts: Any) -> str:
@@ -301,16 +211,6 @@ def _shots(clip: Clip, frames: str | None, progress: Progress) -> list[Shot]:
             "Give a clip, or a longer range of frames.",
         )
     return shots
-
-
-def _need(folder: Path, size: int) -> None:
-    """Refuses early what would fill the disk in the end."""
-    free = shutil.disk_usage(folder.parent).free
-    if size > free:
-        raise ResourceError(
-            f"Preparing the clip needs {size / 1e9:.1f} GB beside the weights; {free / 1e9:.1f} GB are free.",
-            "Free some space, or adapt to fewer --frames.",
-        )
 
 
 @contextmanager

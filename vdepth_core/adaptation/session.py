@@ -7,8 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+import torch
 from torch import nn
 
+from ..errors import ResourceError
+from ..learning.checkpoint import Counters, Standing
+from ..learning.config import LoopConfig
+from ..learning.loop import learn, parameter_groups
+from ..learning.samples import Samples
 from .footage import find_motion
 from .supervision import Supervision, supervise
 
@@ -16,10 +22,11 @@ if TYPE_CHECKING:
     from ..clip import Clip
     from ..learning.student import Student
     from ..progress import Progress
-    from ..types import DepthModel, Shot
+    from ..types import DepthModel, Recipe, Shot
     from .footage import Footage
 
 M = TypeVar("M", bound=nn.Module)
+STAGE = "adapt"
 STUDENT = "student"  # its name among the modules in training
 
 
@@ -99,3 +106,34 @@ class Session:
                 "the model may change a lot."
             )
         return supervision
+
+
+def train(
+    session: Session, recipe: Recipe, config: LoopConfig, counters: Counters, state: Path, resume: bool
+) -> Standing:
+    """Prepares what the recipe wants, and trains it; ``resume``: from the checkpoint ``state``.
+
+    Raises:
+        ResourceError: out of the device's memory, or the disk is full.
+        Cancelled: somebody asked to stop.
+    """
+    student = session.student
+    try:
+        with torch.random.fork_rng():  # the caller's own random numbers stay as they are
+            torch.manual_seed(config.seed)
+            objective = recipe.build(session)
+            trained = session.trained()
+            groups = parameter_groups(trained.parameters(), config.rate, config.decay)
+            optimiser = torch.optim.AdamW(groups)
+            if resume:
+                standing = Standing.restored(state, trained, optimiser, counters)
+            else:
+                standing = Standing.fresh(trained, optimiser, counters)
+            lesson = Samples(STAGE, objective, student.predict, config)
+            learn(lesson, standing, config, state, session.progress)
+    except torch.cuda.OutOfMemoryError as error:
+        raise ResourceError(
+            f"Adapting {student.spec.name} does not fit the GPU's memory.",
+            "Use a smaller --size, or --device cpu.",
+        ) from error
+    return standing

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ..files import write_bytes
 from ..version import __version__
 from .curves import SMOOTHED
 from .sources import SHARES, Source
@@ -102,9 +102,7 @@ def write(out: Path, sources: Sequence[Source], config: TrainConfig, counters: C
         "",
         *_errors(counters),
     ]
-    temporary = out.with_suffix(".md.tmp")
-    temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    os.replace(temporary, out.with_suffix(".md"))
+    write_bytes(out.with_suffix(".md"), ("\n".join(lines) + "\n").encode())
 
 
 def _errors(counters: Counters) -> list[str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
+
+from ..files import atomic_path
 
 WIDTH, HEIGHT, MARGIN = 720, 400, 48  # pixels
 COLOURS = ((30, 30, 30), (200, 90, 20), (40, 140, 40), (30, 60, 210), (160, 40, 160))  # BGR, the loss first
@@ -28,13 +29,11 @@ def write(out: Path, losses: Sequence[float], history: History) -> None:
     """
     kinds = list(history[-1][1]) if history else []
     held = {step: [scores.get(kind) for kind in kinds] for step, scores in history}
-    temporary = out.with_suffix(".csv.tmp")
-    with temporary.open("w", newline="") as file:
+    with atomic_path(out.with_suffix(".csv")) as temporary, temporary.open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["step", "loss", *(f"held out {kind}" for kind in kinds)])
         for step, loss in enumerate(losses, 1):
             table.writerow([step, loss, *held.get(step, [None] * len(kinds))])
-    os.replace(temporary, out.with_suffix(".csv"))
     if losses:
         total = np.cumsum([0.0, *losses])
         steps = np.arange(1, len(losses) + 1)

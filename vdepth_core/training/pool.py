@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..files import atomic_path
+
 HEIGHT, WIDTH = 216, 320  # pixels of a pooled scene; training crops are cut from it
 FRAMES = 2  # neighbours in time
 
@@ -38,10 +40,8 @@ def render_scene(folder: Path, seed: int) -> None:
         return
     clip = render_clip(seed, FRAMES, HEIGHT, WIDTH, noise=False, moving=None)
     rgb = np.round(clip.rgb.transpose(0, 2, 3, 1) * 255).astype(np.uint8)
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.savez(file, rgb=rgb, disparity=(1 / clip.depth).astype(np.float16))
-    os.replace(temporary, path)
 
 
 def _work(folder: Path, first: int, count: int, worker: int, workers: int, parent: int) -> None:

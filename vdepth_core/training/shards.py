@@ -20,6 +20,7 @@ import numpy as np
 
 from ..clip import ClipReader, ShotView, open_clip
 from ..errors import InputError
+from ..files import atomic_path
 from ..methods.temporal.method import Temporal
 from ..models.sizing import network_size
 from ..progress import Progress
@@ -42,10 +43,8 @@ Frame = tuple[np.ndarray, np.ndarray]  # picture and disparity
 
 def write_shard(path: Path, rgb: np.ndarray, disparity: np.ndarray) -> None:
     """Writes rgb (T, H, W, 3) uint8 and disparity (T, H, W), atomically."""
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.savez(file, rgb=rgb, disparity=disparity.astype(np.float16))
-    os.replace(temporary, path)
 
 
 def load_shard(path: Path) -> tuple[np.ndarray, np.ndarray]:

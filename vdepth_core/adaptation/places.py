@@ -1,0 +1,106 @@
+"""What lies beside the weights of an adaptation: the checkpoint, and the clip as the network sees it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from ..errors import ResourceError, UsageError, WeightsError
+from ..files import plain_files, refuse_link
+from ..learning.checkpoint import Counters, check_identity, is_checkpoint, read_counters
+from ..learning.student import is_adapted
+from ..store import remove_store
+
+_RUN = "run.json"
+
+
+class Places:
+    """The files of one run; none that could be somebody else's is replaced, removed or followed.
+
+    Attributes:
+        out: The weights.
+        state: The checkpoint, which stays (``.adapting``).
+        folder: Frames, motion and supervision, until the run is over (``.footage``).
+    """
+
+    def __init__(self, out: Path) -> None:
+        """Looks whether they can be.
+
+        Raises:
+            UsageError: ``out`` is no name for weights, its folder is missing, or it is not ours.
+            ResourceError: a link is in the way.
+        """
+        if out.suffix != ".safetensors":
+            raise UsageError(f"{out.name} is no name for weights.", "Let it end in .safetensors.")
+        if not out.parent.is_dir():
+            raise UsageError(f"The folder {out.parent} does not exist.", "Make it first.")
+        if os.path.lexists(out) and not is_adapted(out):
+            raise UsageError(
+                f"{out} is there, and vdepth adapt did not write it.", "Choose another name with -o."
+            )
+        self.out, self.state, self.folder = out, out.with_suffix(".adapting"), out.with_suffix(".footage")
+        plain_files(self.folder)
+        refuse_link(self.state)
+
+    def begin(self, identity: str, source: str, threads: int) -> Counters:
+        """Removes what a former run left, and notes whose the folder is now.
+
+        Raises:
+            UsageError: the folder or the checkpoint is none of ours.
+        """
+        if os.path.lexists(self.state) and not is_checkpoint(self.state):
+            raise UsageError(
+                f"{self.state} is in the way; it is no checkpoint of vdepth.", "Choose another name with -o."
+            )
+        if self.folder.exists():
+            if not (self.folder / _RUN).is_file():
+                raise UsageError(
+                    f"{self.folder} is in the way; it is no folder of vdepth.", "Choose another name with -o."
+                )
+            remove_store(self.folder)
+        self.state.unlink(missing_ok=True)
+        self.folder.mkdir(exist_ok=True)
+        (self.folder / _RUN).write_text(json.dumps({"identity": identity, "threads": threads}))
+        return Counters(identity, source, threads)
+
+    def resume(self, identity: str, source: str) -> Counters:
+        """Where a former run stands, which may have been stopped before its first step.
+
+        Raises:
+            UsageError: it was another run.
+            WeightsError: there was none.
+        """
+        if self.state.exists():
+            return read_counters(self.state, identity)
+        try:
+            facts = json.loads((self.folder / _RUN).read_text())
+            found, threads = facts["identity"], int(facts["threads"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise WeightsError(
+                f"There is nothing to resume from: neither a checkpoint nor {self.folder} is there.",
+                "Start without --resume.",
+            ) from error
+        check_identity(self.folder, found, identity)
+        return Counters(identity, source, threads)
+
+    def need(self, size: int) -> None:
+        """Refuses early what would fill the disk in the end.
+
+        Raises:
+            ResourceError: less than ``size`` bytes are free.
+        """
+        free = shutil.disk_usage(self.folder.parent).free
+        if size > free:
+            raise ResourceError(
+                f"Preparing the clip needs {size / 1e9:.1f} GB beside the weights; "
+                f"{free / 1e9:.1f} GB are free.",
+                "Free some space, or adapt to fewer --frames.",
+            )
+
+    def tidy(self) -> None:
+        """Removes the folder; what is left of it is in nobody's way."""
+        with suppress(OSError):
+            remove_store(self.folder)
