@@ -28,6 +28,7 @@ from vdepth_core.evaluation.temporal import Consistency, consistency
 from vdepth_core.flow.dis import DisFlow
 from vdepth_core.methods.framewise import Framewise
 from vdepth_core.methods.temporal.method import Temporal
+from vdepth_core.methods.temporal.options import TemporalOptions
 from vdepth_core.models.registry import load_model
 from vdepth_core.models.sizing import network_size
 from vdepth_core.progress import Progress
@@ -86,8 +87,8 @@ def run(path: Path, model: DepthModel, size: int | None, far: float) -> dict[str
         Framewise().run(view, model, raw, Progress())
         methods: dict[str, Method] = {
             "framewise": Framewise(),
-            "align": Temporal("align"),
-            "temporal": Temporal("filter"),
+            "align": Temporal(TemporalOptions(stabilize="align")),
+            "temporal": Temporal(),
         }
         for name, method in methods.items():
             store, cost = _settled(Path(folder) / name, raw, method, shot, model)

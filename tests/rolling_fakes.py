@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,9 +15,16 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, pad
 
+from vdepth_core.methods.rolling.method import Rolling
+from vdepth_core.methods.rolling.options import RollingOptions
 from vdepth_core.types import ClipInfo, Frame, ModelSpec, Shot
 
 SIZE = (48, 64)
+
+
+def rolling(preset: str = "fast", **options: Any) -> Rolling:
+    """The method with some options."""
+    return Rolling(RollingOptions(preset=preset, **options))
 
 
 class Footage:

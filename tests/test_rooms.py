@@ -12,7 +12,8 @@ import vdepth_core
 
 ROOT = Path(vdepth_core.__file__).parent
 ROOMS = [
-    ("choices", "types", "errors", "files", "checksums", "store", "progress", "version", "budget", "options"),
+    ("choices", "types", "errors", "files", "checksums", "store", "progress", "version", "budget"),
+    ("options", "seams"),
     ("clip",),
     ("geometry", "flow"),
     ("align",),

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import inspect
 import json
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, get_args
 
 from vdepth_core.choices import Preset
 from vdepth_core.cli.estimate import estimate
 from vdepth_core.jobs.config import FAR, NEAR, EstimateConfig
+from vdepth_core.methods.registry import METHODS
 
 FILE = Path(__file__).parents[1] / "blender_addon" / "options.json"
 SHOWN = (
@@ -56,6 +56,8 @@ def text() -> str:
 
 
 def _help(name: str) -> str:
+    if name in EstimateConfig.model_fields:
+        return str(EstimateConfig.model_fields[name].description)
     annotation = inspect.signature(estimate, eval_str=True).parameters[name].annotation
     (option,) = annotation.__metadata__
     return str(option.help)
@@ -65,8 +67,7 @@ def _choices(name: str) -> list[str] | None:
     if name == "preset":
         return list(get_args(Preset))
     if name == "method":  # ours; a plug-in's are not everybody's
-        points = entry_points(group="vdepth_core.methods")
-        return sorted(point.name for point in points if point.value.startswith("vdepth_core."))
+        return sorted(METHODS.ours)
     return None
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .jobs.batch import estimate
     from .jobs.config import EstimateConfig
     from .models.registry import list_models, load_model
-    from .output.exports.registry import export
+    from .output.exports.export import export
     from .output.manifest import Manifest
     from .output.sequence import read_sequence
 
@@ -45,7 +45,7 @@ _HOME = {
     "adapt": "adaptation.adapt",
     "evaluate": "evaluation.evaluate",
     "estimate": "jobs.batch",
-    "export": "output.exports.registry",
+    "export": "output.exports.export",
     "list_models": "models.registry",
     "load_model": "models.registry",
     "open_clip": "clip",

@@ -7,8 +7,6 @@ from difflib import get_close_matches
 from typing import Any, Literal, get_args
 
 Preset = Literal["draft", "balanced", "best"]
-Stabilize = Literal["off", "align", "filter"]
-RollingPresetName = Literal["fast", "fast1024", "full", "paper"]
 Compression = Literal["zip", "zips", "pxr24"]
 Device = Literal["auto", "cuda", "mps", "cpu"]
 Dtype = Literal["auto", "fp32", "fp16", "bf16"]

@@ -2,8 +2,8 @@
 
 What a method `rolling` has as a field ``steps`` users know as ``rolling_steps`` and ``--rolling-steps``,
 unless the field states its name by an alias. Who states the same one shares it, with each other or with the
-job: so a method gets the seed. A field's help is its description; ``json_schema_extra={"metavar": "A-B"}``
-says how the help shows its value.
+job: so a method gets the seed. A field's help is its description; ``json_schema_extra`` may hold ``metavar``,
+how the help shows its value, and ``off``, the help of a switch that is on unless it is given.
 """
 
 from __future__ import annotations

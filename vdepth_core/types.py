@@ -1,4 +1,4 @@
-"""Value types, and every Protocol: the seams (model, method, exporter, recipe), and what rooms ask.
+"""Value types, and every Protocol: the seams (model, method, refiner, exporter, recipe), and what rooms ask.
 
 Conventions: OpenCV camera (x right, y down, z forward), pixel centres at +0.5, arrays (T, H, W),
 display-referred sRGB, rates and times as `fractions.Fraction`.
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from torch import Tensor
 
+    from .choices import Dtype
     from .progress import Progress
     from .store import DepthStore, FrameArray
 
@@ -262,9 +263,31 @@ class Method(Protocol):
     ``store.final`` while the next shot's `run` is already under way. All skip what the store says is done
     and are deterministic, so a killed job goes on to the same bytes. One that needs the model again after
     `settle` is a `RefiningMethod`.
+
+    Attributes:
+        name: What it is registered as.
+        models: Registry names of the models it is for, best first; empty: those of the job's preset.
     """
 
     name: str
+    models: tuple[str, ...]
+
+    @property
+    def Options(self) -> type[BaseModel]:
+        """What it is made of: fields with help and limits, frozen. Of the class."""
+
+    @property
+    def options(self) -> BaseModel:
+        """Its own, resolved: nothing is left to a preset of its own any more."""
+
+    def dtype(self, device: str) -> Dtype | None:
+        """The precision it asks for on ``device`` where the user leaves it open; None: any."""
+
+    def input_size(self, info: ClipInfo, spec: ModelSpec, size: int | None) -> tuple[int, int]:
+        """(height, width) of the network's input for a clip; ``size``: its shorter side, if the user says."""
+
+    def disk_space(self, spec: ModelSpec, frames: int, height: int, width: int) -> int:
+        """Bytes a shot of so many frames needs on the disk, beside its store, until it is settled."""
 
     def check(self, model: DepthModel) -> None:
         """Refuses a model it does not run, before anything is written.
@@ -294,11 +317,16 @@ class Refiner(Protocol):
     """What improves a settled shot, in maps of a size of its own.
 
     Attributes:
+        name: What it is registered as.
         needs_model: Whether `refine` gets the model that predicted the shot.
     """
 
     name: str
     needs_model: bool
+
+    @property
+    def Options(self) -> type[BaseModel]:
+        """What it is made of: fields with help and limits, frozen. Of the class."""
 
     def size(self, info: ClipInfo, spec: ModelSpec, size: tuple[int, int]) -> tuple[int, int]:
         """(height, width) of its maps for a network input of ``size``."""
@@ -331,11 +359,19 @@ class ShotAlignment:
 
 
 class Exporter(Protocol):
-    """One finished sequence to one foreign format."""
+    """One finished sequence to one foreign format.
+
+    Attributes:
+        name: What it is registered as.
+    """
 
     name: str
 
-    def export(self, sequence: Any, out: Path, convention: str, progress: Progress) -> list[Path]:
+    @property
+    def Options(self) -> type[BaseModel]:
+        """What it is made of: fields with help and limits, frozen. Of the class."""
+
+    def export(self, sequence: Any, out: Path, progress: Progress) -> list[Path]:
         """Writes ``sequence`` (a `read_sequence` result) below ``out``; returns the files written."""
 
 

@@ -1,7 +1,6 @@
 """What the add-on says of the core's options is the core's own, and what it asks for exists there."""
 
 import importlib.util
-import inspect
 from fractions import Fraction
 from pathlib import Path
 
@@ -50,7 +49,9 @@ def test_a_choice_that_nobody_described_is_shown_by_its_name():
 
 
 def test_all_that_is_asked_for_is_an_option_of_the_command():
-    from vdepth_core.cli.estimate import estimate
+    import typer
+
+    from vdepth_core.cli.main import app
 
     everything = {
         "preset": "best", "method": "rolling", "model": "x", "size": 256, "near": 0.5, "far": 20.0,
@@ -61,6 +62,7 @@ def test_all_that_is_asked_for_is_an_option_of_the_command():
     for movie, variable in ((True, True), (True, False), (False, False)):
         request = Request(**shot, movie=movie, rate=Fraction(25), **everything)
         asked |= {word for word in request.arguments(variable=variable) if word.startswith("--")}
-    known = {f"--{name.replace('_', '-')}" for name in inspect.signature(estimate).parameters}
+    command = typer.main.get_command(app).commands["estimate"]
+    known = {option for param in command.get_params(typer.Context(command)) for option in param.opts}
     assert asked <= known
     assert len(asked) == 14

@@ -9,10 +9,10 @@ import typer
 from clip_media import numbered, write_movie
 from typer.testing import CliRunner
 
-from vdepth_core.cli.inspect import inspect
+from vdepth_core.cli.inspect import InspectCommand, inspect
 
 app = typer.Typer()
-app.command()(inspect)
+app.command(cls=InspectCommand)(inspect)
 
 
 def test_json_has_the_facts(movie: Path) -> None:
@@ -42,9 +42,10 @@ def test_text_names_shots_and_problems(tmp_path: Path) -> None:
 
 def test_inspecting_does_not_load_torch(movie: Path) -> None:
     code = (
-        "import sys; import vdepth_core.cli.inspect as cli;"
+        "import sys, typer; import vdepth_core.cli.inspect as cli;"
         "assert not {'av', 'cv2', 'numpy', 'torch'} & set(sys.modules), 'heavy import';"
-        f"from pathlib import Path; cli.inspect(Path({str(movie)!r}), json_=True, shots=True);"
+        "app = typer.Typer(); app.command(cls=cli.InspectCommand)(cli.inspect);"
+        f"app([{str(movie)!r}, '--json'], standalone_mode=False);"
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 from generated import RampModel
-from rolling_fakes import SIZE, FakeSnippets, Footage
+from rolling_fakes import SIZE, FakeSnippets, Footage, rolling
 
 from vdepth_core.errors import WeightsError
 from vdepth_core.methods.framewise import Framewise
-from vdepth_core.methods.rolling.method import Rolling
+from vdepth_core.methods.options import FramewiseOptions
 from vdepth_core.methods.temporal.method import Temporal
 from vdepth_core.progress import Progress
 from vdepth_core.store import DepthStore
@@ -69,7 +69,7 @@ def run(folder: Path, shot: Footage, model: object, method: Method) -> None:
             method.refine(shot, model, store, Progress())  # type: ignore[arg-type]
 
 
-METHODS = [Framewise(batch=2), Temporal()]
+METHODS = [Framewise(FramewiseOptions(batch=2)), Temporal()]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -110,5 +110,5 @@ def test_snippets_and_their_refinement_are_looked_at(
     value: float, message: str, refined: bool, tmp_path: Path
 ) -> None:
     with pytest.raises(WeightsError, match=message):
-        run(tmp_path, Footage(9), SpoiltSnippets(value, refined), Rolling(rolling_refine_steps=2))
-    run(tmp_path / "black", Slates(9), SpoiltSnippets(0.5), Rolling())
+        run(tmp_path, Footage(9), SpoiltSnippets(value, refined), rolling(refine_steps=2))
+    run(tmp_path / "black", Slates(9), SpoiltSnippets(0.5), rolling())

@@ -14,6 +14,7 @@ import torch
 from vdepth_core.errors import Cancelled, InputError, ResourceError, UsageError
 from vdepth_core.methods.frames import to_disparity
 from vdepth_core.methods.framewise import Framewise
+from vdepth_core.methods.options import FramewiseOptions
 from vdepth_core.progress import Progress
 from vdepth_core.store import DepthStore
 from vdepth_core.types import ClipInfo, Frame, ModelSpec, Shot
@@ -78,7 +79,7 @@ def run(
 ) -> DepthStore:
     store = DepthStore(folder, len(shot), *SIZE)
     try:
-        Framewise(batch).run(shot, model, store, progress or Progress())
+        Framewise(FramewiseOptions(batch=batch)).run(shot, model, store, progress or Progress())
     except BaseException:
         store.close()
         raise
@@ -90,12 +91,12 @@ def test_a_chain_is_never_split(tmp_path: Path) -> None:
     model = Mean(replace(SPEC, chain=4))
     shot = Pictures(10)
     with DepthStore(tmp_path, 10, *SIZE) as store:
-        Framewise(batch=3).run(shot, model, store, Progress())
+        Framewise(FramewiseOptions(batch=3)).run(shot, model, store, Progress())
         assert model.batches == [4, 4, 2]
     (tmp_path / "raw.f32.crc").write_bytes(bytes(4 * 5) + (tmp_path / "raw.f32.crc").read_bytes()[20:])
     model.batches.clear()
     with DepthStore(tmp_path, 10, *SIZE) as store:
-        Framewise(batch=3).run(shot, model, store, Progress())
+        Framewise(FramewiseOptions(batch=3)).run(shot, model, store, Progress())
     assert model.batches == [4, 4]
     small = Mean(replace(SPEC, chain=4), memory=3)
     with DepthStore(tmp_path / "small", 10, *SIZE) as store, pytest.raises(ResourceError):

@@ -13,15 +13,17 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from vdepth_core import seams
+from vdepth_core.cli.export import ExportCommand
 from vdepth_core.cli.export import export as verb
 from vdepth_core.errors import Cancelled, InputError, JobConflictError, UsageError
 from vdepth_core.output.conventions import CONVENTIONS, Converter
-from vdepth_core.output.exports import registry
+from vdepth_core.output.exports.export import export
 from vdepth_core.output.exports.mp4 import Mp4
 from vdepth_core.output.exports.mp4_edit import Mp4Edit, decode
 from vdepth_core.output.exports.npz import Npz
 from vdepth_core.output.exports.png16 import Png16
-from vdepth_core.output.exports.registry import export, exporter_names, load_exporter, load_exporters
+from vdepth_core.output.exports.registry import EXPORTERS
 from vdepth_core.output.exports.scaling import Scaling
 from vdepth_core.output.journal import JOB, WORK, Journal
 from vdepth_core.output.sequence import read_sequence
@@ -32,12 +34,9 @@ OURS = {"png16": Png16, "npz": Npz, "mp4": Mp4, "mp4-edit": Mp4Edit}
 
 @pytest.fixture(autouse=True)
 def own_exporters(monkeypatch):
-    """The registry with this package's three, whatever else is installed."""
-    entries = {
-        name: EntryPoint(name, f"{maker.__module__}:{maker.__name__}", registry.GROUP)
-        for name, maker in OURS.items()
-    }
-    monkeypatch.setattr(registry, "_entries", lambda: entries)
+    """The registry with this package's own, whatever else is installed; the plug-ins to add to."""
+    entries = {}
+    monkeypatch.setattr(seams, "entry_points", lambda group: list(entries.values()))
     return entries
 
 
@@ -145,21 +144,21 @@ def test_unknown_formats_and_conventions_name_the_known_ones(job):
 
 
 def test_a_broken_plug_in_is_reported_and_harms_nobody(own_exporters):
-    own_exporters["bad"] = EntryPoint("bad", "no_such_package_at_all:Thing", registry.GROUP)
-    own_exporters["odd"] = EntryPoint("odd", "builtins:dict", registry.GROUP)
-    working, broken = load_exporters()
+    own_exporters["bad"] = EntryPoint("bad", "no_such_package_at_all:Thing", EXPORTERS.group)
+    own_exporters["odd"] = EntryPoint("odd", "builtins:dict", EXPORTERS.group)
+    working, broken = EXPORTERS.all_options(), EXPORTERS.broken()
     assert set(working) == set(OURS)
     assert set(broken) == {"bad", "odd"}
     assert "no_such_package_at_all" in broken["bad"]
     with pytest.raises(UsageError, match="plug-in bad") as caught:
-        load_exporter("bad")
+        EXPORTERS.options_of("bad")
     assert caught.value.hint
-    assert exporter_names() == ["bad", "mp4", "mp4-edit", "npz", "odd", "png16"]
+    assert sorted(EXPORTERS.names()) == ["bad", "mp4", "mp4-edit", "npz", "odd", "png16"]
 
 
 def test_the_verb(job, tmp_path):
     app = typer.Typer()
-    app.command()(verb)
+    app.command(cls=ExportCommand)(verb)
     result = CliRunner().invoke(
         app, [str(job), "--to", "png16", "--convention", "white-near", "-o", str(tmp_path / "p")]
     )
@@ -220,12 +219,12 @@ def test_no_export_goes_into_a_jobs_own_folder(job, tmp_path, state):
 def test_a_killed_export_leaves_nothing_behind_the_next(job, tmp_path):
     script = (
         "import sys, os, signal\n"
-        "from vdepth_core.output.exports import registry, png16\n"
+        "from vdepth_core.output.exports.export import export\n"
         "from vdepth_core.progress import Progress\n"
         "class Dying(Progress):\n"
         "    def advance(self, name, done=1):\n"
         "        if name == 'export': os.kill(os.getpid(), signal.SIGKILL)\n"
-        "registry.export(sys.argv[1], sys.argv[2], sys.argv[3], progress=Dying())\n"
+        "export(sys.argv[1], sys.argv[2], sys.argv[3], progress=Dying())\n"
     )
     for name in ("png16", "mp4", "npz"):
         out = tmp_path / name

@@ -129,19 +129,24 @@ def _weights() -> str:
 def _plugins() -> str:
     from importlib.metadata import entry_points
 
-    found = [
-        point
-        for group in ("vdepth_core.models", "vdepth_core.methods", "vdepth_core.exporters")
-        for point in entry_points(group=group)
-    ]
-    for point in found:
+    from ..jobs.config import EstimateConfig  # noqa: F401  (refuses options whose names are taken)
+    from ..methods.registry import METHODS
+    from ..output.exports.registry import EXPORTERS
+    from ..refiners.registry import REFINERS
+
+    models = list(entry_points(group="vdepth_core.models"))
+    for point in models:
         try:
             point.load()
         except Exception as error:
             raise RuntimeError(f"plug-in {point.name} ({point.value}) does not load: {error}") from error
-    if not found:
-        raise RuntimeError("no models, methods or exporters are registered")
-    return ", ".join(sorted(point.name for point in found))
+    if not models:
+        raise RuntimeError("no models are registered")
+    seams = (METHODS, REFINERS, EXPORTERS)
+    for seam in seams:
+        for reason in seam.broken().values():
+            raise RuntimeError(reason)
+    return ", ".join(sorted([point.name for point in models] + [n for seam in seams for n in seam.names()]))
 
 
 _REINSTALL = "Reinstall: pip install --force-reinstall -c constraints.txt vdepth"

@@ -2,89 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..choices import Compression, Device, Dtype, Predicts, Preset, RollingPresetName, Stabilize, menu
-from .clip_options import Colorspace, EveryFile, Layer, Rate, Timecode, Transfer
+from .fields import FieldsCommand, Option, given, options_of
+
+
+class EstimateCommand(FieldsCommand):
+    """Takes what `EstimateConfig` takes."""
+
+    def fields(self) -> Iterable[Option]:
+        """A job's, a clip's, then those of each method and refiner."""
+        from ..clip.options import ClipOptions
+        from ..jobs.config import JobOptions
+        from ..methods.registry import METHODS
+        from ..refiners.registry import REFINERS
+
+        job = JobOptions.model_fields
+        of_clip = ClipOptions.model_fields
+        yield from (Option(name, field) for name, field in job.items() if name not in of_clip)
+        yield from (Option(name, field, "Reading the clip") for name, field in of_clip.items())
+        for seam in (METHODS, REFINERS):
+            yield from options_of(seam, taken=job)
 
 
 def estimate(
+    context: typer.Context,
     clips: Annotated[list[Path], typer.Argument(metavar="CLIP", help="Movies or image sequences.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Output folder; one subfolder a clip if several.")],
-    preset: Annotated[
-        str, typer.Option(metavar=menu(Preset), help="Chooses method, model and size.")
-    ] = "balanced",
-    method: Annotated[
-        str | None, typer.Option(help="framewise, temporal or rolling (default: preset's).")
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="Model name, or path of weights (default: preset's).")
-    ] = None,
-    predicts: Annotated[
-        str | None,
-        typer.Option(metavar=menu(Predicts), help="What a --model PATH means (default: its family's)."),
-    ] = None,
-    non_commercial: Annotated[
-        bool, typer.Option("--non-commercial", help="Presets may choose non-commercial weights.")
-    ] = False,
-    size: Annotated[
-        int | None, typer.Option(help="Shorter side of the network input, 32 to 4096 pixels.")
-    ] = None,
-    frames: Annotated[str | None, typer.Option(metavar="A-B", help="Frames A to B, inclusive.")] = None,
-    start_frame: Annotated[
-        int | None, typer.Option(help="Number of a movie's first frame, 0 to 9999999 (default 1001).")
-    ] = None,
-    near: Annotated[
-        float | None, typer.Option(help="Nearest depth, scene units from 1e-6 to below 1e10 (default 1).")
-    ] = None,
-    far: Annotated[
-        float | None, typer.Option(help="Farthest depth, scene units from 1e-6 to below 1e10 (default 100).")
-    ] = None,
-    fov: Annotated[
-        float | None, typer.Option(help="Horizontal field of view, above 1 and below 175 degrees.")
-    ] = None,
-    intrinsics: Annotated[Path | None, typer.Option(help="JSON file with fx, fy, cx, cy, pixels.")] = None,
-    rolling_preset: Annotated[
-        str, typer.Option(metavar=menu(RollingPresetName), help="How thorough --method rolling is.")
-    ] = "fast",
-    rolling_steps: Annotated[
-        int, typer.Option(help="Denoising steps of a snippet, 1 to 50, for --method rolling.")
-    ] = 1,
-    rolling_refine_steps: Annotated[
-        int | None,
-        typer.Option(help="Refinement steps, 0 to 50, for --method rolling (default: its preset's)."),
-    ] = None,
-    rolling_refine_length: Annotated[
-        int, typer.Option(help="Frames a refinement step sees at once, 1 to 24, for --method rolling.")
-    ] = 3,
-    stabilize: Annotated[
-        str, typer.Option(metavar=menu(Stabilize), help="What --method temporal does.")
-    ] = "filter",
-    normals: Annotated[bool, typer.Option("--normals", help="Also write camera-space normals.")] = False,
-    layered: Annotated[bool, typer.Option("--layered", help="One layered EXR instead of several.")] = False,
-    compression: Annotated[str, typer.Option(metavar=menu(Compression), help="EXR compression.")] = "zip",
-    no_shots: Annotated[
-        bool, typer.Option("--no-shots", help="Take the clip as one shot: look for no cuts.")
-    ] = False,
-    cfr: Annotated[
-        str | None, typer.Option(metavar="RATE", help="Resample to a constant rate, up to 1000 fps.")
-    ] = None,
-    rate: Rate = None,
-    timecode: Timecode = None,
-    every_file: EveryFile = False,
-    layer: Layer = None,
-    transfer: Transfer = None,
-    colorspace: Colorspace = None,
-    device: Annotated[str, typer.Option(metavar=menu(Device), help="Where the network runs.")] = "auto",
-    dtype: Annotated[str, typer.Option(metavar=menu(Dtype), help="In which precision.")] = "auto",
-    compile_: Annotated[
-        bool, typer.Option("--compile", help="Compile the network: slow start, faster long clips.")
-    ] = False,
-    seed: Annotated[int, typer.Option(help="Seed of everything random, 0 to 4294967295.")] = 0,
-    keep_store: Annotated[bool, typer.Option("--keep-store", help="Keep the raw predictions.")] = False,
     part: Annotated[
         str | None,
         typer.Option("--shots", metavar="A-B", help="Do shots A to B only; vdepth finish ends the job."),
@@ -97,13 +45,7 @@ def estimate(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a different job in OUT.")] = False,
 ) -> None:
     """Estimate depth and write EXR sequences."""
-    options = {
-        name.rstrip("_"): value
-        for name, value in locals().items()
-        if name not in {"clips", "out", "no_shots", "part", "shard", "events", "overwrite"}
-    }
-    options["shots"] = not no_shots
-    run_clips(clips, out, options, events=events, overwrite=overwrite, shots=part, shard=shard)
+    run_clips(clips, out, given(context), events=events, overwrite=overwrite, shots=part, shard=shard)
 
 
 def run_clips(

@@ -2,37 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..choices import Convention, menu
+from .fields import FieldsCommand, Option, given, options_of
+
+
+class ExportCommand(FieldsCommand):
+    """Takes the options of every format."""
+
+    def fields(self) -> Iterable[Option]:
+        """The format, then what each takes."""
+        from pydantic import Field
+        from pydantic.fields import FieldInfo
+
+        from ..output.exports.registry import EXPORTERS
+
+        formats: FieldInfo = Field(description=f"Format: {EXPORTERS.words()}.")
+        yield Option("to", formats)
+        yield from options_of(EXPORTERS)
 
 
 def export(
+    context: typer.Context,
     out: Annotated[Path, typer.Argument(help="Output folder of a finished vdepth estimate.")],
-    to: Annotated[
-        str,
-        typer.Option(
-            "--to", help="Format: png16, npz, mp4 (lossless), mp4-edit (for editors), or a plug-in's."
-        ),
-    ],
-    convention: Annotated[
-        str, typer.Option(metavar=menu(Convention), help="What depth means in the files.")
-    ] = "z",
     destination: Annotated[
         Path | None, typer.Option("-o", "--output", help="Folder for the files; default OUT/export_FORMAT.")
     ] = None,
 ) -> None:
     """Export a finished depth sequence to another format."""
-    from ..output.exports.registry import export as run
+    from ..output.exports.export import export as run
+    from ..output.exports.registry import EXPORTERS
     from .bars import Bars
 
+    options = given(context)
+    to = options.pop("to")
     with Bars() as progress:
-        files = run(out, to, destination, convention, progress)
+        files = run(out, to, destination, progress=progress, **options)
     for file in files[:1] + files[1:][-1:]:  # the first and the last say enough of a thousand
         typer.echo(file)
-    typer.echo(
-        f"{len(files)} {'file' if len(files) == 1 else 'files'} written, convention {convention}", err=True
-    )
+    chosen = EXPORTERS.read(to, options)
+    words = "".join(f", {name.replace('_', ' ')} {value}" for name, value in chosen if value is not None)
+    typer.echo(f"{len(files)} {'file' if len(files) == 1 else 'files'} written{words}", err=True)

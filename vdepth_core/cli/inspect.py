@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -10,10 +11,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .clip_options import Colorspace, EveryFile, Layer, Rate, Timecode, Transfer
+from .fields import FieldsCommand, Option, given
 
 if TYPE_CHECKING:
     from ..clip import Clip
+
+
+class InspectCommand(FieldsCommand):
+    """Takes what says how a clip is read."""
+
+    def fields(self) -> Iterable[Option]:
+        """Those of `ClipOptions`."""
+        from ..clip.options import ClipOptions
+
+        return [Option(name, field) for name, field in ClipOptions.model_fields.items()]
 
 
 def _list_colorspaces(wanted: bool) -> None:
@@ -25,15 +36,10 @@ def _list_colorspaces(wanted: bool) -> None:
 
 
 def inspect(
+    context: typer.Context,
     clip: Annotated[Path, typer.Argument(help="Movie, folder of images, or pattern such as shot.####.exr.")],
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     shots: Annotated[bool, typer.Option(help="Look for cuts.")] = True,
-    rate: Rate = None,
-    timecode: Timecode = None,
-    every_file: EveryFile = False,
-    layer: Layer = None,
-    transfer: Transfer = None,
-    colorspace: Colorspace = None,
     colorspaces: Annotated[
         bool,
         typer.Option(
@@ -48,15 +54,9 @@ def inspect(
     from ..clip import open_clip
     from ..clip.timing import parse_rate
 
-    opened = open_clip(
-        clip,
-        rate=parse_rate(rate) if rate is not None else None,
-        timecode=timecode,
-        transfer=transfer,
-        colorspace=colorspace,
-        layer=layer,
-        every_file=every_file,
-    )
+    options = given(context)
+    rate = parse_rate(options.pop("rate")) if "rate" in options else None
+    opened = open_clip(clip, rate=rate, **options)
     for _ in opened.scan(shots=shots):
         pass
     found = describe(opened)

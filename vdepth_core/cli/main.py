@@ -22,11 +22,12 @@ from ..version import __version__
 from .adapt import adapt
 from .demo import demo
 from .doctor import doctor
-from .estimate import estimate
+from .estimate import EstimateCommand, estimate
 from .evaluate import evaluate
-from .export import export
+from .export import ExportCommand, export
+from .fields import FieldsCommand
 from .finish import finish
-from .inspect import inspect
+from .inspect import InspectCommand, inspect
 from .make_tiny import make_tiny
 from .models import models
 from .train_embedded import train_embedded
@@ -58,6 +59,12 @@ VERBS: dict[Callable[..., None], tuple[str, ...]] = {  # in the order of the hel
     make_tiny: ("make-tiny rollingdepth tiny/", "estimate shot.mov -o depth/ --model tiny/ --method rolling"),
 }
 
+_MADE_OF_FIELDS: dict[Callable[..., None], type[FieldsCommand]] = {
+    estimate: EstimateCommand,
+    inspect: InspectCommand,
+    export: ExportCommand,
+}
+
 
 def examples(*commands: str) -> str:
     """The paragraph of examples at the end of a help text."""
@@ -79,7 +86,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for _verb, _examples in VERBS.items():
-    app.command(_verb.__name__.replace("_", "-"), epilog=f"{examples(*_examples)}\n\n{_CODES}")(_verb)
+    _name, _class = _verb.__name__.replace("_", "-"), _MADE_OF_FIELDS.get(_verb)
+    app.command(_name, cls=_class, epilog=f"{examples(*_examples)}\n\n{_CODES}")(_verb)
 app.add_typer(weights_app, name="weights")
 
 _debug = False

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def models(json_: Annotated[bool, typer.Option("--json", help="Print one JSON list.")] = False) -> None:
-    """List the models: installed or not, size, what they predict, licence."""
+    """List the models: installed or not, size, what they predict, licence; then methods and formats."""
     from ..models.registry import list_models
 
     entries = list_models()
@@ -29,6 +29,22 @@ def models(json_: Annotated[bool, typer.Option("--json", help="Print one JSON li
     for entry in entries:
         if not entry.spec:
             typer.echo(f"{entry.name}: a plug-in that does not say what it is.")
+    _print_seams()
+
+
+def _print_seams() -> None:
+    """What else is registered, and which plug-ins do not work."""
+    from ..jobs.config import EstimateConfig  # noqa: F401  (refuses options whose names are taken)
+    from ..methods.registry import METHODS
+    from ..output.exports.registry import EXPORTERS
+    from ..refiners.registry import REFINERS
+
+    for title, seam in (("Methods", METHODS), ("Refiners", REFINERS), ("Export formats", EXPORTERS)):
+        broken = seam.broken()
+        names = [name for name in seam.names() if name not in broken]
+        typer.echo(f"{title}: {', '.join(names) or 'none'}.")
+        for reason in broken.values():
+            typer.echo(reason, err=True)
 
 
 def _row(entry: ModelEntry) -> ModelRow:

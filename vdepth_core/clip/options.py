@@ -4,33 +4,39 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ..errors import UsageError
 from .timing import Timecode, parse_rate
-from .transfer import transfer_named
 
 
 class ClipOptions(BaseModel):
-    """Options of opening a clip; None leaves it to the files.
-
-    Attributes:
-        rate: Frame rate of an image sequence that does not say.
-        timecode: Time code of the clip's first frame, ``01:00:00:00``; None: what the clip says.
-        every_file: Take all images there are, in the order of the numbers in their names.
-        layer: Layer of an EXR sequence; None: the beauty.
-        transfer: Transfer characteristic of the clip's numbers (``pq``, ``hlg``, ``linear`` …).
-        colorspace: Colour space of the clip (``logc3``, ``acescg`` …), from OpenColorIO's configuration.
-    """
+    """Options of opening a clip; None leaves it to the files."""
 
     model_config = ConfigDict(frozen=True)
 
-    rate: str | None = None
-    timecode: str | None = None
-    every_file: bool = False
-    layer: str | None = None
-    transfer: str | None = None
-    colorspace: str | None = None
+    rate: str | None = Field(
+        default=None, description="Rate of an image sequence, up to 1000 fps (default: its own or 24)."
+    )
+    timecode: str | None = Field(
+        default=None,
+        description="Of the first frame (default: the clip's own).",
+        json_schema_extra={"metavar": "HH:MM:SS:FF"},
+    )
+    every_file: bool = Field(
+        default=False, description="All images, in the order of their numbers, gaps or not."
+    )
+    layer: str | None = Field(
+        default=None,
+        description="Layer of an EXR (default: the beauty).",
+        json_schema_extra={"metavar": "NAME"},
+    )
+    transfer: str | None = Field(
+        default=None, description="pq, hlg, linear, srgb, log … (default: what the clip declares)."
+    )
+    colorspace: str | None = Field(
+        default=None, description="logc3, slog3, acescg … (default: what the clip's metadata name)."
+    )
 
     @field_validator("rate")
     @classmethod
@@ -46,6 +52,8 @@ class ClipOptions(BaseModel):
     @classmethod
     def _is_transfer(cls, value: str | None) -> str | None:
         if value is not None:
+            from .transfer import transfer_named
+
             try:
                 return transfer_named(value)
             except UsageError as error:

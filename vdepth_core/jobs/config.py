@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from ..choices import Compression, Device, Dtype, Predicts, Preset, RollingPresetName, Stabilize, one_of
+from ..choices import Compression, Device, Dtype, Predicts, Preset
 from ..clip.options import ClipOptions, valid_rate
 from ..clip.timing import parse_range
 from ..errors import UsageError
-from ..methods.rolling.presets import DENOISING_STEPS, MOST_LENGTH, MOST_STEPS, REFINE_LENGTH
+from ..methods.registry import METHODS
+from ..options import document, extended, sentence, written_options
+from ..refiners.registry import REFINERS
 
 _FAR_AWAY = 1e10  # what sky and pixels without depth get
 _APART = 1.001  # far over near, at least: single precision cannot divide less into depths
@@ -22,65 +23,60 @@ NEAR, FAR = 1.0, 100.0
 _Depth = Annotated[float, Field(ge=1e-6, lt=_FAR_AWAY)]
 
 
-class EstimateConfig(ClipOptions):
-    """Configuration of ``estimate``; None means "let the preset, the clip or the machine decide".
-
-    Attributes:
-        preset: Chooses method, model and size from what is installed and the device.
-        method: ``framewise``, ``temporal``, ``rolling`` or another registered method.
-        model: Registry name, or the path of a weights file or folder of a known family.
-        predicts: What the numbers of a ``model`` given by its path mean, where its family's default is wrong.
-        non_commercial: Let the preset choose weights that may not be used commercially.
-        compile: Compile the network with `torch.compile`: slow to start, faster on long clips.
-        size: Shorter side of the network's input, pixels.
-        frames: ``A-B``, inclusive, in the clip's own numbering (a movie counts from 0).
-        start_frame: Number of a movie's first frame in file names.
-        near, far: Depth given to the nearest and farthest disparity of a relative model, scene units.
-        fov: Horizontal field of view, degrees.
-        intrinsics: JSON file with fx, fy, cx, cy in pixels.
-        rolling_preset: How thorough ``rolling`` is: ``fast``, ``fast1024``, ``full`` or ``paper``.
-        rolling_steps: Denoising steps of a snippet of ``rolling``.
-        rolling_refine_steps: Steps of its refinement; None: the preset's.
-        rolling_refine_length: Frames a refinement step sees at once.
-        stabilize: What ``temporal`` does: nothing, co-alignment, or co-alignment and filter.
-        normals, layered: Also write normals; write one layered file instead of one file a quantity.
-        compression: EXR compression.
-        shots: Detect cuts; otherwise the clip is one shot.
-        cfr: Resample in time to this constant rate (frames per second, ``24000/1001`` is exact).
-        device, dtype: Where and in which precision the network runs.
-        seed: Seed of everything random.
-        keep_store: Keep the predictions at inference size after the job is done.
-    """
+class JobOptions(ClipOptions):
+    """What can be said of any job, whatever its method."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    preset: Preset = "balanced"
-    method: str | None = None
-    model: str | None = None
-    predicts: Predicts | None = None
-    non_commercial: bool = False
-    compile: bool = False
-    size: Annotated[int, Field(ge=32, le=4096)] | None = None
-    frames: str | None = None
-    start_frame: Annotated[int, Field(ge=0, le=9_999_999)] | None = None
-    near: _Depth | None = None
-    far: _Depth | None = None
-    fov: Annotated[float, Field(gt=1, lt=175)] | None = None
-    intrinsics: Path | None = None
-    rolling_preset: RollingPresetName = "fast"
-    rolling_steps: Annotated[int, Field(ge=1, le=MOST_STEPS)] = DENOISING_STEPS
-    rolling_refine_steps: Annotated[int, Field(ge=0, le=MOST_STEPS)] | None = None
-    rolling_refine_length: Annotated[int, Field(ge=1, le=MOST_LENGTH)] = REFINE_LENGTH
-    stabilize: Stabilize = "filter"
-    normals: bool = False
-    layered: bool = False
-    compression: Compression = "zip"
-    shots: bool = True
-    cfr: str | None = None
-    device: Device = "auto"
-    dtype: Dtype = "auto"
-    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
-    keep_store: bool = False
+    preset: Preset = Field(default="balanced", description="Chooses method, model and size.")
+    method: str | None = Field(default=None, description=f"{METHODS.words()} (default: preset's).")
+    refiner: str | None = Field(
+        default=None, description=f"Improves what the method found: {REFINERS.words()} (default: nothing)."
+    )
+    model: str | None = Field(default=None, description="Model name, or path of weights (default: preset's).")
+    predicts: Predicts | None = Field(
+        default=None, description="What a --model PATH means (default: its family's)."
+    )
+    non_commercial: bool = Field(default=False, description="Presets may choose non-commercial weights.")
+    size: Annotated[int, Field(ge=32, le=4096)] | None = Field(
+        default=None, description="Shorter side of the network input, 32 to 4096 pixels."
+    )
+    frames: str | None = Field(
+        default=None, description="Frames A to B, inclusive.", json_schema_extra={"metavar": "A-B"}
+    )
+    start_frame: Annotated[int, Field(ge=0, le=9_999_999)] | None = Field(
+        default=None, description="Number of a movie's first frame, 0 to 9999999 (default 1001)."
+    )
+    near: _Depth | None = Field(
+        default=None, description="Nearest depth, scene units from 1e-6 to below 1e10 (default 1)."
+    )
+    far: _Depth | None = Field(
+        default=None, description="Farthest depth, scene units from 1e-6 to below 1e10 (default 100)."
+    )
+    fov: Annotated[float, Field(gt=1, lt=175)] | None = Field(
+        default=None, description="Horizontal field of view, above 1 and below 175 degrees."
+    )
+    intrinsics: Path | None = Field(default=None, description="JSON file with fx, fy, cx, cy, pixels.")
+    normals: bool = Field(default=False, description="Also write camera-space normals.")
+    layered: bool = Field(default=False, description="One layered EXR instead of several.")
+    compression: Compression = Field(default="zip", description="EXR compression.")
+    shots: bool = Field(
+        default=True,
+        description="Cut the clip into shots.",
+        json_schema_extra={"off": "Take the clip as one shot: look for no cuts."},
+    )
+    cfr: str | None = Field(
+        default=None,
+        description="Resample to a constant rate, up to 1000 fps.",
+        json_schema_extra={"metavar": "RATE"},
+    )
+    device: Device = Field(default="auto", description="Where the network runs.")
+    dtype: Dtype = Field(default="auto", description="In which precision.")
+    compile: bool = Field(default=False, description="Compile the network: slow start, faster long clips.")
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = Field(
+        default=0, description="Seed of everything random, 0 to 4294967295."
+    )
+    keep_store: bool = Field(default=False, description="Keep the raw predictions.")
 
     @field_validator("cfr")
     @classmethod
@@ -110,6 +106,30 @@ class EstimateConfig(ClipOptions):
             raise ValueError(f"far ({far:g}) must be at least {_APART:g} times near ({near:g})")
         return self
 
+
+def _with_options(base: type[BaseModel]) -> type[BaseModel]:
+    """With the options of all methods and refiners there are, those of other packages too."""
+    for seam in (METHODS, REFINERS):
+        for name, options in seam.all_options().items():
+            try:
+                base = extended(base, name, options)
+            except ValueError as error:
+                seam.refuse(name, str(error))
+    return base
+
+
+if TYPE_CHECKING:
+    _AllOptions = JobOptions
+else:
+    _AllOptions = _with_options(JobOptions)
+
+
+class EstimateConfig(_AllOptions):
+    """Configuration of ``estimate``; None means "let the preset, the clip or the machine decide".
+
+    The options of methods and refiners are named as users know them (``rolling_steps``); see `options`.
+    """
+
     @classmethod
     def parse(cls, **options: Any) -> EstimateConfig:
         """Builds a configuration from options.
@@ -120,38 +140,34 @@ class EstimateConfig(ClipOptions):
         try:
             return cls(**options)
         except ValidationError as error:
-            raise UsageError(_sentence(error), "See vdepth estimate --help.") from error
+            raise UsageError(sentence(error, cls), "See vdepth estimate --help.") from error
+
+    def method_options(self) -> BaseModel:
+        """What the method is made of, see `create_method`; the ``method`` must be settled.
+
+        Raises:
+            UsageError: there is no such method, or what its options say together is wrong.
+        """
+        assert self.method is not None
+        return METHODS.read(self.method, dict(self))
+
+    def refiner_options(self) -> BaseModel:
+        """What the ``refiner`` is made of, see `create_refiner`; there must be one.
+
+        Raises:
+            UsageError: there is no such refiner, or what its options say together is wrong.
+        """
+        assert self.refiner is not None
+        return REFINERS.read(self.refiner, dict(self))
+
+    def method_facts(self) -> dict[str, Any]:
+        """The options of the method alone, by the names they have here, ready for JSON."""
+        assert self.method is not None
+        return written_options(self.method, self.method_options())
+
+    def refiner_facts(self) -> dict[str, Any]:
+        """The same for the refiner; nothing if there is none."""
+        return written_options(self.refiner, self.refiner_options()) if self.refiner else {}
 
 
-def _sentence(error: ValidationError) -> str:
-    first = error.errors()[0]
-    text = first["msg"].removeprefix("Value error, ")
-    if not first["loc"]:
-        return f"{text[:1].upper()}{text[1:]}."
-    field = str(first["loc"][0])
-    name = f"--{field.replace('_', '-')}"
-    if first["type"] == "literal_error":
-        known = re.findall(r"'([^']*)'", first["ctx"]["expected"])
-        return f"{name} {first['input']} does not exist. {one_of(str(first['input']), known)}"
-    limits = limits_of(field)
-    if limits:
-        return f"{name} {first['input']} is not possible: it must be {limits}."
-    return f"{name}: {text[:1].lower()}{text[1:]}."
-
-
-def limits_of(field: str) -> str:
-    """What numbers an option takes, in words; "" for one that is no number."""
-    schema = EstimateConfig.model_json_schema()["properties"].get(field, {})
-    for kind in schema.get("anyOf", [schema]):
-        low, high = kind.get("minimum"), kind.get("maximum")
-        above, below = kind.get("exclusiveMinimum"), kind.get("exclusiveMaximum")
-        if {low, high, above, below} == {None}:
-            continue
-        what = "a whole number" if kind["type"] == "integer" else "a number"
-        words = [
-            f"{word} {value:g}" if isinstance(value, float) else f"{word} {value}"
-            for word, value in (("at least", low), ("above", above), ("at most", high), ("below", below))
-            if value is not None
-        ]
-        return f"{what}, {' and '.join(words)}"
-    return ""
+document(EstimateConfig)

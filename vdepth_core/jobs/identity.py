@@ -14,9 +14,8 @@ from typing import Any
 
 from ..errors import UsageError
 from ..geometry.camera import Intrinsics
-from ..methods.registry import method_options
 from ..types import ClipInfo, ModelSpec
-from .config import FAR, NEAR, EstimateConfig
+from .config import FAR, NEAR, EstimateConfig, JobOptions
 from .numbering import Numbering
 
 JOB_FORMAT = 2
@@ -26,8 +25,8 @@ PREDICTIONS_FORMAT = 1
 
 # What only leads to other values, and what says itself in other words below.
 _RESOLVED = {
-    "preset", "non_commercial", "keep_store", "predicts", "fov", "intrinsics", "stabilize", "rolling_preset",
-    "rolling_steps", "rolling_refine_steps", "rolling_refine_length", "transfer", "colorspace", "every_file",
+    "preset", "non_commercial", "keep_store", "predicts", "fov", "intrinsics", "transfer", "colorspace",
+    "every_file",
 }  # fmt: skip
 _WORDS = {
     "colour": "what the picture's numbers mean",
@@ -76,7 +75,7 @@ class Identity:
         # An image's own time code counts, unless one is stated for all.
         stated = config.timecode is not None and info.kind == "sequence"
         relative = spec.space == "affine_invariant"
-        facts = {key: value for key, value in config.model_dump(mode="json").items() if key not in _RESOLVED}
+        facts = config.model_dump(mode="json", include=JobOptions.model_fields.keys() - _RESOLVED)
         facts |= {
             "format": JOB_FORMAT,
             "predictions": PREDICTIONS_FORMAT,
@@ -95,7 +94,8 @@ class Identity:
             "timecode": f"{info.timecode}, stated" if stated else info.timecode,
             "layer": info.layer,
             "colour": info.colour or info.transfer,
-            **method_options(config.method, config.model_dump(mode="json")),
+            **config.method_facts(),
+            **config.refiner_facts(),
         }
         return cls(facts)
 

@@ -12,10 +12,8 @@ from ..clip import Clip, fingerprint, open_clip
 from ..errors import UsageError, WeightsError
 from ..geometry.camera import Intrinsics
 from ..methods.registry import create_method
-from ..methods.rolling.method import Rolling
 from ..models.device import pick_device
 from ..models.registry import list_models
-from ..models.sizing import network_size
 from ..output.manifest import CameraEntry, ClipEntry
 from ..progress import Progress
 from ..types import DepthModel, Method, ModelSpec
@@ -100,7 +98,7 @@ def make_plan(
     models = list_models()
     config = resolve(config, models, device)
     assert config.method is not None
-    method = create_method(config.method, **config.model_dump())
+    method = create_method(config.method, config.method_options())
     found = next((entry.path for entry in models if entry.name == config.model), Path(str(config.model)))
     weights = weights_seen(found)
 
@@ -117,7 +115,7 @@ def make_plan(
     known = _known_spec(before, config, weights)
     spec = known or load().spec
     info = clip.info
-    size = network_size(info.width, info.height, info.pixel_aspect, _sizing(method, spec), config.size)
+    size = method.input_size(info, spec, config.size)
     camera = plate_camera(info, config)
     start, stop = frame_range(info, config)
     if info.kind == "sequence" and stop is not None:
@@ -184,13 +182,6 @@ def _model(config: EstimateConfig, given: EstimateConfig, shelf: ModelShelf, out
             f"{error.message}",
             f"{error.hint} Or start anew with --overwrite.".strip(),
         ) from error
-
-
-def _sizing(method: Method, spec: ModelSpec) -> ModelSpec:
-    """The spec that decides the network's input: RollingDepth's presets name the longer side themselves."""
-    if isinstance(method, Rolling):
-        return replace(spec, native_size=method.preset.longest_edge, native_side="longer")
-    return spec
 
 
 def _idle_options(given: EstimateConfig, spec: ModelSpec) -> list[str]:

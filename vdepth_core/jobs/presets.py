@@ -10,8 +10,9 @@ from collections.abc import Collection
 from typing import Literal, NamedTuple
 
 from ..choices import Preset
-from ..methods.rolling.presets import find_preset
+from ..methods.registry import create_method
 from ..models.registry import ModelEntry
+from ..options import written_options
 from .config import EstimateConfig
 
 
@@ -21,7 +22,6 @@ class _Choice(NamedTuple):
     size: int | None  # None: the model's native size
 
 
-_ROLLING = "rollingdepth-v1"  # what the method rolling is for
 # Best first, by what was measured. Zero-shot AbsRel on KITTI and NYUv2 in the paper of Depth Anything V2:
 # large .074 and .045, base .078 and .049, small .078 and .053. MiDaS v3 (DPT) is on average 21 % more
 # accurate than v2.1, says its README, the large one most. tcmonodepth-large is MiDaS v2.1's network trained
@@ -60,8 +60,10 @@ def resolve(
         device: The device the network will run on.
 
     Returns:
-        The configuration with ``method``, ``model``, ``device``, ``dtype`` and ``rolling_refine_steps``
-        decided.
+        The configuration with ``method``, ``model``, ``device``, ``dtype`` and the method's options decided.
+
+    Raises:
+        UsageError: there is no such method, or its options do not go together.
     """
     choice = (_CPU if device == "cpu" else _ACCELERATOR)[config.preset]
     allowed = {
@@ -69,26 +71,20 @@ def resolve(
         for entry in models
         if entry.installed and entry.spec and (entry.spec.commercial or config.non_commercial)
     }
-    rolling = (config.method or choice.method) == "rolling"
-    wanted = (_ROLLING, *choice.models) if rolling else choice.models
-    preferred = next((name for name in wanted if name in allowed), "embedded")
+    name = config.method or choice.method
+    method = create_method(name, config.model_copy(update={"method": name}).method_options())
+    wanted = (*method.models, *choice.models)
+    preferred = next((model for model in wanted if model in allowed), "embedded")
     dtype = config.dtype
     if dtype == "auto":
-        dtype = "fp16" if device == "cuda" else "fp32"
-        if device == "cuda" and config.method == "rolling":
-            dtype = find_preset(config.rolling_preset).dtype
+        dtype = method.dtype(device) or ("fp16" if device == "cuda" else "fp32")
     return config.model_copy(
         update={
-            "method": config.method or choice.method,
+            **written_options(name, method.options),
+            "method": name,
             "model": config.model or preferred,
             "size": config.size or (choice.size if config.model is None else None),
             "device": device,
             "dtype": dtype,
-            "rolling_refine_steps": _refine_steps(config) if rolling else None,
         }
     )
-
-
-def _refine_steps(config: EstimateConfig) -> int:
-    own = config.rolling_refine_steps
-    return find_preset(config.rolling_preset).refine_steps if own is None else own

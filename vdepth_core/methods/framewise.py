@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..types import ShotAlignment
-from .frames import check_per_frame, predict_shot, to_disparity
+from .frames import predict_shot, to_disparity
+from .options import FramewiseOptions
+from .per_frame import PerFrame
 
 if TYPE_CHECKING:
     from ..progress import Progress
@@ -15,22 +17,18 @@ if TYPE_CHECKING:
 SETTLE = "settle"
 
 
-class Framewise:
+class Framewise(PerFrame):
     """Runs a per-frame model over the shot; the predictions stay as they are."""
 
     name = "framewise"
+    Options = FramewiseOptions
 
-    def __init__(self, batch: int | None = None) -> None:
-        """``batch``: frames a forward pass; None chooses by device."""
-        self.batch = batch
-
-    def check(self, model: DepthModel) -> None:
-        """Takes every per-frame model; see `check_per_frame` for what it raises."""
-        check_per_frame(model)
+    def __init__(self, options: FramewiseOptions | None = None) -> None:
+        self.options = options or FramewiseOptions()
 
     def run(self, shot: ShotFrames, model: DepthModel, store: DepthStore, progress: Progress) -> None:
         """Predicts every frame into ``store.raw``; see `predict_shot` for what it raises."""
-        predict_shot(shot, model, store, progress, self.batch)
+        predict_shot(shot, model, store, progress, self.options.batch)
 
     def settle(self, shot: Shot, spec: ModelSpec, store: DepthStore, progress: Progress) -> ShotAlignment:
         """Writes every raw prediction as `to_disparity` gives it to ``store.final``."""

@@ -1,57 +1,39 @@
-"""Methods by name: ours and those other packages bring, through entry points."""
+"""Methods by name: ours, and those other packages bring."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping
-from importlib.metadata import entry_points
-from typing import Any
+from pydantic import BaseModel
 
-from ..choices import one_of
-from ..errors import UsageError
+from ..seams import Own, Seam
 from ..types import Method
 
-GROUP = "vdepth_core.methods"
+METHODS: Seam[Method] = Seam(
+    "method",
+    "vdepth_core.methods",
+    Method,
+    {
+        "framewise": Own(
+            "vdepth_core.methods.framewise:Framewise", "vdepth_core.methods.options:FramewiseOptions"
+        ),
+        "temporal": Own(
+            "vdepth_core.methods.temporal.method:Temporal",
+            "vdepth_core.methods.temporal.options:TemporalOptions",
+        ),
+        "rolling": Own(
+            "vdepth_core.methods.rolling.method:Rolling", "vdepth_core.methods.rolling.options:RollingOptions"
+        ),
+    },
+)
 
 
-def list_methods() -> list[str]:
-    """Names of the registered methods, sorted."""
-    return sorted(point.name for point in entry_points(group=GROUP))
-
-
-def create_method(name: str, **options: Any) -> Method:
+def create_method(name: str, options: BaseModel) -> Method:
     """A method ready to run.
 
     Args:
         name: Registered name.
-        options: What the configuration says to methods; each takes those its constructor names.
+        options: Its own, as `METHODS` reads them.
 
     Raises:
         UsageError: no such method, or it does not load.
     """
-    method: Method = _factory(name)(**method_options(name, options))
-    return method
-
-
-def method_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of ``options`` that a method takes: the others make no difference to it.
-
-    Raises:
-        UsageError: no such method, or it does not load.
-    """
-    known = inspect.signature(_factory(name)).parameters
-    return {key: value for key, value in options.items() if key in known}
-
-
-def _factory(name: str) -> Callable[..., Method]:
-    points = list(entry_points(group=GROUP, name=name))
-    if not points:
-        raise UsageError(f"There is no method {name}.", one_of(name, list_methods()))
-    try:
-        factory: Callable[..., Method] = next(iter(points)).load()
-    except Exception as error:
-        raise UsageError(
-            f"The method {name} ({points[0].value}) does not load: {error}.",
-            "Update or uninstall the package that provides it.",
-        ) from error
-    return factory
+    return METHODS.create(name, options)

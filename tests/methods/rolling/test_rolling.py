@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 import torch
 from generated import RampModel
-from rolling_fakes import SIZE, FakeSnippets, Footage
+from rolling_fakes import SIZE, FakeSnippets, Footage, rolling
 
 from vdepth_core.align.scale_shift import fit_scale_shift
 from vdepth_core.errors import Cancelled, ResourceError, UsageError
 from vdepth_core.methods.batching import Load, choose_load
+from vdepth_core.methods.registry import METHODS
 from vdepth_core.methods.rolling.method import Rolling
 from vdepth_core.methods.rolling.presets import PRESETS, RollingPresetName
 from vdepth_core.methods.rolling.spill import sample_grid
@@ -53,7 +54,7 @@ def estimate(
     progress: Progress | None = None,
 ) -> tuple[np.ndarray, ShotAlignment]:
     """Runs and settles one shot: final maps (N, H, W) and what was done."""
-    method, progress = method or Rolling(), progress or Progress()
+    method, progress = method or rolling(), progress or Progress()
     with DepthStore(folder, len(shot), *shot.size) as store:
         method.run(shot, model, store, progress)  # type: ignore[arg-type]
         result = method.settle(shot.shot, model.spec, store, progress)  # type: ignore[attr-defined]
@@ -75,12 +76,12 @@ def error(final: np.ndarray, truth: np.ndarray) -> float:
 
 
 def test_what_it_is() -> None:
-    assert isinstance(Rolling(), Method)
+    assert isinstance(rolling(), Method)
     assert Rolling.name == "rolling"
     assert isinstance(FakeSnippets(), SnippetModel)
     assert not isinstance(RampModel(), SnippetModel)
     with pytest.raises(UsageError, match="--rolling-preset best"):
-        Rolling("best")  # type: ignore[arg-type]
+        METHODS.read("rolling", {"rolling_preset": "best"})
 
 
 @pytest.mark.parametrize("size", [(1, 1), (9, 20), (30, 44)])
@@ -90,7 +91,7 @@ def test_very_short_very_small_and_no_multiple_of_8(
 ) -> None:
     for count in (1, 2, 3, 7):
         final, result = estimate(
-            tmp_path / str(count), Footage(count, size=size), FakeSnippets(), Rolling(preset, batch=2)
+            tmp_path / str(count), Footage(count, size=size), FakeSnippets(), rolling(preset, batch=2)
         )
         assert final.shape == (count, *size)
         assert np.isfinite(final).all()
@@ -130,7 +131,7 @@ def test_disagreement_is_averaged_and_told(tmp_path: Path) -> None:
 def test_pictures_are_decoded_once_and_luma_is_kept(tmp_path: Path) -> None:
     shot = Footage(9)
     with DepthStore(tmp_path, 9, *SIZE) as store:
-        Rolling().run(shot, FakeSnippets(), store, Progress())
+        rolling().run(shot, FakeSnippets(), store, Progress())
         assert shot.decoded == list(range(9))
         luma = shot.picture(4).astype(np.float64) @ (0.299, 0.587, 0.114)
         np.testing.assert_allclose(store.luma.read(4)[0], luma, atol=0.51)
@@ -146,8 +147,8 @@ def test_nothing_large_is_left_behind(tmp_path: Path) -> None:
 @pytest.mark.parametrize("preset", ["fast", "full"])
 def test_batches_do_not_change_the_result(tmp_path: Path, preset: RollingPresetName) -> None:
     shot, single, many = Footage(25), FakeSnippets(0.2), FakeSnippets(0.2)
-    first, _ = estimate(tmp_path / "1", shot, single, Rolling(preset, batch=1))
-    second, _ = estimate(tmp_path / "7", shot, many, Rolling(preset, batch=7))
+    first, _ = estimate(tmp_path / "1", shot, single, rolling(preset, batch=1))
+    second, _ = estimate(tmp_path / "7", shot, many, rolling(preset, batch=7))
     assert set(single.batches) == {1}
     assert set(many.batches[:-1]) == {7}
     np.testing.assert_allclose(first, second, rtol=1e-4, atol=1e-4)
@@ -177,7 +178,7 @@ def test_batches_do_not_change_the_result(tmp_path: Path, preset: RollingPresetN
 def test_stopped_and_resumed_gives_equal_bytes(
     tmp_path: Path, preset: RollingPresetName, stage: str, stop: int
 ) -> None:
-    shot, method = Footage(25), Rolling(preset, batch=4)
+    shot, method = Footage(25), rolling(preset, batch=4)
     whole, told = estimate(tmp_path / "whole", shot, FakeSnippets(0.2), method)
     with pytest.raises(Cancelled):
         estimate(tmp_path / "cut", shot, FakeSnippets(0.2), method, Watch(stage, stop))
@@ -193,7 +194,7 @@ def test_stopped_and_resumed_gives_equal_bytes(
 
 @pytest.mark.parametrize("name", ["maps", "samples", "lows", "latents"])
 def test_a_damaged_file_is_made_again(tmp_path: Path, name: str) -> None:
-    shot, method = Footage(12), Rolling(batch=2)
+    shot, method = Footage(12), rolling(batch=2)
     whole, _ = estimate(tmp_path / "whole", shot, FakeSnippets(0.2), method)
     with DepthStore(tmp_path / "cut", 12, *SIZE) as store:
         method.run(shot, FakeSnippets(0.2), store, Progress())
@@ -208,7 +209,7 @@ def test_a_damaged_file_is_made_again(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["alignment.json", "snippets/facts.json", "snippets/solution.json"])
 @pytest.mark.parametrize("damage", [None, b"", b"[]", b"null", b'{"scale": []}', b"one digit"])
 def test_a_damaged_note_is_made_again(tmp_path: Path, name: str, damage: bytes | None) -> None:
-    shot, method = Footage(12), Rolling("full", batch=2)
+    shot, method = Footage(12), rolling("full", batch=2)
     whole, told = estimate(tmp_path / "whole", shot, FakeSnippets(0.2), method)
     with pytest.raises(Cancelled):
         estimate(tmp_path / "cut", shot, FakeSnippets(0.2), method, Watch("refine", 9))
@@ -227,7 +228,7 @@ def test_a_damaged_note_is_made_again(tmp_path: Path, name: str, damage: bytes |
 
 
 def test_settled_shots_need_no_model(tmp_path: Path) -> None:
-    shot, method = Footage(9), Rolling()
+    shot, method = Footage(9), rolling()
     first, told = estimate(tmp_path, shot, FakeSnippets(), method)
     again, watch = FakeSnippets(), Watch()
     shot = Footage(9)
@@ -240,9 +241,9 @@ def test_settled_shots_need_no_model(tmp_path: Path) -> None:
 
 def test_two_shots_know_nothing_of_each_other(tmp_path: Path) -> None:
     """One method object serves all shots; the second is predicted before the first is settled."""
-    method, model = Rolling(), FakeSnippets(0.2)
+    method, model = rolling(), FakeSnippets(0.2)
     shots = [Footage(20), Footage(30, start=20)]
-    alone = [estimate(tmp_path / f"alone{i}", shot, model, Rolling())[0] for i, shot in enumerate(shots)]
+    alone = [estimate(tmp_path / f"alone{i}", shot, model, rolling())[0] for i, shot in enumerate(shots)]
     stores = [DepthStore(tmp_path / str(i), len(shot), *SIZE) for i, shot in enumerate(shots)]
     for shot, store in zip(shots, stores, strict=True):
         method.run(shot, model, store, Progress())
@@ -255,7 +256,7 @@ def test_two_shots_know_nothing_of_each_other(tmp_path: Path) -> None:
 def test_the_seed_is_that_of_the_noise(tmp_path: Path) -> None:
     shot = Footage(12)
     finals = [
-        estimate(tmp_path / str(i), shot, FakeSnippets(0.2), Rolling(seed=seed))[0]
+        estimate(tmp_path / str(i), shot, FakeSnippets(0.2), rolling(seed=seed))[0]
         for i, seed in enumerate([0, 1, 0])
     ]
     np.testing.assert_array_equal(finals[0], finals[2])
@@ -264,10 +265,10 @@ def test_the_seed_is_that_of_the_noise(tmp_path: Path) -> None:
 
 def test_out_of_memory_halves_the_batch(tmp_path: Path) -> None:
     shot = Footage(12)
-    whole, _ = estimate(tmp_path / "whole", shot, FakeSnippets(0.2), Rolling(batch=8))
+    whole, _ = estimate(tmp_path / "whole", shot, FakeSnippets(0.2), rolling(batch=8))
     for most in (2.0, 0.5):  # the model's own low-memory mode doubles what fits
         small = FakeSnippets(0.2, most)
-        final, _ = estimate(tmp_path / str(most), shot, small, Rolling(batch=8))
+        final, _ = estimate(tmp_path / str(most), shot, small, rolling(batch=8))
         assert max(small.batches) == max(most, 1)
         assert small.low_memory == (most < 1)
         np.testing.assert_allclose(final, whole, atol=1e-4)
@@ -298,10 +299,10 @@ def test_a_disk_that_is_too_small_is_said_before_any_work(
     import vdepth_core.methods.rolling.spill as spill
 
     spec = FakeSnippets().spec
-    need = Rolling().disk_space(spec, 9, *SIZE)
+    need = rolling().disk_space(spec, 9, *SIZE)
     assert need > 9 * 3 * SIZE[0] * SIZE[1] * 4
-    assert Rolling("full").disk_space(spec, 90, *SIZE) > Rolling("fast").disk_space(spec, 90, *SIZE)
-    assert Rolling().disk_space(spec, 0, *SIZE) == 0
+    assert rolling("full").disk_space(spec, 90, *SIZE) > rolling("fast").disk_space(spec, 90, *SIZE)
+    assert rolling().disk_space(spec, 0, *SIZE) == 0
     monkeypatch.setattr(spill.shutil, "disk_usage", lambda path: type("Disk", (), {"free": need - 1}))
     shot = Footage(9)
     with pytest.raises(ResourceError, match="snippets of this shot"):
@@ -312,9 +313,9 @@ def test_a_disk_that_is_too_small_is_said_before_any_work(
 def test_what_is_spilled_is_no_more_than_was_said(tmp_path: Path) -> None:
     shot = Footage(40)
     with DepthStore(tmp_path, 40, *SIZE) as store:
-        Rolling().run(shot, FakeSnippets(), store, Progress())
+        rolling().run(shot, FakeSnippets(), store, Progress())
     used = sum(path.stat().st_size for path in (tmp_path / "snippets").iterdir())
-    said = Rolling().disk_space(FakeSnippets().spec, 40, *SIZE)
+    said = rolling().disk_space(FakeSnippets().spec, 40, *SIZE)
     assert 0.95 * said < used < said
 
 
@@ -324,7 +325,7 @@ def test_memory_does_not_depend_on_length(tmp_path: Path) -> None:
         shot = Footage(count)
         with DepthStore(tmp_path / str(count), count, *SIZE) as store:
             tracemalloc.start()
-            Rolling(batch=2).run(shot, FakeSnippets(), store, Progress())
+            rolling(batch=2).run(shot, FakeSnippets(), store, Progress())
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
     assert peaks[1] < 1.15 * peaks[0] + 100_000
@@ -388,22 +389,20 @@ def test_denoising_steps_and_the_refinement_are_options(tmp_path: Path) -> None:
     shot, model = Footage(12), FakeSnippets(0.2)
     plain, _ = estimate(tmp_path / "plain", shot, model)
     assert (model.denoised, model.steps) == (1, 0)
-    estimate(tmp_path / "steps", shot, model, Rolling(rolling_steps=4))
+    estimate(tmp_path / "steps", shot, model, rolling(steps=4))
     assert model.denoised == 4
-    refined, _ = estimate(tmp_path / "refined", shot, model, Rolling(rolling_refine_steps=2))
+    refined, _ = estimate(tmp_path / "refined", shot, model, rolling(refine_steps=2))
     assert model.steps == 6 + 8  # 12 frames: dilations 3 and 2
     assert not np.array_equal(refined, plain)
     model.steps = 0
-    estimate(
-        tmp_path / "longer", shot, model, Rolling("full", rolling_refine_steps=2, rolling_refine_length=5)
-    )
+    estimate(tmp_path / "longer", shot, model, rolling("full", refine_steps=2, refine_length=5))
     assert model.steps == 8 + 8  # of 5 frames; no dilation but 1 reaches every frame
     model.steps = 0
-    estimate(tmp_path / "off", shot, model, Rolling("full", rolling_refine_steps=0))
+    estimate(tmp_path / "off", shot, model, rolling("full", refine_steps=0))
     assert model.steps == 0
     for wrong in ({"rolling_steps": 0}, {"rolling_refine_steps": 51}, {"rolling_refine_length": 0}):
         with pytest.raises(UsageError, match=f"--{next(iter(wrong)).replace('_', '-')} "):
-            Rolling(**wrong)
+            METHODS.read("rolling", wrong)
 
 
 KILLED = textwrap.dedent(
@@ -412,9 +411,8 @@ KILLED = textwrap.dedent(
     sys.path[:0] = {paths!r}
     from pathlib import Path
     import torch
-    from rolling_fakes import FakeSnippets, Footage
+    from rolling_fakes import FakeSnippets, Footage, rolling
     from test_rolling import estimate
-    from vdepth_core.methods.rolling.method import Rolling
 
     torch.set_num_threads(1)
 
@@ -428,7 +426,7 @@ KILLED = textwrap.dedent(
             return super().refine_snippets(*arguments)
 
     print("ready", flush=True)
-    estimate(Path(sys.argv[1]), Footage(25), Slow(0.2), Rolling("full", batch=4))
+    estimate(Path(sys.argv[1]), Footage(25), Slow(0.2), rolling("full", batch=4))
     """
 )
 
@@ -447,7 +445,7 @@ def test_killed_twice_the_result_is_the_same(tmp_path: Path) -> None:
             with pytest.raises(subprocess.TimeoutExpired):
                 job.wait(seconds)
             job.send_signal(signal.SIGKILL)
-    shot, method = Footage(25), Rolling("full", batch=4)
+    shot, method = Footage(25), rolling("full", batch=4)
     resumed, _ = estimate(tmp_path / "cut", shot, FakeSnippets(0.2), method)
     whole, _ = estimate(tmp_path / "whole", shot, FakeSnippets(0.2), method)
     assert resumed.tobytes() == whole.tobytes()

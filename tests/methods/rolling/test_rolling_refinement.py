@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from rolling_fakes import FakeSnippets, Footage
+from rolling_fakes import FakeSnippets, Footage, rolling
 
 from vdepth_core.align.joint import STEPS, Snippets, coalign
 from vdepth_core.errors import Cancelled
 from vdepth_core.methods.batching import Batcher, Load
 from vdepth_core.methods.depth_check import DepthCheck
-from vdepth_core.methods.rolling.method import Rolling
 from vdepth_core.methods.rolling.plan import longest_dilation
 from vdepth_core.methods.rolling.predict import Share
 from vdepth_core.methods.rolling.presets import RollingPresetName
@@ -158,7 +157,7 @@ def test_the_whole_method_is_the_dense_one(
     count, strict = 7, preset == "paper"
     shot = Footage(count, size=SIZE)
     assert isinstance(model, SnippetModel)
-    method = Rolling(preset, strict=strict, batch=2)
+    method = rolling(preset, strict=strict, batch=2)
     with DepthStore(tmp_path, count, *SIZE) as store:
         method.run(shot, model, store, Progress())
         method.settle(shot.shot, model.spec, store, Progress())
@@ -187,7 +186,7 @@ def test_the_whole_method_is_the_dense_one(
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_the_shortest_shots(tmp_path: Path, model: RollingDepthModel, count: int) -> None:
-    shot, method = Footage(count, size=SIZE), Rolling("full")
+    shot, method = Footage(count, size=SIZE), rolling("full")
     with DepthStore(tmp_path, count, *SIZE) as store:
         method.run(shot, model, store, Progress())
         method.settle(shot.shot, model.spec, store, Progress())

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from vdepth_core.errors import UsageError
+from vdepth_core.methods.registry import METHODS
 from vdepth_core.methods.rolling.plan import (
     longest_dilation,
     plan_snippets,
     refinement_dilations,
     snippets_of,
 )
-from vdepth_core.methods.rolling.presets import PRESETS, find_preset
+from vdepth_core.methods.rolling.presets import PRESETS
 
 
 def test_presets_are_the_published_table() -> None:
@@ -26,7 +27,7 @@ def test_presets_are_the_published_table() -> None:
         "paper": (768, "fp32", (1, 10, 25), False, 10),
     }
     with pytest.raises(UsageError, match="--rolling-preset slow"):
-        find_preset("slow")
+        METHODS.read("rolling", {"rolling_preset": "slow"})
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -12,7 +12,9 @@ from procedural_shots import AFFINE, METRIC, clip_error, corridor, fill, texture
 
 from vdepth_core.errors import Cancelled, UsageError
 from vdepth_core.methods.framewise import Framewise
+from vdepth_core.methods.registry import METHODS
 from vdepth_core.methods.temporal.method import Temporal
+from vdepth_core.methods.temporal.options import TemporalOptions
 from vdepth_core.progress import Progress
 from vdepth_core.store import DepthStore
 from vdepth_core.types import Method, ModelSpec, Shot, ShotAlignment
@@ -23,7 +25,7 @@ Frames = list[tuple[np.ndarray, np.ndarray]]
 def settle(
     store: DepthStore, how: str, spec: ModelSpec = AFFINE, progress: Progress | None = None
 ) -> ShotAlignment:
-    method = Framewise() if how == "off" else Temporal(how)  # type: ignore[arg-type]
+    method = Framewise() if how == "off" else Temporal(TemporalOptions(stabilize=how))  # type: ignore[arg-type]
     return method.settle(Shot(0, 0, store.count), spec, store, progress or Progress())
 
 
@@ -61,7 +63,7 @@ def test_names_and_options() -> None:
     assert isinstance(Temporal(), Method)
     assert (Temporal.name, Framewise.name) == ("temporal", "framewise")
     with pytest.raises(UsageError, match="--stabilize sometimes"):
-        Temporal("sometimes")  # type: ignore[arg-type]
+        METHODS.read("temporal", {"stabilize": "sometimes"})
 
 
 def test_static_camera_recovers_jitter_and_drift_exactly(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from ...errors import UsageError
+from ...models.sizing import network_size
 from ...store import DepthStore, FrameArray
 from ...types import ShotAlignment, SnippetModel
 from ..batching import Batcher, Load, choose_load
@@ -25,17 +26,10 @@ from ..depth_check import DepthCheck
 from ..frames import STAGE, to_disparity
 from ..framewise import SETTLE
 from .merge import Solution, SpilledRows, merge_shot, range_of, solve, spread_of_frames
+from .options import RollingOptions
 from .plan import SnippetPlan, longest_dilation, plan_snippets
 from .predict import Share, encode_shot, predict_snippets
-from .presets import (
-    DENOISING_STEPS,
-    MOST_LENGTH,
-    MOST_STEPS,
-    REFINE_DILATION,
-    REFINE_LENGTH,
-    RollingPresetName,
-    find_preset,
-)
+from .presets import PRESETS, REFINE_DILATION
 from .refine import Refinement
 from .result import load_result, save_result
 from .spill import Grid, SnippetFiles, SpillFolder, open_snippets, sample_grid, spilled_bytes
@@ -43,8 +37,9 @@ from .spill import Grid, SnippetFiles, SpillFolder, open_snippets, sample_grid, 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from ...choices import Dtype
     from ...progress import Progress
-    from ...types import DepthModel, ModelSpec, Shot, ShotFrames
+    from ...types import ClipInfo, DepthModel, ModelSpec, Shot, ShotFrames
 
 REFINE = "refine"  # the stage
 _SOLUTION, _FACTS = "solution.json", "facts.json"
@@ -59,46 +54,25 @@ class Rolling:
     """
 
     name = "rolling"
+    Options = RollingOptions
+    models = ("rollingdepth-v1",)
 
-    def __init__(
-        self,
-        rolling_preset: RollingPresetName = "fast",
-        rolling_steps: int = DENOISING_STEPS,
-        rolling_refine_steps: int | None = None,
-        rolling_refine_length: int = REFINE_LENGTH,
-        seed: int = 0,
-        strict: bool = False,
-        batch: int | None = None,
-    ) -> None:
-        """Chooses how thorough to be.
-
-        Args:
-            rolling_preset: One of the published presets; size and dtype of the model are the caller's
-                to follow.
-            rolling_steps: Denoising steps of a snippet, each as long as the one that is published.
-            rolling_refine_steps: Steps of the refinement, R; None: the preset's.
-            rolling_refine_length: Frames a snippet of the refinement.
-            seed: Of the noise all frames share.
-            strict: Reproduce the published numbers, quirks included: dilations that the cap made equal are
-                kept, the co-alignment's samples and solver, and the range before the refinement.
-            batch: Snippets a forward pass; None chooses by the device's free memory.
-
-        Raises:
-            UsageError: there is no such preset, or so many steps or frames are absurd.
-        """
-        self.preset = find_preset(rolling_preset)
-        if rolling_refine_steps is not None:
-            self.preset = replace(self.preset, refine_steps=rolling_refine_steps)
-        self.steps, self.refine_length = rolling_steps, rolling_refine_length
-        for option, value, least, most in (
-            ("steps", self.steps, 1, MOST_STEPS),
-            ("refine-steps", self.preset.refine_steps, 0, MOST_STEPS),
-            ("refine-length", self.refine_length, 1, MOST_LENGTH),
-        ):
-            if not least <= value <= most:
-                raise UsageError(f"--rolling-{option} {value} is not possible.", f"Give {least} to {most}.")
-        self.seed, self.strict, self.batch = seed, strict, batch
+    def __init__(self, options: RollingOptions | None = None) -> None:
+        given = options or RollingOptions()
+        preset, steps = PRESETS[given.preset], given.refine_steps
+        steps = preset.refine_steps if steps is None else steps
+        self.options = given.model_copy(update={"refine_steps": steps})
+        self.preset = replace(preset, refine_steps=steps)
         self._loads: dict[tuple[int, int], Load] = {}
+
+    def dtype(self, device: str) -> Dtype | None:
+        """The preset's, where that is faster."""
+        return self.preset.dtype if device == "cuda" else None
+
+    def input_size(self, info: ClipInfo, spec: ModelSpec, size: int | None) -> tuple[int, int]:
+        """The preset names the longer side itself."""
+        spec = replace(spec, native_size=self.preset.longest_edge, native_side="longer")
+        return network_size(info.width, info.height, info.pixel_aspect, spec, size)
 
     def run(self, shot: ShotFrames, model: DepthModel, store: DepthStore, progress: Progress) -> None:
         """Predicts the shot's snippets.
@@ -182,21 +156,21 @@ class Rolling:
             check = DepthCheck(model.spec.name, store.luma, shot.shot.start)
             first = REFINE_DILATION
             if self.preset.cap:
-                first = min(first, longest_dilation(store.count, self.refine_length))
+                first = min(first, longest_dilation(store.count, self.options.refine_length))
             with self._open(spill, plan, store) as files, self._merged(spill, files, store) as merged:
                 refinement = Refinement(
                     model,
                     spill.path,
                     files.latents,
-                    model.noise(*size, self.seed),
+                    model.noise(*size, self.options.seed),
                     self.preset.refine_steps,
                     batcher,
                     first,
-                    self.refine_length,
+                    self.options.refine_length,
                     check,
                 )
                 share = Share(progress, store.count, refinement.work(), REFINE)
-                ends = range_of(merged, self._grid(store), strict=self.strict)
+                ends = range_of(merged, self._grid(store), strict=self.options.strict)
                 refinement.run(merged, *ends, store.raw, share)
                 share.finish()
         for index in range(store.count):
@@ -208,16 +182,16 @@ class Rolling:
         """Bytes a shot of so many frames needs on the disk, beside its store, until it is settled."""
         if not frames:
             return 0
-        grid = sample_grid(height, width, strict=self.strict)
+        grid = sample_grid(height, width, strict=self.options.strict)
         plan = self._plan(frames, spec.window)
         return spilled_bytes(plan, height, width, grid, refine=bool(self.preset.refine_steps))
 
     def _plan(self, count: int, length: int) -> SnippetPlan:
-        preset = self.preset
-        return plan_snippets(count, preset.dilations, length=length, cap=preset.cap, strict=self.strict)
+        preset, strict = self.preset, self.options.strict
+        return plan_snippets(count, preset.dilations, length=length, cap=preset.cap, strict=strict)
 
     def _grid(self, store: DepthStore) -> Grid:
-        return sample_grid(store.height, store.width, strict=self.strict)
+        return sample_grid(store.height, store.width, strict=self.options.strict)
 
     def _open(
         self, spill: SpillFolder, plan: SnippetPlan, store: DepthStore
@@ -234,10 +208,11 @@ class Rolling:
         plan, size = self._plan(store.count, model.spec.window), (store.height, store.width)
         spill = SpillFolder(store.folder)
         spill.need(self.disk_space(model.spec, store.count, *size))
-        noise = model.noise(*size, self.seed)
+        noise = model.noise(*size, self.options.seed)
         if spill.load(_FACTS) is None:  # kept, so that a resumed job runs the same batches
             if size not in self._loads:
-                self._loads[size] = Load(self.batch) if self.batch else choose_load(model, *size, plan.length)
+                batch = self.options.batch
+                self._loads[size] = Load(batch) if batch else choose_load(model, *size, plan.length)
             dtype = "<f8" if noise.element_size() == 8 else "<f4"
             spill.save(_FACTS, {"dtype": dtype, "load": asdict(self._loads[size])})
         batcher = Batcher(model, Load(**spill.load(_FACTS)["load"]))
@@ -245,7 +220,9 @@ class Rolling:
             check = DepthCheck(model.spec.name, store.luma, shot.shot.start)
             share = Share(progress, store.count, store.count + plan.frames.size, STAGE)
             encode_shot(shot, model, store, files.latents, batcher, share)
-            predict_snippets(model, plan, files, self._grid(store), noise, batcher, share, self.steps, check)
+            predict_snippets(
+                model, plan, files, self._grid(store), noise, batcher, share, self.options.steps, check
+            )
             share.finish()
 
     def _merged(self, spill: SpillFolder, files: SnippetFiles, store: DepthStore) -> FrameArray:
@@ -263,7 +240,7 @@ class Rolling:
         """Scale and shift of every map; what the report wants to know is kept beside the store."""
         rows = SpilledRows(files)
         if spill.load(_SOLUTION) is None:
-            spill.save(_SOLUTION, solve(plan, rows, progress, strict=self.strict).to_json())
+            spill.save(_SOLUTION, solve(plan, rows, progress, strict=self.options.strict).to_json())
         found = Solution.from_json(spill.load(_SOLUTION))
         solution = found.on_maps(rows)
         if load_result(store) is None:

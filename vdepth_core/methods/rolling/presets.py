@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ...choices import RollingPresetName as RollingPresetName
-from ...choices import one_of
-from ...errors import UsageError
+RollingPresetName = Literal["fast", "fast1024", "full", "paper"]
 
 # Common to all presets, as is stride 1.
 SNIPPET_LENGTH = 3  # frames
@@ -43,14 +41,3 @@ PRESETS: dict[str, RollingPreset] = {
     "full": RollingPreset(1024, "fp16", (1, 10, 25), True, 10),
     "paper": RollingPreset(768, "fp32", (1, 10, 25), False, 10),
 }
-
-
-def find_preset(name: str) -> RollingPreset:
-    """The preset of that name.
-
-    Raises:
-        UsageError: there is none.
-    """
-    if name not in PRESETS:
-        raise UsageError(f"--rolling-preset {name} does not exist.", one_of(name, PRESETS))
-    return PRESETS[name]

@@ -7,19 +7,19 @@ of the flicker. Nothing is normalised per frame, and memory depends on the pictu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...align.pairs import Alignment, solve
-from ...choices import Stabilize
-from ...errors import UsageError
 from ...flow.dis import MIN_SIDE
 from ...types import ShotAlignment
-from ..frames import check_per_frame, predict_shot, to_disparity
+from ..frames import predict_shot, to_disparity
 from ..framewise import SETTLE, Framewise
+from ..per_frame import PerFrame
 from .filter import stabilize
 from .matching import MatchAhead, Matches, match_shot
+from .options import TemporalOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,42 +30,25 @@ if TYPE_CHECKING:
     from ...types import DepthModel, ModelSpec, Shot, ShotFrames
 
 
-class Temporal:
+class Temporal(PerFrame):
     """Per-frame inference, co-alignment of the whole shot, and a temporal filter."""
 
     name = "temporal"
+    Options = TemporalOptions
 
-    def __init__(self, stabilize: Stabilize = "filter", batch: int | None = None) -> None:
-        """Chooses how far to go.
-
-        Args:
-            stabilize: ``off`` leaves the predictions alone, ``align`` solves scale and shift, ``filter`` also
-                smooths.
-            batch: Frames a forward pass; None chooses by device.
-
-        Raises:
-            UsageError: ``stabilize`` is something else.
-        """
-        if stabilize not in get_args(Stabilize):
-            raise UsageError(
-                f"--stabilize {stabilize} does not exist.", f"Choose one of {', '.join(get_args(Stabilize))}."
-            )
-        self.stabilize, self.batch = stabilize, batch
+    def __init__(self, options: TemporalOptions | None = None) -> None:
+        self.options = options or TemporalOptions()
         self._ahead: dict[Path, MatchAhead] = {}
-
-    def check(self, model: DepthModel) -> None:
-        """Takes every per-frame model; see `check_per_frame` for what it raises."""
-        check_per_frame(model)
 
     def run(self, shot: ShotFrames, model: DepthModel, store: DepthStore, progress: Progress) -> None:
         """Predicts every frame into ``store.raw``; see `predict_shot` for what it raises."""
         if not self._aligns(store):
-            predict_shot(shot, model, store, progress, self.batch)
+            predict_shot(shot, model, store, progress, self.options.batch)
             return
         scale_only = model.spec.space != "affine_invariant"
         ahead = MatchAhead(store, _disparity(store, model.spec), scale_only, progress)
         try:
-            predict_shot(shot, model, store, progress, self.batch)
+            predict_shot(shot, model, store, progress, self.options.batch)
         except BaseException:
             ahead.abandon()
             raise
@@ -94,7 +77,7 @@ class Temporal:
             return np.maximum(out, floor, out=out)
 
         curves = stabilize(
-            store, disparity, aligned, alignment, progress, SETTLE, smooth=self.stabilize == "filter"
+            store, disparity, aligned, alignment, progress, SETTLE, smooth=self.options.stabilize == "filter"
         )
         return ShotAlignment(
             tuple(alignment.scale.tolist()),
@@ -109,7 +92,7 @@ class Temporal:
 
     def _aligns(self, store: DepthStore) -> bool:
         """Whether there is anything to do, in a picture large enough to track something in it."""
-        return self.stabilize != "off" and min(store.height, store.width) >= MIN_SIDE
+        return self.options.stabilize != "off" and min(store.height, store.width) >= MIN_SIDE
 
 
 def _disparity(store: DepthStore, spec: ModelSpec) -> Callable[[int], np.ndarray]:

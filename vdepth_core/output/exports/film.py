@@ -1,9 +1,10 @@
-"""A clip's depth codes as a film: what the two MP4 exporters share."""
+"""A clip's depth codes as a film: an exporter of films is a row of what it encodes, how and into what."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -16,8 +17,10 @@ from ...errors import ResourceError
 from ...files import atomic_path
 from ...progress import Progress
 from ..conventions import Converter
+from ..naming import safe_name
 from ..sequence import DepthSequence
-from .scaling import Scaling, is_sky
+from .options import DepthOptions
+from .scaling import Scaling, converter_of, fit_scaling, is_sky, write_sidecar
 
 _LOG = logging.getLogger(__name__)
 _TICKS = 8  # a nominal frame, as in the preview
@@ -36,50 +39,80 @@ class Encoder:
     tags: Mapping[str, int | str] = field(default_factory=dict)
 
 
-def write_film(
-    path: Path,
-    sequence: DepthSequence,
-    converter: Converter,
-    scaling: Scaling,
-    encoders: tuple[Encoder, ...],
-    picture: Callable[[np.ndarray], av.VideoFrame],
-    progress: Progress,
-) -> str:
-    """Writes a film of the whole sequence, frames at their times, and returns the encoder's name.
+class Film(ABC):
+    """A film, and beside it how to get values back.
 
-    Args:
-        path: The .mp4.
-        sequence, converter, scaling: What becomes which code.
+    Attributes:
+        ending: Of the files' names, before the suffix.
+        levels: Number of codes.
         encoders: The first that this PyAV has is taken.
-        picture: Codes (H, W) uint16, both sides even, to a frame of the encoder's pixel format.
-        progress: Stage ``export``, one unit a frame.
-
-    Raises:
-        InputError: a frame is missing or damaged.
-        ResourceError: the disk is full or not writable, or PyAV has none of the encoders.
+        words: What is in the film.
     """
-    with atomic_path(path) as temporary:
-        film = av.open(str(temporary), "w", format="mp4", options={"fflags": "+bitexact"})
-        try:
-            tick = 1 / (sequence.rate * _TICKS)
-            stream, codec = _stream(film, sequence, tick, encoders)
-            times, last = sequence.times, -1
-            for index, z in enumerate(sequence):
-                with progress.step("export"):
-                    codes = scaling.encode(converter.convert(z), is_sky(z))
-                    height, width = stream.height, stream.width
-                    codes = np.pad(codes, ((0, height - codes.shape[0]), (0, width - codes.shape[1])), "edge")
-                    frame = picture(codes)
-                    time = times[index] - times[0] if times else index / sequence.rate
-                    last = max(last + 1, round(time / tick))
-                    frame.pts, frame.time_base = last, tick
-                    for packet in stream.encode(frame):
-                        film.mux(packet)
-            for packet in stream.encode(None):
-                film.mux(packet)
-        finally:
-            film.close()
-    return codec
+
+    name: str
+    ending = ""
+    levels: int
+    encoders: tuple[Encoder, ...]
+    words: str
+    Options = DepthOptions
+
+    def __init__(self, options: DepthOptions) -> None:
+        self.options = options
+
+    @abstractmethod
+    def picture(self, codes: np.ndarray) -> av.VideoFrame:
+        """Codes (H, W) uint16, both sides even -> a frame of the encoders' pixel format."""
+
+    def export(self, sequence: DepthSequence, out: Path, progress: Progress) -> list[Path]:
+        """Writes the sequence; see `types.Exporter`.
+
+        Raises:
+            InputError: a frame is missing or damaged.
+            ResourceError: the disk is full or not writable, or PyAV has none of the encoders.
+        """
+        convention = self.options.convention
+        converter = converter_of(sequence, convention)
+        progress.stage("measure", len(sequence))
+        scaling = fit_scaling(sequence, converter, self.levels, progress, "measure")
+        progress.stage("export", len(sequence))
+        stem = f"{safe_name(sequence.manifest.clip.name)}_{convention}{self.ending}"
+        path = out / f"{stem}.mp4"
+        codec = self._write(path, sequence, converter, scaling, progress)
+        words = f"{path.name}, {codec}, {self.words}"
+        return [path, write_sidecar(out / f"{stem}.json", sequence, converter, scaling, words)]
+
+    def _write(
+        self,
+        path: Path,
+        sequence: DepthSequence,
+        converter: Converter,
+        scaling: Scaling,
+        progress: Progress,
+    ) -> str:
+        """A film of the whole sequence, frames at their times; returns the encoder's name."""
+        with atomic_path(path) as temporary:
+            film = av.open(str(temporary), "w", format="mp4", options={"fflags": "+bitexact"})
+            try:
+                tick = 1 / (sequence.rate * _TICKS)
+                stream, codec = _stream(film, sequence, tick, self.encoders)
+                times, last = sequence.times, -1
+                for index, z in enumerate(sequence):
+                    with progress.step("export"):
+                        codes = scaling.encode(converter.convert(z), is_sky(z))
+                        height, width = stream.height, stream.width
+                        beside = ((0, height - codes.shape[0]), (0, width - codes.shape[1]))
+                        codes = np.pad(codes, beside, "edge")
+                        frame = self.picture(codes)
+                        time = times[index] - times[0] if times else index / sequence.rate
+                        last = max(last + 1, round(time / tick))
+                        frame.pts, frame.time_base = last, tick
+                        for packet in stream.encode(frame):
+                            film.mux(packet)
+                for packet in stream.encode(None):
+                    film.mux(packet)
+            finally:
+                film.close()
+        return codec
 
 
 def _stream(

@@ -6,69 +6,48 @@ from `mp4`, `png16` and the EXRs.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import av
 import numpy as np
 
-from ...progress import Progress
-from ..naming import safe_name
-from ..sequence import DepthSequence
-from .film import Encoder, write_film
-from .scaling import Scaling, converter_of, fit_scaling, write_sidecar
+from .film import Encoder, Film
+from .scaling import Scaling
 
 _BLACK, _WHITE = 64, 940  # 10-bit luma of video range, ITU-R BT.709
 _GAP = 24  # codes between "no depth" and the darkest depth, so that loss never turns one into the other
 _LEVELS = _WHITE - _BLACK - _GAP + 1
 _TAGS = {"color_range": 1, "color_primaries": 1, "color_trc": 1, "colorspace": 1}  # video range, BT.709
-_ENCODERS = (
-    Encoder(
-        "libx265",
-        "yuv420p10le",
-        {
-            "x265-params": "log-level=none:pools=none:frame-threads=1:psy-rd=0:psy-rdoq=0",
-            "preset": "fast",
-            "crf": "4",
-        },
-        {**_TAGS, "codec_tag": "hvc1"},  # the tag that QuickTime and Final Cut ask for
-    ),
-    Encoder("libx264", "yuv420p10le", {"crf": "4", "preset": "fast", "threads": "1"}, _TAGS),
-)
 
 
-class Mp4Edit:
+class Mp4Edit(Film):
     """``<clip>_<convention>_edit.mp4`` and ``<clip>_<convention>_edit.json``; grey 64 to 940 of 1023."""
 
     name = "mp4-edit"
+    ending = "_edit"
+    levels = _LEVELS
+    words = f"10-bit 4:2:0, video range, lossy; code = luma - {_BLACK + _GAP}, below: 0"
+    encoders = (
+        Encoder(
+            "libx265",
+            "yuv420p10le",
+            {
+                "x265-params": "log-level=none:pools=none:frame-threads=1:psy-rd=0:psy-rdoq=0",
+                "preset": "fast",
+                "crf": "4",
+            },
+            {**_TAGS, "codec_tag": "hvc1"},  # the tag that QuickTime and Final Cut ask for
+        ),
+        Encoder("libx264", "yuv420p10le", {"crf": "4", "preset": "fast", "threads": "1"}, _TAGS),
+    )
 
-    def export(self, sequence: DepthSequence, out: Path, convention: str, progress: Progress) -> list[Path]:
-        """Writes the sequence; see `types.Exporter`.
-
-        Raises:
-            InputError: a frame is missing or damaged.
-            ResourceError: the disk is full or not writable, or PyAV has no 10-bit encoder.
-        """
-        converter = converter_of(sequence, convention)
-        progress.stage("measure", len(sequence))
-        scaling = fit_scaling(sequence, converter, _LEVELS, progress, "measure")
-        progress.stage("export", len(sequence))
-        stem = f"{safe_name(sequence.manifest.clip.name)}_{convention}_edit"
-        path = out / f"{stem}.mp4"
-        codec = write_film(path, sequence, converter, scaling, _ENCODERS, _video, progress)
-        words = (
-            f"{stem}.mp4, {codec}, 10-bit 4:2:0, video range, lossy; code = luma - {_BLACK + _GAP}, below: 0"
-        )
-        return [path, write_sidecar(out / f"{stem}.json", sequence, converter, scaling, words)]
+    def picture(self, codes: np.ndarray) -> av.VideoFrame:
+        """Luma of video range, without colour."""
+        height, width = codes.shape
+        planes = np.full((height * 3 // 2, width), 512, np.uint16)  # neutral chroma
+        planes[:height] = np.where(codes == 0, _BLACK, codes + _BLACK + _GAP)
+        return av.VideoFrame.from_ndarray(planes, format="yuv420p10le")
 
 
 def decode(luma: np.ndarray, scaling: Scaling) -> np.ndarray:
     """10-bit luma (H, W) of the film -> values (H, W) float32; NaN where there is no depth."""
     codes = luma.astype(np.int32) - _BLACK - _GAP
     return scaling.decode(np.where(codes < -_GAP // 2, 0, np.clip(codes, 1, _LEVELS - 1)))
-
-
-def _video(codes: np.ndarray) -> av.VideoFrame:
-    height, width = codes.shape
-    planes = np.full((height * 3 // 2, width), 512, np.uint16)  # neutral chroma
-    planes[:height] = np.where(codes == 0, _BLACK, codes + _BLACK + _GAP)
-    return av.VideoFrame.from_ndarray(planes, format="yuv420p10le")

@@ -14,6 +14,7 @@ from ...progress import Progress
 from ..conventions import MEANINGS
 from ..naming import safe_name
 from ..sequence import DepthSequence
+from .options import DepthOptions
 from .scaling import converter_of
 
 
@@ -25,14 +26,19 @@ class Npz:
     """
 
     name = "npz"
+    Options = DepthOptions
 
-    def export(self, sequence: DepthSequence, out: Path, convention: str, progress: Progress) -> list[Path]:
+    def __init__(self, options: DepthOptions) -> None:
+        self.options = options
+
+    def export(self, sequence: DepthSequence, out: Path, progress: Progress) -> list[Path]:
         """Writes the sequence, values exact; see `types.Exporter`.
 
         Raises:
             InputError: a frame is missing or damaged.
             ResourceError: the disk is full or not writable.
         """
+        convention = self.options.convention
         converter = converter_of(sequence, convention)
         progress.stage("export", len(sequence))
         camera = sequence.intrinsics

@@ -10,6 +10,7 @@ from ...files import write_bytes
 from ...progress import Progress
 from ..naming import safe_name
 from ..sequence import DepthSequence
+from .options import DepthOptions
 from .scaling import converter_of, fit_scaling, is_sky, write_sidecar
 
 
@@ -17,14 +18,19 @@ class Png16:
     """``<clip>_<convention>.<frame:04d>.png`` and ``<clip>_<convention>.json``."""
 
     name = "png16"
+    Options = DepthOptions
 
-    def export(self, sequence: DepthSequence, out: Path, convention: str, progress: Progress) -> list[Path]:
+    def __init__(self, options: DepthOptions) -> None:
+        self.options = options
+
+    def export(self, sequence: DepthSequence, out: Path, progress: Progress) -> list[Path]:
         """Writes the sequence; see `types.Exporter`.
 
         Raises:
             InputError: a frame is missing or damaged.
             ResourceError: the disk is full or not writable.
         """
+        convention = self.options.convention
         converter = converter_of(sequence, convention)
         progress.stage("measure", len(sequence))
         scaling = fit_scaling(sequence, converter, 1 << 16, progress, "measure")

@@ -1,0 +1,150 @@
+"""Verbs whose options are fields: what the configuration says of itself is what the command line takes.
+
+The fields are asked for when the verb is, not when its name is listed: for theirs, other packages load.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
+
+import typer
+from typer.core import TyperCommand
+
+from ..choices import menu
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+    from ..seams import Seam
+
+_GIVEN = "vdepth_core.cli.fields"
+_OFF = "no_"  # how a switch that is on is turned off
+
+
+class Option(NamedTuple):
+    """An option of the command line.
+
+    Attributes:
+        name: What it is called in Python.
+        field: What it takes, its default and its help.
+        heading: What the help shows it under; None: among the verb's own.
+    """
+
+    name: str
+    field: FieldInfo
+    heading: str | None = None
+
+
+def options_of(seam: Seam[Any], taken: Iterable[str] = ()) -> list[Option]:
+    """The options of all of a seam's things but for those ``taken``, each under the names of whose it is."""
+    from ..options import user_name
+
+    owners: dict[str, list[str]] = {}
+    fields: dict[str, FieldInfo] = {}
+    for owner, options in seam.all_options().items():
+        for name, field in options.model_fields.items():
+            option = user_name(owner, name, field)
+            owners.setdefault(option, []).append(owner)
+            fields.setdefault(option, field)
+    title = seam.kind.capitalize()
+    return [
+        Option(name, field, f"{title}{'s' * (len(owners[name]) > 1)} {', '.join(owners[name])}")
+        for name, field in fields.items()
+        if name not in set(taken)
+    ]
+
+
+def given(context: typer.Context) -> dict[str, Any]:
+    """The options made of fields that the user gave, by their names in Python."""
+    values: dict[str, Any] = context.meta[_GIVEN]
+    return values
+
+
+class FieldsCommand(TyperCommand):
+    """A verb with options made of fields; `given` tells its function what the user said of them."""
+
+    def fields(self) -> Iterable[Option]:
+        """The options, in the order of the help."""
+        raise NotImplementedError
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The verb's own, required ones first, and those made of fields."""
+        own = super().get_params(ctx)
+        first = [param for param in own if param.required]
+        return [*first, *self._made(), *(param for param in own if param not in first)]
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the verb's function, which does not know the names of the fields."""
+        ctx.meta[_GIVEN] = found = {}
+        for param in self._made():
+            value, source = ctx.params.pop(param.name), ctx.get_parameter_source(param.name)
+            if source is not None and source.name != "DEFAULT":
+                off = param.name.startswith(_OFF)
+                found[param.name.removeprefix(_OFF)] = not value if off else value
+        return super().invoke(ctx)
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """As typer does, but under the headings."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            title = "Arguments" if param.param_type_name == "argument" else "Options"
+            record = param.get_help_record(ctx)
+            if record is not None:
+                sections.setdefault(getattr(param, "rich_help_panel", None) or title, []).append(record)
+        for title, records in sections.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+    def _made(self) -> list[Any]:
+        if not hasattr(self, "_cached"):
+            self._cached = _parameters(self.fields())
+        return self._cached
+
+
+def _parameters(options: Iterable[Option]) -> list[Any]:
+    """What typer makes of a function that takes them."""
+
+    def function(**_: Any) -> None: ...
+
+    parameters = [_parameter(option) for option in options]
+    function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    function.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    app = typer.Typer(add_completion=False)
+    app.command()(function)
+    return [param for param in typer.main.get_command(app).params if param.name != "help"]
+
+
+def _parameter(option: Option) -> inspect.Parameter:
+    name, field, heading = option
+    kind, extra, text = _plain(field.annotation), field.json_schema_extra, field.description
+    words = {key: str(value) for key, value in extra.items()} if isinstance(extra, Mapping) else {}
+    metavar = words.get("metavar")
+    if get_origin(kind) is Literal:
+        kind, metavar = str, metavar or menu(kind)
+    default = field.get_default(call_default_factory=True) if not field.is_required() else ...
+    if default is True:
+        name, default, text = f"{_OFF}{name}", False, words.get("off", f"Not: {text}")
+    taken = kind if kind in (bool, int, float, Path) else str
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=default,
+        annotation=Annotated[
+            taken | None if default is None else taken,
+            typer.Option(f"--{name.replace('_', '-')}", metavar=metavar, help=text, rich_help_panel=heading),
+        ],
+    )
+
+
+def _plain(annotation: Any) -> Any:
+    """The one type behind ``Annotated`` and ``| None``."""
+    if get_origin(annotation) is Annotated:
+        return _plain(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        kinds = [kind for kind in get_args(annotation) if kind is not NoneType]
+        return _plain(kinds[0]) if len(kinds) == 1 else str
+    return annotation

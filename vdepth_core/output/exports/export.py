@@ -1,0 +1,54 @@
+"""A finished job to another format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ...errors import UsageError
+from ...options import flag, user_names
+from ...progress import Progress
+from ..sequence import read_sequence
+from .folder import ExportFolder
+from .registry import EXPORTERS
+
+
+def export(
+    out: str | Path,
+    to: str,
+    destination: str | Path | None = None,
+    convention: str | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> list[Path]:
+    """Exports a finished job to another format.
+
+    Args:
+        out: Output folder of `estimate`.
+        to: Name of the format; ``vdepth models`` lists them.
+        destination: Folder for the files; default: ``out/export_<format>``.
+        convention: What depth means in the files: z, inverse-z, ray or white-near; default: the format's.
+        progress: Hears of the work and may stop it.
+        options: Others of the format, named as ``vdepth export --help`` has them, with underscores.
+
+    Returns:
+        The files written.
+
+    Raises:
+        UsageError: no such format, or an option it does not take.
+        InputError: the job is not finished, or a frame is missing or damaged.
+        JobConflictError: a file that vdepth did not write would be replaced.
+        ResourceError: the disk is full or not writable.
+    """
+    given = {**options, **({} if convention is None else {"convention": convention})}
+    known = user_names(to, EXPORTERS.options_of(to))
+    for name in given:
+        if name not in known:
+            raise UsageError(
+                f"{flag(name)} makes no difference to the format {to}.",
+                f"It takes {', '.join(map(flag, known)) or 'no options'}.",
+            )
+    exporter = EXPORTERS.create(to, EXPORTERS.read(to, given))
+    sequence = read_sequence(out)
+    with ExportFolder(Path(destination) if destination else Path(out) / f"export_{to}") as folder:
+        return folder.publish(exporter.export(sequence, folder.stage, progress or Progress()))

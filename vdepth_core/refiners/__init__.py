@@ -1,0 +1,1 @@
+"""Refiners: what improves a settled shot."""
