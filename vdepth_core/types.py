@@ -401,19 +401,16 @@ class Recipe(Protocol):
     """One way to adapt a model to a clip.
 
     Attributes:
-        name: What ``--recipe`` takes.
-        summary: What it does, in a few words.
+        name: What it is registered as.
         taught: Whether it learns from a teacher's depth; if not, no teacher is loaded.
-        Options: Its own options; the command line takes its help from the fields' descriptions.
     """
 
     name: str
-    summary: str
     taught: bool
-    Options: type[BaseModel]
 
-    def __init__(self, options: Any) -> None:
-        """``options``: an instance of `Options`."""
+    @property
+    def Options(self) -> type[BaseModel]:
+        """What it is made of: fields with help and limits, frozen. Of the class."""
 
     def build(self, session: Any) -> Objective:
         """Prepares what it learns from, and says what is minimised.

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from pydantic import BaseModel, Field
+from pydantic import Field
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -24,8 +24,9 @@ from vdepth_core.clip.options import ClipOptions
 from vdepth_core.errors import Cancelled, UsageError
 from vdepth_core.learning.config import LoopConfig
 from vdepth_core.learning.state import read_facts
-from vdepth_core.options import Options, user_names
+from vdepth_core.options import Options
 from vdepth_core.progress import Progress
+from vdepth_core.seams import Own
 
 STEPS = {"recipe": "brightness", "steps": 4, "size": 64, "seed": 5, "device": "cpu"}
 
@@ -68,7 +69,7 @@ class Brightness:
 
 
 class BrightnessRecipe:
-    name, summary, taught = "brightness", "what is bright is near", False
+    name, taught = "brightness", False
 
     class Options(Options):
         """Its own."""
@@ -97,7 +98,9 @@ def _recipe(monkeypatch: pytest.MonkeyPatch) -> None:
         def __init__(self, **options: Any) -> None:
             super().__init__(**options, save_every=0, rate=1e-2)
 
-    monkeypatch.setitem(recipes.RECIPES, "brightness", BrightnessRecipe)
+    place = f"{__name__}:BrightnessRecipe"
+    own = Own(place, f"{place}.Options")
+    monkeypatch.setitem(recipes.RECIPES._ours, "brightness", own)
     monkeypatch.setattr("vdepth_core.adaptation.adapt.LoopConfig", Often)
 
 
@@ -168,13 +171,13 @@ def test_how_the_clip_is_read_counts_too(plate: Path, tmp_path: Path) -> None:
         adapt(plate, out, layer="beauty", **STEPS)
 
 
-@pytest.mark.parametrize("name", list(recipes.RECIPES))
-def test_every_recipe_says_what_it_does_and_explains_its_options(name: str) -> None:
-    recipe = recipes.RECIPES[name]
+@pytest.mark.parametrize("name", recipes.RECIPES.names())
+def test_every_recipe_loads_and_explains_its_options(name: str) -> None:
+    options = recipes.RECIPES.options_of(name)
+    recipe, written = recipes.create_recipe(name, {})
     assert recipe.name == name
-    assert recipe.summary
-    assert issubclass(recipe.Options, BaseModel)
+    assert recipe.Options is options
+    assert isinstance(recipe.taught, bool)
     taken = inspect.signature(adapt).parameters.keys() | ClipOptions.model_fields.keys()
-    assert not taken & user_names(name, recipe.Options).keys()
-    for field in recipe.Options.model_fields.values():
-        assert field.description
+    assert not taken & written.keys()
+    assert all(field.description for field in options.model_fields.values())

@@ -1,16 +1,22 @@
 """``vdepth adapt`` passes its options on, writes weights that estimate takes, and says what was gained."""
 
+import subprocess
+import sys
+
 import pytest
 import typer
 from generated import write_movie
 from typer.testing import CliRunner
 
-from vdepth_core.cli.adapt import adapt
+from vdepth_core.adaptation.recipes import RECIPES
+from vdepth_core.cli.adapt import AdaptCommand, adapt
+from vdepth_core.clip.options import ClipOptions
 from vdepth_core.errors import UsageError, WeightsError
 from vdepth_core.models.registry import load_model
+from vdepth_core.options import user_names
 
 app = typer.Typer(rich_markup_mode=None)
-app.command()(adapt)
+app.command(cls=AdaptCommand)(adapt)
 
 
 @pytest.fixture(scope="module")
@@ -43,3 +49,38 @@ def test_failures(clip, tmp_path, options, error, word):
     result = CliRunner().invoke(app, arguments)
     assert isinstance(result.exception, error)
     assert word in str(result.exception)
+
+
+def test_a_clip_is_read_as_it_is_said_to_be(tmp_path, monkeypatch):
+    asked = {}
+
+    class Seen(Exception):
+        pass
+
+    def look(path, **options):
+        asked.update(options)
+        raise Seen
+
+    monkeypatch.setattr("vdepth_core.adaptation.adapt.open_clip", look)
+    options = ["--layer", "beauty", "--transfer", "linear", "--rate", "12", "--every-file"]
+    arguments = ["shot.exr", "-o", str(tmp_path / "w.safetensors"), "--device", "cpu", *options]
+    assert isinstance(CliRunner().invoke(app, arguments).exception, Seen)
+    assert asked["rate"] == 12
+    assert (asked["layer"], asked["transfer"], asked["every_file"]) == ("beauty", "linear", True)
+
+
+def test_help_has_every_recipes_options_and_loads_no_torch():
+    code = (
+        "import sys\nfrom vdepth_core.cli.main import app\nsys.argv = ['vdepth', 'adapt', '--help']\n"
+        "try:\n    app()\nexcept SystemExit as stop:\n    assert not stop.code\n"
+        "assert not {'torch', 'cv2', 'av'} & sys.modules.keys()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    text = " ".join(done.stdout.split())
+    for name, options in RECIPES.all_options().items():
+        for option, field in user_names(name, options).items():
+            assert f"--{option.replace('_', '-')} " in text.partition(f"Recipe {name}")[2]
+            assert options.model_fields[field].description in text
+    for option in ClipOptions.model_fields:
+        assert f"--{option.replace('_', '-')}" in text.partition("Reading the clip")[2]

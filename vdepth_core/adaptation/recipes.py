@@ -1,4 +1,4 @@
-"""The recipes a model can be adapted by, by name; adding one is a file like `tc`, and a line here."""
+"""The recipes a model can be adapted by: ours, and those other packages bring."""
 
 from __future__ import annotations
 
@@ -7,29 +7,37 @@ from typing import Any
 
 from ..choices import one_of
 from ..errors import UsageError
-from ..options import read_options, user_names, written_options
+from ..options import user_names, written_options
+from ..seams import Own, Seam
 from ..types import Recipe
-from .tc import Tc
 
-RECIPES: dict[str, type[Recipe]] = {recipe.name: recipe for recipe in (Tc,)}
+RECIPES: Seam[Recipe] = Seam(
+    "recipe",
+    "vdepth_core.recipes",
+    Recipe,
+    {
+        "tc": Own(
+            "vdepth_core.adaptation.tc:Tc",
+            "vdepth_core.adaptation.options:TcOptions",
+            "temporal consistency, Li et al. 2021",
+        ),
+    },
+)
 
 
 def create_recipe(name: str, options: Mapping[str, Any]) -> tuple[Recipe, dict[str, Any]]:
     """A recipe ready to build, and all its options by the user's names, defaults too.
 
     Args:
-        name: One of `RECIPES`.
+        name: Registered name.
         options: By the user's names; those left out are at their defaults.
 
     Raises:
-        UsageError: there is no such recipe, or it has no such options.
+        UsageError: there is no such recipe, it does not load, or it has no such options.
     """
-    if name not in RECIPES:
-        raise UsageError(f"There is no recipe {name}.", one_of(name, RECIPES))
-    recipe = RECIPES[name]
-    known = user_names(name, recipe.Options)
+    known = user_names(name, RECIPES.options_of(name))
     for option in options:
         if option not in known:
             raise UsageError(f"The recipe {name} has no option {option}.", one_of(option, known))
-    chosen = read_options(name, recipe.Options, options)
-    return recipe(chosen), written_options(name, chosen)
+    chosen = RECIPES.read(name, options)
+    return RECIPES.create(name, chosen), written_options(name, chosen)

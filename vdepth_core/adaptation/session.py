@@ -119,7 +119,8 @@ def train(
     """
     student = session.student
     try:
-        with torch.random.fork_rng():  # the caller's own random numbers stay as they are
+        gpus = [session.device] if session.device.startswith("cuda") else []
+        with torch.random.fork_rng(gpus):  # the caller's own random numbers stay as they are
             torch.manual_seed(config.seed)
             objective = recipe.build(session)
             trained = session.trained()

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from pydantic import BaseModel
 from torch import Tensor
 
 from ..learning.losses.midas import midas_loss
@@ -73,9 +72,8 @@ class Tc:
     """Steady along the optical flow, and faithful to a teacher's steady depth."""
 
     name = "tc"
-    summary = "temporal consistency (Li et al. 2021)"
     taught = True
-    Options: type[BaseModel] = TcOptions
+    Options = TcOptions
 
     def __init__(self, options: TcOptions) -> None:
         self._options = options

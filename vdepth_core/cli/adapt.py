@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from ..choices import Device, TemporalForm, menu
+from ..choices import Device, menu
+from .fields import FieldsCommand, Option, given, options_of
 
 _WORDS = {
     "scan": "Reading",
@@ -18,10 +20,28 @@ _WORDS = {
 }
 
 
+class AdaptCommand(FieldsCommand):
+    """Takes what says how a clip is read, and the options of every recipe."""
+
+    def fields(self) -> Iterable[Option]:
+        """The recipe, those of `ClipOptions`, then what each recipe takes."""
+        from pydantic import Field
+
+        from ..adaptation.recipes import RECIPES
+        from ..clip.options import ClipOptions
+
+        recipe: Any = Field("tc", description=f"What to learn: {RECIPES.words()}.")
+        yield Option("recipe", recipe)
+        yield from (
+            Option(name, field, "Reading the clip") for name, field in ClipOptions.model_fields.items()
+        )
+        yield from options_of(RECIPES)
+
+
 def adapt(
+    context: typer.Context,
     clip: Annotated[Path, typer.Argument(help="A movie or image sequence.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Weights file to write (.safetensors).")],
-    recipe: Annotated[str, typer.Option(help="What to learn: tc, temporal consistency.")] = "tc",
     model: Annotated[str, typer.Option(help="Model to adapt: name, or path of weights.")] = "embedded",
     teacher: Annotated[
         str | None, typer.Option(help="Model whose depth to keep (default: the model before it is adapted).")
@@ -30,13 +50,6 @@ def adapt(
     steps: Annotated[
         int | None, typer.Option(help="Train this many steps instead; makes the run repeatable.")
     ] = None,
-    form: Annotated[
-        str,
-        typer.Option(
-            metavar=menu(TemporalForm),
-            help="residual: depth may change as the teacher's does; plain: it may not.",
-        ),
-    ] = "residual",
     size: Annotated[
         int | None, typer.Option(help="Shorter side of the network input, pixels (default: model's).")
     ] = None,
@@ -54,18 +67,17 @@ def adapt(
         result = run(
             clip,
             out,
-            recipe=recipe,
             model=model,
             teacher=teacher,
             minutes=minutes,
             steps=steps,
-            form=form,
             size=size,
             seed=seed,
             device=device,
             frames=frames,
             resume=resume,
             progress=progress,
+            **given(context),
         )
     for name, before in result.before.items():
         typer.echo(f"Held-out {name} loss: {before:.4f} before, {result.after[name]:.4f} after")

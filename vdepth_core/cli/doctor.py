@@ -129,6 +129,7 @@ def _weights() -> str:
 def _plugins() -> str:
     from importlib.metadata import entry_points
 
+    from ..adaptation.recipes import RECIPES
     from ..jobs.config import EstimateConfig  # noqa: F401  (refuses options whose names are taken)
     from ..methods.registry import METHODS
     from ..output.exports.registry import EXPORTERS
@@ -142,7 +143,7 @@ def _plugins() -> str:
             raise RuntimeError(f"plug-in {point.name} ({point.value}) does not load: {error}") from error
     if not models:
         raise RuntimeError("no models are registered")
-    seams = (METHODS, REFINERS, EXPORTERS)
+    seams = (METHODS, REFINERS, EXPORTERS, RECIPES)
     for seam in seams:
         for reason in seam.broken().values():
             raise RuntimeError(reason)

@@ -19,7 +19,7 @@ import typer
 from ..errors import InputError, ResourceError, as_vdepth_error
 from ..files import printable
 from ..version import __version__
-from .adapt import adapt
+from .adapt import AdaptCommand, adapt
 from .demo import demo
 from .doctor import doctor
 from .estimate import EstimateCommand, estimate
@@ -63,6 +63,7 @@ _MADE_OF_FIELDS: dict[Callable[..., None], type[FieldsCommand]] = {
     estimate: EstimateCommand,
     inspect: InspectCommand,
     export: ExportCommand,
+    adapt: AdaptCommand,
 }
 
 

@@ -34,12 +34,18 @@ def models(json_: Annotated[bool, typer.Option("--json", help="Print one JSON li
 
 def _print_seams() -> None:
     """What else is registered, and which plug-ins do not work."""
+    from ..adaptation.recipes import RECIPES
     from ..jobs.config import EstimateConfig  # noqa: F401  (refuses options whose names are taken)
     from ..methods.registry import METHODS
     from ..output.exports.registry import EXPORTERS
     from ..refiners.registry import REFINERS
 
-    for title, seam in (("Methods", METHODS), ("Refiners", REFINERS), ("Export formats", EXPORTERS)):
+    for title, seam in (
+        ("Methods", METHODS),
+        ("Refiners", REFINERS),
+        ("Export formats", EXPORTERS),
+        ("Recipes", RECIPES),
+    ):
         broken = seam.broken()
         names = [name for name in seam.names() if name not in broken]
         typer.echo(f"{title}: {', '.join(names) or 'none'}.")
