@@ -8,7 +8,8 @@ from typing import Any, Literal, get_args
 
 Preset = Literal["draft", "balanced", "best"]
 Compression = Literal["zip", "zips", "pxr24"]
-Device = Literal["auto", "cuda", "mps", "cpu"]
+Device = Literal["auto", "cuda", "cuda:N", "mps", "cpu"]
+"""N is the number of one of several CUDA devices: cuda:1 is the second."""
 Dtype = Literal["auto", "fp32", "fp16", "bf16"]
 Predicts = Literal[
     "affine-disparity", "affine-depth", "scale-disparity", "scale-depth", "metric-disparity", "metric-depth"
@@ -25,6 +26,11 @@ def one_of(word: str, known: Iterable[str]) -> str:
     near = get_close_matches(word.casefold(), folded, 1, 0.6)
     meant = f"Did you mean {folded[near[0]]}? " if near else ""
     return f"{meant}Choose one of {', '.join(names)}."
+
+
+def is_device(word: str) -> bool:
+    """Whether ``word`` is a `Device`, with a number for N."""
+    return word.replace("cuda:", "", 1).isdecimal() if ":" in word else word in get_args(Device)
 
 
 def menu(words: Any) -> str:

@@ -209,6 +209,17 @@ class DepthModel(Protocol):
 
 
 @runtime_checkable
+class PreparingModel(DepthModel, Protocol):
+    """A model with a resampling of its own; the others get `models.sizing.resample`."""
+
+    def prepare(self, rgb: Tensor, size: tuple[int, int]) -> Tensor:
+        """Decoded pictures (T, H, W, 3) or (T, 3, H, W) uint8 -> what `predict` takes, (T, 3, *size).
+
+        In [0, 1] sRGB on the model's device: bytes travel there, and are scaled there.
+        """
+
+
+@runtime_checkable
 class CameraModel(DepthModel, Protocol):
     """A model that also sees the lens. Its spec is ``canonical``: one focal length a shot makes it metric."""
 

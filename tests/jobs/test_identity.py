@@ -90,6 +90,11 @@ def test_what_changes_the_bytes_is_another_job_and_is_named(other, word):
     assert word in " ".join(differences(before, now))
 
 
+def test_which_of_several_gpus_runs_it_makes_no_difference():
+    assert identity(device="cuda:1") == identity(device="cuda")
+    assert identity(device="cuda") != identity(device="cpu")
+
+
 def test_spellings_of_a_rate_are_one():
     assert identity(cfr="24000/1001").facts == identity(cfr="48000/2002").facts
     assert identity(cfr="25").facts == identity(cfr="25.0").facts

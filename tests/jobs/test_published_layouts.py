@@ -56,13 +56,12 @@ def test_the_focal_length_depth_pro_sees_reaches_the_headers(movie, tiny, tmp_pa
     import torch
 
     from vdepth_core.clip import ClipReader, ShotView, open_clip
-    from vdepth_core.models.sizing import frames_to_tensor
     from vdepth_core.types import Shot
 
     model = load_model(tiny("depth-pro"))
     with ClipReader(open_clip(movie)) as reader:
         pictures = [frame.rgb for frame in ShotView(reader, Shot(0, 0, FRAMES)).frames()]
-    frames = frames_to_tensor(pictures, model.spec.fixed_size)
+    frames = model.prepare(torch.from_numpy(np.stack(pictures)), model.spec.fixed_size)
     views = torch.cat([model.predict_with_fov(frame[None])[1] for frame in frames]).numpy()
     fx = 96 / 2 / math.tan(math.radians(float(np.median(views))) / 2)
     header = depth.attributes(3)

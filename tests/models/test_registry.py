@@ -152,6 +152,21 @@ def test_devices():
             load_model("embedded", "cuda:0")
 
 
+def test_one_of_several_cuda_devices(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert pick_device("cuda:1") == "cuda:1"
+    assert pick_device("auto") == "cuda"
+    with pytest.raises(UsageError, match=r"cuda:2 is not available.*cuda:0 to cuda:1"):
+        pick_device("cuda:2")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(UsageError, match="its one CUDA device is cuda:0"):
+        pick_device("cuda:1")
+    for odd in ("cuda:", "cuda:x", "cuda:-1", "cuda:1:2", "cpu:0", "mps:1", "cuda:N", ""):
+        with pytest.raises(UsageError, match="There is no device"):
+            pick_device(odd)
+
+
 def test_broken_plugins_are_reported_and_the_others_go_on(monkeypatch, caplog):
     good = EntryPoint("embedded", "vdepth_core.models.embedded:load", registry.GROUP)
     bad = [

@@ -99,7 +99,7 @@ def adapt(
         steps: Training steps over all runs.
         size: Shorter side of the network's input, pixels; None: the model's own.
         seed: Decides the order of the samples.
-        device: ``auto``, ``cpu``, ``cuda``, ``mps``.
+        device: ``auto``, ``cpu``, ``mps``, ``cuda``, or one of several: ``cuda:1``.
         frames: ``A-B``, inclusive, in the clip's own numbering.
         resume: Go on where a run with the same options stopped; ``minutes`` and ``steps`` may be more.
         progress: Stages ``scan``, ``infer``, ``settle``, ``flow``, ``adapt``; may cancel.

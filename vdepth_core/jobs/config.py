@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
-from ..choices import Compression, Device, Dtype, Predicts, Preset
+from ..choices import Compression, Device, Dtype, Predicts, Preset, is_device, menu
 from ..clip.options import ClipOptions, valid_rate
 from ..clip.timing import parse_range
 from ..errors import UsageError
@@ -21,6 +30,13 @@ _ANYWHERE = -(10**9)  # whether a range lies in the clip only the clip can tell
 NEAR, FAR = 1.0, 100.0
 """Depth of the ends of a relative model's range, unless given."""
 _Depth = Annotated[float, Field(ge=1e-6, lt=_FAR_AWAY)]
+
+
+def _device(word: str) -> str:
+    if not is_device(word):
+        known = " or ".join(f"'{name}'" for name in get_args(Device))
+        raise PydanticCustomError("literal_error", "Input should be {expected}", {"expected": known})
+    return word
 
 
 class JobOptions(ClipOptions):
@@ -70,7 +86,11 @@ class JobOptions(ClipOptions):
         description="Resample to a constant rate, up to 1000 fps.",
         json_schema_extra={"metavar": "RATE"},
     )
-    device: Device = Field(default="auto", description="Where the network runs.")
+    device: Annotated[str, AfterValidator(_device)] = Field(
+        default="auto",
+        description="Where the network runs; cuda:1 is the second GPU.",
+        json_schema_extra={"metavar": menu(Device)},
+    )
     dtype: Dtype = Field(default="auto", description="In which precision.")
     compile: bool = Field(default=False, description="Compile the network: slow start, faster long clips.")
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = Field(

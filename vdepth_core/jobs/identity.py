@@ -14,6 +14,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..geometry.camera import Intrinsics
+from ..models.device import kind_of
 from ..types import ClipInfo, ModelSpec
 from .config import FAR, NEAR, EstimateConfig, JobOptions
 from .numbering import Numbering
@@ -81,6 +82,7 @@ class Identity:
             "predictions": PREDICTIONS_FORMAT,
             "model": spec.name,
             "weights": spec.weights_sha256,
+            "device": kind_of(config.device),
             "predicts": f"{spec.space} {spec.quantity}{' canonical' if spec.canonical else ''}",
             "size": list(size),
             "frames": list(frame_range(info, config)),

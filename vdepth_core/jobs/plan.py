@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from ..checksums import Checksums
 from ..clip import Clip, fingerprint, open_clip
@@ -49,7 +48,7 @@ class Plan:
     record: JobRecord
     before: JobRecord | None
     config: EstimateConfig
-    device: Literal["cuda", "mps", "cpu"]
+    device: str
     spec: ModelSpec
     load: Callable[[], DepthModel]
     method: Method
@@ -158,7 +157,7 @@ def _known_spec(before: JobRecord | None, config: EstimateConfig, weights: str) 
     return before.spec if before.weights else None
 
 
-def _device(config: EstimateConfig, given: EstimateConfig, out: Path) -> Literal["cuda", "mps", "cpu"]:
+def _device(config: EstimateConfig, given: EstimateConfig, out: Path) -> str:
     try:
         return pick_device(config.device)
     except UsageError as error:

@@ -7,10 +7,11 @@ find out after delivery what a word chose.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from ..choices import Preset
 from ..methods.registry import create_method
+from ..models.device import kind_of
 from ..models.registry import ModelEntry
 from ..options import written_options
 from .config import EstimateConfig
@@ -49,9 +50,7 @@ _CPU: dict[Preset, _Choice] = {
 }
 
 
-def resolve(
-    config: EstimateConfig, models: Collection[ModelEntry], device: Literal["cuda", "mps", "cpu"]
-) -> EstimateConfig:
+def resolve(config: EstimateConfig, models: Collection[ModelEntry], device: str) -> EstimateConfig:
     """Fills in what the configuration leaves to the preset; what the user said always wins.
 
     Args:
@@ -65,7 +64,8 @@ def resolve(
     Raises:
         UsageError: there is no such method, or its options do not go together.
     """
-    choice = (_CPU if device == "cpu" else _ACCELERATOR)[config.preset]
+    kind = kind_of(device)
+    choice = (_CPU if kind == "cpu" else _ACCELERATOR)[config.preset]
     allowed = {
         entry.name
         for entry in models
@@ -77,7 +77,7 @@ def resolve(
     preferred = next((model for model in wanted if model in allowed), "embedded")
     dtype = config.dtype
     if dtype == "auto":
-        dtype = method.dtype(device) or ("fp16" if device == "cuda" else "fp32")
+        dtype = method.dtype(kind) or ("fp16" if kind == "cuda" else "fp32")
     return config.model_copy(
         update={
             **written_options(name, method.options),

@@ -1,4 +1,4 @@
-"""How many snippets go through a latent video model at once: as memory allows, fewer when it runs out."""
+"""How much goes through a model at once: as memory allows, less when it runs out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..errors import ResourceError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..types import SnippetModel
+    from ..types import DepthModel, SnippetModel
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ class Load:
     """How a model is loaded with work.
 
     Attributes:
-        batch: Snippets a forward pass.
+        batch: Frames, or snippets, a forward pass.
         low_memory: Even in a snippet, pictures go one at a time where the model can.
     """
 
@@ -40,7 +40,7 @@ def choose_load(model: SnippetModel, height: int, width: int, length: int) -> Lo
     """
     import torch
 
-    if not model.device.startswith("cuda"):
+    if not on_cuda(model):
         return Load(1)
     device = torch.device(model.device)
     noise = model.noise(height, width, 0)
@@ -63,16 +63,32 @@ class Batcher:
     """Runs a model's functions over batches in parts that fit the memory.
 
     Out of CUDA memory, the part is split in halves, and so are the ones after it; the last resort is the
-    model's own low-memory mode.
+    model's own low-memory mode, where it has one.
 
     Attributes:
         size: Items a batch should have: it never changes, so a resumed job cuts the same batches.
     """
 
-    def __init__(self, model: SnippetModel, load: Load) -> None:
-        """Sets the model's low-memory mode as ``load`` says."""
+    def __init__(
+        self,
+        model: DepthModel | SnippetModel,
+        load: Load,
+        *,
+        whole: bool = False,
+        least: str = "one picture at a time",
+    ) -> None:
+        """Sets the model's low-memory mode, where it has one, as ``load`` says.
+
+        Args:
+            model: Whose functions are run.
+            load: How large the parts are at first.
+            whole: A batch must not be split.
+            least: What does not fit when nothing helps.
+        """
         self.size, self._limit, self._model = load.batch, load.batch, model
-        model.low_memory = load.low_memory
+        self._whole, self._least = whole, least
+        if hasattr(model, "low_memory"):
+            model.low_memory = load.low_memory
 
     def __call__(self, function: Callable[..., Tensor], *items: Tensor) -> Tensor:
         """``function`` of the tensors ``items``, split along axis 0, put together again; on the CPU, at least
@@ -81,30 +97,49 @@ class Batcher:
         Raises:
             ResourceError: not even one item fits.
         """
+        return self.several(lambda *parts: (function(*parts),), *items)[0]
+
+    def several(self, function: Callable[..., tuple[Tensor, ...]], *items: Tensor) -> tuple[Tensor, ...]:
+        """The same for a function that answers with several tensors.
+
+        Raises:
+            ResourceError: not even one item fits.
+        """
         import torch
 
-        parts: list[Tensor] = []
+        found: list[tuple[Tensor, ...]] = []
         done = 0
         while done < len(items[0]):
             try:
                 with torch.inference_mode():
-                    part = function(*(item[done : done + self._limit] for item in items))
-                parts.append(part.detach().to("cpu", torch.promote_types(part.dtype, torch.float32)))
+                    parts = function(*(item[done : done + self._limit] for item in items))
+                found.append(tuple(_at_home(part) for part in parts))
             except torch.cuda.OutOfMemoryError:
                 self._shrink()
                 torch.cuda.empty_cache()
                 continue
-            done += len(parts[-1])
-        return torch.cat(parts)
+            done += len(found[-1][0])
+        return tuple(torch.cat(parts) for parts in zip(*found, strict=True))
 
     def _shrink(self) -> None:
-        if self._limit > 1:
+        if self._limit > 1 and not self._whole:
             self._limit //= 2
-        elif not self._model.low_memory:
-            self._model.low_memory = True
+        elif not getattr(self._model, "low_memory", True):
+            self._model.low_memory = True  # type: ignore[union-attr]
         else:
             raise ResourceError(
-                f"The model {self._model.spec.name} does not fit the GPU's memory, one picture at a time.",
+                f"The model {self._model.spec.name} does not fit the GPU's memory, {self._least}.",
                 "Use a smaller --size, --dtype fp16, or --device cpu.",
             )
         log.warning("out of GPU memory: going on with %d at once", self._limit)
+
+
+def on_cuda(model: object) -> bool:
+    """Whether a model runs on a CUDA device, whichever."""
+    return str(getattr(model, "device", "cpu")).startswith("cuda")
+
+
+def _at_home(part: Tensor) -> Tensor:
+    import torch
+
+    return part.detach().to("cpu", torch.promote_types(part.dtype, torch.float32))

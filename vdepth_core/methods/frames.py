@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
-from ..errors import InputError, ResourceError, UsageError
+from ..errors import InputError, UsageError
+from ..models.sizing import prepare
+from ..store import missing_runs
 from ..types import CameraModel
+from .batching import Batcher, Load, on_cuda
 from .depth_check import DepthCheck
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from ..progress import Progress
-    from ..store import DepthStore, FrameArray
-    from ..types import DepthModel, ModelSpec, ShotFrames
-
-log = logging.getLogger(__name__)
+    from ..store import DepthStore
+    from ..types import DepthModel, ModelSpec, ShotFrames, SnippetModel
 
 STAGE = "infer"
 CUDA_BATCH = 8
@@ -31,7 +30,7 @@ CUDA_BATCH = 8
 
 @dataclass(frozen=True)
 class FrameBatch:
-    """Some frames of a shot as a network wants them, from ``start`` on."""
+    """Some frames of a shot as a network wants them, from ``start`` on, on the model's device."""
 
     start: int
     frames: Tensor  # (n, 3, h, w)
@@ -60,32 +59,26 @@ def predict_shot(
     """
     check_per_frame(model)
     chain = model.spec.chain
-    size = chain if chain > 1 else batch or (CUDA_BATCH if _on_cuda(model) else 1)
-    limit = size
-    warned = False
-    check = DepthCheck(model.spec.name, store.luma, shot.shot.start)
+    size = chain if chain > 1 else batch or (CUDA_BATCH if on_cuda(model) else 1)
+    least = f"with a single frame of {store.width}x{store.height}"
+    batcher = Batcher(model, Load(size), whole=chain > 1, least=least)
+    check = DepthCheck(model.spec.name, store.luma, shot.shot.start, progress)
     writing: list[Future[None]] = []
     needed = [store.raw, store.luma] + ([store.fov] if isinstance(model, CameraModel) else [])
+    runs = missing_runs(store.count, size, lambda index: all(array.done(index) for array in needed))
+    if done := store.count - sum(stop - start for start, stop in runs):
+        progress.skip(STAGE, done)
     with ThreadPoolExecutor(1, "vdepth-read") as reader, ThreadPoolExecutor(1, "vdepth-write") as writer:
         try:
-            for start, stop in _runs_to_do(store, needed, size, progress):
-                source = decode_batches(shot, store, start, stop, size)
+            for start, stop in runs:
+                source = decode_batches(shot, model, store, start, stop, size)
                 coming = reader.submit(next, source, None)
                 try:
                     while (item := coming.result()) is not None:
                         progress.check()
                         coming = reader.submit(next, source, None)
-                        raw, fov, limit = _predict(model, item.frames, limit)
-                        said = raw
-                        raw, bad = repair(said)
-                        if bad:
-                            check.numbers(said, range(item.start, item.start + len(said)), item.luma)
-                        if bad and not warned:
-                            warned = True
-                            progress.warn(
-                                f"The model {model.spec.name} gave values that are not numbers (first at "
-                                f"frame {shot.shot.start + item.start}); they were filled from neighbours."
-                            )
+                        raw, fov = _predict(model, batcher, item.frames)
+                        raw = check.repaired(raw, range(item.start, item.start + len(raw)), item.luma)
                         while len(writing) > 1:
                             writing.pop(0).result()
                         writing.append(writer.submit(_write, store, item, raw, fov, progress))
@@ -126,47 +119,30 @@ def to_disparity(raw: np.ndarray, spec: ModelSpec) -> np.ndarray:
     return out
 
 
-def _on_cuda(model: DepthModel) -> bool:
-    return str(getattr(model, "device", "cpu")).startswith("cuda")
-
-
-def _runs_to_do(
-    store: DepthStore, needed: list[FrameArray], size: int, progress: Progress
-) -> list[tuple[int, int]]:
-    """Runs of frames whose batches are not complete, on batch boundaries."""
-    runs: list[tuple[int, int]] = []
-    for start in range(0, store.count, size):
-        stop = min(start + size, store.count)
-        if all(array.done(index) for array in needed for index in range(start, stop)):
-            progress.skip(STAGE, stop - start)
-        elif runs and runs[-1][1] == start:
-            runs[-1] = (runs[-1][0], stop)
-        else:
-            runs.append((start, stop))
-    return runs
-
-
 def decode_batches(
-    shot: ShotFrames, store: DepthStore, start: int, stop: int, size: int
+    shot: ShotFrames, model: DepthModel | SnippetModel, store: DepthStore, start: int, stop: int, size: int
 ) -> Generator[FrameBatch]:
-    """Yields frames [start, stop) of the shot at the store's size, ``size`` at a time.
+    """Yields frames [start, stop) of the shot as ``model`` prepares them, ``size`` at a time.
 
     Raises:
         InputError: the clip gave fewer frames than the shot has.
     """
     import torch
 
-    from ..models.sizing import frames_to_tensor
-
     pictures: list[Tensor] = []
     first = start
+    beside = _beside(model)
     with closing(shot.frames(start, stop)) as frames:
         for frame in frames:
-            pictures.append(frames_to_tensor([frame.rgb], (store.height, store.width)))
-            del frame  # not to hold a full-size picture while a batch waits
+            with beside():
+                rgb = torch.from_numpy(frame.rgb)[None]
+                pictures.append(prepare(model, rgb, (store.height, store.width)))
+            del frame, rgb  # not to hold a full-size picture while a batch waits
             if len(pictures) == size or first + len(pictures) == stop:
-                tensor = torch.cat(pictures)
-                yield FrameBatch(first, tensor, _luma(tensor))
+                with beside():
+                    tensor = torch.cat(pictures)
+                    luma = _luma(tensor)
+                yield FrameBatch(first, tensor, luma)
                 first += len(pictures)
                 pictures = []
     if first < stop:
@@ -179,64 +155,38 @@ def decode_batches(
 
 def _luma(frames: Tensor) -> np.ndarray:
     """Rec. 601 luma (n, h, w) uint8 of frames (n, 3, h, w) in [0, 1]."""
-    rgb = frames.detach().cpu()
+    rgb = frames.detach()
     luma = rgb[:, 0] * 76.245 + rgb[:, 1] * 149.685 + rgb[:, 2] * 29.07
-    return np.asarray(luma.round_().clamp_(0, 255).numpy().astype(np.uint8))
+    return np.asarray(luma.round_().clamp_(0, 255).byte().cpu().numpy())
 
 
-def _predict(model: DepthModel, frames: Tensor, limit: int) -> tuple[np.ndarray, np.ndarray, int]:
-    """In parts of at most ``limit`` frames: (n, h, w) float32, fields of view (n,) or (0,), and the limit
-    that worked.
+def _beside(model: object) -> Callable[[], AbstractContextManager[None]]:
+    """Makes the context in which a reading thread uses the model's device.
+
+    On CUDA it is a stream of the thread's own: a picture is not kept waiting for the network's last batch,
+    and is ready when the context is left.
     """
+    if not on_cuda(model):
+        return nullcontext
     import torch
 
-    parts: list[np.ndarray] = []
-    views: list[np.ndarray] = []
-    done = 0
-    while done < len(frames):
-        try:
-            with torch.inference_mode():
-                chunk = frames[done : done + limit]
-                if isinstance(model, CameraModel):
-                    part, view = model.predict_with_fov(chunk)
-                    views.append(view.detach().float().cpu().numpy())
-                else:
-                    part = model.predict(chunk)
-            parts.append(part.detach().float().cpu().numpy())
-        except torch.cuda.OutOfMemoryError:
-            if limit == 1 or model.spec.chain > 1:  # a chain takes its frames one at a time already
-                raise ResourceError(
-                    f"The model {model.spec.name} does not fit the GPU's memory with a single frame of "
-                    f"{frames.shape[-1]}x{frames.shape[-2]}.",
-                    "Use a smaller --size, --dtype fp16, or --device cpu.",
-                ) from None
-            limit = max(1, limit // 2)
-            log.warning("out of GPU memory: going on with %d frames at once", limit)
-            torch.cuda.empty_cache()
-            continue
-        done += len(parts[-1])
-    return np.concatenate(parts), np.concatenate(views or [np.empty(0, np.float32)]), limit
+    stream = torch.cuda.Stream(model.device)  # type: ignore[attr-defined]
+
+    @contextmanager
+    def beside() -> Iterator[None]:
+        with torch.cuda.stream(stream):
+            yield
+        stream.synchronize()
+
+    return beside
 
 
-def repair(raw: np.ndarray) -> tuple[np.ndarray, bool]:
-    """Replaces NaN and infinities by the nearest finite value of the same frame, 0 in a frame without any."""
-    good = np.isfinite(raw)
-    if good.all():
-        return raw, False
-    raw = raw.copy()
-    for frame, mask in zip(raw, good, strict=True):
-        if mask.all():
-            continue
-        if not mask.any():
-            frame[:] = 0.0
-            continue
-        _, label = cv2.distanceTransformWithLabels(
-            (~mask).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-        )
-        values = np.zeros(int(label.max()) + 1, np.float32)
-        values[label[mask]] = frame[mask]
-        frame[:] = values[label]
-    return raw, True
+def _predict(model: DepthModel, batcher: Batcher, frames: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """(n, h, w) float32, and fields of view (n,) or (0,)."""
+    if isinstance(model, CameraModel):
+        raw, view = batcher.several(model.predict_with_fov, frames)
+        return raw.float().numpy(), view.float().numpy()
+    return batcher(model.predict, frames).float().numpy(), np.empty(0, np.float32)
 
 
 def _write(store: DepthStore, item: FrameBatch, raw: np.ndarray, fov: np.ndarray, progress: Progress) -> None:

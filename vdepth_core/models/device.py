@@ -9,10 +9,11 @@ import logging
 import os
 import time
 from pathlib import Path
-from typing import Literal, cast
+from typing import get_args
 
 import platformdirs
 
+from ..choices import Device, is_device
 from ..errors import UsageError
 from ..files import write_bytes
 from ..progress import Progress
@@ -20,18 +21,17 @@ from ..types import DepthModel
 
 _log = logging.getLogger(__name__)
 
-Device = Literal["cuda", "mps", "cpu"]
 PROBE = "probe"  # the stage: how many threads are fastest
 _REPEATS = 3
 _SLOW_S = 0.5  # a pass that takes longer is timed once: no more than two passes come before the first frame
 _MARGIN = 0.95  # more threads must pay: the other stages want them too
 
 
-def pick_device(device: str = "auto") -> Device:
-    """The device to run on: what was asked for, checked, or the best there is.
+def pick_device(device: str = "auto") -> str:
+    """The device to run on, as torch spells it: what was asked for, checked, or the best there is.
 
     Raises:
-        UsageError: the device does not exist here.
+        UsageError: there is no such device, or not here.
     """
     import torch
 
@@ -41,15 +41,28 @@ def pick_device(device: str = "auto") -> Device:
         "cpu": True,
     }
     if device == "auto":
-        return cast(Device, next(name for name, available in there.items() if available))
+        return next(name for name, available in there.items() if available)
+    if not is_device(device):
+        raise UsageError(f"There is no device {device}.", f"Choose one of {', '.join(get_args(Device))}.")
     kind, _, number = device.partition(":")
-    if kind not in there or (number and not number.isdigit()):
-        raise UsageError(f"There is no device {device}.", f"Choose one of auto, {', '.join(there)}.")
-    if not there[kind] or (kind == "cuda" and number and int(number) >= torch.cuda.device_count()):
+    if not there[kind]:
         raise UsageError(
             f"The device {device} is not available on this machine.", "Use --device auto or cpu."
         )
-    return cast(Device, device)
+    if number and int(number) >= (count := torch.cuda.device_count()):
+        raise UsageError(
+            f"The device {device} is not available on this machine: its CUDA devices are cuda:0 to "
+            f"cuda:{count - 1}."
+            if count > 1
+            else f"The device {device} is not available on this machine: its one CUDA device is cuda:0.",
+            "Choose one of them.",
+        )
+    return device
+
+
+def kind_of(device: str) -> str:
+    """``cuda`` of ``cuda:1``: what decides a job's bytes, and how it is run."""
+    return device.split(":")[0]
 
 
 def cpu_threads(model: DepthModel, size: tuple[int, int], progress: Progress) -> int:

@@ -62,7 +62,7 @@ def load_model(
     Args:
         name_or_path: A name of `list_models`, or the path of a weights file, or of the folder of a
             transformers depth model, of Marigold or of RollingDepth.
-        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        device: ``auto``, ``cpu``, ``mps``, ``cuda``, or one of several: ``cuda:1``.
         dtype: ``fp32``, ``fp16`` or ``bf16``: what an accelerator computes in; CPUs take ``fp32`` for
             ``fp16``.
         predicts: What the numbers of weights given by their path mean, where it is not what their family's

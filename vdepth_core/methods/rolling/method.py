@@ -153,7 +153,7 @@ class Rolling:
         else:
             plan, size = self._plan(store.count, model.spec.window), (store.height, store.width)
             batcher = Batcher(model, Load(**spill.load(_FACTS)["load"]))
-            check = DepthCheck(model.spec.name, store.luma, shot.shot.start)
+            check = DepthCheck(model.spec.name, store.luma, shot.shot.start, progress)
             first = REFINE_DILATION
             if self.preset.cap:
                 first = min(first, longest_dilation(store.count, self.options.refine_length))
@@ -217,7 +217,7 @@ class Rolling:
             spill.save(_FACTS, {"dtype": dtype, "load": asdict(self._loads[size])})
         batcher = Batcher(model, Load(**spill.load(_FACTS)["load"]))
         with self._open(spill, plan, store) as files:
-            check = DepthCheck(model.spec.name, store.luma, shot.shot.start)
+            check = DepthCheck(model.spec.name, store.luma, shot.shot.start, progress)
             share = Share(progress, store.count, store.count + plan.frames.size, STAGE)
             encode_shot(shot, model, store, files.latents, batcher, share)
             predict_snippets(

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...store import batches, missing_runs
 from ..batching import Batcher
 from ..depth_check import DepthCheck
-from ..frames import STAGE, decode_batches, repair
+from ..frames import STAGE, decode_batches
 from .plan import SnippetPlan
 from .spill import Grid, SnippetFiles
 
@@ -53,6 +54,10 @@ class Share:
         yield
         self.advance(1)
 
+    def skip(self, count: int, runs: list[tuple[int, int]], weight: int = 1) -> None:
+        """Of ``count`` items of ``weight`` units each, all but those of ``runs`` were done before."""
+        self.advance((count - sum(stop - start for start, stop in runs)) * weight)
+
     def finish(self) -> None:
         """All units are done."""
         self.advance(self._work - self._done)
@@ -74,11 +79,13 @@ def encode_shot(
         Cancelled: the user asked to stop.
     """
     size = batcher.size
-    for start, stop in _missing_runs([latents, store.luma], size, share):
-        with closing(decode_batches(shot, store, start, stop, size)) as source:
+    runs = missing_runs(store.count, size, lambda index: latents.done(index) and store.luma.done(index))
+    share.skip(store.count, runs)
+    for start, stop in runs:
+        with closing(decode_batches(shot, model, store, start, stop, size)) as source:
             for item in source:
                 share.progress.check()
-                encoded = batcher(lambda part: model.encode(part.to(model.device)), item.frames)
+                encoded = batcher(model.encode, item.frames)
                 store.luma.write(item.start, item.luma)
                 latents.write(item.start, encoded.numpy())
                 share.advance(len(encoded))
@@ -108,14 +115,11 @@ def predict_snippets(
     """
     size = batcher.size
     writing: Future[None] | None = None
-    warned = False
+    runs = missing_runs(len(plan), size, files.done)
+    share.skip(len(plan), runs, plan.length)
     with ThreadPoolExecutor(1, "vdepth-write") as writer:
         try:
-            for start in range(0, len(plan), size):
-                stop = min(start + size, len(plan))
-                if all(files.done(snippet) for snippet in range(start, stop)):
-                    share.advance((stop - start) * plan.length)
-                    continue
+            for start, stop in batches(runs, size):
                 share.progress.check()
                 latents = gather(files.latents, plan.frames[start:stop])
                 raw = batcher(
@@ -123,15 +127,7 @@ def predict_snippets(
                 ).numpy()
                 raw = raw[..., : files.maps.shape[0], : files.maps.shape[1]]  # without the model's padding
                 said = raw.reshape(-1, *files.maps.shape)
-                maps, bad = repair(said)
-                if bad:
-                    check.numbers(said, plan.frames[start:stop].ravel().tolist())
-                if bad and not warned:
-                    warned = True
-                    share.progress.warn(
-                        f"The model {model.spec.name} gave values that are not numbers (first in the snippet "
-                        f"of frames {plan.frames[start].tolist()}); they were filled from neighbours."
-                    )
+                maps = check.repaired(said, plan.frames[start:stop].ravel().tolist())
                 if writing is not None:
                     writing.result()
                 writing = writer.submit(_write, files, start, maps.reshape(raw.shape), grid, share)
@@ -156,21 +152,3 @@ def _write(files: SnippetFiles, start: int, maps: np.ndarray, grid: Grid, share:
     files.samples.write(start, maps[:, :, grid[0], grid[1]].reshape(count, length, -1))
     files.lows.write(start, maps.reshape(count, -1).min(axis=1))
     share.advance(count * length)
-
-
-def _missing_runs(needed: list[FrameArray], size: int, share: Share) -> Iterator[tuple[int, int]]:
-    """Runs of frames whose batches are not complete, on batch boundaries."""
-    count = needed[0].count
-    first: int | None = None
-    for start in range(0, count, size):
-        stop = min(start + size, count)
-        done = all(array.done(index) for array in needed for index in range(start, stop))
-        if not done and first is None:
-            first = start
-        if done:
-            share.advance(stop - start)
-            if first is not None:
-                yield first, start
-                first = None
-    if first is not None:
-        yield first, count

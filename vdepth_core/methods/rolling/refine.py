@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...store import FrameArray
+from ...store import FrameArray, batches, missing_runs
 from ...types import SnippetModel
 from ..batching import Batcher
 from ..depth_check import DepthCheck
-from ..frames import repair
 from .plan import refinement_dilations, snippets_of
 from .predict import Share, gather
 
@@ -97,13 +96,13 @@ class Refinement:
         import torch
 
         span, batch = high - low, self.batcher.size
-        for start in range(0, merged.count, batch):
-            stop = min(start + batch, merged.count)
-            if not all(first.done(index) for index in range(start, stop)):
-                share.progress.check()
-                disparity = (merged.read(start, stop) - low) / span * 2.0 - 1.0
-                disparity = np.pad(disparity, ((0, 0), *((0, -side % 8) for side in merged.shape)), "edge")
-                first.write(start, self._call(self._encode, torch.from_numpy(disparity)))
+        runs = missing_runs(merged.count, batch, first.done)
+        share.skip(merged.count, runs)
+        for start, stop in batches(runs, batch):
+            share.progress.check()
+            disparity = (merged.read(start, stop) - low) / span * 2.0 - 1.0
+            disparity = np.pad(disparity, ((0, 0), *((0, -side % 8) for side in merged.shape)), "edge")
+            first.write(start, self._call(self._encode, torch.from_numpy(disparity)))
             share.advance(stop - start)
 
     def _encode(self, disparity: Tensor) -> Tensor:
@@ -143,16 +142,13 @@ class Refinement:
         import torch
 
         batch = self.batcher.size
-        for start in range(0, depth.count, batch):
-            stop = min(start + batch, depth.count)
-            if not all(out.done(index) for index in range(start, stop)):
-                share.progress.check()
-                maps = self._call(self.model.decode, torch.from_numpy(depth.read(start, stop)))
-                said = maps[:, : out.shape[0], : out.shape[1]]
-                repaired, bad = repair(said)
-                if bad:
-                    self.check.numbers(said, range(start, stop))
-                out.write(start, repaired)
+        runs = missing_runs(depth.count, batch, out.done)
+        share.skip(depth.count, runs)
+        for start, stop in batches(runs, batch):
+            share.progress.check()
+            maps = self._call(self.model.decode, torch.from_numpy(depth.read(start, stop)))
+            said = maps[:, : out.shape[0], : out.shape[1]]
+            out.write(start, self.check.repaired(said, range(start, stop)))
             share.advance(stop - start)
         self.check.varied(out, range(out.count))
 

@@ -52,6 +52,13 @@ def describe(config: Any, processing: Processing) -> dict[str, Any]:
 class DepthPro(NetworkModel):
     """Depth Pro without its field-of-view head: the lens must come from elsewhere."""
 
+    def prepare(self, rgb: Tensor, size: tuple[int, int]) -> Tensor:
+        """Decoded pictures (T, H, W, 3) or (T, 3, H, W) uint8 -> (T, 3, *size), resampled as published."""
+        import torch.nn.functional as F
+
+        rgb = rgb.permute(0, 3, 1, 2) if rgb.shape[-1] == 3 else rgb
+        return F.interpolate(rgb.to(self.device).float() / 255, size, mode="bilinear")
+
     def predict(self, frames: Tensor) -> Tensor:
         """Frames (T, 3, H, W) in [0, 1] -> canonical disparity (T, H, W) float32, per picture width."""
         disparity: Tensor = self._infer(frames)[0]
