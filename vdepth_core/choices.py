@@ -8,8 +8,8 @@ from typing import Any, Literal, get_args
 
 Preset = Literal["draft", "balanced", "best"]
 Compression = Literal["zip", "zips", "pxr24"]
-Device = Literal["auto", "cuda", "cuda:N", "mps", "cpu"]
-"""N is the number of one of several CUDA devices: cuda:1 is the second."""
+Device = Literal["auto", "cuda", "mps", "cpu"]
+"""Of several CUDA devices one can be named by its number from 0, ``cuda:1``: see `is_device`."""
 Dtype = Literal["auto", "fp32", "fp16", "bf16"]
 Predicts = Literal[
     "affine-disparity", "affine-depth", "scale-disparity", "scale-depth", "metric-disparity", "metric-depth"
@@ -29,7 +29,7 @@ def one_of(word: str, known: Iterable[str]) -> str:
 
 
 def is_device(word: str) -> bool:
-    """Whether ``word`` is a `Device`, with a number for N."""
+    """Whether ``word`` is a `Device`, or names one of several CUDA devices."""
     return word.replace("cuda:", "", 1).isdecimal() if ":" in word else word in get_args(Device)
 
 

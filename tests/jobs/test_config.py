@@ -58,9 +58,8 @@ def test_bad_options_are_one_sentence(options, words):
 def test_a_device_may_have_a_number():
     assert EstimateConfig.parse(device="cuda:1").device == "cuda:1"
     for odd in ("cuda:x", "cuda:", "tpu", "cpu:0"):
-        with pytest.raises(UsageError, match=rf"--device {odd} does not exist") as error:
+        with pytest.raises(UsageError, match=rf"--device {odd} does not exist"):
             EstimateConfig.parse(device=odd)
-        assert "cuda:N" in str(error.value)
 
 
 def test_rates_stay_exact():

@@ -54,7 +54,9 @@ def adapt(
         int | None, typer.Option(help="Shorter side of the network input, pixels (default: model's).")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the order of samples.")] = 0,
-    device: Annotated[str, typer.Option(metavar=menu(Device), help="Where the network runs.")] = "auto",
+    device: Annotated[
+        str, typer.Option(metavar=menu(Device), help="Where the network runs; cuda:1 is the second GPU.")
+    ] = "auto",
     frames: Annotated[str | None, typer.Option(metavar="A-B", help="Frames A to B, inclusive.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside OUT.")] = False,
 ) -> None:

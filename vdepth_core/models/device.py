@@ -43,7 +43,10 @@ def pick_device(device: str = "auto") -> str:
     if device == "auto":
         return next(name for name, available in there.items() if available)
     if not is_device(device):
-        raise UsageError(f"There is no device {device}.", f"Choose one of {', '.join(get_args(Device))}.")
+        raise UsageError(
+            f"There is no device {device}.",
+            f"Choose one of {', '.join(get_args(Device))}; cuda:1 is the second of several GPUs.",
+        )
     kind, _, number = device.partition(":")
     if not there[kind]:
         raise UsageError(
