@@ -35,10 +35,11 @@ from cosmic_ray.mutating import mutate_code
 from cosmic_ray.operators.operator import Operator
 from cosmic_ray.plugins import get_operator
 from footage import machine
-from mutant_tests import Child, TestMap, load_libraries
+from mutant_tests import Child, TestMap, files_of, load_libraries
 
 ROOMS = ("align", "evaluation", "flow", "methods", "clip/timing.py", "output", "store.py")
 ALLOWED = 0.15
+CACHE = "build/mutants.json"
 CONTROL = 4  # of the mutants are first run without their fault: it must not be seen
 JUDGED = Path(__file__).with_name("mutants_judged.json")
 # Only what a slip of the pen may write: `a << b` of floats dies of a TypeError and says nothing about tests.
@@ -62,7 +63,7 @@ class Number(Operator):
 
     def mutate(self, node: parso.tree.NodeOrLeaf, index: int) -> parso.tree.NodeOrLeaf:
         value = ast.literal_eval(node.value)
-        value = value + (1, -1)[index] if isinstance(value, int) else value * (2, 0.5)[index]
+        value = value * (2, 0.5)[index] if isinstance(value, float) and value else value + (1, -1)[index]
         return parso.python.tree.Number(repr(value), node.start_pos, node.prefix)
 
     @classmethod
@@ -85,7 +86,8 @@ class Mutant:
     line: int
     before: str
     after: str
-    code: str  # of the whole file
+    code: str  # of the whole file, and what it was
+    original: str
 
     @property
     def identity(self) -> tuple[str, str, str]:
@@ -97,16 +99,14 @@ def draw(package: Path, rooms: list[str], count: int, seed: int) -> list[Mutant]
     """``count`` mutants of the rooms, by a seed."""
     chance, found = random.Random(seed), operators()
     sites: dict[tuple[Path, tuple[int, int]], list[tuple[str, int]]] = {}
-    for room in rooms:
-        path = package / room
-        for file in [path] if path.is_file() else sorted(path.rglob("*.py")):
-            text = file.read_text("utf-8")
-            tree, silent = get_ast(text), annotations(text)
-            for name, operator in found.items():
-                positions = [at for node in ast_nodes(tree) for at in operator.mutation_positions(node)]
-                for occurrence, (start, _) in enumerate(positions):
-                    if not any(first <= start < last for first, last in silent):
-                        sites.setdefault((file, start), []).append((name, occurrence))
+    for file in files_of(package, rooms):
+        text = file.read_text("utf-8")
+        tree, silent = get_ast(text), annotations(text)
+        for name, operator in found.items():
+            positions = [at for node in ast_nodes(tree) for at in operator.mutation_positions(node)]
+            for occurrence, (start, _) in enumerate(positions):
+                if not any(first <= start < last for first, last in silent):
+                    sites.setdefault((file, start), []).append((name, occurrence))
     places, mutants = sorted(sites), []
     chance.shuffle(places)
     for file, start in places[:count]:
@@ -117,7 +117,7 @@ def draw(package: Path, rooms: list[str], count: int, seed: int) -> list[Mutant]
             n for n, (a, b) in enumerate(zip(text.split("\n"), code.split("\n"), strict=True)) if a != b
         )
         lines = (text.split("\n")[row].strip(), code.split("\n")[row].strip())
-        mutants.append(Mutant(str(file.relative_to(package)), row + 1, *lines, code))
+        mutants.append(Mutant(str(file.relative_to(package)), row + 1, *lines, code, text))
     return mutants
 
 
@@ -140,7 +140,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=1, help="mutants tried at once")
     parser.add_argument("--only", nargs="+", default=list(ROOMS), help="rooms below vdepth_core")
-    parser.add_argument("--seconds", type=float, default=60.0, help="of tests a mutant, at most")
+    parser.add_argument("--seconds", type=float, default=15.0, help="of tests a mutant, at most")
     parser.add_argument("--list", action="store_true", help="only say which mutants there would be")
     options = parser.parse_args()
     root = Path(__file__).parents[1]
@@ -157,10 +157,8 @@ def main() -> None:
         for copy in copies:
             hidden = shutil.ignore_patterns(".*", "build", "dist", "__pycache__")
             shutil.copytree(root, copy, ignore=hidden)
-        tests = TestMap.measured(copies[0], root / "build" / "mutants.json")
-        control = [
-            replace(m, code=(root / "vdepth_core" / m.file).read_text("utf-8")) for m in mutants[:CONTROL]
-        ]
+        tests = TestMap.measured(copies[0], ROOMS, root / CACHE)
+        control = [replace(mutant, code=mutant.original) for mutant in mutants[:CONTROL]]
         if failed := [
             m for m, how in try_all(control, copies, tests, options.seconds).items() if how != "survived"
         ]:
@@ -211,8 +209,7 @@ def try_all(mutants: list[Mutant], copies: list[Path], tests: TestMap, seconds: 
         time.sleep(0.05)
         for child in [child for child in running if child.ended()]:
             mutant = running.pop(child)
-            original = Path(__file__).parents[1] / "vdepth_core" / mutant.file
-            shutil.copyfile(original, child.copy / "vdepth_core" / mutant.file)
+            (child.copy / "vdepth_core" / mutant.file).write_text(mutant.original, "utf-8")
             free.append(child.copy)
             outcome[mutant] = child.outcome
             print(

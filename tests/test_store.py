@@ -54,6 +54,77 @@ def test_damaged_frame_counts_as_missing(tmp_path, damage):
         assert again.missing() == [2]
 
 
+def test_reading_and_asking_beyond_the_ends(tmp_path):
+    with FrameArray(tmp_path / "a", 3, (2,), "<f4") as array:
+        array.write(0, np.arange(6.0).reshape(3, 2))
+        assert array.read(1).tolist() == [[2, 3]]
+        assert array.read(0, 3).shape == (3, 2)
+        assert array.read(1, 1).shape == (0, 2)
+        for index in (-1, 3):
+            with pytest.raises(IndexError):
+                array.done(index)
+        for start, count in ((-1, 1), (3, 1), (2, 2)):
+            with pytest.raises(ValueError, match="do not fit"):
+                array.write(start, np.zeros((count, 2)))
+        array.write(3, np.zeros((0, 2)))
+        with pytest.raises(ValueError, match="do not fit"):
+            array.write(0, np.zeros((1, 3)))
+
+
+def test_one_frame_written_anew_changes_that_frame_only(tmp_path):
+    with FrameArray(tmp_path / "a", 4, (3, 2), "<f4") as array:
+        array.write(0, np.arange(24.0).reshape(4, 3, 2))
+        array.write(2, np.full((1, 3, 2), 7.0))
+    with FrameArray(tmp_path / "a", 4, (3, 2), "<f4") as again:
+        assert again.missing() == []
+        assert again.read(2).tolist() == [[[7, 7]] * 3]
+        assert again.read(1).ravel().tolist() == [6, 7, 8, 9, 10, 11]
+        assert again.read(3).ravel().tolist() == [18, 19, 20, 21, 22, 23]
+    assert (tmp_path / "a").stat().st_size == 4 * 3 * 2 * 4
+    assert (tmp_path / "a.crc").stat().st_size == 4 * 4
+
+
+def test_dropped_frames_are_missing_at_once_and_after_reopening(tmp_path):
+    with FrameArray(tmp_path / "a", 4, (2,), "<f4") as array:
+        array.write(0, np.ones((4, 2)))
+        array.drop([1, 3])
+        assert array.missing() == [1, 3]
+        array.write(3, np.ones((1, 2)))
+    with FrameArray(tmp_path / "a", 4, (2,), "<f4") as again:
+        assert again.missing() == [1]
+
+
+@pytest.mark.parametrize("bytes_left", [0, 3, 4, 7, 8, 15])
+def test_a_torn_index_costs_its_last_entries_only(tmp_path, bytes_left):
+    with FrameArray(tmp_path / "a", 4, (2,), "<f4") as array:
+        array.write(0, np.ones((4, 2)))
+    os.truncate(tmp_path / "a.crc", bytes_left)
+    with FrameArray(tmp_path / "a", 4, (2,), "<f4") as again:
+        assert again.missing() == list(range(bytes_left // 4, 4))
+
+
+def test_arrays_of_numbers_have_no_shape(tmp_path):
+    with DepthStore(tmp_path / "s", 3, 4, 5) as store:
+        store.fov.write(0, np.float32([50, 60, 70]))
+        assert store.fov.read(1, 3).tolist() == [60, 70]
+        shapes = (store.raw.shape, store.final.shape, store.luma.shape, store.fov.shape)
+        assert shapes == ((4, 5), (4, 5), (4, 5), ())
+        assert store.luma.dtype == np.uint8
+
+
+def test_removing_a_store_leaves_what_is_somebodys(tmp_path):
+    fill(tmp_path / "store")
+    own = tmp_path / "store" / "own"
+    own.mkdir()
+    (own / "latents").write_bytes(b"x")
+    (own / "latents.crc").write_bytes(b"y")
+    (own / "half.tmp").write_bytes(b"z")
+    (tmp_path / "store" / "mine.txt").write_text("mine")
+    (tmp_path / "store" / "link").symlink_to(tmp_path)
+    store_module.remove_store(tmp_path / "store")
+    assert sorted(path.name for path in (tmp_path / "store").iterdir()) == ["link", "mine.txt"]
+
+
 def test_all_zero_frame_is_a_written_frame(tmp_path):
     with FrameArray(tmp_path / "a", 1, (4, 4), "u1") as array:
         array.write(0, np.zeros((1, 4, 4)))

@@ -62,6 +62,38 @@ def test_edge_weights_fall_with_the_residual_and_redescend_when_told() -> None:
     assert (edge_weights(np.zeros(3), np.ones(3), forget=True) == 1).all()
 
 
+def test_edge_weights_are_hubers_and_cauchys() -> None:
+    """Huber 1.345 σ, then the square of Cauchy's 2.385 σ; σ is 1.4826 times the median."""
+    residual = np.array([0.5, 1.0, -1.0, 2.0, -3.0, 4.0, 40.0])
+    u = np.abs(residual) / (1.4826 * 2.0)
+    np.testing.assert_allclose(edge_weights(residual, np.ones(7)), np.minimum(1, 1.345 / np.maximum(u, 1e-9)))
+    np.testing.assert_allclose(edge_weights(residual, np.ones(7), huber=8), np.minimum(1, 8 / u))
+    np.testing.assert_allclose(
+        edge_weights(residual, np.ones(7), forget=True), (1 + (u / 2.385) ** 2) ** -2.0
+    )
+    # where most edges agree exactly, a thousandth of the steps' own size is noise
+    lone = np.array([0.0, 0.0, 0.1])
+    assert edge_weights(lone, np.full(3, 2.0))[2] == pytest.approx(1.345 * 1e-3 * 2 / 0.1)
+    assert edge_weights(1e-3 * lone, np.zeros(3))[2] < 1e-6
+
+
+def test_the_unit_of_the_weights_does_not_matter_and_edges_without_say_nothing() -> None:
+    i, j, step, weight = edges(40, 5)
+    one = solve_graph(40, i, j, step, weight)
+    np.testing.assert_allclose(solve_graph(40, i, j, step, 1000 * weight), one, atol=1e-9)
+    more = solve_graph(40, np.append(i, 0), np.append(j, 39), np.append(step, 99), np.append(weight, 0))
+    np.testing.assert_allclose(more, one, atol=1e-9)
+    assert solve_graph(3, i[:1], j[:1], step[:1], np.zeros(1)).tolist() == [0, 0, 0]
+
+
+def test_gross_edges_are_forgotten_once_the_rest_stands() -> None:
+    """Not only bounded: of five measurements of one step a wrong one leaves no trace."""
+    i, j = np.zeros(5, int), np.ones(5, int)
+    for wrong in (10.0, 1000.0):
+        value = solve_graph(2, i, j, np.array([1.0, 1.01, 0.99, 1.0, wrong]), np.ones(5))
+        assert value[1] - value[0] == pytest.approx(1, abs=2e-3)
+
+
 def test_islands_are_tied_to_zero_one_by_one() -> None:
     i, j = np.array([0, 1, 4]), np.array([1, 2, 5])
     value = solve_laplacian(7, i, j, np.array([1.0, 1.0, 4.0]), np.ones(3), PRIOR)

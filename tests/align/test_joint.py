@@ -14,6 +14,7 @@ from snippet_sets import Case, case_of, frames_of, merge, merged_error, truth_of
 
 from vdepth_core.align.joint import Snippets, coalign
 from vdepth_core.align.scale_shift import fit_scale_shift
+from vdepth_core.align.snippets import FrameRows
 
 
 @pytest.fixture(scope="module")
@@ -247,6 +248,63 @@ def test_cancelling_and_bad_arguments(noisy: Case) -> None:
         Snippets(39, frames, noisy.snippets.values, group)
     with pytest.raises(ValueError, match="group"):
         Snippets(40, frames, noisy.snippets.values, group[1:])
+
+
+def test_snippets_say_what_does_not_fit() -> None:
+    frames, group = frames_of(6, (1,))
+    values = np.zeros((*frames.shape, 4))
+    Snippets(6, frames, values, group)
+    for wrong in (values[..., 0], values[..., :0], values[:, :-1], values[None], values[:-1]):
+        with pytest.raises(ValueError, match="do not fit"):
+            Snippets(6, frames, wrong, group)
+    with pytest.raises(ValueError, match="do not fit"):
+        Snippets(6, frames.ravel(), values, group)
+    for other in (group - 1, group[:0]):
+        with pytest.raises(ValueError, match="group"):
+            Snippets(6, frames, values, other)
+    with pytest.raises(ValueError, match="group"):
+        Snippets(6, frames[:0], values[:0], group[:0])
+    for place, frame in (((0, 0), -2), ((0, 0), 6), (0, -1)):
+        wrong = frames.copy()
+        wrong[place] = frame
+        with pytest.raises(ValueError, match="outside"):
+            Snippets(6, wrong, values, group)
+
+
+def test_rows_of_a_frame_come_by_dilation_and_slot() -> None:
+    frames = np.array([[0, 1, 2], [1, 2, 3], [0, 2, -1], [2, 3, -1]])
+    values = 10.0 * np.arange(4)[:, None, None] + np.arange(3)[:, None] + np.array([0.0, 0.5])
+    values[1, 1, 1] = np.inf
+    snippets = Snippets(4, frames, values, np.array([1, 0, 0, 1]))
+    for size in (1, 1 << 20):
+        rows = FrameRows(snippets, size)
+        assert rows.snippet.tolist() == [[2, 0, -1, -1], [1, 0, -1, -1], [1, 2, 3, 0], [1, 3, -1, -1]]
+        assert rows.slot.tolist()[2] == [1, 1, 0, 2]
+        chunks = list(rows)
+        assert [chunk.start for chunk in chunks] == ([0, 1, 2, 3] if size == 1 else [0])
+        known = next(chunk.known for chunk in chunks if chunk.start + len(chunk.values) > 2)
+        assert known is not None
+        where = 0 if size == 1 else 2
+        assert known[where].tolist() == [[True, False], [True, True], [True, True], [True, True]]
+        shown = np.concatenate([chunk.values for chunk in chunks])
+        assert shown[2].tolist() == [[11, 0], [21, 21.5], [30, 30.5], [2, 2.5]]
+        assert shown[0].tolist() == [[20, 20.5], [0, 0.5], [0, 0], [0, 0]]
+
+
+def test_notes_say_what_is_there_and_the_last_step_may_not_settle(noisy: Case) -> None:
+    assert coalign(noisy.snippets, steps=1).notes[-1].endswith("did not settle within 1 iterations.")
+    assert coalign(noisy.snippets, steps=1).iterations == 1
+    assert coalign(noisy.snippets, solver="adam", steps=1).iterations == 1
+
+
+def test_an_outlying_edge_of_a_snippet_does_not_move_it() -> None:
+    """One frame of a snippet is something else altogether: the other two still say its scale and level."""
+    case = case_of(truth_of(30, 150), *frames_of(30, (1, 5)), noise=0.005)
+    values = np.asarray(case.snippets.values[:]).copy()
+    values[10, 1] = 40 * np.random.default_rng(3).uniform(size=150)
+    found = coalign(replace(case.snippets, values=values))
+    gain = found.scale / case.scale
+    assert gain[10] == pytest.approx(np.median(gain), rel=0.03)
 
 
 def test_importing_stays_light() -> None:

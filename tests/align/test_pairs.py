@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vdepth_core.align.pairs import Pair, solve
+from vdepth_core.align.pairs import Alignment, Pair, solve
 from vdepth_core.align.scale_shift import PairFit
 
 
@@ -70,6 +70,48 @@ def test_steady_approach_does_not_drift_nor_bend_at_the_ends() -> None:
     # … and a filter still knows what to expect of the next frame
     s, t = result.carry(11, 10)
     assert s * (0.5 * np.exp(0.02)) + t == pytest.approx(0.5, abs=2e-3)
+
+
+def test_carry_is_the_chart_in_which_a_tracked_point_keeps_its_value() -> None:
+    rng = np.random.default_rng(2)
+    slow, level = rng.normal(size=(2, 5))
+    alignment = Alignment(np.ones(5), np.zeros(5), slow, level, 0.7, np.zeros(5, bool))
+
+    for source, to in ((0, 3), (4, 1), (2, 2)):
+        scale, shift = alignment.carry(source, to)
+        for value in (0.2, 0.7, 3.0):
+            expected = np.exp(slow[source] - slow[to]) * (value - 0.7 + level[source] - level[to]) + 0.7
+            assert scale * value + shift == pytest.approx(expected)
+    assert alignment.carry(2, 2) == pytest.approx((1, 0))
+
+
+def test_no_pairs_change_nothing() -> None:
+    result = solve(3, [])
+    assert (result.scale.tolist(), result.shift.tolist()) == ([1] * 3, [0] * 3)
+    assert result.alone.all()
+    assert result.carry(0, 2) == (1, 0)
+
+
+def test_scale_only_has_no_shift_whatever_the_levels_say() -> None:
+    scale, _ = jitter(40)
+    result = solve(40, pairs_of(scale, np.zeros(40)), np.ones(39), scale_only=True)
+    assert np.ptp(result.scale * scale) < 1e-4
+    assert result.shift.tolist() == [0] * 40
+    assert not result.alone.any()
+    assert result.carry(3, 17)[1] == pytest.approx(0, abs=1e-12)
+
+
+def test_frames_whose_pairs_are_worthless_are_alone() -> None:
+    scale, shift = jitter(30)
+    pairs = pairs_of(scale, shift)
+    for index, pair in enumerate(pairs):
+        if 12 in (pair.i, pair.j):
+            fit = pair.fit
+            pairs[index] = Pair(pair.i, pair.j, PairFit(5.0, fit.x, fit.y, 0.0, 0.0, 0.01))
+    for only in (False, True):
+        result = solve(30, pairs, np.ones(29), scale_only=only)
+        assert result.alone.nonzero()[0].tolist() == [12]
+        assert result.scale[12] == pytest.approx(np.sqrt(result.scale[11] * result.scale[13]))
 
 
 def test_gauge_keeps_mean_scale_and_level() -> None:

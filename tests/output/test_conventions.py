@@ -40,6 +40,19 @@ def test_meanings(z):
     assert (np.diff(z[5:].ravel()[order]) <= 1e-3).all()
 
 
+def test_what_is_farther_than_half_the_sky_has_no_depth():
+    z = np.float32([[4.9e9, 5e9, 1e10]])
+    for convention in ("inverse-z", "white-near"):
+        converter = Converter(convention, CAMERA, 1, 1e10)
+        assert (converter.convert(z) > 0).tolist() == [[True, False, False]]
+        assert converter.sky == 0
+    ray = Converter("ray", Intrinsics(1e6, 1e6, 1.5, 0.5), 1, 60)
+    assert ray.convert(z).tolist() == [[np.float32(4.9e9), 1e10, 1e10]]
+    assert ray.invert(z).tolist() == [[np.float32(4.9e9), 1e10, 1e10]]
+    assert ray.sky == Converter("z", CAMERA, 1, 60).sky == 1e10
+    assert Converter("inverse-z", CAMERA, 1, 60).invert(np.float32([[0, 0.5]])).tolist() == [[1e10, 2]]
+
+
 def test_unknown_conventions_name_the_known_ones():
     with pytest.raises(UsageError, match="white-near"):
         Converter("zbuffer", CAMERA, 1, 2)

@@ -17,6 +17,7 @@ from vdepth_core import seams
 from vdepth_core.cli.export import ExportCommand
 from vdepth_core.cli.export import export as verb
 from vdepth_core.errors import Cancelled, InputError, JobConflictError, UsageError
+from vdepth_core.geometry.camera import Intrinsics
 from vdepth_core.output.conventions import CONVENTIONS, Converter
 from vdepth_core.output.exports.export import export
 from vdepth_core.output.exports.mp4 import Mp4
@@ -24,7 +25,7 @@ from vdepth_core.output.exports.mp4_edit import Mp4Edit, decode
 from vdepth_core.output.exports.npz import Npz
 from vdepth_core.output.exports.png16 import Png16
 from vdepth_core.output.exports.registry import EXPORTERS
-from vdepth_core.output.exports.scaling import Scaling
+from vdepth_core.output.exports.scaling import Scaling, fit_scaling, is_sky
 from vdepth_core.output.journal import JOB, WORK, Journal
 from vdepth_core.output.sequence import read_sequence
 from vdepth_core.progress import Progress
@@ -134,6 +135,87 @@ def test_sky_has_a_code_of_its_own():
     codes = scaling.encode(np.float32([[2, 10, 6, 1e10]]), np.array([[False, False, False, True]]))
     assert codes.tolist() == [[1, 65535, 32768, 0]]
     assert np.isnan(scaling.decode(codes)[0, 3])
+
+
+def test_codes_are_linear_and_clip_at_their_ends():
+    """value = lo + (code - 1) (hi - lo) / (levels - 2)."""
+    scaling = Scaling(-1.0, 3.0, 10)
+    codes = np.arange(10)[None]
+    values = scaling.decode(codes)
+    assert np.isnan(values[0, 0])
+    np.testing.assert_allclose(values[0, 1:], -1 + np.arange(9) * 0.5)
+    seen = np.zeros(codes.shape, bool)
+    np.testing.assert_array_equal(scaling.encode(np.nan_to_num(values), seen)[0, 1:], codes[0, 1:])
+    assert scaling.encode(np.array([[-9.0, 9.0, 0.26]]), seen[:, :3]).tolist() == [[1, 9, 4]]
+
+
+class Frames(list):
+    """As much of a sequence as measuring its range takes."""
+
+
+@pytest.mark.parametrize(
+    ("frames", "ends"),
+    [
+        ([[2, 8], [1, 1e10]], (1, 8)),
+        ([[3, 3]], (3, 6)),
+        ([[0.25, 1e10]], (0.25, 1.25)),
+        ([[1e10, 1e10]], (0, 1)),
+    ],
+)
+def test_the_range_is_the_whole_clips_without_its_sky(frames, ends):
+    clip = Frames(np.float32([frame]) for frame in frames)
+    progress = Progress()
+    converter = Converter("z", Intrinsics(1, 1, 0, 0), 1, 9)
+    scaling = fit_scaling(clip, converter, 77, progress, "measure")
+    assert (scaling.lo, scaling.hi, scaling.levels) == (*ends, 77)
+    white = fit_scaling(clip, Converter("white-near", Intrinsics(1, 1, 0, 0), 1, 9), 77, progress, "measure")
+    assert white == Scaling(0.0, 1.0, 77)
+    assert is_sky(np.float32([4.9e9, 5e9])).tolist() == [False, True]
+
+
+def test_the_editors_film_keeps_depth_apart_from_none():
+    """Luma 64 is no depth, 88 the darkest, 940 the brightest; loss of a few codes never mixes them up."""
+    scaling = Scaling(0.0, 853 - 2.0, 853)
+    codes = np.uint16([[0, 1, 2, 852]])
+    luma = np.where(codes == 0, 64, codes + 88)
+    assert luma.max() == 940
+    values = decode(luma, scaling)
+    assert np.isnan(values[0, 0])
+    assert values[0, 1:].tolist() == [0, 1, 851]
+    near = decode(np.uint16([[75, 76, 80, 88, 950]]), scaling)
+    assert np.isnan(near).tolist() == [[True, False, False, False, False]]
+    assert near[0, 1:].tolist() == [0, 0, 0, 851]
+    frame = EXPORTERS.create("mp4-edit").picture(np.array([[0, 1], [2, 852]], np.uint16))
+    assert frame.to_ndarray()[:2].tolist() == [[64, 89], [90, 940]]
+
+
+def test_odd_sizes_repeat_the_last_row_and_column(job, tmp_path):
+    for name in ("mp4", "mp4-edit"):
+        with av.open(str(export(job, name, tmp_path / name, "white-near")[0])) as film:
+            picture = next(film.decode(video=0))
+        assert (picture.width, picture.height) == (64, 42)
+        grey = picture.to_ndarray()[:42].astype(int)
+        assert np.abs(grey[:, 63] - grey[:, 62]).max() <= (0 if name == "mp4" else 8)
+        assert np.abs(grey[41] - grey[40]).max() <= (0 if name == "mp4" else 8)
+
+
+def test_facts_beside_the_files_are_the_clips(job, tmp_path):
+    for name, levels in (("png16", 65536), ("mp4", 1024), ("mp4-edit", 853)):
+        facts = json.loads(export(job, name, tmp_path / name)[-1].read_text())
+        depth = read_sequence(job)[:]
+        assert facts["levels"] == levels
+        assert (facts["lo"], facts["hi"]) == (depth.min(), depth.max())
+        assert (facts["first_number"], facts["frames"], facts["rate"]) == (1001, 5, "24000/1001")
+        assert (facts["near"], facts["far"], facts["convention"]) == (1, 100, "z")
+
+
+def test_files_go_into_the_job_unless_told(job):
+    files = export(job, "npz")
+    assert [path.parent for path in files] == [job / "export_npz"]
+    with np.load(files[0]) as data:
+        camera = read_sequence(job).intrinsics
+        assert data["intrinsics"].tolist() == [camera.fx, camera.fy, camera.cx, camera.cy]
+        np.testing.assert_allclose(data["times"], np.arange(5) * 1001 / 24000)
 
 
 def test_unknown_formats_and_conventions_name_the_known_ones(job):

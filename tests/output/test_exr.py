@@ -57,6 +57,39 @@ def test_pixels_and_attributes_survive(tmp_path, compression, shape):
     assert exr_matches(path, ATTRIBUTES, size(z))
 
 
+@pytest.mark.parametrize("compression", ["NO", "RLE", "ZIPS", "ZIP", "PIZ", "PXR24"])
+@pytest.mark.parametrize("height", [1, 15, 16, 17, 31, 32, 33, 65])
+def test_every_compressions_chunks_are_known(tmp_path, compression, height):
+    """Files of other programs, too: a wrong number of lines a chunk would call them cut short."""
+    path = tmp_path / "a.exr"
+    header = {"compression": getattr(OpenEXR, f"{compression}_COMPRESSION"), "type": OpenEXR.scanlineimage}
+    values = np.random.default_rng(0).random((height, 5), np.float32)
+    with OpenEXR.File(header, {"Z": values, "A": values.astype(np.float16)}) as file:
+        file.write(str(path))
+    found = read_header(path)
+    assert found.complete
+    assert (found.width, found.height, found.channels) == (5, height, {"A": "half", "Z": "float"})
+    data = path.read_bytes()
+    for broken in (data[:-1], data + b"x"):
+        path.write_bytes(broken)
+        assert not read_header(path).complete
+
+
+def test_ids_are_read_and_a_window_may_begin_anywhere(tmp_path):
+    header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+    with OpenEXR.File(header, {"id": np.ones((3, 4), np.uint32)}) as file:
+        file.write(str(tmp_path / "id.exr"))
+    assert read_header(tmp_path / "id.exr").channels == {"id": "uint"}
+    values = np.random.default_rng(1).random((20, 7), np.float32)
+    write_exr(tmp_path / "a.exr", {"Z": values}, {}, origin=(-3, 11))
+    found = read_header(tmp_path / "a.exr")
+    assert (found.width, found.height, found.complete) == (7, 20, True)
+    with OpenEXR.File(str(tmp_path / "a.exr"), header_only=True) as file:
+        window = [corner.tolist() for corner in dict(file.header())["dataWindow"]]
+    assert window == [[-3, 11], [3, 30]]
+    np.testing.assert_array_equal(read_exr(tmp_path / "a.exr")[0]["Z"], values)
+
+
 def test_official_reader_agrees_with_our_header_parser(tmp_path, pixels):
     write_exr(tmp_path / "a.exr", {"Z": pixels, "Y": pixels}, ATTRIBUTES)
     header = read_header(tmp_path / "a.exr")

@@ -92,6 +92,39 @@ def test_metric_depth_is_one_over_disparity_and_sky_is_far(space):
     assert np.isfinite(z).all()
 
 
+def test_mapping_formulas_by_hand():
+    mapping = DepthMapping("metric", DisparityRange(0.1, 1.0), 1.0, 10.0, gain=0.5, offset=0.25)
+    np.testing.assert_allclose(mapping.disparity(np.float32([[2, 4]])), [[1.25, 2.25]])
+    plain = DepthMapping("metric", DisparityRange(0.1, 1.0), 1.0, 10.0)
+    values = np.float32([[2, 4]])
+    assert plain.disparity(values) is values
+    tiny = plain.depth(np.float32([[0.9e-10, 1.1e-10]]))
+    assert tiny[0, 0] == FAR_AWAY
+    assert tiny[0, 1] == pytest.approx(1 / 1.1e-10, rel=1e-5)
+    lifted = DepthMapping("affine_invariant", DisparityRange(-0.5, 1.5), 1.0, 10.0, offset=0.1).lifted()
+    assert (lifted.range, lifted.offset) == (DisparityRange(0.0, 2.0), 0.6)
+    level = DepthMapping("affine_invariant", DisparityRange(0.0, 1.5), 1.0, 10.0)
+    assert level.lifted() is level
+
+
+def test_near_and_far_are_a_hundredfold_unless_asked(tmp_path):
+    with stored(tmp_path, np.random.default_rng(0).random((2, 9, 9))) as final:
+        asked = fit_mapping(final, "affine_invariant", 2.0, 9.0)
+        assert (asked.near, asked.far) == (2, 9)
+        assert fit_mapping(final, "affine_invariant").near == 1
+        assert fit_mapping(final, "affine_invariant").far == 100
+        assert fit_mapping(final, "affine_invariant", far=7.0).far == 7
+        with pytest.raises(ValueError, match="1e10"):
+            fit_mapping(final, "affine_invariant", 1.0, 1e10)
+
+
+def test_what_is_not_positive_has_no_depth_and_no_say(tmp_path):
+    frames = np.array([[[-1.0, 0.0, 0.25, 0.5]]])
+    with stored(tmp_path, frames) as final:
+        assert fit_range(final, "metric") == DisparityRange(0.25, 0.5)
+        assert fit_range(final) == DisparityRange(-1.0, 0.5)
+
+
 def test_metric_range_leaves_the_sky_out(tmp_path):
     frames = np.full((2, 40, 40), 0.5, np.float32)
     frames[:, :20] = 0

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from vdepth_core.output.naming import frame_path, frame_pattern, safe_name
+from vdepth_core.output.naming import JobNames, frame_path, frame_pattern, safe_name
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,28 @@ def test_ordinary_names_are_kept():
     assert safe_name("Shot 010_v2 (größe)") == "Shot 010_v2 (größe)"
     assert frame_path(Path("o"), "a.b", "normal", 12345).name == "a.b_normal.12345.exr"
     assert frame_pattern("a.b", "layers") == "a.b_layers.####.exr"
+
+
+def test_a_long_name_is_cut_where_it_leaves_room():
+    assert safe_name("x" * 120) == "x" * 120
+    assert safe_name("x" * 121) == "x" * 120
+    assert safe_name("ä" * 61) == "ä" * 60
+    assert safe_name(" a. ") == "a"
+    assert safe_name("com1.mov") == "_com1.mov"
+
+
+def test_a_jobs_names_are_those_of_its_frames_and_fixed_files():
+    names = JobNames("A clip", ("depth", "normal"), first=1001, stop=1004)
+    there = [f"a clip_depth.{number}.exr" for number in (1000, 1001, 1003, 1004)]
+    there += ["A clip_disparity.1001.exr", "A clip_normal.1002.exr", "notes.txt"]
+    there += ["MANIFEST.json", "preview.mp4", "report.html"]
+    frames = ["A clip_depth.1001.exr", "A clip_depth.1003.exr", "A clip_normal.1002.exr"]
+    assert names.among(there) == [*frames, "manifest.json", "preview.mp4", "report.html"]
+    without_end = JobNames("A clip", ("depth",), first=0)
+    assert without_end.among(["a clip_depth.0000.exr", "a clip_depth.99999.exr", "a clip_depth.012.exr"]) == [
+        "A clip_depth.0000.exr",
+        "A clip_depth.99999.exr",
+    ]
 
 
 def test_negative_numbers_are_refused():

@@ -3,6 +3,7 @@
 from fractions import Fraction
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -110,6 +111,44 @@ def test_a_broken_run_leaves_no_film_and_keeps_the_old_one(tmp_path):
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(ResourceError, match="gone"):
         PreviewWriter(tmp_path / "gone" / "p.mp4", NTSC, (64, 48))
+
+
+@pytest.mark.parametrize(
+    ("size", "aspect", "wanted"),
+    [((640, 720), 1, (640, 720)), ((1280, 720), 1, (640, 360)), ((640, 1440), 1, (320, 720)),
+     ((100, 50), 1, (100, 50)), ((101, 51), 1, (100, 52)),
+     ((300, 300), 2, (600, 300)), ((3, 400), 1, (16, 400))],
+)  # fmt: skip
+def test_a_panel_is_at_most_640_by_720_with_square_pixels(size, aspect, wanted):
+    assert preview._panel(size, Fraction(aspect)) == wanted
+
+
+def test_colours_are_turbo_of_the_nearest_of_256_steps():
+    d = np.float32([[0, 0.5 / 255 - 1e-4, 0.5 / 255 + 1e-4, 1, -1, 2]])
+    table = cv2.applyColorMap(np.uint8([[0, 0, 1, 255, 0, 255]]), cv2.COLORMAP_TURBO)[..., ::-1]
+    np.testing.assert_array_equal(preview.colour_map(d), table)
+
+
+def test_the_two_panels_are_averaged_down_and_interpolated_up():
+    rgb = np.arange(4 * 4 * 3, dtype=np.uint8).reshape(4, 4, 3) * 5
+    d = np.linspace(0, 1, 16, dtype=np.float32).reshape(4, 4)
+    for size, how in (((2, 2), cv2.INTER_AREA), ((8, 8), cv2.INTER_LINEAR), ((4, 8), cv2.INTER_LINEAR),
+                      ((8, 4), cv2.INTER_LINEAR), ((4, 4), cv2.INTER_AREA)):  # fmt: skip
+        both = beside(rgb, d, size)
+        assert both.shape == (size[1], 2 * size[0], 3)
+        np.testing.assert_array_equal(both[:, : size[0]], cv2.resize(rgb, size, interpolation=how))
+        seen = preview.colour_map(cv2.resize(d, size, interpolation=how))
+        np.testing.assert_array_equal(both[:, size[0] :], seen)
+
+
+def test_frames_nearer_than_a_tick_are_kept_one_tick_apart(tmp_path):
+    make(
+        tmp_path / "p.mp4",
+        [Fraction(0), Fraction(1, 10_000), Fraction(1, 5000), Fraction(1)],
+        rate=Fraction(25),
+    )
+    times = [frame.pts * frame.time_base for frame in decoded(tmp_path / "p.mp4")[2]]
+    assert times == [0, Fraction(1, 200), Fraction(2, 200), 1]
 
 
 def test_near_is_red_and_far_is_blue():

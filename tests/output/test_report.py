@@ -1,14 +1,18 @@
 """The report holds everything in one file and stays small however long the clip is."""
 
+import base64
 import math
 import re
+from fractions import Fraction
 
+import cv2
 import numpy as np
 import pytest
 
-from vdepth_core.output.chart import line_chart
+from vdepth_core.output.chart import _ticks, line_chart
 from vdepth_core.output.manifest import FramesEntry
-from vdepth_core.output.report import ReportCollector, _Thinned
+from vdepth_core.output.preview import colour_map
+from vdepth_core.output.report import ReportCollector, _facts, _Thinned
 from vdepth_core.types import Shot, ShotAlignment
 
 
@@ -120,6 +124,113 @@ def test_charts_of_awkward_curves(values):
     assert svg.endswith("</svg>")
     assert "nan" not in svg
     assert "inf" not in svg
+
+
+@pytest.mark.parametrize(
+    ("lo", "hi"), [(0, 1), (0.1, 0.9), (-3, 4), (1e-5, 2e-5), (990, 1010), (0, 7), (-50, -2)]
+)
+def test_ticks_are_one_to_five_round_values_within(lo, hi):
+    ticks = _ticks(lo, hi)
+    assert 2 <= len(ticks) <= 5
+    assert all(lo - 1e-9 <= tick <= hi + 1e-9 for tick in ticks)
+    step = ticks[1] - ticks[0]
+    np.testing.assert_allclose(np.diff(ticks), step)
+    assert step / 10 ** np.floor(np.log10(step) + 1e-9) == pytest.approx(
+        min((1, 2, 5, 10), key=lambda f: abs(f - step / 10 ** np.floor(np.log10(step) + 1e-9)))
+    )
+    assert all(abs(tick / step - round(tick / step)) < 1e-6 for tick in ticks)
+    assert ticks[0] - step < lo
+    assert ticks[-1] + step > hi
+
+
+def test_a_curve_lies_where_its_numbers_say():
+    """960 x 170, with 64, 12, 10 and 24 left free; 8 % of the range above and below."""
+    svg = line_chart([2.0, 4.0, 3.0], [10, 11, 12])
+    points = re.findall(r'class="line" d="M([^"]*)"', svg)[0].split("L")
+    inner = 170 - 10 - 24
+    wanted = [(64, 10 + (4.16 - 2) / 2.32 * inner), (506, 10 + 0.16 / 2.32 * inner), (948, 10 + inner / 2)]
+    for point, (x, y) in zip(points, wanted, strict=True):
+        np.testing.assert_allclose([float(part) for part in point.split()], (x, y), atol=0.06)
+    texts = re.findall(r'<text x="([^"]*)" y="164" text-anchor="(\w+)">(\d+)<', svg)
+    assert texts == [("64.0", "start", "10"), ("506.0", "middle", "11"), ("948.0", "end", "12")]
+    ticks = re.findall(r'M64 ([\d.]+)H948"/><text x="56" y="([\d.]+)" text-anchor="end">([^<]*)', svg)
+    for line, text, value in ticks:
+        assert float(line) == pytest.approx(10 + (4.16 - float(value)) / 2.32 * inner, abs=0.06)
+        assert float(text) == pytest.approx(float(line) + 4, abs=0.06)
+
+
+def test_single_points_and_long_curves():
+    lone = line_chart([math.nan, 5.0, math.nan], [1, 2, 3])
+    assert re.findall(r'<circle class="dot" cx="([\d.]+)" cy="([\d.]+)"', lone) == [("506.0", "78.0")]
+    one = line_chart([5.0], [7])
+    assert 'cx="506.0"' in one
+    assert one.count('text-anchor="middle"') == 1
+    assert line_chart(np.arange(1000.0), range(1000)).count("L") == 999
+    assert 499 <= line_chart(np.arange(1001.0), range(1001)).count("L") <= 501
+    cut = line_chart([1.0, 2.0, 3.0, 4.0], [5, 6, 7, 8], cuts=[7])
+    assert [len(run.split("L")) for run in re.findall(r'class="line" d="M([^"]*)"', cut)] == [2, 2]
+    assert f'class="cut" d="M{64 + 884 * 2 / 3:.1f} 10V146"' in cut
+
+
+def test_curves_count_the_files_numbers_or_at_a_constant_rate_the_clips(tmp_path, manifest):
+    collector = collected()
+    for index, start, stop in ((0, 2, 4), (1, 4, 7)):
+        values = tuple(range(stop - start))
+        collector.add_shot(Shot(index, start, stop), ShotAlignment(values, values))
+    made = manifest(frames=FramesEntry(first=2, stop=7, start_number=1001, count=5))
+    chart = dict(collector._charts(made))["scale"]
+    assert {">1001<", ">1003<", ">1005<"} <= set(re.findall(r">\d+<", chart))
+    assert len(re.findall('class="line"', chart)) == 2
+    assert "M507" in chart or "M506" in chart  # the second shot begins at 1003
+    resampled = manifest(frames=FramesEntry(first=2, stop=7, start_number=1001, count=9))
+    assert {">2<", ">4<", ">6<"} <= set(re.findall(r">\d+<", dict(collector._charts(resampled))["scale"]))
+
+
+def picture(data):
+    return cv2.imdecode(np.frombuffer(base64.b64decode(data.partition(",")[2]), np.uint8), cv2.IMREAD_COLOR)
+
+
+@pytest.mark.parametrize(
+    ("size", "aspect", "shown"),
+    [((960, 480), 1, (320, 160)), ((480, 960), 1, (120, 240)), ((60, 30), 1, (320, 160)),
+     ((400, 400), 2, (320, 160)), ((2000, 2), 1, (320, 1))],
+)  # fmt: skip
+def test_thumbnails_fit_their_box_with_square_pixels(size, aspect, shown):
+    collector = ReportCollector(Fraction(aspect))
+    width, height = size
+    collector.add(
+        7, np.full((height, width, 3), (200, 90, 10), np.uint8), np.ones((height, width), np.float32)
+    )
+    (thumbnail,) = collector._sheet.items
+    assert thumbnail.number == 7
+    for data in (thumbnail.plate, thumbnail.depth):
+        assert picture(data).shape[1::-1] == shown
+    assert np.abs(picture(thumbnail.plate)[0, 0].astype(int) - (10, 90, 200)).max() < 8
+
+
+def test_the_slice_is_the_middle_column_over_time():
+    collector = ReportCollector()
+    for index in range(3):
+        rgb = np.zeros((50, 41, 3), np.uint8)
+        rgb[:, 20] = 60 * (index + 1)
+        d = np.zeros((50, 41), np.float32)
+        d[:, 20] = 1
+        collector.add(index, rgb, d)
+    plate, depth = (picture(data).astype(int) for data in collector._slice_picture())
+    assert plate.shape == depth.shape == (240, 3 * 333, 3)  # up to a thousand wide
+    np.testing.assert_allclose(plate[120, [160, 500, 830]].mean(axis=1), [60, 120, 180], atol=6)
+    near = colour_map(np.ones((1, 1), np.float32))[0, 0, ::-1].astype(int)
+    assert np.abs(depth[120, 500] - near).max() < 16
+
+
+def test_facts_of_a_job(manifest):
+    shot = manifest().shots[0]
+    made = manifest(shots=[shot, shot.model_copy(update={"near": 0.5, "far": 60})])
+    facts = dict(_facts(made))
+    assert facts["Near, far"] == "0.5, 100"
+    assert facts["Frames"] == "5, numbered 1001 to 1005"
+    assert facts["Shots"] == "2"
+    assert facts["Picture"].startswith("63 × 41, 23.976 frames")
 
 
 def test_a_flat_curve_is_drawn_flat():

@@ -59,8 +59,26 @@ def test_no_time_code_is_none(start):
     assert timecode_at(start, Fraction(24), 0) is None
 
 
-def test_rates_without_time_code():
-    assert timecode_at("01:00:00:00", Fraction(120), 0) is None
+@pytest.mark.parametrize(
+    ("rate", "has"),
+    [
+        (Fraction(1, 3), False),
+        (Fraction(1), True),
+        (Fraction(60), True),
+        (NTSC60, True),
+        (Fraction(61), False),
+    ],
+)
+def test_rates_without_time_code(rate, has):
+    assert (timecode_at("01:00:00:00", rate, 0) is not None) is has
+
+
+def test_a_frames_own_code_stays_as_it_is():
+    assert timecode_at("23:59:59;29", NTSC, None) == TimeCode(23, 59, 59, 29, drop_frame=True)
+    assert timecode_at("01:00:00;10", Fraction(24), None) == TimeCode(1, 0, 0, 10, drop_frame=True)
+    assert timecode_at("01:00:00:39", Fraction(24), None) == TimeCode(1, 0, 0, 39)
+    assert timecode_at("01:00:00:40", Fraction(24), None) is None  # the field has two digits up to 39
+    assert timecode_at("01:00:00:59", Fraction(60), None) == TimeCode(1, 0, 0, 29, field=True)
 
 
 def test_a_separator_for_drop_frame_means_nothing_at_other_rates():

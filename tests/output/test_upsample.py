@@ -4,7 +4,16 @@ import cv2
 import numpy as np
 import pytest
 
-from vdepth_core.output.upsample import Upsampler, _Rows, _smoothed
+from vdepth_core.output.upsample import (
+    Upsampler,
+    _apply,
+    _beyond,
+    _linear_model,
+    _Rows,
+    _smoothed,
+    _smoothstep,
+    resize_surface,
+)
 
 LINEAR = cv2.INTER_LINEAR
 
@@ -128,6 +137,67 @@ def test_holes_stay_holes_and_do_not_spread():
     assert hole[:24, 240:].all()
     assert hole.sum() == 24 * 80 + 16
     np.testing.assert_allclose(out[60:], whole[60:], atol=1e-6)
+
+
+def test_the_colour_model_agrees_with_least_squares_window_by_window():
+    """He 2013, eq. 19: ridge regression in every window of 9 x 9, coefficients averaged over the windows."""
+    rng = np.random.default_rng(3)
+    guide = rng.integers(0, 256, (14, 16, 3)).astype(np.uint8)
+    p = (guide @ [0.001, 0.002, -0.001] + rng.normal(0, 0.03, (14, 16))).astype(np.float32)
+    colour = np.pad(guide / 255, ((4, 4), (4, 4), (0, 0)), mode="symmetric")
+    value = np.pad(p.astype(np.float64), 4, mode="symmetric")
+    slopes, offsets, explained = np.empty((14, 16, 3)), np.empty((14, 16)), np.empty((14, 16))
+    for y in range(14):
+        for x in range(16):
+            c, v = colour[y : y + 9, x : x + 9].reshape(-1, 3), value[y : y + 9, x : x + 9].ravel()
+            covariance = np.cov(c.T, bias=True) + 1e-3 * np.eye(3)
+            with_value = (c - c.mean(axis=0)).T @ (v - v.mean()) / 81
+            slopes[y, x] = np.linalg.solve(covariance, with_value)
+            offsets[y, x] = v.mean() - slopes[y, x] @ c.mean(axis=0)
+            explained[y, x] = slopes[y, x] @ with_value / (v.var() + 1e-7)
+
+    def mean(of):
+        return cv2.boxFilter(of.astype(np.float32), -1, (9, 9), borderType=cv2.BORDER_REFLECT)
+
+    a, b, trust = _linear_model(guide, p)
+    for channel in range(3):
+        np.testing.assert_allclose(a[channel], mean(slopes[..., channel]) / 255, atol=2e-6)
+    np.testing.assert_allclose(b, mean(offsets), atol=2e-4)
+    np.testing.assert_allclose(trust, mean(explained), atol=1e-3)
+    model = np.dstack([*a, b]).astype(np.float32)
+    wanted = (model[..., :3] * guide).sum(axis=2) + b
+    np.testing.assert_allclose(_apply(model, guide), wanted, atol=1e-5)
+
+
+def test_a_smooth_step_is_the_cubic_one():
+    values = np.float32([[0, 0.25, 0.375, 0.5, 0.75, 1]])
+    t = np.clip((values - 0.25) / 0.5, 0, 1)
+    np.testing.assert_allclose(_smoothstep(values, 0.25, 0.75), 3 * t**2 - 2 * t**3, atol=1e-6)
+
+
+def test_beyond_its_border_a_map_goes_on_straight():
+    p = np.float32([[1, 2, 4], [1, 3, 9]])
+    out = _beyond(p, 2)
+    assert out.shape == (6, 7)
+    np.testing.assert_array_equal(out[2:4, 2:5], p)
+    np.testing.assert_array_equal(out[2], [-1, 0, 1, 2, 4, 6, 8])
+    np.testing.assert_array_equal(out[:, 4], [-6, -1, 4, 9, 14, 19])
+    np.testing.assert_array_equal(_beyond(p[:1, :1], 1), np.ones((3, 3)))
+
+
+@pytest.mark.parametrize("size", [(160, 96), (61, 53), (100, 7)])
+def test_surfaces_are_resized_by_keys_cubic(size):
+    """a = -1/2 at pixel centres: exact for planes and for parabolas inside, which OpenCV's cubic is not."""
+    y, x = np.mgrid[0:24, 0:40].astype(np.float32)
+    out = resize_surface(0.1 * x - 0.2 * y + 1, size)
+    to_x = (np.arange(size[0]) + 0.5) * (40 / size[0]) - 0.5
+    to_y = (np.arange(size[1]) + 0.5) * (24 / size[1]) - 0.5
+    if size[1] >= 24:
+        np.testing.assert_allclose(out, 0.1 * to_x - 0.2 * to_y[:, None] + 1, atol=1e-4)
+        bent = resize_surface(0.01 * x**2 + 0.02 * y**2, size)
+        parabola = 0.01 * to_x**2 + 0.02 * to_y[:, None] ** 2
+        inside = (slice(size[1] // 6, -size[1] // 6), slice(size[0] // 6, -size[0] // 6))
+        np.testing.assert_allclose(bent[inside], parabola[inside], atol=1e-4)
 
 
 def test_span_must_be_positive():

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
+import cv2
 import numpy as np
 import pytest
 
@@ -10,7 +11,7 @@ from vdepth_core.errors import ResourceError, UsageError
 from vdepth_core.output.attributes import intrinsics_from, mapping_from
 from vdepth_core.output.exr import read_exr
 from vdepth_core.output.finish import FAR_AWAY, DepthMapping, DisparityRange
-from vdepth_core.output.writer import SequenceSettings, SequenceWriter
+from vdepth_core.output.writer import SequenceSettings, SequenceWriter, _resized
 
 
 def test_the_two_standard_sequences(tmp_path, attributes, frame):
@@ -148,6 +149,14 @@ def test_long_time_stamps_and_restricted_licences_are_stamped(tmp_path, attribut
     assert int(header["vdepth/source_pts"]) == 2**40
     assert header["vdepth/license"] == "CC-BY-NC-4.0"
     assert header["comments"] == "No commercial use."
+
+
+def test_confidence_is_clipped_averaged_down_and_interpolated_up():
+    values = np.float32([[0, 1, 2, -1], [0.5, 0.5, np.nan, 0], [1, 1, 1, 1], [0, 0, 0, 0]])
+    clean = np.nan_to_num(np.clip(values, 0, 1))
+    for size, how in (((2, 2), cv2.INTER_AREA), ((4, 4), cv2.INTER_AREA), ((8, 8), cv2.INTER_LINEAR),
+                      ((2, 8), cv2.INTER_LINEAR), ((8, 2), cv2.INTER_LINEAR)):  # fmt: skip
+        np.testing.assert_array_equal(_resized(values, size), cv2.resize(clean, size, interpolation=how))
 
 
 def test_a_file_in_the_way_of_the_folder(tmp_path):

@@ -68,7 +68,7 @@ def _runs(points: list[tuple[int, float]], cuts: Sequence[int]) -> list[list[tup
 
 
 def _ticks(lo: float, hi: float) -> list[float]:
-    """Three to six round values within [lo, hi]."""
+    """One to five round values within [lo, hi]."""
     raw = (hi - lo) / 4
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw)
