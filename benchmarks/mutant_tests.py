@@ -229,9 +229,9 @@ class TestMap:
         """
         lines = self._lines.get(file, {})
         found: set[str] = set()
-        for first, last in _scopes((self._package / file).read_text("utf-8"), line):
-            for covered in range(first, last + 1):
-                found |= lines.get(covered, set())
+        for spans in _scopes((self._package / file).read_text("utf-8"), line):
+            for first, last in spans:
+                found.update(*(lines.get(covered, ()) for covered in range(first, last + 1)))
             if found:
                 break
         by_file: dict[str, list[str]] = {}
@@ -239,9 +239,14 @@ class TestMap:
             by_file.setdefault(name.partition("::")[0], []).append(name)
         room = f"tests/{beside(file)}"
         chosen, total = list[str](), 0.0
-        for _, names in sorted(
-            by_file.items(), key=lambda at: (not at[0].startswith(room), sum(self._seconds[n] for n in at[1]))
-        ):
+        stem = Path(file).stem
+
+        def order(item: tuple[str, list[str]]) -> tuple[bool, bool, float]:
+            """Of its room, of its name, quick."""
+            at, names = item
+            return not at.startswith(room), stem not in at, sum(self._seconds[name] for name in names)
+
+        for _, names in sorted(by_file.items(), key=order):
             for name in sorted(names, key=lambda name: (self._seconds[name], name)):
                 if chosen and total + self._seconds[name] > seconds:
                     break
@@ -250,16 +255,25 @@ class TestMap:
         return chosen, total
 
 
-def _scopes(text: str, line: int) -> Iterator[tuple[int, int]]:
-    """The line, then the statements around it, from the innermost to the whole file."""
-    yield line, line
-    around = [
-        (node.lineno, node.end_lineno or node.lineno)
-        for node in ast.walk(ast.parse(text))
-        if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or node.lineno)
-    ]
-    yield from sorted(around, key=lambda span: span[1] - span[0])
-    yield 1, len(text.splitlines())
+def _scopes(text: str, line: int) -> Iterator[list[tuple[int, int]]]:
+    """Lines whose tests may see a fault on a line: itself and the statements around it within its function,
+    the function whose default it is, or all functions of the file: that one is run on import, and by no test.
+    """
+    nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.stmt)]
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    within = [f for f in functions if f.body[0].lineno <= line <= _end(f)]
+    if within:
+        yield [(line, line)]
+        least = max(f.body[0].lineno for f in within)
+        around = [(n.lineno, _end(n)) for n in nodes if least <= n.lineno <= line <= _end(n)]
+        yield from ([span] for span in sorted(around, key=lambda span: span[1] - span[0]))
+    headed = [f for f in functions if f.lineno <= line <= _end(f)]
+    yield [(f.body[0].lineno, _end(f)) for f in headed]
+    yield [(f.body[0].lineno, _end(f)) for f in functions]
+
+
+def _end(node: ast.stmt) -> int:
+    return node.end_lineno or node.lineno
 
 
 def _digest(files: list[Path]) -> str:

@@ -101,7 +101,7 @@ def draw(package: Path, rooms: list[str], count: int, seed: int) -> list[Mutant]
     sites: dict[tuple[Path, tuple[int, int]], list[tuple[str, int]]] = {}
     for file in files_of(package, rooms):
         text = file.read_text("utf-8")
-        tree, silent = get_ast(text), annotations(text)
+        tree, silent = get_ast(text), silent_parts(text)
         for name, operator in found.items():
             positions = [at for node in ast_nodes(tree) for at in operator.mutation_positions(node)]
             for occurrence, (start, _) in enumerate(positions):
@@ -121,16 +121,18 @@ def draw(package: Path, rooms: list[str], count: int, seed: int) -> list[Mutant]
     return mutants
 
 
-def annotations(text: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """Where a file holds only types: nothing there is run."""
-    spans = []
+def silent_parts(text: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """Where a file says what holds anyhow: types, and ``frozen`` and ``strict``, guards of programmers."""
+    silent: list[ast.AST] = []
     for node in ast.walk(ast.parse(text)):
-        for part in (getattr(node, "annotation", None), getattr(node, "returns", None)):
-            if part is not None:
-                spans.append(
-                    ((part.lineno, part.col_offset), (part.end_lineno or 0, part.end_col_offset or 0))
-                )
-    return spans
+        silent += [getattr(node, "annotation", None), getattr(node, "returns", None)]
+        if isinstance(node, ast.keyword) and node.arg in ("frozen", "strict"):
+            silent.append(node.value)
+    return [
+        ((part.lineno, part.col_offset), (part.end_lineno, part.end_col_offset))
+        for part in silent
+        if isinstance(part, ast.expr)
+    ]
 
 
 def main() -> None:

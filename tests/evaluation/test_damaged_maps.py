@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import resource
 import zipfile
 from pathlib import Path
@@ -12,7 +13,8 @@ import numpy as np
 import pytest
 
 from vdepth_core.errors import InputError
-from vdepth_core.evaluation.arrays import open_arrays
+from vdepth_core.evaluation import map_files
+from vdepth_core.evaluation.arrays import Arrays, open_arrays
 from vdepth_core.evaluation.depth_maps import open_maps, open_truth
 from vdepth_core.evaluation.map_files import PLANES, load_map
 from vdepth_core.output.exr import write_exr
@@ -112,6 +114,100 @@ def test_header_that_promises_too_much_is_refused_before_reading(tmp_path: Path)
         np.lib.format.write_array_header_1_0(file, facts)
     with pytest.raises(InputError, match="should hold"):
         open_maps(path, 1.0)
+
+
+def sparse(path: Path, shape: tuple[int, ...], dtype: str = "|u1", fortran: bool = False) -> Path:
+    """An .npy file of zeros that takes no room on the disk."""
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_2_0(file, {"descr": dtype, "fortran_order": fortran, "shape": shape})
+        file.truncate(file.tell() + math.prod(shape) * np.dtype(dtype).itemsize)
+    return path
+
+
+def test_a_map_has_at_most_2_to_the_28_pixels(tmp_path: Path) -> None:
+    side = 1 << 14
+    assert open_arrays(sparse(tmp_path / "a.npy", (side, side)), ())[0].count == 1
+    for shape in ((side, side + 1), (2, side + 1, side), (0, 5), (3, 5, 0)):
+        with pytest.raises(InputError, match="no depth map"):
+            open_arrays(sparse(tmp_path / "b.npy", shape), ())
+    maps = open_arrays(sparse(tmp_path / "c.npy", (3, 2, 5), "<f4"), ())[0]
+    assert (len(maps), maps[2].shape) == (3, (2, 5))
+    for shape in ((5,), (2, 3, 4, 5)):
+        with pytest.raises(InputError, match="not \\(T, H, W\\)"):
+            open_arrays(sparse(tmp_path / "d.npy", shape), ())
+    with pytest.raises(InputError, match="no depth"):
+        open_arrays(sparse(tmp_path / "e.npy", (2, 3), "<c8"), ())
+
+
+def test_in_one_piece_at_most_a_gigabyte_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Columns first, a frame's numbers lie all over the file."""
+    monkeypatch.setattr(Arrays, "_read", lambda self, *asked: asked)
+    whole = open_arrays(sparse(tmp_path / "a.npy", (4, 1 << 14, 1 << 14), fortran=True), ())[0]
+    assert whole.whole() == (0, 1 << 30, (4, 1 << 14, 1 << 14))
+    more = open_arrays(sparse(tmp_path / "b.npy", (5, 1 << 14, 1 << 14), fortran=True), ())[0]
+    with pytest.raises(InputError, match=r"1\.3 GB in an order"):
+        more[0]
+    alone = open_arrays(sparse(tmp_path / "c.npy", (7, 9), fortran=True), ())[0]
+    assert alone[0] == (0, 63, (7, 9))
+    rows = open_arrays(sparse(tmp_path / "d.npy", (3, 7, 9), "<f8"), ())[0]
+    assert rows[2] == (2 * 63 * 8, 63 * 8, (7, 9))
+
+
+def test_the_only_array_of_pictures_is_meant(tmp_path: Path) -> None:
+    np.savez(tmp_path / "one.npz", values=DEPTH, times=np.arange(3.0), name=np.array("x"))
+    array, quantity = open_arrays(tmp_path / "one.npz", PLANES)
+    assert quantity is None
+    np.testing.assert_array_equal(array[1], DEPTH[1])
+    np.savez(tmp_path / "two.npz", a=DEPTH, b=DEPTH)
+    with pytest.raises(InputError, match="a, b"):
+        open_arrays(tmp_path / "two.npz", PLANES)
+    np.savez(tmp_path / "both.npz", disparity=DEPTH, depth=2 * DEPTH)
+    array, quantity = open_arrays(tmp_path / "both.npz", PLANES)
+    assert quantity == "depth"
+    np.testing.assert_array_equal(array[0], 2 * DEPTH[0])
+
+
+def test_a_header_that_says_too_large_a_map_is_refused_by_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.exr", "a.png"):
+        save(tmp_path / name)
+        monkeypatch.setattr(map_files, "MAX_PIXELS", 12 * 16)
+        assert load_map(tmp_path / name)[0].shape == (12, 16)
+        monkeypatch.setattr(map_files, "MAX_PIXELS", 12 * 16 - 1)
+        with pytest.raises(InputError, match="16 x 12 pixels, which is no depth map"):
+            load_map(tmp_path / name)
+
+
+def test_a_file_holds_one_map(tmp_path: Path) -> None:
+    for shape, shown in (((4, 6), (4, 6)), ((1, 4, 6), (4, 6)), ((4, 6, 1), (4, 6)), ((1, 4, 1), (4, 1))):
+        np.save(tmp_path / "a.npy", np.arange(math.prod(shape), dtype=float).reshape(shape))
+        values, quantity = load_map(tmp_path / "a.npy")
+        assert values.shape == shown
+        assert values.ravel().tolist() == list(range(math.prod(shape)))
+        assert quantity is None
+    np.save(tmp_path / "a.npy", np.zeros((2, 4, 6)))
+    with pytest.raises(InputError, match="one map a file"):
+        load_map(tmp_path / "a.npy")
+
+
+def test_channels_say_what_they_hold(tmp_path: Path) -> None:
+    z = DEPTH[0].astype(np.float32)
+    for names, quantity in (
+        (("Z",), "depth"), (("Y", "Z"), "depth"), (("X", "Y", "Z"), "depth"), (("depth.Z", "N.X"), "depth"),
+        (("disparity.Y",), "disparity"), (("Y",), None), (("anything",), None), (("A", "V.Depth.Z"), "depth"),
+    ):  # fmt: skip
+        write_exr(tmp_path / "a.exr", dict.fromkeys(names, z), {})
+        values, found = load_map(tmp_path / "a.exr")
+        np.testing.assert_array_equal(values, z)
+        assert found == quantity
+    write_exr(tmp_path / "x_disparity.0001.exr", {"Y": z}, {})
+    assert load_map(tmp_path / "x_disparity.0001.exr")[1] == "disparity"
+    write_exr(tmp_path / "a.exr", {"A": z, "B": z}, {})
+    with pytest.raises(InputError, match="no depth channel; it has"):
+        load_map(tmp_path / "a.exr")
+    write_exr(tmp_path / "a.exr", {"A": z, "B": z, "Y": 2 * z}, {})
+    np.testing.assert_array_equal(load_map(tmp_path / "a.exr")[0], 2 * z)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,9 @@ from generated import write_movie
 
 import vdepth_core
 from vdepth_core.errors import InputError, UsageError
+from vdepth_core.evaluation.depth_maps import open_maps, open_truth
 from vdepth_core.evaluation.evaluate import evaluate
+from vdepth_core.evaluation.tgm import gradient_matching
 from vdepth_core.output.exr import write_exr
 from vdepth_core.scenes.clip import SceneClip, render_clip
 
@@ -116,6 +118,95 @@ def test_every_kind_of_prediction_says_the_same(kind: str, truth: np.ndarray, tm
     assert result.accuracy.abs_rel > 0.01
     assert result.consistency is None  # no pictures
     assert result.tae is None
+
+
+def test_temporal_figures_are_of_the_aligned_depth(truth: np.ndarray, rgbd: Path) -> None:
+    """Disparity under the clip's one scale and shift; depth is turned into disparity first."""
+    disparity = disparity_of(truth) * np.array([1, 1.2, 0.9, 1.1])[:, None, None]
+    for pred, quantity in ((3 * disparity + 0.5, "disparity"), (1 / disparity, "depth")):
+        found = evaluate(pred, truth, quantity=quantity, max_depth=50)
+        scale, shift = found.accuracy.scale, found.accuracy.shift
+        flat = pred if quantity == "disparity" else 1 / pred
+        aligned = np.clip(1 / np.maximum(scale * flat + shift, 1e-3), 1e-3, 50)
+        assert found.tgm == pytest.approx(gradient_matching(aligned, truth, max_depth=50), rel=1e-4)
+        half = evaluate(pred[:, ::2, ::2], truth, quantity=quantity, max_depth=50)
+        assert half.tgm is not None
+    metric = evaluate(truth + 1.0, truth, quantity="depth", protocol="none", max_depth=1e3)
+    assert metric.tgm == pytest.approx(0, abs=1e-4)
+    assert metric.alignment == "none"
+    first = evaluate(disparity, truth, quantity="disparity", protocol="first-frame")
+    assert first.alignment == "first-frame"
+    assert evaluate(disparity, truth, quantity="disparity", protocol="median").alignment == "clip-lstsq"
+
+
+def test_a_single_frame_has_no_temporal_figure(truth: np.ndarray) -> None:
+    two = evaluate(truth[:2], truth[:2], quantity="depth")
+    assert two.tgm is not None
+    assert evaluate(truth[:1], truth[:1], quantity="depth").tgm is None
+
+
+def test_the_camera_is_that_of_the_pictures_and_scaled_to_the_maps(rgbd: Path, tmp_path: Path) -> None:
+    maps, pictures, camera = open_truth(rgbd, None)
+    assert camera is not None
+    k = np.loadtxt(rgbd / "K.txt")
+    assert (camera.intrinsics.fx, camera.intrinsics.cy) == (k[0, 0], k[1, 2])
+    assert len(pictures) == len(maps) == 4
+    assert [path.stem for path in pictures] == ["8", "11", "14", "17"]
+    for name in ("color", "depth"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "K.txt").write_text((rgbd / "K.txt").read_text())
+    (tmp_path / "poses_cam_to_world.txt").write_text((rgbd / "poses_cam_to_world.txt").read_text())
+    for path in pictures:
+        small = cv2.imread(str(rgbd / "depth" / path.name), cv2.IMREAD_UNCHANGED)[::2, ::4]
+        cv2.imwrite(str(tmp_path / "depth" / path.name), small)
+        (tmp_path / "color" / path.name).write_bytes(path.read_bytes())
+    half = open_truth(tmp_path, None)[2]
+    assert half is not None
+    assert half.intrinsics.fx == pytest.approx(k[0, 0] / 4)
+    assert half.intrinsics.fy == pytest.approx(k[1, 1] / 2)
+    assert half.intrinsics.cx == pytest.approx(k[0, 2] / 4)
+    np.testing.assert_allclose(half.poses, camera.poses)
+
+
+@pytest.mark.parametrize(
+    ("k", "pose"),
+    [(np.diag([0, 9, 1]), np.eye(4)), (np.diag([9, 0, 1]), np.eye(4)), (np.eye(3), np.zeros((4, 4))),
+     (np.eye(3) * np.nan, np.eye(4)), (np.eye(3), np.full((4, 4), np.inf)), (np.eye(2), np.eye(4))],
+)  # fmt: skip
+def test_a_camera_that_is_none_is_said(rgbd: Path, tmp_path: Path, k: np.ndarray, pose: np.ndarray) -> None:
+    (tmp_path / "depth").symlink_to(rgbd / "depth")
+    np.savetxt(tmp_path / "K.txt", k)
+    np.savetxt(tmp_path / "poses_cam_to_world.txt", np.repeat(pose.reshape(1, 16), 4, 0))
+    with pytest.raises(InputError, match="camera"):
+        open_truth(tmp_path, None)
+    (tmp_path / "K.txt").unlink()
+    assert open_truth(tmp_path, None)[2] is None
+
+
+def test_units_of_maps_are_what_they_say(tmp_path: Path) -> None:
+    (tmp_path / "depth").mkdir()
+    cv2.imwrite(str(tmp_path / "depth" / "1.png"), np.full((2, 3), 2500, np.uint16))
+
+    def read(scale: float | None) -> float:
+        return float(open_maps(tmp_path / "depth", scale).read(0)[0, 0])
+
+    assert read(None) == 2.5
+    assert read(500) == 5
+    assert read(1) == 2500
+    (tmp_path / "scale.txt").write_text("250 units")
+    assert read(None) == 10
+    (tmp_path / "depth" / "scale.txt").write_text("25")
+    assert read(None) == 100
+    for text in ("", "no", "0", "-1", "inf", "nan"):
+        (tmp_path / "depth" / "scale.txt").write_text(text)
+        with pytest.raises(InputError, match=r"scale\.txt"):
+            read(None)
+    assert open_maps([np.ones((2, 3)), np.ones((2, 3))], None).count == 2
+    assert open_maps(np.ones((2, 3)), None).count == 1
+    assert open_maps(np.ones((5, 2, 3)), 2.0).read(4)[0, 0] == 0.5
+    for wrong in ([np.ones(3)], np.ones(3), np.ones((1, 2, 3, 4))):
+        with pytest.raises(InputError):
+            open_maps(wrong, None)
 
 
 def test_scale_of_the_truth(truth: np.ndarray, tmp_path: Path) -> None:

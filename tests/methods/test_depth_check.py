@@ -11,11 +11,12 @@ from generated import RampModel
 from rolling_fakes import SIZE, FakeSnippets, Footage, rolling
 
 from vdepth_core.errors import WeightsError
+from vdepth_core.methods.depth_check import DepthCheck
 from vdepth_core.methods.framewise import Framewise
 from vdepth_core.methods.options import FramewiseOptions
 from vdepth_core.methods.temporal.method import Temporal
 from vdepth_core.progress import Progress
-from vdepth_core.store import DepthStore
+from vdepth_core.store import DepthStore, FrameArray
 from vdepth_core.types import Method, RefiningMethod
 
 
@@ -67,6 +68,48 @@ def run(folder: Path, shot: Footage, model: object, method: Method) -> None:
         if isinstance(method, RefiningMethod) and method.refines:
             method.settle(shot.shot, model.spec, store, Progress())  # type: ignore[attr-defined]
             method.refine(shot, model, store, Progress())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("contrast", "shows"), [(8, False), (9, True)])
+@pytest.mark.parametrize(("ripple", "varies"), [(0.9e-6, False), (1.1e-6, True)])
+def test_a_picture_shows_something_from_nine_levels_on_and_a_map_varies_beyond_rounding(
+    tmp_path: Path, contrast: int, shows: bool, ripple: float, varies: bool
+) -> None:
+    with (
+        FrameArray(tmp_path / "luma", 2, (2, 2), "u1") as luma,
+        FrameArray(tmp_path / "maps", 2, (2, 2), "<f8") as maps,
+    ):
+        luma.write(0, np.uint8([[[5, 5], [5, 5]], [[20, 20], [20, 20 + contrast]]]))
+        maps.write(0, np.array([[[1, 2], [3, 4]], [[-3, -3], [-3, -3 - 3 * ripple]]]))
+        check = DepthCheck("model-x", luma, 100)
+        if shows and not varies:
+            with pytest.raises(WeightsError, match="first in frame 101"):
+                check.varied(maps, range(2))
+        else:
+            check.varied(maps, range(2))
+        said = np.full((2, 2, 2), np.nan)
+        if shows:
+            with pytest.raises(WeightsError, match="no number at all for frame 101"):
+                check.numbers(said, range(2))
+            with pytest.raises(WeightsError, match="for frame 107"):
+                check.numbers(said, (6, 7), luma.read(0, 2))
+        else:
+            check.numbers(said, range(2))
+        said[:, 0, 0] = 1
+        check.numbers(said, range(2))
+
+
+def test_the_first_constant_frame_is_named_and_one_that_varies_is_enough(tmp_path: Path) -> None:
+    with (
+        FrameArray(tmp_path / "luma", 3, (2,), "u1") as luma,
+        FrameArray(tmp_path / "m", 3, (2,), "<f4") as maps,
+    ):
+        luma.write(0, np.uint8([[0, 99]] * 3))
+        maps.write(0, np.float32([[1, 1], [2, 2], [3, 3]]))
+        with pytest.raises(WeightsError, match="first in frame 0"):
+            DepthCheck("x", luma, 0).varied(maps, range(3))
+        maps.write(2, np.float32([[3, 4]]))
+        DepthCheck("x", luma, 0).varied(maps, range(3))
 
 
 METHODS = [Framewise(FramewiseOptions(batch=2)), Temporal()]

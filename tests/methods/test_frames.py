@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from vdepth_core.errors import Cancelled, InputError, ResourceError, UsageError
-from vdepth_core.methods.frames import to_disparity
+from vdepth_core.methods.frames import _luma, check_per_frame, repair, to_disparity
 from vdepth_core.methods.framewise import Framewise
 from vdepth_core.methods.options import FramewiseOptions
 from vdepth_core.progress import Progress
@@ -101,6 +101,59 @@ def test_a_chain_is_never_split(tmp_path: Path) -> None:
     small = Mean(replace(SPEC, chain=4), memory=3)
     with DepthStore(tmp_path / "small", 10, *SIZE) as store, pytest.raises(ResourceError):
         Framewise().run(shot, small, store, Progress())
+
+
+def test_luma_is_rec_601() -> None:
+    rgb = torch.eye(3)[:, :, None, None]  # a red, a green and a blue picture
+    assert _luma(rgb).ravel().tolist() == [76, 150, 29]
+    assert _luma(torch.ones(1, 3, 1, 1)).item() == 255
+    assert _luma(torch.full((1, 3, 1, 1), 0.5)).item() in (127, 128)
+
+
+def test_depth_becomes_disparity_where_it_is_positive() -> None:
+    metric = replace(SPEC, quantity="depth", space="metric")
+    raw = np.float32([[2, 0, -1, 1.1e-6, 1e-6]])
+    np.testing.assert_allclose(to_disparity(raw, metric), [[0.5, 0, 0, 1 / 1.1e-6, 0]], rtol=1e-5)
+    np.testing.assert_array_equal(to_disparity(raw, SPEC), raw)
+    np.testing.assert_array_equal(to_disparity(raw, replace(metric, space="affine_invariant")), raw)
+
+
+def test_holes_take_the_nearest_value() -> None:
+    raw = np.float32([[[1, np.nan, np.nan, 5], [1, 1, 5, 5]], [[np.nan, np.inf, -np.inf, np.nan]] * 2])
+    whole = np.arange(8, dtype=np.float32).reshape(1, 2, 4)
+    fixed, bad = repair(np.concatenate([raw, whole]))
+    assert bad
+    assert fixed[0].tolist() == [[1, 1, 5, 5], [1, 1, 5, 5]]
+    assert not fixed[1].any()
+    np.testing.assert_array_equal(fixed[2], whole[0])
+    assert np.isnan(raw[0, 0, 1])  # what came in stays as it is
+    same, bad = repair(whole)
+    assert same is whole
+    assert not bad
+
+
+def test_only_per_frame_models_are_taken_and_an_accelerator_gets_eight_at_once(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="looks at 3 frames at once"):
+        check_per_frame(Mean(replace(SPEC, window=3)))
+    for device, batches in (("cuda:0", [8, 2]), ("cpu", [1] * 10)):
+        model = Mean()
+        model.device = device
+        with DepthStore(tmp_path / device[:4], 10, *SIZE) as store:
+            Framewise().run(Pictures(10), model, store, Progress())
+        assert model.batches == batches
+
+
+def test_what_is_done_is_skipped_in_whole_batches(tmp_path: Path) -> None:
+    shot, watch = Pictures(11), Watch()
+    with run(shot, Mean(), tmp_path, 3) as store:
+        store.raw.drop([4])
+        store.luma.drop([9])
+        model = Mean()
+        shot.decoded.clear()
+        Framewise(FramewiseOptions(batch=3)).run(shot, model, store, watch)
+    assert shot.decoded == [3, 4, 5, 9, 10]
+    assert model.batches == [3, 2]
+    assert watch.done == 11
 
 
 def test_fills_raw_and_luma_in_fixed_batches(tmp_path: Path) -> None:

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from procedural_shots import AFFINE, METRIC, clip_error, corridor, fill, texture
 
+from vdepth_core.align.pairs import Alignment
 from vdepth_core.errors import Cancelled, UsageError
 from vdepth_core.methods.framewise import Framewise
 from vdepth_core.methods.registry import METHODS
-from vdepth_core.methods.temporal.method import Temporal
+from vdepth_core.methods.temporal.matching import Matches
+from vdepth_core.methods.temporal.method import Temporal, _floor, _notes
 from vdepth_core.methods.temporal.options import TemporalOptions
 from vdepth_core.progress import Progress
 from vdepth_core.store import DepthStore
@@ -137,6 +139,26 @@ def test_static_scene_with_equal_predictions_is_untouched(tmp_path: Path) -> Non
         np.testing.assert_allclose(
             store.final.read(0, 8), np.stack([truth for _, truth in frames]), atol=2e-6
         )
+
+
+def test_the_far_end_of_a_clamped_shot_is_one_value() -> None:
+    alignment = Alignment(np.ones(5), np.arange(5.0), np.zeros(5), np.zeros(5), 0.0, np.zeros(5, bool))
+
+    def floor(clamped: list[float]) -> float:
+        return float(_floor(Matches((), np.zeros(4), np.array(clamped)), alignment))
+
+    assert floor([0.0, 0.005, 0, 0, 0]) == -np.inf
+    assert floor([0.0, 0.006, 0, 0, 0]) == 1
+    assert floor([0.9, 0.1, 0.1, 0, 0.1]) == pytest.approx(np.quantile([0, 1, 2, 4], 0.9))
+
+
+def test_frames_that_match_no_other_are_told() -> None:
+    def notes(alone: list[bool]) -> tuple[str, ...]:
+        zero = np.zeros(len(alone))
+        return _notes(Alignment(zero + 1, zero, zero, zero, 0.0, np.array(alone)))
+
+    assert notes([True]) == notes([False, False]) == ()
+    assert notes([True, False, True])[0].startswith("2 frames could not be matched")
 
 
 def square_shot(count: int = 24) -> Frames:
