@@ -23,6 +23,7 @@ from vdepth_core.output.exports.export import export
 from vdepth_core.output.exports.mp4 import Mp4
 from vdepth_core.output.exports.mp4_edit import Mp4Edit, decode
 from vdepth_core.output.exports.npz import Npz
+from vdepth_core.output.exports.options import DepthOptions
 from vdepth_core.output.exports.png16 import Png16
 from vdepth_core.output.exports.registry import EXPORTERS
 from vdepth_core.output.exports.scaling import Scaling, fit_scaling, is_sky
@@ -185,7 +186,7 @@ def test_the_editors_film_keeps_depth_apart_from_none():
     near = decode(np.uint16([[75, 76, 80, 88, 950]]), scaling)
     assert np.isnan(near).tolist() == [[True, False, False, False, False]]
     assert near[0, 1:].tolist() == [0, 0, 0, 851]
-    frame = EXPORTERS.create("mp4-edit").picture(np.array([[0, 1], [2, 852]], np.uint16))
+    frame = Mp4Edit(DepthOptions()).picture(np.array([[0, 1], [2, 852]], np.uint16))
     assert frame.to_ndarray()[:2].tolist() == [[64, 89], [90, 940]]
 
 
