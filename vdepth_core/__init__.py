@@ -3,8 +3,8 @@
 The public names load on first use, so that importing this package costs nothing:
 
     >>> import vdepth_core
-    >>> manifest = vdepth_core.estimate("shot.mov", "depth/", {"preset": "balanced"})  # doctest: +SKIP
-    >>> depth = vdepth_core.read_sequence("depth/")[0]  # (H, W) float32  # doctest: +SKIP
+    >>> manifest = vdepth_core.estimate("shot.mov", "depth/", {"preset": "balanced"})
+    >>> depth = vdepth_core.read_sequence("depth/")[0]  # (H, W) float32
 """
 
 from importlib import import_module

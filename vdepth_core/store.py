@@ -311,7 +311,11 @@ def batches(runs: Iterable[tuple[int, int]], size: int) -> Iterator[tuple[int, i
 
 
 def has_predictions(folder: Path) -> bool:
-    """Whether any frame of the store in ``folder`` was predicted: something would be lost with it."""
+    """Whether any frame of the store in ``folder`` was predicted: something would be lost with it.
+
+    Raises:
+        ResourceError: the folder cannot be read.
+    """
     for path in folder.rglob("*.crc"):
         try:
             if any(path.read_bytes()):

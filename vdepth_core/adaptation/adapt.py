@@ -112,6 +112,12 @@ def adapt(
         WeightsError: weights are missing, or there is nothing to resume from.
         ResourceError: disk full or out of memory.
         Cancelled: somebody asked to stop; ``resume`` goes on.
+
+    Examples:
+        >>> import vdepth_core
+        >>> done = vdepth_core.adapt("shot.mov", "steady.safetensors", steps=1)
+        >>> done.steps, done.weights.name
+        (1, 'steady.safetensors')
     """
     out, progress = Path(out), progress or Progress()
     reading = _reading({name: options.pop(name) for name in ClipOptions.model_fields if name in options})

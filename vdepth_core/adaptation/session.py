@@ -69,7 +69,11 @@ class Session:
         return self.student.device
 
     def bring(self, name: str, module: M) -> M:
-        """Has ``module`` trained, averaged, saved and restored with the student; returns it on the device."""
+        """Has ``module`` trained, averaged, saved and restored with the student; returns it on the device.
+
+        Raises:
+            ValueError: there is one of that name.
+        """
         if name == STUDENT or name in self.modules:
             raise ValueError(f"there is a module {name} already")
         self.modules[name] = module.to(self.device)
@@ -93,6 +97,7 @@ class Session:
         Raises:
             InputError: a frame cannot be read, or the teacher's depth is the same everywhere.
             Cancelled: the user asked to stop.
+            ValueError: the recipe is not `taught`, so that there is no teacher.
         """
         if self.teacher is None:
             raise ValueError("there is no teacher: the recipe is not taught")

@@ -42,6 +42,14 @@ def open_clip(
     Raises:
         InputError: it does not exist or cannot be used; one sentence says why.
         UsageError: an option does not go with the clip: a movie has a rate and no layers.
+
+    Examples:
+        >>> import vdepth_core
+        >>> clip = vdepth_core.open_clip("shot.mov")
+        >>> clip.info.width, clip.info.height, clip.info.rate
+        (96, 64, Fraction(24, 1))
+        >>> next(clip.read(2, 3)).rgb.shape  # one frame, decoded
+        (64, 96, 3)
     """
     path = Path(path).expanduser()
     code = None if timecode is None else parse_timecode(timecode)

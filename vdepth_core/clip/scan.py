@@ -39,6 +39,10 @@ def scan_frames(
         start, stop: The range.
         progress: Told about frames; may cancel.
         finish: Gets what was found, before the last shot is yielded.
+
+    Raises:
+        InputError: no frame decodes.
+        UsageError: the range starts behind the clip's end.
     """
     found: list[Shot] = []
     times, pts, warnings = seen.times, seen.pts, seen.warnings

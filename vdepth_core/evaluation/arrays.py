@@ -35,6 +35,10 @@ class Arrays:
     Attributes:
         shape: As stored.
         count: Number of maps.
+
+    Raises:
+        InputError: the array is no depth maps, or its file ends early.
+        ValueError: the file is no array of numbers.
     """
 
     def __init__(self, path: Path, stream: Any, member: str, size: int) -> None:

@@ -117,6 +117,14 @@ def evaluate(
     Raises:
         InputError: something cannot be read, or the numbers of frames differ.
         UsageError: unknown protocol or quantity, an empty depth range, or nothing says what is predicted.
+
+    Examples:
+        >>> import vdepth_core
+        >>> found = vdepth_core.evaluate("depth/", "truth/", max_depth=10)
+        >>> found.accuracy.protocol, found.accuracy.frames
+        ('clip-lstsq', 6)
+        >>> found.accuracy.abs_rel < found.baselines["constant"].abs_rel
+        True
     """
     if protocol not in get_args(Protocol):
         raise UsageError(

@@ -60,6 +60,14 @@ def estimate(
 
     Raises:
         VdepthError: one of its subclasses says what is wrong and what to do.
+
+    Examples:
+        >>> import vdepth_core
+        >>> manifest = vdepth_core.estimate("shot.mov", "depth/", {"near": 0.5, "far": 20})
+        >>> manifest.method, manifest.model.name, manifest.count
+        ('temporal', 'embedded', 6)
+        >>> manifest.sequences["depth"], manifest.numbers[0]
+        ('shot_depth.####.exr', 1001)
     """
     options = dict(config) if isinstance(config, Mapping) else {}
     overwrite = bool(options.pop("overwrite", False))

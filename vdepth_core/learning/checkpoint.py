@@ -165,7 +165,12 @@ def check_identity(path: Path, found: str, wanted: str) -> None:
 
 @contextmanager
 def resumable() -> Iterator[None]:
-    """Says how to go on after a stop, or a full disk."""
+    """Says how to go on after a stop, or a full disk.
+
+    Raises:
+        Cancelled: with that hint, in place of one without.
+        ResourceError: the disk is full.
+    """
     try:
         yield
     except Cancelled as error:

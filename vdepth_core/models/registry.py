@@ -72,6 +72,14 @@ def load_model(
     Raises:
         UsageError: no such model, device, dtype or meaning.
         WeightsError: the weights are missing, damaged or of an unknown layout.
+
+    Examples:
+        >>> import torch, vdepth_core
+        >>> model = vdepth_core.load_model("embedded")
+        >>> model.spec.quantity, model.spec.space, model.spec.license
+        ('disparity', 'affine_invariant', 'Apache-2.0 AND MIT')
+        >>> model.predict(torch.zeros(1, 3, 64, 96)).shape
+        torch.Size([1, 64, 96])
     """
     device = pick_device(device)
     loaders = registered_loaders()
@@ -95,7 +103,14 @@ def load_model(
 
 
 def list_models() -> list[ModelEntry]:
-    """Every registered model, the embedded one first, then by name; reads no weights and imports no torch."""
+    """Every registered model, the embedded one first, then by name; reads no weights and imports no torch.
+
+    Examples:
+        >>> import vdepth_core
+        >>> entry = vdepth_core.list_models()[0]
+        >>> entry.name, entry.installed, entry.spec.commercial
+        ('embedded', True, True)
+    """
     entries = []
     for name, load in registered_loaders().items():
         spec = getattr(load, "spec", None)

@@ -170,12 +170,23 @@ class DepthSequence(LazyFrames):
 def read_sequence(out: str | Path) -> DepthSequence:
     """Opens the output folder of a finished job.
 
+    Args:
+        out: Output folder of `estimate`.
+
     Returns:
         The depth, lazily: ``len(s)``, ``s[3]`` (H, W), ``s[10:20]`` (10, H, W), ``s.disparity``,
             ``s.attributes(3)``.
 
     Raises:
         InputError: there is no finished job; frames are only looked at when they are read.
+
+    Examples:
+        >>> import vdepth_core
+        >>> depth = vdepth_core.read_sequence("depth/")
+        >>> depth.shape, depth[0].dtype, depth.attributes(0)["vdepth/units"]
+        ((6, 64, 96), dtype('float32'), 'scene units')
+        >>> bool(depth[0].min() >= 0.5)
+        True
     """
     out = Path(out)
     return DepthSequence(out, read_manifest(manifest_path(out)))

@@ -41,6 +41,9 @@ class Upsampler:
     Args:
         span: The disparity range of the whole shot (hi − lo), which tells steps from slopes the same way in
             every frame.
+
+    Raises:
+        ValueError: ``span`` is not positive.
     """
 
     def __init__(self, span: float) -> None:

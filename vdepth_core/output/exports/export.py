@@ -39,6 +39,11 @@ def export(
         InputError: the job is not finished, or a frame is missing or damaged.
         JobConflictError: a file that vdepth did not write would be replaced.
         ResourceError: the disk is full or not writable.
+
+    Examples:
+        >>> import vdepth_core
+        >>> [file.name for file in vdepth_core.export("depth/", "npz", convention="inverse-z")]
+        ['shot_inverse-z.npz']
     """
     given = {**options, **({} if convention is None else {"convention": convention})}
     known = user_names(to, EXPORTERS.options_of(to))
