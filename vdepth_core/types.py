@@ -295,10 +295,22 @@ class Method(Protocol):
         """The precision it asks for on ``device`` where the user leaves it open; None: any."""
 
     def input_size(self, info: ClipInfo, spec: ModelSpec, size: int | None) -> tuple[int, int]:
-        """(height, width) of the network's input for a clip; ``size``: its shorter side, if the user says."""
+        """(height, width) of the network's input for a clip.
+
+        Args:
+            info: The clip.
+            spec: The model.
+            size: Its shorter side, where the user says.
+        """
 
     def disk_space(self, spec: ModelSpec, frames: int, height: int, width: int) -> int:
-        """Bytes a shot of so many frames needs on the disk, beside its store, until it is settled."""
+        """Bytes a shot needs on the disk, beside its store, until it is settled.
+
+        Args:
+            spec: The model.
+            frames: Of the shot.
+            height, width: Of the network's input.
+        """
 
     def check(self, model: DepthModel) -> None:
         """Refuses a model it does not run, before anything is written.
@@ -308,10 +320,27 @@ class Method(Protocol):
         """
 
     def run(self, shot: ShotFrames, model: DepthModel, store: DepthStore, progress: Progress) -> None:
-        """Predicts every frame of the shot into ``store.raw``."""
+        """Predicts every frame of the shot into ``store.raw``.
+
+        Args:
+            shot: Its frames, decoded on demand.
+            model: On the accelerator, which is this shot's until it returns.
+            store: Knows what is done.
+            progress: Told of each frame, stage ``infer``; may raise Cancelled.
+
+        Raises:
+            WeightsError: what the model gives is no depth.
+        """
 
     def settle(self, shot: Shot, spec: ModelSpec, store: DepthStore, progress: Progress) -> ShotAlignment:
-        """Turns the shot's raw predictions into final ones in ``store.final``; returns what it did."""
+        """Turns the shot's raw predictions into final ones in ``store.final``; returns what it did.
+
+        Args:
+            shot: Which one.
+            spec: The model it was predicted by.
+            store: What was predicted, and room for the result.
+            progress: Told of each frame, stage ``settle``; may raise Cancelled.
+        """
 
 
 @runtime_checkable
@@ -321,7 +350,14 @@ class RefiningMethod(Method, Protocol):
     refines: bool
 
     def refine(self, shot: ShotFrames, model: DepthModel, store: DepthStore, progress: Progress) -> None:
-        """Fills ``store.final``, if ``refines``, from what `settle` left in the store's folder."""
+        """Fills ``store.final``, if ``refines``, from what `settle` left in the store's folder.
+
+        Args:
+            shot: Its frames, decoded on demand.
+            model: On the accelerator, as in `run`.
+            store: What was settled.
+            progress: May cancel.
+        """
 
 
 class Refiner(Protocol):
@@ -340,7 +376,13 @@ class Refiner(Protocol):
         """What it is made of: fields with help and limits, frozen. Of the class."""
 
     def size(self, info: ClipInfo, spec: ModelSpec, size: tuple[int, int]) -> tuple[int, int]:
-        """(height, width) of its maps for a network input of ``size``."""
+        """(height, width) of its maps.
+
+        Args:
+            info: The clip.
+            spec: The model.
+            size: Of the network's input, (height, width).
+        """
 
     def refine(
         self,
@@ -350,7 +392,15 @@ class Refiner(Protocol):
         out: FrameArray,
         progress: Progress,
     ) -> None:
-        """Fills every missing frame of ``out`` (count, h, w), in the terms of ``store.final``."""
+        """Fills every missing frame of ``out``, in the terms of ``store.final``.
+
+        Args:
+            shot: Its frames, decoded on demand.
+            model: The one that predicted the shot, if ``needs_model``.
+            store: The settled shot.
+            out: (count, h, w), of the size that `size` gave.
+            progress: Told of each frame; may raise Cancelled.
+        """
 
 
 @dataclass(frozen=True)
@@ -383,7 +433,17 @@ class Exporter(Protocol):
         """What it is made of: fields with help and limits, frozen. Of the class."""
 
     def export(self, sequence: Any, out: Path, progress: Progress) -> list[Path]:
-        """Writes ``sequence`` (a `read_sequence` result) below ``out``; returns the files written."""
+        """Writes a sequence and returns the files written.
+
+        Args:
+            sequence: What `read_sequence` gave.
+            out: Folder to write below.
+            progress: Told of each frame, stage ``export``; may cancel.
+
+        Raises:
+            InputError: a frame is missing or damaged.
+            ResourceError: the disk is full or not writable.
+        """
 
 
 class Objective(Protocol):
@@ -426,6 +486,6 @@ class Recipe(Protocol):
     def build(self, session: Any) -> Objective:
         """Prepares what it learns from, and says what is minimised.
 
-        Modules that it needs beside the student (poses, intrinsics) it brings into ``session`` (an
-        `adaptation.session.Session`), where they are trained and saved with the student.
+        Modules that it needs beside the student (poses, intrinsics) it brings into the session, where they
+        are trained and saved with the student. ``session``: an `adaptation.session.Session`.
         """
