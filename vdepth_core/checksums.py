@@ -86,6 +86,14 @@ class Checksums:
             self._asked[key] = digest
         return digest
 
+    def learn(self, path: Path, digest: str) -> None:
+        """Remembers the SHA-256 of a file whose content the caller just wrote, and nobody else could."""
+        with suppress(OSError):
+            facts = path.stat()
+            if _settled(facts, time.time()):
+                with self._lock:
+                    self._asked[_key(facts)] = digest
+
     def save(self, place: Place = atomic_path) -> None:
         """Remembers what was asked for; a folder that cannot be written only costs reading again."""
         with self._lock:

@@ -3,15 +3,18 @@
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from vdepth_core.output.upsample import (
+    _LINEAR,
     Upsampler,
     _apply,
     _beyond,
     _linear_model,
-    _Rows,
+    _smooth_resize,
     _smoothed,
     _smoothstep,
+    _spans,
     resize_surface,
 )
 
@@ -166,7 +169,7 @@ def test_the_colour_model_agrees_with_least_squares_window_by_window():
     np.testing.assert_allclose(trust, mean(explained), atol=1e-3)
     model = np.dstack([*a, b]).astype(np.float32)
     wanted = (model[..., :3] * guide).sum(axis=2) + b
-    np.testing.assert_allclose(_apply(model, guide), wanted, atol=1e-5)
+    np.testing.assert_allclose(_apply([*np.moveaxis(model, 2, 0)], guide), wanted, atol=1e-5)
 
 
 def test_a_smooth_step_is_the_cubic_one():
@@ -206,13 +209,38 @@ def test_span_must_be_positive():
 
 
 @pytest.mark.parametrize("size", [(640, 360), (601, 333), (97, 61)])
-def test_strips_are_what_enlarging_all_at_once_gives(size):
+def test_tiles_are_what_enlarging_all_at_once_gives(size):
     rng = np.random.default_rng(4)
-    small = rng.random((60, 96, 4), dtype=np.float32)
+    small = rng.random((60, 96), dtype=np.float32)
     whole = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR)
     plate = rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
-    rows, blurred = _Rows(small, size), cv2.GaussianBlur(plate, (3, 3), 0)
-    for start in range(0, size[1], 50):
-        stop = min(start + 50, size[1])
-        assert np.abs(rows(start, stop) - whole[start:stop]).max() < 1e-4
-        assert np.array_equal(_smoothed(plate, start, stop), blurred[start:stop])
+    blurred, covered = cv2.GaussianBlur(plate, (3, 3), 0), np.zeros(whole.shape, int)
+    for rows in _spans(60, size[1], 32, _LINEAR):
+        for columns in _spans(96, size[0], 50, _LINEAR):
+            here = slice(rows.start, rows.stop), slice(columns.start, columns.stop)
+            tile = rows.weights @ small[rows.low : rows.high, columns.low : columns.high] @ columns.weights.T
+            assert np.abs(tile - whole[here]).max() < 1e-4
+            smoothed = _smoothed(plate, rows.start, rows.stop, columns.start, columns.stop)
+            assert np.array_equal(smoothed, blurred[here])
+            covered[here] += 1
+    assert (covered == 1).all()
+
+
+@pytest.mark.parametrize("size", [(640, 360), (601, 333), (97, 61)])
+def test_the_smooth_resize_is_the_cubic_of_keys(size):
+    """Against Pillow's, an independent one of the same kernel, away from the border, which goes on here."""
+    small = np.random.default_rng(5).random((60, 96), dtype=np.float32)
+    other = np.asarray(Image.fromarray(small).resize(size, Image.Resampling.BICUBIC))
+    inside = (
+        slice(3 * size[1] // 60 + 1, -3 * size[1] // 60 - 1),
+        slice(3 * size[0] // 96 + 1, -3 * size[0] // 96 - 1),
+    )
+    np.testing.assert_allclose(_smooth_resize(small, size)[inside], other[inside], atol=2e-6)
+
+
+def test_where_nothing_steps_the_tiles_leave_the_smooth_resize_alone():
+    rgb, truth = card()
+    p = seen(truth)
+    out, smooth = Upsampler(0.6)(p, rgb), _smooth_resize(p, (320, 180))
+    assert np.array_equal(out[:16, 288:], smooth[:16, 288:])
+    assert not np.array_equal(out, smooth)

@@ -75,7 +75,9 @@ class JobOptions(ClipOptions):
     intrinsics: Path | None = Field(default=None, description="JSON file with fx, fy, cx, cy, pixels.")
     normals: bool = Field(default=False, description="Also write camera-space normals.")
     layered: bool = Field(default=False, description="One layered EXR instead of several.")
-    compression: Compression = Field(default="zip", description="EXR compression.")
+    compression: Compression = Field(
+        default="pxr24", description="EXR compression: pxr24 keeps 24 bits of a number, the others all."
+    )
     shots: bool = Field(
         default=True,
         description="Cut the clip into shots.",

@@ -19,7 +19,7 @@ from ..types import ClipInfo, ModelSpec
 from .config import FAR, NEAR, EstimateConfig, JobOptions
 from .numbering import Numbering
 
-JOB_FORMAT = 2
+JOB_FORMAT = 3
 """Raised whenever the same predictions would give other files."""
 PREDICTIONS_FORMAT = 1
 """Raised whenever the same configuration would give other predictions."""

@@ -18,6 +18,7 @@ import numpy as np
 from ..errors import InputError, UsageError
 from ..files import Place, atomic_path
 from .exr_header import TimeCode, read_header
+from .finish import all_finite
 
 COMPRESSIONS = ("zip", "zips", "pxr24")
 """ZIP (16 lines) and ZIPS (1 line) keep every bit, PXR24 rounds FLOAT to 24 bits; DWA and B44 lose more."""
@@ -127,7 +128,7 @@ def _checked(channels: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
             )
         if not pixels.size:
             raise ValueError(f"channel {name} is empty")
-        if id(pixels) not in finite and not np.isfinite(pixels).all():
+        if id(pixels) not in finite and not all_finite(pixels):
             raise ValueError(f"channel {name} holds values that are not finite")
         finite.add(id(pixels))
         checked[name] = np.ascontiguousarray(pixels)

@@ -239,6 +239,10 @@ class Journal:
         else:
             _rename_beside(temporary, path)
 
+    def learn(self, path: Path, entry: FileEntry) -> None:
+        """Remembers what a file that was just installed holds: giving it its name made it look changed."""
+        self._checksums.learn(path, entry.sha256)
+
     def remove(self, name: str) -> None:
         """Removes file ``name`` if it is ours.
 
@@ -372,8 +376,10 @@ class _Noted(Draft):
         self._journal = journal
 
     def _take_place(self) -> None:
-        self._journal.note(self.path.name, FileEntry.of(self.temporary))
+        entry = FileEntry.of(self.temporary)
+        self._journal.note(self.path.name, entry)
         self._journal.install(self.temporary, self.path)
+        self._journal.learn(self.path, entry)
 
 
 def lock_folder(out: Path, name: str = LOCK, what: str = "") -> FileLock:

@@ -23,7 +23,11 @@ _SMALLEST = 16
 _ENCODERS = (  # name, options, clock ticks a nominal frame: constant rates are exact, others rounded to ticks
     # x264's macroblock tree gives other bytes from run to run on small pictures (seen with its build 165).
     # Without B-frames a packet's time is its picture's, so that films of shots can be put together.
-    ("libx264", {"preset": "veryfast", "crf": "20", "threads": "1", "bf": "0", "x264-params": "mbtree=0"}, 8),
+    (
+        "libx264",
+        {"preset": "superfast", "crf": "20", "threads": "1", "bf": "0", "x264-params": "mbtree=0"},
+        8,
+    ),
     ("mpeg4", {"b": "6000000", "threads": "1"}, 1),
 )
 _FINEST = {"mpeg4": 65535}  # what the standard's 16-bit clock can hold

@@ -14,11 +14,13 @@ inventing depth:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
-from PIL import Image
 
 # Of the linear model's window, in pixels of the map: covers a network's blur plus its misplacement.
 _RADIUS = 4
@@ -31,7 +33,7 @@ _TRUST = (0.2, 0.5)  # R² below the first: the picture has no such edge; above 
 _CORE = (0.55, 0.75)  # range within reach over range around: 0.5 on a slope, 1 in the middle of a step
 _SMALLEST = 8  # pixels a side of a map with surfaces
 _SHARPEN = (0.25, 0.75)  # membership below the first is far, above the second near
-_STRIP = 32  # rows of the large picture at a time: what they need stays in the cache, and an 8K frame small
+_TILE = (32, 160)  # of the large picture at a time: what it needs stays in the cache, and an 8K frame small
 
 
 class Upsampler:
@@ -90,52 +92,96 @@ class Upsampler:
         p = p + step * (sides - p)
         scale = np.float32(self._span) / np.maximum(spread, np.float32(1e-3 * self._span))
         offset = offset * scale - far * (scale / np.float32(self._span))
-        # near-side membership at full size, then out = (1 − weight) p + weight (far + membership · spread)
-        model = _Rows(cv2.merge([*(slope * scale for slope in slopes), offset]), size)
-        ends = _Rows(cv2.merge([p + weight * (far - p), weight * spread]), size)
+        # near-side membership at full size, then out = (1 − weight) p + weight (far + membership · spread).
         # Straight interpolation bends a surface at every pixel of the map (a grid on its normals) and
         # flattens it at the border; where nothing steps, the smooth one stands.
-        abrupt = _Rows(cv2.dilate(steep, _AROUND), size)
-        for start in range(0, size[1], _STRIP):
-            stop = min(start + _STRIP, size[1])
-            near_side = _smoothstep(_apply(model(start, stop), _smoothed(rgb, start, stop)), *_SHARPEN)
-            base, gain = cv2.split(ends(start, stop))
-            near_side *= gain
-            near_side += base
-            near_side -= out[start:stop]
-            near_side *= abrupt(start, stop)
-            out[start:stop] += near_side
+        planes = np.stack(
+            [*(slope * scale for slope in slopes), offset, p + weight * (far - p), weight * spread,
+             cv2.dilate(steep, _AROUND)]
+        )  # fmt: skip
+        down, across = _spans(height, size[1], _TILE[0], _LINEAR), _spans(width, size[0], _TILE[1], _LINEAR)
+        for rows in down:
+            for columns in across:
+                small = planes[:, rows.low : rows.high, columns.low : columns.high]
+                if small[-1].any():
+                    *model, base, gain, abrupt = rows.weights @ small @ columns.weights.T
+                    plate = _smoothed(rgb, rows.start, rows.stop, columns.start, columns.stop)
+                    near_side = _smoothstep(_apply(model, plate), *_SHARPEN)
+                    near_side *= gain
+                    near_side += base
+                    here = out[rows.start : rows.stop, columns.start : columns.stop]
+                    near_side -= here
+                    near_side *= abrupt
+                    here += near_side
         return out
 
 
-class _Rows:
-    """Bilinear enlargement, some rows at a time: what `cv2.resize` gives all at once, to rounding."""
+@dataclass(frozen=True)
+class _Span:
+    """Some rows or columns of the large picture, and how they follow from those of the map.
 
-    def __init__(self, small: np.ndarray, size: tuple[int, int]) -> None:
-        height = len(small)
-        self._wide = cv2.resize(small, (size[0], height), interpolation=cv2.INTER_LINEAR)
-        where = (np.arange(size[1]) + 0.5) * (height / size[1]) - 0.5
-        above = np.floor(where)
-        self._part = where - above
-        self._above = np.clip(above, 0, height - 1).astype(int)
-        self._below = np.clip(above + 1, 0, height - 1).astype(int)
-
-    def __call__(self, start: int, stop: int) -> np.ndarray:
-        """Rows [start, stop) of the large picture."""
-        out = np.empty((stop - start, *self._wide.shape[1:]), np.float32)
-        for row in range(start, stop):
-            above, below = self._wide[self._above[row]], self._wide[self._below[row]]
-            part = self._part[row]
-            cv2.addWeighted(above, 1 - part, below, part, 0, dst=out[row - start])
-        return out
-
-
-def _smoothed(rgb: np.ndarray, start: int, stop: int) -> np.ndarray:
-    """Rows [start, stop) of the plate without its grain, which would make edges sparkle; the filter costs a
-    tenth of the gain and halves that.
+    Attributes:
+        start, stop: In the large picture.
+        low, high: In the map.
+        weights: (stop − start, high − low) float32.
     """
-    first, last = max(start - 1, 0), min(stop + 1, len(rgb))
-    return cv2.GaussianBlur(rgb[first:last], (3, 3), 0)[start - first : stop - first]
+
+    start: int
+    stop: int
+    low: int
+    high: int
+    weights: np.ndarray
+
+
+@lru_cache(maxsize=16)
+def _spans(small: int, large: int, tile: int, kernel: Kernel, margin: int = 0) -> tuple[_Span, ...]:
+    """One axis of a separable resize, ``tile`` pixels at a time: small enough for matrices that the cache
+    holds and that no BLAS gives to several threads.
+
+    ``margin``: pixels the map has more on each side. Beyond it goes on as it ends.
+    """
+    ratio = small / large
+    scale, most = max(ratio, 1.0), small + 2 * margin - 1
+    taps = 2 * math.ceil(kernel.reach * scale)
+    where = (np.arange(large) + 0.5) * ratio - 0.5 + margin
+    which = np.floor(where).astype(int)[:, None] + np.arange(1 - taps // 2, 1 + taps // 2)
+    values = kernel.at((which - where[:, None]) / scale)
+    values /= values.sum(axis=1, keepdims=True)
+    which = np.clip(which, 0, most)
+    spans = []
+    for start in range(0, large, tile):
+        stop = min(start + tile, large)
+        low, high = int(which[start].min()), int(which[stop - 1].max()) + 1
+        weights = np.zeros((stop - start, high - low))
+        np.add.at(weights, (np.arange(stop - start)[:, None], which[start:stop] - low), values[start:stop])
+        spans.append(_Span(start, stop, low, high, weights.astype(np.float32)))
+    return tuple(spans)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A resampling kernel: how far it reaches, and its value at distances."""
+
+    reach: int
+    at: Callable[[np.ndarray], np.ndarray]
+
+
+def _keys(x: np.ndarray) -> np.ndarray:
+    x = np.abs(x)
+    return np.where(x < 1, (1.5 * x - 2.5) * x * x + 1, np.where(x < 2, ((2.5 - 0.5 * x) * x - 4) * x + 2, 0))
+
+
+_LINEAR = Kernel(1, lambda x: np.maximum(1 - np.abs(x), 0))
+_CUBIC = Kernel(2, _keys)
+
+
+def _smoothed(rgb: np.ndarray, top: int, bottom: int, left: int, right: int) -> np.ndarray:
+    """A part of the plate without its grain, which would make edges sparkle; the filter costs a tenth of the
+    gain and halves that.
+    """
+    y, x = max(top - 1, 0), max(left - 1, 0)
+    around = rgb[y : bottom + 1, x : right + 1]
+    return cv2.GaussianBlur(around, (3, 3), 0)[top - y : bottom - y, left - x : right - x]
 
 
 def resize_surface(disparity: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -180,8 +226,15 @@ def _smooth_resize(p: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     if min(p.shape) < _SMALLEST:  # nothing that could be called a surface
         return np.asarray(cv2.resize(p, size, interpolation=cv2.INTER_LINEAR))
     p = _beyond(p, 2)
-    box = (2, 2, p.shape[1] - 2, p.shape[0] - 2)
-    return np.array(Image.fromarray(p).resize(size, Image.Resampling.BICUBIC, box=box))
+    wide = np.empty((len(p), size[0]), np.float32)
+    for columns in _spans(p.shape[1] - 4, size[0], _TILE[1], _CUBIC, 2):
+        for top in range(0, len(p), _TILE[0]):
+            rows = slice(top, top + _TILE[0])
+            wide[rows, columns.start : columns.stop] = p[rows, columns.low : columns.high] @ columns.weights.T
+    out = np.empty((size[1], size[0]), np.float32)
+    for span in _spans(len(p) - 4, size[1], _TILE[0] // 2, _CUBIC, 2):
+        np.matmul(span.weights, wide[span.low : span.high], out=out[span.start : span.stop])
+    return out
 
 
 def _beyond(p: np.ndarray, count: int) -> np.ndarray:
@@ -200,15 +253,14 @@ def _linear_model(
 ) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], np.ndarray, np.ndarray]:
     """p ≈ a · colour + b, window by window: a for colours in 0..255, b, R² in [0, 1], each (h, w)."""
     r, g, b = cv2.split(guide.astype(np.float32) * np.float32(1 / 255))
-    mean_r, mean_g, mean_b, mean_p = _box(r), _box(g), _box(b), _box(p)
-    cov_r, cov_g, cov_b = (_box(c * p) - m * mean_p for c, m in ((r, mean_r), (g, mean_g), (b, mean_b)))
+    mean_r, mean_g, mean_b, mean_p = _boxes(r, g, b, p)
+    cov_r, cov_g, cov_b, variance = _boxes(r * p, g * p, b * p, p * p)
+    rr, gg, bb = _boxes(r * r, g * g, b * b)
+    rg, rb, gb = _boxes(r * g, r * b, g * b)
     eps = np.float32(_EPS)
-    rr, gg, bb = (_box(c * c) - m * m + eps for c, m in ((r, mean_r), (g, mean_g), (b, mean_b)))
-    rg, rb, gb = (
-        _box(r * g) - mean_r * mean_g,
-        _box(r * b) - mean_r * mean_b,
-        _box(g * b) - mean_g * mean_b,
-    )
+    cov_r, cov_g, cov_b = cov_r - mean_r * mean_p, cov_g - mean_g * mean_p, cov_b - mean_b * mean_p
+    rr, gg, bb = rr - mean_r * mean_r + eps, gg - mean_g * mean_g + eps, bb - mean_b * mean_b + eps
+    rg, rb, gb = rg - mean_r * mean_g, rb - mean_r * mean_b, gb - mean_g * mean_b
     # inverse of the symmetric 3x3 covariance by cofactors
     c11, c12, c13 = gg * bb - gb * gb, gb * rb - rg * bb, rg * gb - gg * rb
     c22, c23, c33 = rr * bb - rb * rb, rb * rg - rr * gb, rr * gg - rg * rg
@@ -217,24 +269,27 @@ def _linear_model(
     a_g = (c12 * cov_r + c22 * cov_g + c23 * cov_b) * inverse
     a_b = (c13 * cov_r + c23 * cov_g + c33 * cov_b) * inverse
     offset = mean_p - a_r * mean_r - a_g * mean_g - a_b * mean_b
-    variance = np.maximum(_box(p * p) - mean_p * mean_p, 0) + np.float32(1e-7)
+    variance = np.maximum(variance - mean_p * mean_p, 0) + np.float32(1e-7)
     explained = (a_r * cov_r + a_g * cov_g + a_b * cov_b) / variance
     unit = np.float32(1 / 255)
-    return (_box(a_r) * unit, _box(a_g) * unit, _box(a_b) * unit), _box(offset), _box(explained)
+    a_r, a_g, a_b, offset = _boxes(a_r, a_g, a_b, offset)
+    return (a_r * unit, a_g * unit, a_b * unit), offset, _boxes(explained)[0]
 
 
-def _apply(model: np.ndarray, rgb: np.ndarray) -> np.ndarray:
-    """a · colour + b at full size: model (H, W, 4), rgb (H, W, 3) uint8 -> (H, W) float32."""
-    a_r, a_g, a_b, out = cv2.split(model)
-    for slope, channel in zip((a_r, a_g, a_b), cv2.split(rgb), strict=True):
+def _apply(model: Sequence[np.ndarray], rgb: np.ndarray) -> np.ndarray:
+    """a · colour + b: planes a_r, a_g, a_b, b (H, W), which it changes, and rgb (H, W, 3) uint8."""
+    *slopes, out = model
+    for slope, channel in zip(slopes, cv2.split(rgb), strict=True):
         np.multiply(slope, channel, out=slope)
         out += slope
     return out
 
 
-def _box(values: np.ndarray) -> np.ndarray:
+def _boxes(*planes: np.ndarray) -> Sequence[np.ndarray]:
+    """Box means of up to four planes; together they cost what one does alone."""
     side = 2 * _RADIUS + 1
-    return cv2.boxFilter(values, -1, (side, side), borderType=cv2.BORDER_REFLECT)
+    merged = cv2.merge(planes) if len(planes) > 1 else planes[0]
+    return cv2.split(cv2.boxFilter(merged, -1, (side, side), borderType=cv2.BORDER_REFLECT))
 
 
 def _smoothstep(values: np.ndarray, low: float, high: float) -> np.ndarray:

@@ -15,6 +15,7 @@ from ..geometry.normals import normals_from_depth
 from .attributes import FrameAttributes
 from .channels import SequenceKind, channels_of
 from .exr import COMPRESSIONS, exr_matches, write_exr
+from .finish import all_finite
 from .naming import frame_path
 from .upsample import Upsampler, resize_surface
 
@@ -132,8 +133,7 @@ class SequenceWriter:
         np.maximum(full, 0.0, out=full)  # nothing is farther than infinity; NaN stays
         planes = {"disparity": full}
         wanted = set(missing)
-        if wanted & {"depth", "normal", "layers"}:
-            planes["depth"] = mapping.depth(full)
+        planes["depth"], d = mapping.maps(full)
         if "normal" in wanted or ("layers" in wanted and self.settings.normals):
             # From the map as it is: snapping its steps to the picture bends the surfaces beside them.
             surface = mapping.depth(np.maximum(resize_surface(disparity, size), 0.0))
@@ -142,8 +142,7 @@ class SequenceWriter:
             planes |= {f"normal.{axis}": normals[..., index] for index, axis in enumerate("xyz")}
         if confidence is not None and wanted & {"confidence", "layers"}:
             planes["confidence"] = _resized(confidence, size)
-        d = mapping.normalised(full)
-        if not np.isfinite(full).all():
+        if not all_finite(full):
             full[~np.isfinite(full)] = 0.0
         for kind, path in missing.items():
             channels = channels_of(kind, planes)
