@@ -24,7 +24,7 @@ from ..clip.timing import last_duration
 from ..errors import InputError
 from ..models.device import cpu_threads, set_threads
 from ..output.manifest import Manifest
-from ..output.naming import manifest_path
+from ..output.naming import frame_path, manifest_path
 from ..store import DepthStore
 from ..types import Shot
 from ..version import __version__
@@ -32,13 +32,14 @@ from . import shots as stages
 from .accelerator import Accelerator, ModelShelf
 from .assemble import assemble
 from .config import EstimateConfig
-from .events import Done, JobProgress, PartDone, Started, Warning_
+from .events import Done, FrameDone, JobProgress, PartDone, Started, Warning_
 from .folder import JobFolder, folder_checksums, found_manifest, planning, tidy
 from .parts import Part
 from .pipeline import Channel, Seconds, run_stages
 from .plan import Plan, make_plan
 from .record import ClipRecord
-from .writer import ShotWriter, job_names
+from .results import ShotResult
+from .writer import ShotWriter, job_names, sequence_settings
 
 _POLL_S = 0.2
 _SHOTS_AHEAD = 2  # waiting between two threads: bounds open files
@@ -239,6 +240,7 @@ class ClipJob:
                     result = folder.result(shot.index, plan.record.job)
                     if result is not None and result.shot == shot and folder.whole(result):
                         self._skip(shot, "infer", "settle", *(["refine"] if refines else []), "write")
+                        self._tell_frames(plan, result)
                         continue
                     store = stages.open_store(plan, folder, shot)
                     open_stores.add(store)
@@ -287,6 +289,14 @@ class ClipJob:
         finally:
             for store in open_stores:  # those a failure left behind
                 store.close()
+
+    def _tell_frames(self, plan: Plan, result: ShotResult) -> None:
+        """Whoever watches hears of every frame, the finished ones too."""
+        kind = sequence_settings(plan.config).kinds[0]
+        for shown in result.shown:
+            path = frame_path(self.out, plan.clip.info.name, kind, shown.number)
+            clip = self.progress.clip
+            self.progress.tell(FrameDone(clip=clip, index=shown.frame, number=shown.number, path=str(path)))
 
     def _set_threads(self, plan: Plan, folder: JobFolder) -> None:
         if plan.device == "cpu":

@@ -105,6 +105,9 @@ class ShotWriter:
                 for _, written in self._frames(job, start, stop):
                     files |= {path.name: self._entry(path.name) for path in written.paths}
             self._progress.skip("write", len(shot) - len(wanted))
+            for shown in done.shown:
+                if shown.frame not in wanted:
+                    self._tell(shown.frame, shown.number)
             result = done.model_copy(update={"files": done.files | files})
         else:
             result = self._whole(job)
@@ -176,12 +179,16 @@ class ShotWriter:
                 yield from self._collect(pending.popleft())
 
     def _collect(self, pending: _Pending) -> Iterator[tuple[tuple[int, Frame], WrittenFrame]]:
-        frame, clip = pending.frame, self._progress.clip
+        frame = pending.frame
         for number, written in zip(pending.numbers, pending.work.result(), strict=True):
             yield (number, frame), written
-            path = str(written.paths[0])
-            self._progress.tell(FrameDone(clip=clip, index=frame.index, number=number, path=path))
+            self._tell(frame.index, number)
         self._progress.advance("write")
+
+    def _tell(self, index: int, number: int) -> None:
+        path = next(iter(self._files.paths(number).values()))
+        clip = self._progress.clip
+        self._progress.tell(FrameDone(clip=clip, index=index, number=number, path=str(path)))
 
     def _write(self, frame: Frame, job: _Job, headers: list[FrameAttributes]) -> list[WrittenFrame]:
         final = job.store.result.read(frame.index - job.shot.start)[0]
