@@ -117,3 +117,29 @@ def test_errors_are_explained(path):
         if missing := {name for name in _raised(function) if name not in docstring}:
             silent[function.name] = missing
     assert silent == {}
+
+
+MANY = 5  # arguments that no sentence explains any more
+SAME_AS = re.compile(
+    r"\b(arguments|As|see)\b[^.]*`", re.IGNORECASE
+)  # another one's, which are explained there
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in FILES if not {"scenes", "networks"} & set(path.parts)],  # formulas and tensors
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_many_arguments_are_explained(path):
+    """Where a function takes many arguments, all of them are."""
+    wrong = {}
+    for function, docstring in _public(ast.parse(path.read_text(encoding="utf-8"))):
+        taken = function.args
+        names = [each.arg for each in (*taken.posonlyargs, *taken.args, *taken.kwonlyargs)]
+        names = [name for name in names if name not in ("self", "cls")]
+        if len(names) < MANY or function.name == "__init__":  # a class explains its attributes
+            continue
+        missing = [name for name in names if name not in _arguments(docstring)]
+        if missing and not SAME_AS.search(docstring):
+            wrong[function.name] = missing
+    assert wrong == {}

@@ -116,7 +116,15 @@ class Session:
 def train(
     session: Session, recipe: Recipe, config: LoopConfig, counters: Counters, state: Path, resume: bool
 ) -> Standing:
-    """Prepares what the recipe wants, and trains it; ``resume``: from the checkpoint ``state``.
+    """Prepares what the recipe wants, and trains it.
+
+    Args:
+        session: What is adapted, and to which footage.
+        recipe: What is learnt.
+        config: How long, and how fast.
+        counters: Where the run stands.
+        state: The checkpoint.
+        resume: Go on from it.
 
     Raises:
         ResourceError: out of the device's memory, or the disk is full.

@@ -30,10 +30,10 @@ class ModelShelf:
     def get(
         self, name: str, device: str, dtype: str, predicts: Predicts | None = None, compile: bool = False
     ) -> DepthModel:
-        """The model ``name`` (or path) on ``device``.
+        """A model, loaded where it is not yet; arguments and errors are those of `load_model`.
 
         Raises:
-            WeightsError, UsageError: see `load_model`.
+            WeightsError, UsageError: see there.
         """
         key = (name, device, dtype, predicts, compile)
         with self._lock:

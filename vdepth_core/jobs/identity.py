@@ -68,6 +68,13 @@ class Identity:
     ) -> Identity:
         """The identity of a resolved configuration on a clip.
 
+        Args:
+            config: Resolved: nothing is left to a preset.
+            info: The clip.
+            spec: The model.
+            size: (height, width) of the network's input.
+            camera: The plate's.
+
         Raises:
             UsageError: the range of frames lies outside the clip.
         """

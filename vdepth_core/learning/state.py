@@ -23,7 +23,14 @@ def write_state(
     more: Mapping[str, Weights],
     facts: dict[str, str],
 ) -> None:
-    """Writes ``network``, its optimiser, ``more`` weights by name and ``facts``, atomically.
+    """Writes what a training needs to go on, atomically.
+
+    Args:
+        path: The file.
+        network: As it is trained.
+        optimiser: Its optimiser.
+        more: Other weights, by name.
+        facts: What else there is to know, by name.
 
     Raises:
         ResourceError: it cannot be written.

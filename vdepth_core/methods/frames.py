@@ -47,6 +47,10 @@ def predict_shot(
     after it.
 
     Args:
+        shot: Its frames.
+        model: On the accelerator.
+        store: Says what is done, and takes the rest.
+        progress: Told of each frame, stage ``infer``; may cancel.
         batch: Frames a forward pass; None: `CUDA_BATCH` for a model on a CUDA device, else 1. A model that
             chains frames gets its chains, whole.
 
@@ -122,7 +126,14 @@ def to_disparity(raw: np.ndarray, spec: ModelSpec) -> np.ndarray:
 def decode_batches(
     shot: ShotFrames, model: DepthModel | SnippetModel, store: DepthStore, start: int, stop: int, size: int
 ) -> Generator[FrameBatch]:
-    """Yields frames [start, stop) of the shot as ``model`` prepares them, ``size`` at a time.
+    """Yields frames [start, stop) of the shot as the model prepares them.
+
+    Args:
+        shot: Its frames.
+        model: Prepares them.
+        store: Says of what size.
+        start, stop: The range, 0-based within the shot.
+        size: Frames at a time.
 
     Raises:
         InputError: the clip gave fewer frames than the shot has.

@@ -173,7 +173,15 @@ class ShotEntry(_Model):
     def of(
         cls, shot: Shot, alignment: ShotAlignment, mapping: DepthMapping, camera: Intrinsics, numbers: range
     ) -> ShotEntry:
-        """The entry of a finished shot, whose files have these numbers."""
+        """The entry of a finished shot.
+
+        Args:
+            shot: Which one.
+            alignment: What the method did.
+            mapping: From disparity to depth.
+            camera: The plate's in this shot.
+            numbers: Of its files.
+        """
         return cls(
             index=shot.index,
             start=shot.start,

@@ -195,7 +195,15 @@ class Batch:
 def mix(
     sources: list[Source], step: int, rng: np.random.Generator, frames: int, height: int, width: int
 ) -> Batch:
-    """Draws a batch of ``frames`` frames, each sample from a source chosen by its share."""
+    """Draws a batch, each sample from a source chosen by its share.
+
+    Args:
+        sources: To choose from.
+        step: Of the training.
+        rng: Decides everything.
+        frames: Of the batch.
+        height, width: Of its pictures.
+    """
     shares = np.array([SHARES[source.kind] / source.frames for source in sources])  # they are of frames
     drawn: list[Sample] = []
     samples: list[Form] = []

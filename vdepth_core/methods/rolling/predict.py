@@ -73,6 +73,14 @@ def encode_shot(
 ) -> None:
     """Decodes every frame once and fills ``latents`` and ``store.luma``.
 
+    Args:
+        shot: Its frames.
+        model: Encodes them.
+        store: The shot's; gets the luma.
+        latents: Gets the latents.
+        batcher: Says how many frames fit.
+        share: Advances by one a frame.
+
     Raises:
         InputError: the clip gave fewer frames than the shot has.
         ResourceError: not even one frame fits the device's memory.
@@ -105,8 +113,18 @@ def predict_snippets(
     """Predicts every missing snippet into ``files``: its maps, their samples and its smallest value.
 
     Batches start at multiples of the batch size, so a resumed job runs the same batches. A batch is written
-    while the next one is predicted. ``share`` advances by one a map. ``steps``: denoising steps;
-    ``check`` looks at what they give.
+    while the next one is predicted.
+
+    Args:
+        model: Predicts them.
+        plan: Which frames make a snippet.
+        files: Latents to read, and room for the maps.
+        grid: Where a map is sampled.
+        noise: What all snippets share.
+        batcher: Says how many snippets fit.
+        share: Advances by one a map.
+        steps: Denoising steps.
+        check: Looks at what they give.
 
     Raises:
         ResourceError: not even one snippet fits the device's memory.

@@ -52,9 +52,13 @@ class Refinement:
     check: DepthCheck
 
     def run(self, merged: FrameArray, low: float, high: float, out: FrameArray, share: Share) -> None:
-        """Refines ``merged`` (N, H, W), whose clip-wide range is ``low``..``high``, into ``out`` (N, H, W).
+        """Refines a merged shot.
 
-        ``share`` advances by `work` units.
+        Args:
+            merged: Inverse depth (N, H, W).
+            low, high: Its range over the shot.
+            out: Gets the result (N, H, W).
+            share: Advances by `work` units.
 
         Raises:
             ResourceError: not even one snippet fits the device's memory.

@@ -25,7 +25,15 @@ def save_result(
     spread: np.ndarray,
     notes: tuple[str, ...],
 ) -> ShotAlignment:
-    """Keeps scale, shift and spread (N,) of the frames, how many snippets cover each, and the notes."""
+    """Keeps how a shot was aligned, and how many snippets cover each frame.
+
+    Args:
+        store: The shot's.
+        plan: Which frames make a snippet.
+        scale, shift: Of the frames (N,).
+        spread: Of the snippets at each frame (N,).
+        notes: Sentences for the report.
+    """
     coverage = [len(slots) for slots in plan.covering()]
     facts = {
         "scale": scale.tolist(),

@@ -103,7 +103,15 @@ class SnippetFiles:
 def open_snippets(
     folder: Path, plan: SnippetPlan, height: int, width: int, grid: Grid, dtype: str
 ) -> Iterator[SnippetFiles]:
-    """Opens or creates the files of a shot in ``folder``; ``dtype`` is that of latents and maps."""
+    """Opens or creates the files of a shot.
+
+    Args:
+        folder: The store's.
+        plan: Which frames make a snippet.
+        height, width: Of a map.
+        grid: Where a map is sampled.
+        dtype: Of latents and maps.
+    """
     with ExitStack() as stack:
 
         def array(name: str, count: int, shape: tuple[int, ...]) -> FrameArray:
@@ -118,7 +126,14 @@ def open_snippets(
 
 
 def spilled_bytes(plan: SnippetPlan, height: int, width: int, grid: Grid, *, refine: bool) -> int:
-    """Disk a shot's snippets need until it is settled, in bytes."""
+    """Disk a shot's snippets need until it is settled, in bytes.
+
+    Args:
+        plan: Which frames make a snippet.
+        height, width: Of a map.
+        grid: Where a map is sampled.
+        refine: Whether the shot is refined.
+    """
     slots = len(plan) * plan.length
     pixels = height * width * (slots + (plan.count if refine else 0))  # refinement keeps the merged maps
     latents = 4 * -(-height // 8) * -(-width // 8) * plan.count * (3 if refine else 1)

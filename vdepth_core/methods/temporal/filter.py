@@ -69,7 +69,8 @@ def stabilize(
         disparity: Frame index -> raw disparity (h, w), for the curve "before".
         aligned: Frame index -> aligned disparity (h, w) float32.
         alignment: The joint solution ``aligned`` comes from.
-        progress: Advanced by one a frame on ``stage``.
+        progress: Advanced by one a frame.
+        stage: Of ``progress``.
         smooth: False writes the aligned maps as they are and only measures.
     """
     window = _Window(store, disparity, aligned)

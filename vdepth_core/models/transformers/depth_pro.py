@@ -91,7 +91,15 @@ class DepthProCamera(DepthPro):
 def build(
     network: nn.Module, spec: ModelSpec, device: str, dtype: str, processing: Processing
 ) -> DepthPro | DepthProCamera:
-    """The model for a loaded network; a `CameraModel` where the checkpoint has the head for it."""
+    """The model for a loaded network; a `CameraModel` where the checkpoint has the head for it.
+
+    Args:
+        network: With its weights.
+        spec: What it predicts.
+        device: Where it runs, as torch spells it.
+        dtype: One of `DTYPES`.
+        processing: Its input scaling.
+    """
     from ..wrappers import keep_full_precision
 
     keep_full_precision(network, "head.layers.4")

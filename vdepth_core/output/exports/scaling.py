@@ -52,6 +52,13 @@ def fit_scaling(
     """Measures the value range of the whole clip in a pass over its frames; ``white-near`` is 0..1 without
     looking.
 
+    Args:
+        sequence: What is exported.
+        converter: From depth to the convention.
+        levels: Steps of the integer format.
+        progress: Told of each frame; may cancel.
+        stage: What the pass is called.
+
     Raises:
         InputError: a frame is missing or damaged.
     """
@@ -78,6 +85,13 @@ def write_sidecar(
     path: Path, sequence: DepthSequence, converter: Converter, scaling: Scaling, files: str
 ) -> Path:
     """Writes down how to get values back, as JSON.
+
+    Args:
+        path: The JSON file.
+        sequence: What was exported.
+        converter: From depth to the convention.
+        scaling: From the convention to integers.
+        files: In words, the files it stands beside.
 
     Raises:
         ResourceError: the disk is full or not writable.
