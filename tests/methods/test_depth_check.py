@@ -81,7 +81,7 @@ def test_a_picture_shows_something_from_nine_levels_on_and_a_map_varies_beyond_r
     ):
         luma.write(0, np.uint8([[[5, 5], [5, 5]], [[20, 20], [20, 20 + contrast]]]))
         maps.write(0, np.array([[[1, 2], [3, 4]], [[-3, -3], [-3, -3 - 3 * ripple]]]))
-        check = DepthCheck("model-x", luma, 100)
+        check = DepthCheck("model-x", luma, 100, Progress())
         if shows and not varies:
             with pytest.raises(WeightsError, match="first in frame 101"):
                 check.varied(maps, range(2))
@@ -90,13 +90,13 @@ def test_a_picture_shows_something_from_nine_levels_on_and_a_map_varies_beyond_r
         said = np.full((2, 2, 2), np.nan)
         if shows:
             with pytest.raises(WeightsError, match="no number at all for frame 101"):
-                check.numbers(said, range(2))
+                check.repaired(said, range(2))
             with pytest.raises(WeightsError, match="for frame 107"):
-                check.numbers(said, (6, 7), luma.read(0, 2))
+                check.repaired(said, (6, 7), luma.read(0, 2))
         else:
-            check.numbers(said, range(2))
+            check.repaired(said, range(2))
         said[:, 0, 0] = 1
-        check.numbers(said, range(2))
+        check.repaired(said, range(2))
 
 
 def test_the_first_constant_frame_is_named_and_one_that_varies_is_enough(tmp_path: Path) -> None:
@@ -107,9 +107,9 @@ def test_the_first_constant_frame_is_named_and_one_that_varies_is_enough(tmp_pat
         luma.write(0, np.uint8([[0, 99]] * 3))
         maps.write(0, np.float32([[1, 1], [2, 2], [3, 3]]))
         with pytest.raises(WeightsError, match="first in frame 0"):
-            DepthCheck("x", luma, 0).varied(maps, range(3))
+            DepthCheck("x", luma, 0, Progress()).varied(maps, range(3))
         maps.write(2, np.float32([[3, 4]]))
-        DepthCheck("x", luma, 0).varied(maps, range(3))
+        DepthCheck("x", luma, 0, Progress()).varied(maps, range(3))
 
 
 METHODS = [Framewise(FramewiseOptions(batch=2)), Temporal()]

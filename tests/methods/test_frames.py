@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 import torch
 
 from vdepth_core.errors import Cancelled, InputError, ResourceError, UsageError
-from vdepth_core.methods.frames import _luma, check_per_frame, repair, to_disparity
+from vdepth_core.methods import frames as methods_frames
+from vdepth_core.methods.depth_check import DepthCheck
+from vdepth_core.methods.frames import _luma, check_per_frame, to_disparity
 from vdepth_core.methods.framewise import Framewise
 from vdepth_core.methods.options import FramewiseOptions
 from vdepth_core.progress import Progress
@@ -121,18 +124,25 @@ def test_depth_becomes_disparity_where_it_is_positive() -> None:
 def test_holes_take_the_nearest_value() -> None:
     raw = np.float32([[[1, np.nan, np.nan, 5], [1, 1, 5, 5]], [[np.nan, np.inf, -np.inf, np.nan]] * 2])
     whole = np.arange(8, dtype=np.float32).reshape(1, 2, 4)
-    fixed, bad = repair(np.concatenate([raw, whole]))
-    assert bad
+    told = []
+    progress = Progress()
+    progress.warn = told.append  # type: ignore[method-assign]
+    check = DepthCheck("net", None, 0, progress)  # type: ignore[arg-type]
+    black = np.zeros((3, 2, 4), np.uint8)
+    fixed = check.repaired(np.concatenate([raw, whole]), range(3), black)
+    assert len(told) == 1
     assert fixed[0].tolist() == [[1, 1, 5, 5], [1, 1, 5, 5]]
     assert not fixed[1].any()
     np.testing.assert_array_equal(fixed[2], whole[0])
     assert np.isnan(raw[0, 0, 1])  # what came in stays as it is
-    same, bad = repair(whole)
-    assert same is whole
-    assert not bad
+    assert check.repaired(whole, range(1), black[:1]) is whole
+    assert len(told) == 1
 
 
-def test_only_per_frame_models_are_taken_and_an_accelerator_gets_eight_at_once(tmp_path: Path) -> None:
+def test_only_per_frame_models_are_taken_and_an_accelerator_gets_eight_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(methods_frames, "_beside", lambda model: nullcontext)  # streams need a GPU
     with pytest.raises(UsageError, match="looks at 3 frames at once"):
         check_per_frame(Mean(replace(SPEC, window=3)))
     for device, batches in (("cuda:0", [8, 2]), ("cpu", [1] * 10)):

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from ..errors import WeightsError
@@ -104,6 +103,8 @@ def _fill(maps: np.ndarray, good: np.ndarray) -> np.ndarray:
 
     A frame without any becomes 0.
     """
+    import cv2
+
     maps = maps.copy()
     for frame, mask in zip(maps, good, strict=True):
         if mask.all():
