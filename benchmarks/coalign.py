@@ -103,7 +103,7 @@ def random_rollingdepth(path: Path, count: int, dilations: tuple[int, ...], pixe
     plan = plan_snippets(len(frames), dilations)
     with tempfile.TemporaryDirectory() as folder:
         make_tiny("rollingdepth", Path(folder) / "tiny")
-        model = load_rollingdepth(Path(folder) / "tiny", "fp32")
+        model = load_rollingdepth(Path(folder) / "tiny", dtype="fp32")
         latents, noise = model.encode(frames), model.noise(*size, 0)
         parts = torch.from_numpy(plan.frames).split(8)
         maps = torch.cat([model.predict_snippets(latents[part], noise) for part in parts]).numpy()

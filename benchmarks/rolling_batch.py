@@ -57,7 +57,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         if arguments.model is None:
             make_tiny("rollingdepth", Path(folder))
-        model = load_rollingdepth(arguments.model or Path(folder), arguments.dtype, arguments.device)
+        model = load_rollingdepth(arguments.model or Path(folder), arguments.device, arguments.dtype)
     load = choose_load(model, height, width, LENGTH)
     load = load if arguments.device.startswith("cuda") else Load(CPU_BATCH)
     ours = throughput(model, load, height, width, 4 * load.batch)

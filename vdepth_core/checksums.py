@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from .errors import VdepthError
-from .files import Place, atomic_path, write_bytes
+from .files import NOFOLLOW, Place, atomic_path, write_bytes
 
 WHOLE = 512 << 20
 """Bytes; a movie up to this size is read whole. What lies above is sampled: so many bytes of it."""
@@ -26,8 +26,18 @@ def sha256_of(path: Path) -> str:
     Raises:
         OSError: it cannot be read.
     """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return read_digest(path)[0]
+
+
+def read_digest(path: Path, *, follow: bool = True) -> tuple[str, int]:
+    """SHA-256 of a file's content, and how many bytes that is; ``follow`` symbolic links or refuse them.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | (0 if follow else NOFOLLOW)
+    with os.fdopen(os.open(path, flags), "rb", buffering=0) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
 
 
 def sampled_sha256(path: Path) -> str:
@@ -56,9 +66,14 @@ class Checksums:
     it is the time of creation. A disk that counts in seconds proves nothing of the last two.
     """
 
-    def __init__(self, memory: Path | None = None) -> None:
-        """``memory``: file that `save` writes; missing or damaged, everything is read anew."""
-        self._memory = memory
+    def __init__(self, memory: Path | None = None, *, keep: int = 0) -> None:
+        """Reads what is remembered.
+
+        Args:
+            memory: File that `save` writes; missing or damaged, everything is read anew.
+            keep: How many files that nobody asked for this time are remembered further.
+        """
+        self._memory, self._keep = memory, keep
         self._known: dict[str, str] = {}
         self._asked: dict[str, str] = {}
         self._lock = threading.Lock()
@@ -100,6 +115,11 @@ class Checksums:
             asked = dict(self._asked)
         if self._memory is None or asked == self._known:
             return
+        if self._keep:
+            rest = [key for key in self._known if key not in asked]
+            asked = {key: self._known[key] for key in rest[-self._keep :]} | asked
+            if asked.keys() == self._known.keys():
+                return
         with suppress(VdepthError, OSError):
             write_bytes(self._memory, json.dumps(asked, indent=0).encode(), place)
 

@@ -81,6 +81,6 @@ def test_what_cannot_be_adapted_is_told_what_can(tmp_path: Path, monkeypatch: py
     save_file({"some.key": torch.zeros(3)}, tmp_path / "w.safetensors")
     with pytest.raises(WeightsError, match="no network that can be adapted"):
         load_student(tmp_path / "w.safetensors")
-    monkeypatch.setattr("vdepth_core.learning.student._families", dict)
+    monkeypatch.setattr("vdepth_core.learning.student.family_of", lambda name: None)
     with pytest.raises(UsageError, match="embedded cannot be adapted"):
         load_student("embedded")

@@ -5,6 +5,7 @@ import torch
 from safetensors.torch import save_file
 
 from vdepth_core.models.licence import CLAIM, claim_of_file, claim_of_folder, claimed
+from vdepth_core.weights.loading import read_metadata
 
 
 @pytest.mark.parametrize(
@@ -30,13 +31,13 @@ def test_a_claim_is_short():
 def test_a_weights_file_claims(tmp_path):
     path = tmp_path / "w.safetensors"
     save_file({"a": torch.zeros(1)}, path, {"license": "<b>MIT</b>\n" * 99, "commercial": "true"})
-    line, commercial = claim_of_file(path)
+    line, commercial = claim_of_file(read_metadata(path))
     assert commercial
     assert line.endswith(CLAIM)
     assert len(line) < 160
     assert "\n" not in line
     path.write_bytes(b"nothing")
-    assert claim_of_file(path) == ("unknown", False)
+    assert claim_of_file(read_metadata(path)) == ("unknown", False)
 
 
 def test_a_folder_claims_and_only_permissive_licences_are_commercial(tmp_path):

@@ -19,7 +19,7 @@ from vdepth_core.models.device import pick_device
 from vdepth_core.models.registry import list_models, load_model
 from vdepth_core.networks.tcmonodepth_small import TCSmallNet
 from vdepth_core.types import DepthModel
-from vdepth_core.weights.catalogue import catalogue
+from vdepth_core.weights.catalogue import catalogue, published_models
 from vdepth_core.weights.install import install
 
 PUBLISHED = Path(__file__).parents[2] / ".." / "shared" / "weights" / "tcmonodepth-small.pt.tar"
@@ -168,26 +168,41 @@ def test_one_of_several_cuda_devices(monkeypatch):
 
 
 def test_broken_plugins_are_reported_and_the_others_go_on(monkeypatch, caplog):
-    good = EntryPoint("embedded", "vdepth_core.models.embedded:load", registry.GROUP)
+    good = EntryPoint("another", "builtins:print", registry.GROUP)
     bad = [
         EntryPoint("gone", "no_such_package:load", registry.GROUP),
-        EntryPoint("odd", "vdepth_core.models.registry:GROUP", registry.GROUP),
+        EntryPoint("odd", "sys:maxsize", registry.GROUP),
+        EntryPoint("embedded", "builtins:print", registry.GROUP),
     ]
-    monkeypatch.setattr(registry, "entry_points", lambda group: [bad[0], good, bad[1]])
+    monkeypatch.setattr(registry, "entry_points", lambda group: [bad[0], good, *bad[1:]])
     with caplog.at_level(logging.WARNING):
         names = [entry.name for entry in list_models()]
-    assert names == ["embedded"]
+    assert names[0] == "embedded"
+    assert sorted(names) == sorted(["another", *published_models()])
     assert "gone" in caplog.text
     assert "odd" in caplog.text
+    assert set(registry.broken_plugins()) == {"gone", "odd", "embedded"}
+    assert "shadowed" in registry.broken_plugins()["embedded"]
+
+
+def test_what_an_older_installation_says_of_our_models_is_left_alone(monkeypatch, caplog):
+    """Metadata of an editable installation grow stale; ours are found without them."""
+    stale = EntryPoint("embedded", "vdepth_core.models.embedded:no_such_name", registry.GROUP)
+    monkeypatch.setattr(registry, "entry_points", lambda group: [stale])
+    assert {entry.name for entry in list_models()} == set(published_models())
+    assert load_model("embedded").spec.name == "embedded"
+    assert registry.broken_plugins() == {}
+    assert not caplog.text
 
 
 def test_every_catalogue_entry_has_its_loader_and_says_what_the_loader_means():
-    loaders = registry.registered_loaders()
-    assert {getattr(load, "weights", name) for name, load in loaders.items()} == set(catalogue())
-    for name, load in loaders.items():
-        entry = catalogue()[getattr(load, "weights", name)]
+    assert {entry.name for entry in published_models().values()} == set(catalogue())
+    specs = {entry.name: entry.spec for entry in list_models()}
+    for name, entry in published_models().items():
+        assert callable(registry._loader(registry._FAMILIES[entry.family]))
+        assert specs[name].name == name
         for fact in ("quantity", "space", "license", "commercial"):
-            assert getattr(load.spec, fact) == getattr(entry, fact), name
+            assert getattr(specs[name], fact) == getattr(entry, fact), name
 
 
 def test_listing_needs_no_torch():

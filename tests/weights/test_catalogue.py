@@ -2,7 +2,6 @@
 
 import ast
 import string
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import pydantic
@@ -11,7 +10,15 @@ from weights.small_catalogue import FREE, write
 
 import vdepth_core
 from vdepth_core.errors import UsageError, WeightsError
-from vdepth_core.weights.catalogue import CatalogueEntry, catalogue, find_entry, is_inside, read_catalogue
+from vdepth_core.models.registry import list_models
+from vdepth_core.weights.catalogue import (
+    CatalogueEntry,
+    catalogue,
+    find_entry,
+    is_inside,
+    published_models,
+    read_catalogue,
+)
 
 ONE = {"path": "w.pt", "url": "https://example.org/w.pt"}
 
@@ -37,8 +44,8 @@ def test_non_commercial_licences_are_marked_so():
 
 def test_registered_models_of_ours_and_the_catalogue_agree():
     """A model may run another's weights; no weights are without a model."""
-    ours = [p for p in entry_points(group="vdepth_core.models") if p.value.startswith("vdepth_core.")]
-    assert {getattr(point.load(), "weights", point.name) for point in ours} == catalogue().keys()
+    assert {entry.name for entry in published_models().values()} == catalogue().keys()
+    assert {entry.name for entry in list_models() if entry.size} == published_models().keys()
 
 
 def test_no_code_of_the_weights_room_names_a_model():

@@ -12,7 +12,8 @@ from weights.small_catalogue import STATE, checkpoint
 
 from vdepth_core.errors import WeightsError
 from vdepth_core.weights.convert import convert, to_safetensors
-from vdepth_core.weights.loading import load_state_dict, read_metadata, sha256_of
+from vdepth_core.weights.loading import load_state_dict, read_metadata
+from vdepth_core.weights.reading import sha256_of
 
 FACTS = {"source": "w.pt", "sha256": "0" * 64, "license": "MIT", "commercial": "true"}
 

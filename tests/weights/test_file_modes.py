@@ -21,8 +21,8 @@ from vdepth_core.models.registry import load_model
 from vdepth_core.models.tiny import make_tiny
 from vdepth_core.weights.convert import to_safetensors
 from vdepth_core.weights.install import install, verify
-from vdepth_core.weights.loading import check_safetensors, load_state_dict, sha256_of
-from vdepth_core.weights.reading import UnreadableError
+from vdepth_core.weights.loading import check_safetensors, load_state_dict
+from vdepth_core.weights.reading import UnreadableError, sha256_of
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no file modes")
 __all__ = ["fresh_catalogue"]

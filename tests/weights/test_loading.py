@@ -11,8 +11,9 @@ from torch import nn
 
 from vdepth_core.errors import UsageError, WeightsError
 from vdepth_core.weights.catalogue import catalogue
-from vdepth_core.weights.loading import load_into, load_state_dict, read_metadata, sha256_of
+from vdepth_core.weights.loading import load_into, load_state_dict, read_metadata
 from vdepth_core.weights.location import find_weights, weights_folder
+from vdepth_core.weights.reading import sha256_of
 
 STATE = {"a.weight": torch.arange(6.0).reshape(2, 3), "a.bias": torch.zeros(2)}
 

@@ -127,27 +127,21 @@ def _weights() -> str:
 
 
 def _plugins() -> str:
-    from importlib.metadata import entry_points
-
     from ..adaptation.recipes import RECIPES
     from ..jobs.config import EstimateConfig  # noqa: F401  (refuses options whose names are taken)
     from ..methods.registry import METHODS
+    from ..models.registry import broken_plugins, list_models
     from ..output.exports.registry import EXPORTERS
     from ..refiners.registry import REFINERS
 
-    models = list(entry_points(group="vdepth_core.models"))
-    for point in models:
-        try:
-            point.load()
-        except Exception as error:
-            raise RuntimeError(f"plug-in {point.name} ({point.value}) does not load: {error}") from error
-    if not models:
-        raise RuntimeError("no models are registered")
+    for reason in broken_plugins().values():
+        raise RuntimeError(reason)
     seams = (METHODS, REFINERS, EXPORTERS, RECIPES)
     for seam in seams:
         for reason in seam.broken().values():
             raise RuntimeError(reason)
-    return ", ".join(sorted([point.name for point in models] + [n for seam in seams for n in seam.names()]))
+    names = [model.name for model in list_models()]
+    return ", ".join(sorted(names + [name for seam in seams for name in seam.names()]))
 
 
 _REINSTALL = "Reinstall: pip install --force-reinstall -c constraints.txt vdepth"

@@ -18,9 +18,10 @@ from torch import Tensor, nn
 
 from ..errors import UsageError, WeightsError
 from ..models.network_model import Family
-from ..models.registry import match_family, registered_loaders
+from ..models.registry import family_of, match_family, plugins
 from ..types import ModelSpec
-from ..weights.loading import OURS, load_into, load_state_dict
+from ..weights.catalogue import published_models
+from ..weights.loading import OURS, Weights, load_into, read_weights
 from ..weights.location import find_weights
 from ..weights.saving import save_tensors
 
@@ -44,7 +45,7 @@ class Student:
     def predict(self, frames: Tensor) -> Tensor:
         """Frames (N, 3, H, W) in [0, 1] on the device -> disparity (N, H, W), with gradients."""
         frames = frames.contiguous(memory_format=torch.channels_last)
-        prepared = self.family.prepare(frames) if self.family.prepare else frames
+        prepared = self.family.normalise(frames) if self.family.normalise else frames
         prediction: Tensor = self.network(prepared)
         return prediction.float()
 
@@ -60,12 +61,12 @@ def load_student(name_or_path: str | Path, device: str = "cpu") -> Student:
         UsageError: there is no such model, or it is none that can be adapted.
         WeightsError: its weights are missing, damaged or of an unknown layout.
     """
-    family, source, user_file = _find(name_or_path)
+    family, weights, spec = _find(name_or_path)
     network = family.build()
-    load_into(network, load_state_dict(source), source)
+    load_into(network, weights.state, weights.path)
     network = network.eval().requires_grad_(True).to(device)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Student(network, family, family.spec_of(source, user_file), device)
+    return Student(network, family, family.spec_of(weights, spec), device)
 
 
 def write_weights(path: Path, state: Mapping[str, Tensor], facts: Mapping[str, str]) -> None:
@@ -97,13 +98,15 @@ def is_adapted(path: Path) -> bool:
         return False
 
 
-def _find(name_or_path: str | Path) -> tuple[Family, Path, bool]:
-    """The family, its weights file, and whether the user named that file."""
-    families = _families()
-    hint = f"These can: {', '.join(sorted(families))}, and weights files of the same networks."
-    if isinstance(name_or_path, str) and name_or_path in families:
-        return families[name_or_path], find_weights(name_or_path), False
-    if isinstance(name_or_path, str) and name_or_path in registered_loaders():
+def _find(name_or_path: str | Path) -> tuple[Family, Weights, ModelSpec | None]:
+    """The family, its weights, and what the catalogue says of them; None: they are the user's own."""
+    # Our file families are one torch module that sees one frame and answers disparity: they can be trained.
+    named = {name: family for name in published_models() if (family := family_of(name))}
+    hint = f"These can: {', '.join(sorted(named))}, and weights files of the same networks."
+    if isinstance(name_or_path, str) and name_or_path in named:
+        entry = published_models()[name_or_path]
+        return named[name_or_path], read_weights(find_weights(entry.name)), entry.spec(name_or_path)
+    if isinstance(name_or_path, str) and name_or_path in {*published_models(), *plugins()}:
         raise UsageError(
             f"The model {name_or_path} cannot be adapted: its network is not ours to train.", hint
         )
@@ -115,16 +118,8 @@ def _find(name_or_path: str | Path) -> tuple[Family, Path, bool]:
         )
     if isinstance(name_or_path, str) and not path.exists() and len(path.parts) == 1 and not path.suffix:
         raise UsageError(f"There is no model {name_or_path}.", hint)
-    family = match_family(load_state_dict(path).keys(), families)
+    weights = read_weights(path)
+    family = match_family(weights.state)
     if family is None:
         raise WeightsError(f"{path.name} holds no network that can be adapted.", hint)
-    return family, path, True
-
-
-def _families() -> dict[str, Family]:
-    """Registered models whose whole network is one torch module that sees one frame and answers disparity."""
-    return {
-        name: load
-        for name, load in registered_loaders().items()
-        if isinstance(load, Family) and load.spec.window == 1 and load.spec.quantity == "disparity"
-    }
+    return family, weights, None

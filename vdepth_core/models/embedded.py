@@ -6,7 +6,6 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from .network_model import Family, fold
-from .published import published_spec
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,5 +21,4 @@ def _matches(keys: Collection[str]) -> bool:
     return "encoder.first_conv.0.weight" in keys and "deep.context.qkv.weight" in keys
 
 
-SPEC = published_spec("embedded", multiple=32, native_size=256, parameters=2_386_831)
-load = Family(SPEC, _build, fold, _matches)
+FAMILY = Family("embedded", _build, fold, _matches)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
-
-from ..weights.loading import read_metadata
 
 _log = logging.getLogger(__name__)
 
@@ -36,9 +35,8 @@ def claimed(text: str) -> str:
     return (line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…") + CLAIM
 
 
-def claim_of_file(path: Path) -> tuple[str, bool]:
-    """Name of the licence a weights file claims, and whether it claims that commercial use is allowed."""
-    facts = read_metadata(path)
+def claim_of_file(facts: Mapping[str, str]) -> tuple[str, bool]:
+    """Name of the licence that a weights file's metadata claim, and whether they allow commercial use."""
     return claimed(facts.get("license", "")), facts.get("commercial") == "true"
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from ..types import DepthModel, ModelSpec
-from ..weights.loading import load_into, load_state_dict, sha256_of
-from ..weights.location import find_weights
+from ..weights.catalogue import find_entry, published_file
+from ..weights.loading import Weights, load_into, read_weights
 from .licence import claim_of_file
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 DTYPES = ("fp32", "fp16", "bf16")
-Prepare = Callable[["Tensor"], "Tensor"]
+Normalise = Callable[["Tensor"], "Tensor"]
 
 
 def fold(network: nn.Module) -> nn.Module:
@@ -41,9 +41,14 @@ class NetworkModel:
     """
 
     def __init__(
-        self, network: nn.Module, spec: ModelSpec, device: str, dtype: str, prepare: Prepare | None = None
+        self,
+        network: nn.Module,
+        spec: ModelSpec,
+        device: str,
+        dtype: str,
+        normalise: Normalise | None = None,
     ) -> None:
-        """Moves ``network`` to ``device``; ``prepare`` maps frames in [0, 1] to what the network wants.
+        """Moves ``network`` to ``device``; ``normalise`` maps frames in [0, 1] to what the network wants.
 
         Raises:
             UsageError: ``dtype`` does not exist.
@@ -52,7 +57,7 @@ class NetworkModel:
 
         if dtype not in DTYPES:
             raise UsageError(f"There is no dtype {dtype}.", f"Choose one of {', '.join(DTYPES)}.")
-        self.spec, self.device, self._prepare = spec, device, prepare
+        self.spec, self.device, self._normalise = spec, device, normalise
         kind = device.split(":")[0]
         if kind == "cpu" and dtype == "fp16":
             _log.debug("CPUs are slow at fp16; %s runs in fp32", spec.name)
@@ -105,7 +110,7 @@ class NetworkModel:
 
     def _forward(self, frames: Tensor) -> Any:
         """From frames on the device to what the network says; families with more to do replace it."""
-        return self._run(self._prepare(frames) if self._prepare else frames)
+        return self._run(self._normalise(frames) if self._normalise else frames)
 
     def _run(self, batch: Tensor) -> Any:
         """The network itself, compiled where that was asked for and works."""
@@ -125,44 +130,59 @@ class NetworkModel:
 
 @dataclass(frozen=True)
 class Family:
-    """One registered model: its facts, and how to build it; calling it loads it.
+    """Networks of one architecture, whose weights are one file; calling it loads one.
 
     Attributes:
-        spec: What it is, without weights hash.
+        stands_for: The published model whose facts a user's own weights have.
         build: Makes the empty network.
         finish: Turns the loaded network into the one that runs (folding), may be the same.
         matches: Whether a file with these keys belongs here.
-        prepare: Maps frames in [0, 1] to the network's input; None: nothing to do.
-        published: SHA-256 sums of published files, whose licence is ``spec.license``.
+        normalise: Maps frames in [0, 1] to the network's input; None: nothing to do.
     """
 
-    spec: ModelSpec
+    stands_for: str
     build: Callable[[], nn.Module]
     finish: Callable[[nn.Module], nn.Module]
     matches: Callable[[Collection[str]], bool]
-    prepare: Prepare | None = None
-    published: tuple[str, ...] = ()
+    normalise: Normalise | None = None
 
-    def __call__(self, path: Path | None = None, device: str = "cpu", dtype: str = "fp32") -> DepthModel:
-        """Loads the model from ``path``, or from where its weights are installed.
+    def __call__(
+        self, path: Path, device: str = "cpu", dtype: str = "fp32", spec: ModelSpec | None = None
+    ) -> DepthModel:
+        """Loads the weights file ``path``; see `load`."""
+        return self.load(read_weights(path), device, dtype, spec)
+
+    def load(
+        self, weights: Weights, device: str = "cpu", dtype: str = "fp32", spec: ModelSpec | None = None
+    ) -> DepthModel:
+        """Puts the network of ``weights`` on a device.
+
+        Args:
+            weights: What the file holds.
+            device: Where it runs, as torch spells it.
+            dtype: See `NetworkModel`.
+            spec: What the catalogue says the file holds; None: it is a user's own.
 
         Raises:
-            WeightsError: the weights are missing, damaged or of another layout.
+            WeightsError: the weights are of another layout.
             UsageError: ``dtype`` does not exist.
         """
-        source = path or find_weights(self.spec.name)
-        state = load_state_dict(source)
         network = self.build()
-        load_into(network, state, source)
-        spec = self.spec_of(source, user_file=path is not None)
-        return NetworkModel(self.finish(network.eval()), spec, device, dtype, self.prepare)
+        load_into(network, weights.state, weights.path)
+        spec = self.spec_of(weights, spec)
+        return NetworkModel(self.finish(network.eval()), spec, device, dtype, self.normalise)
 
-    def spec_of(self, source: Path, user_file: bool) -> ModelSpec:
-        """The spec of a weights file: of a user's own file we know of the licence what the file claims."""
-        digest = sha256_of(source)
-        if not user_file or digest in self.published:
-            return replace(self.spec, weights_sha256=digest)
-        license_, commercial = claim_of_file(source)
-        return replace(
-            self.spec, name=source.name, weights_sha256=digest, license=license_, commercial=commercial
-        )
+    def spec_of(self, weights: Weights, spec: ModelSpec | None = None) -> ModelSpec:
+        """``spec`` with the hash of the file; of a user's own we know of the licence what the file claims.
+
+        A file that is published, wherever it lies, is what the catalogue says.
+        """
+        digest = weights.sha256
+        if spec is None:
+            entry = published_file(digest)
+            spec = find_entry(self.stands_for).spec() if entry is None else entry.spec()
+            if entry is None:
+                license_, commercial = claim_of_file(weights.metadata)
+                name = weights.path.name
+                spec = replace(spec, name=name, license=license_, commercial=commercial)
+        return replace(spec, weights_sha256=digest)

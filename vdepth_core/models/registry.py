@@ -1,21 +1,23 @@
-"""Finds models by name (entry points ``vdepth_core.models``), by file (its keys say which family it is) or by
-folder (a transformers or diffusers model).
+"""Finds models by name (the catalogue's, or other packages' by entry points ``vdepth_core.models``), by file
+(its keys say which family it is) or by folder (a transformers or diffusers model).
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from importlib.metadata import entry_points
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, cast, get_args
 
 from ..choices import Predicts, one_of
 from ..errors import UsageError, WeightsError
 from ..types import DepthModel, ModelSpec, Quantity, Space
-from ..weights.catalogue import catalogue
-from ..weights.loading import load_state_dict
+from ..weights.catalogue import published_models
+from ..weights.folders import folder_kind
+from ..weights.loading import read_weights
 from ..weights.location import find_weights
 from ..weights.reading import unreadable
 from .device import pick_device
@@ -25,6 +27,17 @@ _log = logging.getLogger(__name__)
 
 GROUP = "vdepth_core.models"
 Load = Callable[[Path | None, str, str], DepthModel]
+_FOLDERS = {
+    "transformers": "transformers.folder:load_folder",
+    "diffusers": "diffusion.folder:load_diffusers_folder",
+}
+_FAMILIES = {  # a family of the catalogue -> what loads it: ``load(path, device, dtype, spec)``
+    "embedded": "embedded:FAMILY",
+    "tcmonodepth-small": "tcmonodepth:SMALL",
+    "midas": "tcmonodepth:LARGE",
+    **dict.fromkeys(("dpt", "depth-anything", "depth-pro", "zoedepth", "glpn"), _FOLDERS["transformers"]),
+    **dict.fromkeys(("marigold", "rollingdepth"), _FOLDERS["diffusers"]),
+}
 _SPACES: dict[str, Space] = {"affine": "affine_invariant", "scale": "scale_invariant", "metric": "metric"}
 
 
@@ -82,17 +95,21 @@ def load_model(
         torch.Size([1, 64, 96])
     """
     device = pick_device(device)
-    loaders = registered_loaders()
-    if isinstance(name_or_path, str) and name_or_path in loaders:
-        if predicts is not None:
-            raise UsageError(
-                f"What {name_or_path} predicts is known; --predicts is for weights given by their path.",
-                "Leave --predicts out.",
-            )
-        model = loaders[name_or_path](None, device, dtype)
+    entry = published_models().get(name_or_path) if isinstance(name_or_path, str) else None
+    plugin = plugins().get(name_or_path) if entry is None and isinstance(name_or_path, str) else None
+    if predicts is not None and (entry or plugin):
+        raise UsageError(
+            f"What {name_or_path} predicts is known; --predicts is for weights given by their path.",
+            "Leave --predicts out.",
+        )
+    if plugin is not None:
+        model = plugin(None, device, dtype)
+    elif entry is not None:
+        load = _loader(_FAMILIES[entry.family])
+        model = load(find_weights(entry.name), device, dtype, entry.spec(str(name_or_path)))
     else:
         try:
-            model = _load_path(_as_path(name_or_path, loaders), loaders, device, dtype)
+            model = _load_path(_as_path(name_or_path), device, dtype)
         except OSError as error:
             raise unreadable(Path(error.filename or name_or_path), error) from error
         if predicts is not None:
@@ -103,7 +120,7 @@ def load_model(
 
 
 def list_models() -> list[ModelEntry]:
-    """Every registered model, the embedded one first, then by name; reads no weights and imports no torch.
+    """Every known model, the embedded one first, then by name; reads no weights and imports no torch.
 
     Examples:
         >>> import vdepth_core
@@ -111,74 +128,99 @@ def list_models() -> list[ModelEntry]:
         >>> entry.name, entry.installed, entry.spec.commercial
         ('embedded', True, True)
     """
-    entries = []
-    for name, load in registered_loaders().items():
-        spec = getattr(load, "spec", None)
-        weights = getattr(load, "weights", name)
-        published = catalogue().get(weights)
-        if published is None:
-            entries.append(ModelEntry(name, True, spec))  # a plug-in looks after its own weights
-            continue
+    entries = [
+        ModelEntry(name, True, getattr(load, "spec", None))  # a plug-in looks after its own weights
+        for name, load in plugins().items()
+    ]
+    for name, published in published_models().items():
+        spec, size = published.spec(name), published.size
         try:
-            entries.append(ModelEntry(name, True, spec, find_weights(weights), size=published.size))
+            entries.append(ModelEntry(name, True, spec, find_weights(published.name), size=size))
         except WeightsError as error:
-            entries.append(ModelEntry(name, False, spec, hint=error.hint, size=published.size))
+            entries.append(ModelEntry(name, False, spec, hint=error.hint, size=size))
     return sorted(entries, key=lambda entry: (entry.name != "embedded", entry.name))
 
 
-def registered_loaders() -> dict[str, Load]:
-    """What loads each registered model, by name; a plug-in that is broken is reported and left out."""
+def plugins() -> dict[str, Load]:
+    """What loads each model of other packages, by name; one that is broken is reported and left out."""
     found: dict[str, Load] = {}
     for point in entry_points(group=GROUP):
-        try:
-            load: Any = point.load()
-        except Exception as error:  # whatever a plug-in does wrong, the others go on
-            _log.warning("The model plug-in %s (%s) does not load: %s", point.name, point.value, error)
-            continue
-        if not callable(load):
-            _log.warning("The model plug-in %s (%s) is not callable.", point.name, point.value)
-            continue
-        found[point.name] = load
+        load = _plugin(point)
+        if isinstance(load, str):
+            _log.warning("%s", load)
+        elif load is not None:
+            found[point.name] = load
     return found
 
 
-def match_family(keys: Collection[str], loaders: Mapping[str, Load]) -> Family | None:
-    """The family among ``loaders`` that a weights file with these keys belongs to.
-
-    midas-v21 and tcmonodepth-large share a layout; the first stands for it.
-    """
-    for name in sorted(loaders, key=lambda name: (name == "tcmonodepth-large", name)):
-        family = loaders[name]
-        if isinstance(family, Family) and family.matches(keys):
-            return family
-    return None
+def broken_plugins() -> dict[str, str]:
+    """Names of the plug-ins that do not work -> a sentence each."""
+    found = ((point.name, _plugin(point)) for point in entry_points(group=GROUP))
+    return {name: reason for name, reason in found if isinstance(reason, str)}
 
 
-def _as_path(name_or_path: str | Path, loaders: dict[str, Load]) -> Path:
+def file_families() -> list[Family]:
+    """The families whose models are one file."""
+    return [_loader(place) for place in dict.fromkeys(_FAMILIES.values()) if place not in _FOLDERS.values()]
+
+
+def family_of(model: str) -> Family | None:
+    """The family of a published model that is one file; None: of another model."""
+    entry = published_models().get(model)
+    place = _FAMILIES[entry.family] if entry is not None else None
+    return None if place is None or place in _FOLDERS.values() else cast(Family, _loader(place))
+
+
+def match_family(keys: Collection[str]) -> Family | None:
+    """The family that a weights file with these keys belongs to."""
+    return next((family for family in file_families() if family.matches(keys)), None)
+
+
+def _loader(place: str) -> Any:
+    """Imports what ``place``, a value of `_FAMILIES`, names."""
+    module, name = place.split(":")
+    return getattr(import_module(f".{module}", __package__), name)
+
+
+def _plugin(point: EntryPoint) -> Load | str | None:
+    """What loads a plug-in, or what is wrong with it; None: an older vdepth's own, in stale metadata."""
+    if point.value.startswith(f"{__package__}."):
+        return None
+    what = f"The model plug-in {point.name} ({point.value})"
+    if point.name in published_models():
+        return f"{what} is shadowed by vdepth's own."
+    try:
+        load: Any = point.load()
+    except Exception as error:  # whatever a plug-in does wrong, the others go on
+        return f"{what} does not load: {error}."
+    return cast(Load, load) if callable(load) else f"{what} is not callable."
+
+
+def _as_path(name_or_path: str | Path) -> Path:
     path = Path(name_or_path).expanduser()
     if isinstance(name_or_path, Path) or path.exists() or len(path.parts) > 1 or path.suffix:
         return path
+    known = [*published_models(), *plugins()]
     raise UsageError(
         f"There is no model {name_or_path}.",
-        f"{one_of(str(name_or_path), loaders)[:-1]}, or give a weights file or folder.",
+        f"{one_of(str(name_or_path), known)[:-1]}, or give a weights file or folder.",
     )
 
 
-def _load_path(path: Path, loaders: dict[str, Load], device: str, dtype: str) -> DepthModel:
-    if not path.is_dir():
-        return _family_of(path, loaders)(path, device, dtype)
-    if (path / "model_index.json").is_file() or (path / "unet").is_dir():
-        from .diffusion.folder import load_diffusers_folder
-
-        return load_diffusers_folder(path, device, dtype)
-    if (path / "config.json").is_file():
-        from .transformers.folder import load_folder
-
-        return load_folder(path, device, dtype)
-    raise WeightsError(
-        f"The folder {path} holds no model: neither config.json nor model_index.json is there.",
-        "Give the folder that save_pretrained or a download of the repository made.",
-    )
+def _load_path(path: Path, device: str, dtype: str) -> DepthModel:
+    """A user's own: what it is, its keys or its configuration say."""
+    if path.is_dir():
+        load: Load = _loader(_FOLDERS[folder_kind(path)])
+        return load(path, device, dtype)
+    weights = read_weights(path)
+    family = match_family(weights.state)
+    if family is None:
+        raise WeightsError(
+            f"{path.name} holds the weights of no network known here "
+            f"(its first entry is {next(iter(weights.state))}).",
+            f"Known families: {', '.join(sorted(published_models()))}.",
+        )
+    return family.load(weights, device, dtype)
 
 
 def _meaning(spec: ModelSpec, predicts: Predicts) -> ModelSpec:
@@ -195,15 +237,3 @@ def _compile(model: DepthModel) -> None:
         _log.warning("The model %s cannot be compiled; it runs as it is.", model.spec.name)
         return
     model.compile()
-
-
-def _family_of(path: Path, loaders: dict[str, Load]) -> Family:
-    keys = load_state_dict(path).keys()
-    family = match_family(keys, loaders)
-    if family is None:
-        raise WeightsError(
-            f"{path.name} holds the weights of no network known here "
-            f"(its first entry is {next(iter(keys))}).",
-            f"Known families: {', '.join(sorted(loaders))}.",
-        )
-    return family

@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from ..types import ModelSpec
 from .network_model import Family, fold
-from .published import published_spec
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-_SMALL_SHA256 = "c7a87f34a432d11b831d9d27c531eaaef90e0282e2f8a7b87c0202b80ad76b2b"  # the published tar
 
 
 def _build_small() -> nn.Module:
@@ -48,12 +44,5 @@ def _large_keys(keys: Collection[str]) -> bool:
     return "pretrained.layer1.0.weight" in keys and "scratch.refinenet4.resConfUnit1.conv1.weight" in keys
 
 
-def _spec(name: str, size: int, parameters: int) -> ModelSpec:
-    return published_spec(name, multiple=32, native_size=size, parameters=parameters)
-
-
-load_small = Family(
-    _spec("tcmonodepth-small", 256, 186_063), _build_small, fold, _small_keys, _to_255, (_SMALL_SHA256,)
-)
-load_large = Family(_spec("tcmonodepth-large", 384, 105_362_945), _build_large, fold, _large_keys, _imagenet)
-load_midas = Family(_spec("midas-v21", 384, 105_362_945), _build_large, fold, _large_keys, _imagenet)
+SMALL = Family("tcmonodepth-small", _build_small, fold, _small_keys, _to_255)
+LARGE = Family("midas-v21", _build_large, fold, _large_keys, _imagenet)

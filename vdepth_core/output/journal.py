@@ -8,7 +8,6 @@ among nobody else's files.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -25,7 +24,7 @@ from typing import Annotated, Any, Literal
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..checksums import Checksums
+from ..checksums import Checksums, read_digest
 from ..errors import JobConflictError, ResourceError
 from ..files import NOFOLLOW, Draft, write_bytes, write_error
 from .damage import damaged
@@ -39,7 +38,6 @@ SEEN = "seen.json"
 DAMAGED = "damaged"  # folder of what damaged files held that were written again
 _HEADER = b'{"vdepth": "journal", "format": 1}\n'
 _TEMPORARY = re.compile(r"[0-9a-f]{16}\.tmp")
-_BLOCK = 1 << 20
 
 
 class FileEntry(BaseModel):
@@ -57,13 +55,8 @@ class FileEntry(BaseModel):
         Raises:
             OSError: it cannot be read.
         """
-        digest, size = hashlib.sha256(), 0
-        flags = os.O_RDONLY | NOFOLLOW | getattr(os, "O_BINARY", 0)
-        with os.fdopen(os.open(path, flags), "rb", buffering=0) as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
-                size += len(block)
-        return cls(sha256=digest.hexdigest(), size=size)
+        digest, size = read_digest(path, follow=False)
+        return cls(sha256=digest, size=size)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from ..errors import ResourceError, WeightsError
 from .catalogue import is_inside
@@ -69,22 +70,26 @@ def extract(
         return done
 
 
-def check_not_a_bomb(archive: Path) -> None:
+def check_not_a_bomb(archive: Path, opened: IO[bytes] | None = None) -> None:
     """Refuses a file that is a zip archive, as torch's checkpoints are, and would unpack to absurd sizes.
+
+    ``opened``: the file, where it is open already; it is left at its beginning.
 
     Raises:
         WeightsError: it would, or it is a damaged zip archive.
     """
-    if zipfile.is_zipfile(archive):
-        with _opened(archive) as file:
+    if zipfile.is_zipfile(opened or archive):
+        with _opened(archive, opened) as file:
             _check_sizes(archive, file.infolist(), 4 * archive.stat().st_size + 16 * _SLACK)
+    if opened is not None:
+        opened.seek(0)
 
 
 @contextmanager
-def _opened(archive: Path) -> Iterator[zipfile.ZipFile]:
+def _opened(archive: Path, opened: IO[bytes] | None = None) -> Iterator[zipfile.ZipFile]:
     """The archive; whatever is wrong with it while it is read becomes a `WeightsError`."""
     try:
-        with zipfile.ZipFile(archive) as file:
+        with zipfile.ZipFile(opened or archive) as file:
             yield file
     except _DAMAGED as error:
         raise WeightsError(

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..choices import one_of
 from ..errors import UsageError, WeightsError
-from ..types import Quantity, Space
+from ..types import ModelSpec, Quantity, Space
 
 CATALOGUE = Path(__file__).with_name("catalogue.toml")
 CHECKPOINTS = (".pt", ".pth", ".tar", ".ckpt", ".bin", ".zip")  # never stored: they become safetensors
@@ -82,6 +82,22 @@ class CatalogueFile(_Strict):
         return self
 
 
+class NetworkFacts(_Strict):
+    """What is wanted of a network before its weights are there; the fields are those of `ModelSpec`.
+
+    Loaded, the weights' own configuration says these too, where they have one.
+    """
+
+    parameters: Annotated[int, Field(ge=0)] = 0
+    window: Annotated[int, Field(ge=1)] = 1
+    chain: Annotated[int, Field(ge=1)] = 1
+    multiple: Annotated[int, Field(ge=1)] = 32
+    native_size: Annotated[int, Field(ge=1)] = 256
+    native_side: Literal["shorter", "longer"] = "shorter"
+    fixed_size: tuple[int, int] | None = None
+    canonical: bool = False
+
+
 class CatalogueEntry(_Strict):
     """One model's weights.
 
@@ -98,6 +114,8 @@ class CatalogueEntry(_Strict):
         files: What is needed, and nothing else; the order is kept.
         size: Bytes to fetch, exact or as published.
         bundled: Ships inside the package; there is nothing to install.
+        network: What is wanted of the network before its weights are there.
+        variants: Other models that run the same weights, by name.
     """
 
     name: _Name
@@ -115,6 +133,20 @@ class CatalogueEntry(_Strict):
     files: tuple[CatalogueFile, ...] = ()
     size: Annotated[int, Field(gt=0)]
     bundled: bool = False
+    network: NetworkFacts = NetworkFacts()
+    variants: dict[_Name, NetworkFacts] = Field(default_factory=dict)
+
+    def spec(self, model: str = "") -> ModelSpec:
+        """What the model of these weights is, or the variant ``model``, without weights hash."""
+        facts = self.variants.get(model, self.network)
+        return ModelSpec(
+            model or self.name,
+            self.quantity,
+            self.space,
+            self.license,
+            self.commercial,
+            **facts.model_dump(),
+        )
 
     @property
     def source(self) -> str:
@@ -157,6 +189,22 @@ class CatalogueEntry(_Strict):
 def catalogue() -> Mapping[str, CatalogueEntry]:
     """All entries by name, in the order of the file."""
     return read_catalogue(CATALOGUE)
+
+
+def published_file(sha256: str) -> CatalogueEntry | None:
+    """The entry that names a file of this hash; None: nobody published it, as far as is known."""
+    for entry in catalogue().values():
+        if any(file.sha256 == sha256 for file in entry.files):
+            return entry
+    return None
+
+
+def published_models() -> Mapping[str, CatalogueEntry]:
+    """The entry of each model's weights by the model's name."""
+    found: dict[str, CatalogueEntry] = {}
+    for entry in catalogue().values():
+        found |= dict.fromkeys((entry.name, *entry.variants), entry)
+    return found
 
 
 def read_catalogue(path: Path) -> Mapping[str, CatalogueEntry]:

@@ -1,38 +1,59 @@
-"""One SHA-256 for a model that is a folder of weights and configurations."""
+"""SHA-256 of weights, read once: five gigabytes cost twelve seconds, at every start.
+
+What is installed the lock file knows; every other file's hash is kept in the user's cache. Either holds as
+long as the file system says that the file is the same.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
-from ..errors import WeightsError
-from .loading import sha256_of
+import platformdirs
 
-SUFFIXES = (".safetensors", ".bin", ".json")
-DERIVED = ("empty_prompt.safetensors",)  # computed from the other files, on this machine
+from ..checksums import Checksums
+from ..errors import WeightsError
+from .catalogue import published_models
+from .folders import model_files
+from .location import find_weights, weights_folder
+from .lock import read_lock
+from .reading import unreadable
+
+_KEPT = 1000  # files whose hashes are remembered
+
+
+def remembered_sha256(name_or_path: str | Path) -> str | None:
+    """What `ModelSpec.weights_sha256` of a model is, without loading it; None: its weights are not there.
+
+    Args:
+        name_or_path: As `load_model` takes it; of a plug-in's name nothing is known.
+
+    Raises:
+        WeightsError: the weights are there and cannot be read.
+    """
+    entry = published_models().get(name_or_path) if isinstance(name_or_path, str) else None
+    path = Path(name_or_path).expanduser()
+    if entry is not None:
+        try:
+            path = find_weights(entry.name)
+        except WeightsError:
+            return None
+    if path.is_dir():
+        return folder_sha256(path)
+    return file_sha256(path) if path.is_file() else None
 
 
 def folder_sha256(folder: Path) -> str:
-    """`files_sha256` of all weights and configurations of the folder.
+    """`files_sha256` of all files that decide what the folder's model says; see `model_files`.
 
-    Hidden files and folders (a download's notes) and what was computed from the other files do not count, so
-    the same files give the same hash wherever they lie.
+    The same files give the same hash wherever they lie.
 
     Raises:
         WeightsError: the folder holds no such files, or one cannot be read.
     """
-    files = [
-        path
-        for path in folder.rglob("*")
-        if path.suffix in SUFFIXES
-        and path.name not in DERIVED
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    ]
-    if not files:
-        raise WeightsError(f"The folder {folder} holds no weights.", "Check the path given with --model.")
-    return files_sha256(folder, files)
+    return files_sha256(folder, model_files(folder))
 
 
 def files_sha256(folder: Path, files: Iterable[Path]) -> str:
@@ -41,5 +62,38 @@ def files_sha256(folder: Path, files: Iterable[Path]) -> str:
     It is what ``sha256sum NAMES | sha256sum`` prints in the folder.
     """
     names = sorted(path.relative_to(folder).as_posix() for path in files)
-    lines = (f"{sha256_of(folder / name)}  {name}\n" for name in names)
+    lines = (f"{file_sha256(folder / name)}  {name}\n" for name in names)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a weights file as 64 hex digits, read unless it is remembered.
+
+    Raises:
+        WeightsError: the file cannot be read.
+    """
+    if (locked := _locked(path)) is not None:
+        return locked
+    memory = Path(platformdirs.user_cache_dir("vdepth")) / "weights.json"
+    known = Checksums(memory, keep=_KEPT)
+    try:
+        digest = known.of(path)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    with suppress(OSError):
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        known.save()
+    return digest
+
+
+def _locked(path: Path) -> str | None:
+    """What the lock file says, if ``path`` is what was installed."""
+    folder = weights_folder().absolute()
+    if not path.absolute().is_relative_to(folder):
+        return None
+    with suppress(OSError, WeightsError):
+        for weights in read_lock(folder).values():
+            home = folder / weights.folder
+            if path.absolute().is_relative_to(home):
+                return weights.sha256_of(path.absolute().relative_to(home).as_posix(), path)
+    return None

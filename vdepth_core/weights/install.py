@@ -22,11 +22,11 @@ from ..errors import UsageError, WeightsError
 from ..progress import Progress
 from .catalogue import CatalogueEntry, catalogue, find_entry
 from .convert import convert
-from .loading import check_safetensors, sha256_of
+from .loading import check_safetensors
 from .location import find_weights, main_path, size_of, weights_folder
-from .lock import LOCK_FILE, WORK, LockedFile, LockedWeights, claim, read_lock, write_lock
+from .lock import LOCK_FILE, WORK, LockedFile, LockedWeights, SeenFile, claim, read_lock, write_lock
 from .prepare import prepare
-from .reading import UnreadableError, check_readable
+from .reading import UnreadableError, check_readable, sha256_of
 from .staging import Fetched, Staging, copy_into, download_into, writing
 
 _log = logging.getLogger(__name__)
@@ -324,6 +324,7 @@ def _switch(
                 digest=digest,
                 files=files,
                 original=dict(fetched.sha256),
+                seen={name: SeenFile.of(home / name) for name in files},
             ),
         )
     except BaseException:

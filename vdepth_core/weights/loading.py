@@ -6,14 +6,15 @@ tensors is refused before it can run.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import WeightsError
 from .archive import check_not_a_bomb
+from .hashing import file_sha256
 from .reading import check_readable, unreadable
 
 if TYPE_CHECKING:
@@ -23,29 +24,51 @@ PICKLES = (".pt", ".pth", ".tar", ".ckpt", ".bin")
 OURS = "vdepth"  # the one metadata entry of files we convert: several come out in random order
 _WRAPPERS = ("state_dict", "model_state_dict", "model")  # what training scripts put around the tensors
 _AGAIN = "Get the file again from its publisher, or choose another model."
-_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What a weights file holds, read once.
+
+    Attributes:
+        path: The file.
+        state: Key -> tensor on the CPU, in the file's order.
+        metadata: What `read_metadata` says of it.
+    """
+
+    path: Path
+    state: dict[str, Tensor]
+    metadata: dict[str, str]
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the file; see `hashing.file_sha256` for what it raises."""
+        return file_sha256(self.path)
 
 
 def load_state_dict(path: Path) -> dict[str, Tensor]:
-    """Reads the tensors of a weights file onto the CPU.
+    """The tensors of a weights file; see `read_weights`."""
+    return read_weights(path).state
+
+
+def read_weights(path: Path) -> Weights:
+    """Reads a weights file, which is opened once.
 
     Args:
         path: A ``.safetensors`` file, or a PyTorch checkpoint (``.pt``, ``.pth``, ``.pt.tar``, ``.ckpt``,
-        ``.bin``),
-            whose tensors may lie under ``state_dict`` or ``model`` and carry the prefix ``module.``.
-
-    Returns:
-        Key -> tensor, in the file's order.
+            ``.bin``), whose tensors may lie under ``state_dict`` or ``model`` and carry the prefix
+            ``module.``.
 
     Raises:
         WeightsError: the file is missing, may not be read, is damaged, of an unknown type, or holds something
             other than tensors and plain numbers or words beside them, which are left out.
     """
-    check_readable(path)
     if path.suffix == ".safetensors":
-        return _plain(_read_safetensors(path), path)
+        content, metadata = _read_safetensors(path)
+        return Weights(path, _plain(content, path), metadata)
     if path.suffix in PICKLES:
-        return _plain(_read_pickle(path), path)
+        return Weights(path, _plain(_read_pickle(path), path), {})
+    check_readable(path)
     raise WeightsError(
         f"{path.name} is no weights file by its name.", f"Known endings: .safetensors, {', '.join(PICKLES)}."
     )
@@ -90,11 +113,9 @@ def read_metadata(path: Path) -> dict[str, str]:
 
     try:
         with safe_open(path, framework="pt") as file:
-            facts = dict(file.metadata() or {})
-        ours = json.loads(facts.pop(OURS, "{}"))
+            return _said(file.metadata())
     except (OSError, SafetensorError, ValueError):
         return {}
-    return facts | ({str(k): str(v) for k, v in ours.items()} if isinstance(ours, dict) else {})
 
 
 def check_safetensors(path: Path) -> None:
@@ -113,30 +134,25 @@ def check_safetensors(path: Path) -> None:
         raise WeightsError(f"The weights file {path.name} is damaged: {_line(error)}.", _AGAIN) from error
 
 
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file as 64 hex digits.
-
-    Raises:
-        WeightsError: the file cannot be read.
-    """
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                digest.update(chunk)
-    except OSError as error:
-        raise unreadable(path, error) from error
-    return digest.hexdigest()
-
-
-def _read_safetensors(path: Path) -> Any:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+def _read_safetensors(path: Path) -> tuple[Any, dict[str, str]]:
+    from safetensors import SafetensorError, safe_open
 
     try:
-        return load_file(path, device="cpu")
+        with safe_open(path, framework="pt", device="cpu") as file:
+            return {key: file.get_tensor(key) for key in file.offset_keys()}, _said(file.metadata())
     except (OSError, SafetensorError, ValueError) as error:
+        check_readable(path)  # the library calls every failure damage
         raise WeightsError(f"The weights file {path.name} is damaged: {_line(error)}.", _AGAIN) from error
+
+
+def _said(metadata: Mapping[str, str] | None) -> dict[str, str]:
+    """What the metadata of a safetensors file say, ours among it."""
+    facts = dict(metadata or {})
+    try:
+        ours = json.loads(facts.pop(OURS, "{}"))
+    except ValueError:
+        return {}
+    return facts | ({str(k): str(v) for k, v in ours.items()} if isinstance(ours, dict) else {})
 
 
 def _read_pickle(path: Path) -> Any:
@@ -144,16 +160,21 @@ def _read_pickle(path: Path) -> Any:
 
     import torch
 
-    check_not_a_bomb(path)
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise WeightsError(
-            f"The weights file {path.name} is damaged, or holds more than tensors and could run code.",
-            "Ask its publisher for a safetensors file.",
-        ) from error
-    except Exception as error:  # a damaged archive fails in many ways
-        raise WeightsError(f"The weights file {path.name} is damaged: {_line(error)}.", _AGAIN) from error
+        file = path.open("rb")
+    except OSError as error:
+        raise unreadable(path, error) from error
+    with file:
+        check_not_a_bomb(path, file)
+        try:
+            return torch.load(file, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError as error:
+            raise WeightsError(
+                f"The weights file {path.name} is damaged, or holds more than tensors and could run code.",
+                "Ask its publisher for a safetensors file.",
+            ) from error
+        except Exception as error:  # a damaged archive fails in many ways
+            raise WeightsError(f"The weights file {path.name} is damaged: {_line(error)}.", _AGAIN) from error
 
 
 def _plain(content: Any, path: Path) -> dict[str, Tensor]:

@@ -38,6 +38,23 @@ class LockedFile(_Strict):
     size: Annotated[int, Field(ge=0)]
 
 
+class SeenFile(_Strict):
+    """What the file system said of an installed file: where it still does, the content was not touched."""
+
+    mtime_ns: int
+    inode: int
+
+    @classmethod
+    def of(cls, path: Path) -> SeenFile:
+        """What it says now.
+
+        Raises:
+            OSError: nothing.
+        """
+        facts = path.stat()
+        return cls(mtime_ns=facts.st_mtime_ns, inode=facts.st_ino)
+
+
 class LockedWeights(_Strict):
     """One installed model.
 
@@ -52,6 +69,8 @@ class LockedWeights(_Strict):
             converted, without what was computed from them.
         files: Path in ``folder`` -> file.
         original: Published path -> SHA-256 of what was fetched, before conversion.
+        seen: Path in ``folder`` -> what the file system said of it; empty in older lock files. Files that
+            were copied elsewhere are not what it speaks of.
     """
 
     source: str
@@ -63,6 +82,17 @@ class LockedWeights(_Strict):
     digest: _Sha256
     files: dict[str, LockedFile]
     original: dict[str, _Sha256]
+    seen: dict[str, SeenFile] = Field(default_factory=dict)
+
+    def sha256_of(self, name: str, path: Path) -> str | None:
+        """SHA-256 of the file ``name``, which is ``path``, without reading it; None: it may have changed.
+
+        Raises:
+            OSError: it is not there.
+        """
+        file, seen = self.files.get(name), self.seen.get(name)
+        same = file is not None and seen == SeenFile.of(path) and file.size == path.stat().st_size
+        return file.sha256 if file is not None and same else None
 
     @field_validator("folder", "files")
     @classmethod

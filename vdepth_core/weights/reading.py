@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from .. import checksums
 from ..errors import WeightsError
 
 AGAIN = "Get the folder again from its publisher."
@@ -35,5 +36,17 @@ def check_readable(path: Path) -> None:
     try:
         with path.open("rb"):
             pass
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file as 64 hex digits, read now; `hashing.file_sha256` remembers.
+
+    Raises:
+        WeightsError: the file cannot be read.
+    """
+    try:
+        return checksums.sha256_of(path)
     except OSError as error:
         raise unreadable(path, error) from error

@@ -18,9 +18,8 @@ from pathlib import Path, PurePosixPath
 from ..errors import ResourceError, WeightsError
 from ..progress import Progress
 from .catalogue import CatalogueEntry, CatalogueFile
-from .loading import sha256_of
 from .lock import WORK
-from .reading import unreadable
+from .reading import sha256_of, unreadable
 
 _OLD_S = 30 * 86400.0  # after this a half-fetched file is of no use to anyone
 _SPARE = 50_000_000  # bytes left to the disk

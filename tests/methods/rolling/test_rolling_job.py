@@ -70,7 +70,7 @@ def test_every_frame_of_both_shots_is_written_and_resumed(movie: Path, tmp_path:
 
 def test_a_published_layout_runs(movie: Path, tmp_path: Path) -> None:
     make_tiny("rollingdepth", tmp_path / "weights")
-    model = load_rollingdepth(tmp_path / "weights", "fp32")
+    model = load_rollingdepth(tmp_path / "weights", dtype="fp32")
     result = run(movie, tmp_path / "out", model, frames="0-2", rolling_preset="full")
     assert result.error is None, result.error
     assert len(pictures(tmp_path / "out")) == 6

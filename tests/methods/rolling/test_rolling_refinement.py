@@ -53,7 +53,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def model(checkpoint: Path) -> RollingDepthModel:
-    return load_rollingdepth(checkpoint, "fp64")
+    return load_rollingdepth(checkpoint, dtype="fp64")
 
 
 def dense_refinement(

@@ -109,11 +109,11 @@ def test_wrong_places_and_dtypes(tmp_path, whole):
             load_rollingdepth(nowhere)
     for odd in ("int8", torch.int8, "float16"):
         with pytest.raises(UsageError, match="dtype"):
-            load_rollingdepth(whole, odd)
+            load_rollingdepth(whole, dtype=odd)
 
 
 def test_other_forms_of_the_same_weights(whole, folder):
-    expected = load_rollingdepth(whole, "fp32").predict(FRAMES)
+    expected = load_rollingdepth(whole, dtype="fp32").predict(FRAMES)
     unet = load_file(folder / "unet" / WEIGHTS)
     (folder / "unet" / WEIGHTS).unlink()
     torch.save(unet, folder / "unet/diffusion_pytorch_model.bin")
@@ -128,11 +128,11 @@ def test_other_forms_of_the_same_weights(whole, folder):
 
     change_weights(folder / "vae" / WEIGHTS, rename)
     assert "decoder.mid_block.attentions.0.proj_attn.bias" in load_file(folder / "vae" / WEIGHTS)
-    assert torch.equal(load_rollingdepth(folder, "fp32").predict(FRAMES), expected)
+    assert torch.equal(load_rollingdepth(folder, dtype="fp32").predict(FRAMES), expected)
     halves = {key: value.half() for key, value in unet.items()}
     (folder / "unet/diffusion_pytorch_model.bin").unlink()
     save_file(halves, folder / "unet/diffusion_pytorch_model.fp16.safetensors")
-    assert float((load_rollingdepth(folder, "fp32").predict(FRAMES) - expected).abs().max()) < 0.05
+    assert float((load_rollingdepth(folder, dtype="fp32").predict(FRAMES) - expected).abs().max()) < 0.05
 
 
 def test_a_repository_comes_out_of_the_hubs_cache(whole, tmp_path, monkeypatch):
@@ -144,8 +144,8 @@ def test_a_repository_comes_out_of_the_hubs_cache(whole, tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HOME", str(tmp_path))
-    found = load_rollingdepth("someone/depth", "fp32")
-    assert torch.equal(found.predict(FRAMES), load_rollingdepth(whole, "fp32").predict(FRAMES))
+    found = load_rollingdepth("someone/depth", dtype="fp32")
+    assert torch.equal(found.predict(FRAMES), load_rollingdepth(whole, dtype="fp32").predict(FRAMES))
     with pytest.raises(WeightsError, match=r"prs-eth/rollingdepth-v1-0 is no folder here") as caught:
         load_rollingdepth("prs-eth/rollingdepth-v1-0")
     assert "network" in caught.value.hint

@@ -8,7 +8,8 @@ from tiny_diffusion import change_json
 from vdepth_core.errors import WeightsError
 from vdepth_core.methods.frames import to_disparity
 from vdepth_core.models.diffusion.latent import seeded_noise
-from vdepth_core.models.diffusion.marigold import FRESH, load_lcm, load_marigold, load_v1_1
+from vdepth_core.models.diffusion.marigold import CHAIN, FRESH, load_marigold
+from vdepth_core.models.registry import load_model
 from vdepth_core.models.tiny.diffusion import make_tiny
 from vdepth_core.types import DepthModel
 
@@ -32,7 +33,7 @@ def lcm(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=["marigold", "marigold-lcm"])
 def either(request, folder, lcm):
-    return load_marigold(folder if request.param == "marigold" else lcm, "fp32")
+    return load_marigold(folder if request.param == "marigold" else lcm, dtype="fp32")
 
 
 def stock(folder):
@@ -80,18 +81,18 @@ def test_equal_frames_get_equal_depth(either):
 
 def test_it_is_diffusers_own_pipeline(folder):
     pipeline, noise = stock(folder), seeded_noise(HEIGHT, WIDTH, 4)
-    ours = load_marigold(folder, "fp32", seed=4).predict(FRAMES)
+    ours = load_marigold(folder, dtype="fp32", seed=4).predict(FRAMES)
     for frame, depth in zip(FRAMES, ours, strict=True):
         close(depth, pipeline(frame, noise).prediction[0, 0])
-    assert float((load_marigold(folder, "fp32").predict(FRAMES) - ours).abs().max()) > 1e-2
+    assert float((load_marigold(folder, dtype="fp32").predict(FRAMES) - ours).abs().max()) > 1e-2
 
 
 def test_lcm_in_one_step_is_diffusers_own_pipeline(lcm, tmp_path):
     make_tiny("marigold-lcm", tmp_path)
     change_json(tmp_path / "model_index.json", default_denoising_steps=1)
-    ours = load_marigold(tmp_path, "fp32").predict(FRAMES[:1])
+    ours = load_marigold(tmp_path, dtype="fp32").predict(FRAMES[:1])
     close(ours[0], stock(tmp_path)(FRAMES[0], seeded_noise(HEIGHT, WIDTH, 0)).prediction[0, 0])
-    assert not torch.equal(ours, load_marigold(lcm, "fp32").predict(FRAMES[:1]))  # which takes 4
+    assert not torch.equal(ours, load_marigold(lcm, dtype="fp32").predict(FRAMES[:1]))  # which takes 4
 
 
 def test_lcm_steps_are_diffusers_own_with_seeded_noise(lcm, monkeypatch):
@@ -102,13 +103,13 @@ def test_lcm_steps_are_diffusers_own_with_seeded_noise(lcm, monkeypatch):
     def seeded(self, output, time, sample, generator=None):
         return step(self, output, time, sample, next(drawn, None))
 
-    ours = load_marigold(lcm, "fp32").predict(FRAMES[:1])
+    ours = load_marigold(lcm, dtype="fp32").predict(FRAMES[:1])
     monkeypatch.setattr(LCMScheduler, "step", seeded)
     close(ours[0], stock(lcm)(FRAMES[0], seeded_noise(HEIGHT, WIDTH, 0)).prediction[0, 0])
 
 
 def test_depth_grows_with_distance_and_has_no_reciprocal(folder):
-    model = load_marigold(folder, "fp32")
+    model = load_marigold(folder, dtype="fp32")
     assert (model.spec.quantity, model.spec.space, model.spec.window) == ("depth", "affine_invariant", 1)
     assert (model.spec.native_size, model.spec.native_side, model.spec.multiple) == (768, "longer", 8)
     depth = model.predict(FRAMES)
@@ -136,7 +137,7 @@ def test_the_index_says_what_the_numbers_mean(folder, tmp_path):
 
 
 def test_video_chains_the_frames_of_a_call_as_documented(folder):
-    model = load_marigold(folder, "fp32", video=True)
+    model = load_marigold(folder, dtype="fp32", video=True)
     pipeline, noise = stock(folder), seeded_noise(HEIGHT, WIDTH, 0)
     latents, expected = noise, []
     for frame in FRAMES:
@@ -146,30 +147,31 @@ def test_video_chains_the_frames_of_a_call_as_documented(folder):
     assert FRESH == 0.9
     chained = model.predict(FRAMES)
     close(chained, torch.stack(expected))
-    single = load_marigold(folder, "fp32").predict(FRAMES)
+    single = load_marigold(folder, dtype="fp32").predict(FRAMES)
     close(chained[0], single[0])
     assert float((chained[1:] - single[1:]).abs().amax((1, 2)).min()) > 1e-3
     assert torch.equal(model.predict(FRAMES), chained)  # the next call begins a new chain
 
 
 def test_other_sizes(folder):
-    depth = load_marigold(folder, "fp32").predict(FRAMES[..., :30, :45])
+    depth = load_marigold(folder, dtype="fp32").predict(FRAMES[..., :30, :45])
     assert depth.shape == (3, 30, 45)
 
 
 def test_bf16_reads_the_depth_off_a_layer_in_full_precision(folder):
-    depth = load_marigold(folder, "bf16").predict(FRAMES)
-    full = load_marigold(folder, "fp32").predict(FRAMES)
+    depth = load_marigold(folder, dtype="bf16").predict(FRAMES)
+    full = load_marigold(folder, dtype="fp32").predict(FRAMES)
     assert depth.dtype == torch.float32
     assert not torch.equal(depth, depth.bfloat16().float())
     assert float((depth - full).std()) < 0.2 * float(full.std())
 
 
-@pytest.mark.parametrize("load", [load_v1_1, load_lcm], ids=lambda load: load.name)
-def test_the_registered_models_are_what_the_catalogue_says(load, folder, lcm, monkeypatch):
+@pytest.mark.parametrize("name", ["marigold-v1-1", "marigold-lcm", "marigold-v1-1-video"])
+def test_the_registered_models_are_what_the_catalogue_says(name, folder, lcm, monkeypatch):
     installed = {"marigold-v1-1": folder, "marigold-lcm": lcm}
-    monkeypatch.setattr("vdepth_core.models.diffusion.latent.find_weights", installed.get)
-    spec = load(None, "cpu", "fp16").spec
-    assert (spec.name, spec.license, spec.quantity) == (load.name, "OpenRAIL++-M", "depth")
+    monkeypatch.setattr("vdepth_core.models.registry.find_weights", installed.get)
+    spec = load_model(name, "cpu", "fp16").spec
+    assert spec.chain == (CHAIN if name.endswith("video") else 1)
+    assert (spec.name, spec.license, spec.quantity) == (name, "OpenRAIL++-M", "depth")
     assert spec.commercial
     assert (spec.native_size, spec.native_side) == (768, "longer")

@@ -10,9 +10,11 @@ from safetensors.torch import load_file
 from tiny_diffusion import WEIGHTS, change_json
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from vdepth_core.models.diffusion.rollingdepth import FACTS, load_rollingdepth, load_v1
+from vdepth_core.models.diffusion.rollingdepth import FACTS, load_rollingdepth
+from vdepth_core.models.registry import load_model
 from vdepth_core.models.tiny.diffusion import make_tiny
 from vdepth_core.types import DepthModel
+from vdepth_core.weights.catalogue import find_entry
 from vdepth_core.weights.prepare import prepare
 
 HEIGHT, WIDTH = 32, 48
@@ -28,7 +30,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model(folder):
-    return load_rollingdepth(folder, "fp64")
+    return load_rollingdepth(folder, dtype="fp64")
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +105,7 @@ def test_spec_and_contract(folder, model):
     assert (spec.name, spec.license, spec.commercial) == (folder.name, "unknown", False)
     networks = (folder / part / WEIGHTS for part in ("unet", "vae"))
     assert spec.parameters == sum(value.numel() for file in networks for value in load_file(file).values())
-    single = load_rollingdepth(folder, "fp32")
+    single = load_rollingdepth(folder, dtype="fp32")
     frames = pictures().float()
     copy = frames.clone()
     maps = single.predict(frames)
@@ -113,8 +115,8 @@ def test_spec_and_contract(folder, model):
     assert torch.equal(maps, single.predict(frames))
     assert torch.equal(frames, copy)
     assert float((maps - model.predict(frames)).abs().max()) < 1e-3
-    assert torch.equal(maps, load_rollingdepth(folder, "fp16").predict(frames))  # CPU: fp32
-    assert torch.equal(maps, load_rollingdepth(folder, torch.float32).predict(frames))
+    assert torch.equal(maps, load_rollingdepth(folder, dtype="fp16").predict(frames))  # CPU: fp32
+    assert torch.equal(maps, load_rollingdepth(folder, dtype=torch.float32).predict(frames))
 
 
 def test_encoding_is_the_scaled_posterior_mean(model, published):
@@ -231,7 +233,7 @@ def test_answers_can_be_differentiated_through(model):
 
 
 def test_bf16_reads_the_depth_off_a_layer_in_full_precision(folder, model):
-    half = load_rollingdepth(folder, "bf16")
+    half = load_rollingdepth(folder, dtype="bf16")
     maps = half.predict(pictures())
     assert maps.dtype == torch.float32
     assert not torch.equal(maps, maps.bfloat16().float())
@@ -247,18 +249,18 @@ def test_the_text_encoder_is_needed_once(folder, model, tmp_path):
     for part in ("text_encoder", "tokenizer"):
         shutil.rmtree(kept / part)
     frames = pictures()
-    expected = load_rollingdepth(folder, "fp32").predict(frames)
-    assert torch.equal(load_rollingdepth(kept, "fp32").predict(frames), expected)
+    expected = load_rollingdepth(folder, dtype="fp32").predict(frames)
+    assert torch.equal(load_rollingdepth(kept, dtype="fp32").predict(frames), expected)
 
 
 def test_the_registered_model_is_what_the_catalogue_says(folder, monkeypatch):
-    assert load_v1.spec.parameters == 949_576_107
-    monkeypatch.setattr("vdepth_core.models.diffusion.latent.find_weights", {"rollingdepth-v1": folder}.get)
-    spec = load_v1(None, "cpu", "fp16").spec
+    assert find_entry("rollingdepth-v1").spec().parameters == 949_576_107
+    monkeypatch.setattr("vdepth_core.models.registry.find_weights", {"rollingdepth-v1": folder}.get)
+    spec = load_model("rollingdepth-v1", "cpu", "fp16").spec
     assert (spec.name, spec.license, spec.commercial) == ("rollingdepth-v1", "OpenRAIL++-M", True)
     assert {name: getattr(spec, name) for name in FACTS} == FACTS
     assert len(spec.weights_sha256) == 64
-    assert load_v1(folder).spec.license == "unknown"  # a user's own
+    assert load_model(folder).spec.license == "unknown"  # a user's own
 
 
 def test_the_schedule_is_the_folders_own(folder, model, published, tmp_path):
@@ -269,5 +271,5 @@ def test_the_schedule_is_the_folders_own(folder, model, published, tmp_path):
     rgb = model.encode(pictures())[None]
     noise = model.noise(HEIGHT, WIDTH, 0)
     velocity = published.velocity(rgb[0], noise.expand_as(rgb[0]), 999)
-    changed = load_rollingdepth(other, "fp64").predict_snippets(rgb, noise)
+    changed = load_rollingdepth(other, dtype="fp64").predict_snippets(rgb, noise)
     assert_same(changed[0], published.decode(-velocity))

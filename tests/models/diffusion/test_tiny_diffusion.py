@@ -98,7 +98,8 @@ def test_the_models_modules_load_nothing_heavy():
     code = (
         "import sys\nfrom vdepth_core.models.diffusion import folder, marigold, rollingdepth\n"
         "from vdepth_core.models.tiny import diffusion\n"
-        "print(rollingdepth.load_v1.spec.name, marigold.load_lcm.spec.name, diffusion.FAMILIES)\n"
+        "from vdepth_core.weights.catalogue import find_entry as find\n"
+        "print(find('rollingdepth-v1').spec().name, find('marigold-lcm').spec().name, diffusion.FAMILIES)\n"
         "assert not {'torch', 'diffusers', 'transformers', 'huggingface_hub'} & sys.modules.keys()\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

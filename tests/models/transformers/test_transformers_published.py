@@ -15,12 +15,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from vdepth_core.errors import UsageError, WeightsError
+from vdepth_core.models import registry
 from vdepth_core.models.licence import CLAIM
+from vdepth_core.models.registry import load_model
 from vdepth_core.models.tiny.transformers import FAMILIES
-from vdepth_core.models.transformers import published as transformers_models
 from vdepth_core.models.transformers.dense import MIN_DEPTH
 from vdepth_core.models.transformers.folder import load_folder
-from vdepth_core.models.transformers.published import Published
 from vdepth_core.types import CameraModel, DepthModel
 from vdepth_core.weights.catalogue import catalogue
 
@@ -421,17 +421,14 @@ def test_loading_is_quiet_and_leaves_the_settings_of_transformers_alone(tiny, ca
     assert (settings.get_verbosity(), settings.is_progress_bar_enabled()) == before
 
 
-PUBLISHED = [value for value in vars(transformers_models).values() if isinstance(value, Published)]
-
-
-def test_every_published_name_is_in_the_catalogue_and_the_other_way_round():
-    names = {model.name for model in PUBLISHED}
+def test_the_catalogue_knows_the_size_of_every_network():
     families = {"dpt", "depth-anything", "depth-pro", "zoedepth", "glpn"}
-    assert names == {entry.name for entry in catalogue().values() if entry.family in families}
-    for model in PUBLISHED:
-        spec, entry = model.spec, catalogue()[model.name]
+    found = [entry for entry in catalogue().values() if entry.family in families]
+    assert len(found) == 13
+    for entry in found:
+        spec = entry.spec()
         assert (spec.license, spec.commercial) == (entry.license, entry.commercial)
-        bytes_each = 2 if model.name == "depth-pro" else 4  # published in fp16
+        bytes_each = 2 if entry.name == "depth-pro" else 4  # published in fp16
         assert spec.parameters * bytes_each == pytest.approx(entry.size, rel=0.01)
 
 
@@ -446,23 +443,23 @@ def test_every_published_name_is_in_the_catalogue_and_the_other_way_round():
     ],
 )
 def test_installed_models_carry_the_catalogues_facts(name, family, other, tiny, monkeypatch):
-    load = next(model for model in PUBLISHED if model.name == name)
-    monkeypatch.setattr(transformers_models, "find_weights", lambda _: tiny(family))
-    spec, entry = load().spec, catalogue()[name]
+    monkeypatch.setattr(registry, "find_weights", lambda _: tiny(family))
+    spec, entry = load_model(name).spec, catalogue()[name]
     assert (spec.name, spec.license, spec.commercial) == (name, entry.license, entry.commercial)
     assert (spec.quantity, spec.space) == (entry.quantity, entry.space)
-    assert (spec.multiple, spec.canonical) == (load.spec.multiple, load.spec.canonical)
-    assert (spec.fixed_size is None) == (load.spec.fixed_size is None)
-    assert load(tiny(family)).spec.license == "unknown"  # a folder of the user's is not the published one
-    monkeypatch.setattr(transformers_models, "find_weights", lambda _: tiny(other))
+    assert (spec.multiple, spec.canonical) == (entry.spec().multiple, entry.spec().canonical)
+    assert (spec.fixed_size is None) == (entry.spec().fixed_size is None)
+    assert load_model(tiny(family)).spec.license == "unknown"  # a user's own
+    monkeypatch.setattr(registry, "find_weights", lambda _: tiny(other))
     with pytest.raises(WeightsError, match="other weights"):
-        load()
+        load_model(name)
 
 
 def test_the_published_facts_need_no_torch():
     code = (
-        "import sys; from vdepth_core.models.transformers.published import load_depth_pro as m; "
-        "assert m.spec.canonical; assert not {'torch', 'transformers'} & sys.modules.keys()"
+        "import sys; from vdepth_core.models.registry import list_models; "
+        "assert any(m.spec.canonical for m in list_models()); "
+        "assert not {'torch', 'transformers'} & sys.modules.keys()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

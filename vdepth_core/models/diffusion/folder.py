@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...errors import WeightsError
-from ...types import DepthModel
+from ...types import DepthModel, ModelSpec
 from ...weights.configs import read_json
 from .marigold import PIPELINE as MARIGOLD
 from .marigold import load_marigold
@@ -14,7 +14,9 @@ from .rollingdepth import load_rollingdepth
 ROLLINGDEPTH = "RollingDepthPipeline"  # of its own repository's code; diffusers does not know it
 
 
-def load_diffusers_folder(path: Path, device: str = "cpu", dtype: str = "fp32") -> DepthModel:
+def load_diffusers_folder(
+    path: Path, device: str = "cpu", dtype: str = "fp32", spec: ModelSpec | None = None
+) -> DepthModel:
     """Loads Marigold or RollingDepth from a folder of parts.
 
     A folder without ``model_index.json`` is taken for RollingDepth, whose parts are loaded one by one.
@@ -23,6 +25,7 @@ def load_diffusers_folder(path: Path, device: str = "cpu", dtype: str = "fp32") 
         path: The folder.
         device: Where it runs, as torch spells it.
         dtype: ``fp32``, ``fp16`` or ``bf16``; CPUs take ``fp32`` for ``fp16``.
+        spec: What the catalogue says the folder holds; None: it is a user's own.
 
     Raises:
         WeightsError: the folder holds neither, or is incomplete or damaged.
@@ -31,9 +34,9 @@ def load_diffusers_folder(path: Path, device: str = "cpu", dtype: str = "fp32") 
     index = path / "model_index.json"
     kind = read_json(index).get("_class_name") if index.is_file() else ROLLINGDEPTH
     if kind == MARIGOLD:
-        return load_marigold(path, dtype, device)
+        return load_marigold(path, device, dtype, spec)
     if kind == ROLLINGDEPTH:
-        return load_rollingdepth(path, dtype, device)
+        return load_rollingdepth(path, device, dtype, spec)
     raise WeightsError(
         f"{index} describes a {str(kind or 'nameless pipeline')[:80]}, which is no depth model known here.",
         f"Known are {MARIGOLD} and {ROLLINGDEPTH}.",

@@ -1,4 +1,4 @@
-"""What RollingDepth and Marigold share as models: how they are registered, their precision and their noise.
+"""What RollingDepth and Marigold share as models: their precision and their noise.
 
 Both are Stable Diffusion 2 with a UNet that sees the picture's latent beside the noisy latent of the depth.
 """
@@ -6,17 +6,15 @@ Both are Stable Diffusion 2 with a UNet that sees the picture's latent beside th
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
-from ...types import DepthModel, ModelSpec, Quantity, Space
+from ...types import ModelSpec, Quantity, Space
 from ...weights.hashing import folder_sha256
-from ...weights.location import find_weights
 from ..licence import claim_of_folder
-from ..published import published_spec
 from ..sizing import check_input
 from .parts import LATENT_CHANNELS, SCALE, Parts
 
@@ -26,46 +24,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-PARAMETERS = 949_576_107  # of the UNet and the image coder as published
 NATIVE: Mapping[str, Any] = {"multiple": SCALE, "native_size": 768, "native_side": "longer"}
-
-
-@dataclass(frozen=True)
-class Published:
-    """One registered model; calling it loads it.
-
-    Attributes:
-        name: Registered name.
-        facts: `ModelSpec` fields that the catalogue does not hold.
-        load: Loads a folder: ``load(folder, dtype, device, spec=...)``; a user's own comes without a spec.
-        entry: Name of its catalogue entry, where several models share one; empty: ``name``.
-    """
-
-    name: str
-    facts: Mapping[str, Any]
-    load: Callable[..., DepthModel]
-    entry: str = ""
-
-    @property
-    def weights(self) -> str:
-        """Name of the catalogue entry of its weights."""
-        return self.entry or self.name
-
-    @property
-    def spec(self) -> ModelSpec:
-        """What it is, without weights hash."""
-        return replace(published_spec(self.weights, parameters=PARAMETERS, **self.facts), name=self.name)
-
-    def __call__(self, path: Path | None = None, device: str = "cpu", dtype: str = "fp32") -> DepthModel:
-        """Loads the model from ``path``, or from where its weights are installed.
-
-        Raises:
-            WeightsError: the weights are missing, damaged or of another layout.
-            UsageError: ``dtype`` does not exist.
-        """
-        if path is not None:
-            return self.load(path, dtype, device)
-        return self.load(find_weights(self.weights), dtype, device, spec=self.spec)
 
 
 def folder_spec(folder: Path, quantity: Quantity, space: Space, facts: Mapping[str, Any]) -> ModelSpec:

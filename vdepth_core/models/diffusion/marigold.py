@@ -7,16 +7,14 @@ frames: all frames start from the same seeded noise, which keeps a clip calmer t
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import WeightsError
 from ...types import ModelSpec, Quantity, Space
 from ...weights.configs import read_json
-from ..published import published_spec
 from ..sizing import LARGEST_INPUT
-from .latent import NATIVE, Published, find_dtype, folder_spec, loaded_spec, place, seeded_noise
+from .latent import NATIVE, find_dtype, folder_spec, loaded_spec, place, seeded_noise
 from .parts import Parts, find_folder, make_scheduler, quiet_diffusers, read_parts
 
 if TYPE_CHECKING:
@@ -122,10 +120,10 @@ class MarigoldModel:
 
 def load_marigold(
     folder_or_repo: str | Path,
-    dtype: str | torch.dtype = "fp16",
     device: str = "cpu",
-    *,
+    dtype: str | torch.dtype = "fp16",
     spec: ModelSpec | None = None,
+    *,
     video: bool = False,
     seed: int = 0,
 ) -> MarigoldModel:
@@ -134,10 +132,10 @@ def load_marigold(
     Args:
         folder_or_repo: The folder, or ``owner/name`` of a repository on the Hugging Face hub, which is then
             fetched into huggingface_hub's cache.
-        dtype: ``fp16``, ``bf16``, ``fp32``, or ``fp64`` for checks; CPUs take ``fp32`` for ``fp16``.
         device: Where it runs, as torch spells it.
+        dtype: ``fp16``, ``bf16``, ``fp32``, or ``fp64`` for checks; CPUs take ``fp32`` for ``fp16``.
         spec: What is known of the weights; None: what the folder, or the catalogue of the repository, says.
-        video: Make the frames of a call a chain; the spec then asks for `CHAIN` of them at once.
+        video: Make the frames of a call a chain, as ``spec.chain`` may ask too; `CHAIN` of them at once.
         seed: See `MarigoldModel`.
 
     Raises:
@@ -152,9 +150,9 @@ def load_marigold(
         quantity, space = _meaning(index, settings)
         size = settings["default_processing_resolution"] or NATIVE["native_size"]
         native = {**NATIVE, "native_size": size}
-        spec = published_spec(entry.name, **NATIVE) if entry else folder_spec(folder, quantity, space, native)
+        spec = entry.spec() if entry else folder_spec(folder, quantity, space, native)
     parts = read_parts(folder, found)
-    spec = replace(loaded_spec(spec, folder, parts), chain=CHAIN if video else 1)
+    spec = loaded_spec(replace(spec, chain=CHAIN) if video else spec, folder, parts)
     return MarigoldModel(parts, settings, spec, device, found, seed=seed)
 
 
@@ -191,13 +189,3 @@ def _meaning(index: Path, settings: dict[str, Any]) -> tuple[Quantity, Space]:
             "Give the folder of a Marigold depth model.",
         )
     return quantity, "affine_invariant" if settings["shift_invariant"] else "scale_invariant"
-
-
-load_v1_1 = Published("marigold-v1-1", NATIVE, load_marigold)
-load_v1_1_video = Published(
-    "marigold-v1-1-video",
-    {**NATIVE, "chain": CHAIN},
-    partial(load_marigold, video=True),
-    entry="marigold-v1-1",
-)
-load_lcm = Published("marigold-lcm", NATIVE, load_marigold)

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...types import ModelSpec
-from ..published import published_spec
-from .latent import NATIVE, Published, find_dtype, folder_spec, loaded_spec, place, seeded_noise
+from .latent import NATIVE, find_dtype, folder_spec, loaded_spec, place, seeded_noise
 from .parts import LATENT_CHANNELS, SCALE, Parts, find_folder, make_scheduler, read_parts
 
 if TYPE_CHECKING:
@@ -205,10 +204,10 @@ class RollingDepthModel:
 
 def load_rollingdepth(
     folder_or_repo: str | Path,
-    dtype: str | torch.dtype = "fp16",
     device: str = "cpu",
-    *,
+    dtype: str | torch.dtype = "fp16",
     spec: ModelSpec | None = None,
+    *,
     low_memory: bool = False,
     seed: int = 0,
 ) -> RollingDepthModel:
@@ -217,8 +216,8 @@ def load_rollingdepth(
     Args:
         folder_or_repo: The folder, or ``owner/name`` of a repository on the Hugging Face hub, which is then
             fetched into huggingface_hub's cache.
-        dtype: ``fp16``, ``bf16``, ``fp32``, or ``fp64`` for checks; CPUs take ``fp32`` for ``fp16``.
         device: Where it runs, as torch spells it.
+        dtype: ``fp16``, ``bf16``, ``fp32``, or ``fp64`` for checks; CPUs take ``fp32`` for ``fp16``.
         spec: What is known of the weights; None: what the folder, or the catalogue of the repository, says.
         low_memory, seed: See `RollingDepthModel`.
 
@@ -229,14 +228,7 @@ def load_rollingdepth(
     found = find_dtype(dtype, device)
     folder, entry = find_folder(folder_or_repo)
     if spec is None:
-        spec = (
-            published_spec(entry.name, **FACTS)
-            if entry
-            else folder_spec(folder, "disparity", "affine_invariant", FACTS)
-        )
+        spec = entry.spec() if entry else folder_spec(folder, "disparity", "affine_invariant", FACTS)
     parts = read_parts(folder, found)
     spec = loaded_spec(spec, folder, parts)
     return RollingDepthModel(parts, spec, device, found, low_memory=low_memory, seed=seed)
-
-
-load_v1 = Published("rollingdepth-v1", FACTS, load_rollingdepth)

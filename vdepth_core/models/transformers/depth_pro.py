@@ -103,9 +103,9 @@ def build(
     from ..wrappers import keep_full_precision
 
     keep_full_precision(network, "head.layers.4")
-    prepare = normaliser(processing, device)
+    normalise = normaliser(processing, device)
     config: Any = network.config
     if not config.use_fov_model:
-        return DepthPro(network, spec, device, dtype, prepare)
+        return DepthPro(network, spec, device, dtype, normalise)
     keep_full_precision(network, f"fov_model.head.layers.{2 * config.num_fov_head_layers}")
-    return DepthProCamera(network, spec, device, dtype, prepare)
+    return DepthProCamera(network, spec, device, dtype, normalise)

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import WeightsError
 from ...types import DepthModel, ModelSpec
+from ...weights.catalogue import find_entry
 from ...weights.configs import read_json
-from ...weights.hashing import files_sha256
+from ...weights.folders import PREPROCESSOR, weight_files
+from ...weights.hashing import folder_sha256
 from ..licence import claim_of_folder
 from ..sizing import check_input
 from . import dense, depth_pro, zoedepth
-from .preprocessor_config import FILE as PREPROCESSOR
 from .preprocessor_config import Processing, read_processing
-from .weights import load_network, weight_files
+from .weights import load_network
 
 if TYPE_CHECKING:
     from torch import nn
@@ -49,19 +50,23 @@ _FAMILIES = {
 }
 
 
-def load_folder(path: Path, device: str = "cpu", dtype: str = "fp32") -> DepthModel:
+def load_folder(
+    path: Path, device: str = "cpu", dtype: str = "fp32", spec: ModelSpec | None = None
+) -> DepthModel:
     """Loads the depth model in a transformers folder.
 
-    The configuration says which family it is and what its numbers mean; the name is the folder's, and the
-    licence what the front matter of its README says.
+    The configuration says which family it is and what its numbers mean; of a user's own the name is the
+    folder's, and the licence what the front matter of its README says.
 
     Args:
         path: Folder of ``config.json``, the weights and, usually, ``preprocessor_config.json``.
         device: Where it runs, as torch spells it.
         dtype: See `NetworkModel`.
+        spec: What the catalogue says the folder holds; None: it is a user's own.
 
     Raises:
-        WeightsError: the folder holds no depth model known here, or is incomplete or damaged.
+        WeightsError: the folder holds no depth model known here, another one than ``spec`` says, or is
+            incomplete or damaged.
         UsageError: ``dtype`` does not exist.
     """
     config = _read_config(path)
@@ -71,17 +76,23 @@ def load_folder(path: Path, device: str = "cpu", dtype: str = "fp32") -> DepthMo
     processing = read_processing(path, family.defaults)
     files = weight_files(path)
     network = load_network(path, files, config)
-    license_, commercial = claim_of_folder(path)
-    spec = ModelSpec(
-        name=path.resolve().name,
+    license_, commercial = claim_of_folder(path) if spec is None else (spec.license, spec.commercial)
+    found = ModelSpec(
+        name=path.resolve().name if spec is None else spec.name,
         license=license_,
         commercial=commercial,
         parameters=sum(parameter.numel() for parameter in network.parameters()),
-        weights_sha256=files_sha256(path, [*files, *_configs(path)]),
+        weights_sha256=folder_sha256(path),
         **family.describe(network.config, processing),
     )
-    check_input(spec, path)
-    return family.build(network, spec, device, dtype, processing)
+    check_input(found, path)
+    if spec is not None and (found.quantity, found.space) != (spec.quantity, spec.space):
+        raise WeightsError(
+            f"What is installed as {spec.name} predicts {found.space} {found.quantity}, not {spec.space} "
+            f"{spec.quantity}: these are other weights.",
+            find_entry(spec.name).how_to_install,
+        )
+    return family.build(network, found, device, dtype, processing)
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
@@ -94,7 +105,3 @@ def _read_config(folder: Path) -> dict[str, Any]:
             f"Known are {', '.join(sorted(_FAMILIES))}.",
         )
     return config
-
-
-def _configs(folder: Path) -> list[Path]:
-    return [path for name in ("config.json", PREPROCESSOR) if (path := folder / name).is_file()]

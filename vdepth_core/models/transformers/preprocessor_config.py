@@ -17,12 +17,12 @@ from pydantic import (
 
 from ...errors import WeightsError
 from ...weights.configs import read_json
+from ...weights.folders import PREPROCESSOR
 from ..sizing import LARGEST_INPUT, LARGEST_MULTIPLE
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-FILE = "preprocessor_config.json"
 _Side = Annotated[int, Field(ge=1, le=LARGEST_INPUT)]
 _Multiple = Annotated[int, Field(ge=1, le=LARGEST_MULTIPLE)]
 _Scale = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -78,7 +78,7 @@ def read_processing(folder: Path, defaults: Processing) -> Processing:
     Raises:
         WeightsError: the file is damaged or cannot be read.
     """
-    path = folder / FILE
+    path = folder / PREPROCESSOR
     try:
         said = Processing.model_validate(read_json(path) if path.is_file() else {})
     except ValidationError as error:

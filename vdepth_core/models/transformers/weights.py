@@ -15,32 +15,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ...errors import WeightsError
 from ...weights.building import Report, load_transformers, quiet_transformers
-from ...weights.catalogue import is_inside
-from ...weights.configs import read_json, transformers_config
+from ...weights.configs import transformers_config
 from ...weights.loading import load_state_dict
 from ...weights.reading import AGAIN
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-_SINGLE = ("model.safetensors", "pytorch_model.bin")
 # In every network, but read by none at inference; Intel's DPT checkpoints and others are published without.
 _NEVER_READ = re.compile(r"(fusion_stage\.(layers|intermediate)\.0\.residual_layer1\.|\.mask_token$)")
-
-
-def weight_files(folder: Path) -> list[Path]:
-    """The weights files of a transformers folder: one, or the parts an index names; safetensors first.
-
-    Raises:
-        WeightsError: there are none, or the index is damaged.
-    """
-    for name in _SINGLE:
-        if (folder / name).is_file():
-            return [folder / name]
-        index = folder / f"{name}.index.json"
-        if index.is_file():
-            return _parts(index)
-    raise WeightsError(f"The folder {folder} holds no weights.", f"It should hold {' or '.join(_SINGLE)}.")
 
 
 def load_network(folder: Path, files: Iterable[Path], config: dict[str, Any]) -> nn.Module:
@@ -61,22 +44,6 @@ def load_network(folder: Path, files: Iterable[Path], config: dict[str, Any]) ->
     network, report = load_transformers(networks[type(settings)], settings, state, folder, torch.float32)
     _check(folder, report)
     return cast("nn.Module", network)
-
-
-def _parts(index: Path) -> list[Path]:
-    table = read_json(index).get("weight_map")
-    names = set(table.values()) if isinstance(table, dict) and all(map(_is_name, table.values())) else set()
-    if not names:
-        raise WeightsError(f"{index} names no files of its folder.", AGAIN)
-    paths = [index.with_name(name) for name in sorted(names)]
-    missing = [path.name for path in paths if not path.is_file()]
-    if missing:
-        raise WeightsError(f"{index.parent} lacks {', '.join(missing[:3])}, which its index names.", AGAIN)
-    return paths
-
-
-def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and value == Path(value).name and is_inside(value)
 
 
 def _check(folder: Path, report: Report) -> None:

@@ -24,7 +24,7 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 from ...errors import WeightsError
 from ...progress import Progress
 from ...version import __version__
-from ..loading import sha256_of
+from ..reading import sha256_of
 from . import http
 from .download import download
 from .http import ServerRefusal, failure, persistently, refusal
