@@ -35,7 +35,7 @@ _FAMILIES = {  # a family of the catalogue -> what loads it: ``load(path, device
     "embedded": "embedded:FAMILY",
     "tcmonodepth-small": "tcmonodepth:SMALL",
     "midas": "tcmonodepth:LARGE",
-    **dict.fromkeys(("dpt", "depth-anything", "depth-pro", "zoedepth", "glpn"), _FOLDERS["transformers"]),
+    **dict.fromkeys(("dpt", "depth-anything", "depth-pro", "zoedepth"), _FOLDERS["transformers"]),
     **dict.fromkeys(("marigold", "rollingdepth"), _FOLDERS["diffusers"]),
 }
 _SPACES: dict[str, Space] = {"affine": "affine_invariant", "scale": "scale_invariant", "metric": "metric"}
