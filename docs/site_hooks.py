@@ -40,10 +40,9 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     at = page.file.src_uri
     source = next((name for name, shown in ELSEWHERE.items() if shown == at), f"docs/{at}")
     markdown = _LINK.sub(lambda link: _relinked(link, posixpath.dirname(source)), markdown)
-    if "<!-- options -->" in markdown:
-        markdown = markdown.replace("<!-- options -->", _options())
-    if "<!-- weights -->" in markdown:
-        markdown = markdown.replace("<!-- weights -->", _weights())
+    for place, text in (("api", _api), ("options", _options), ("weights", _weights)):
+        if (mark := f"<!-- {place} -->") in markdown:
+            markdown = markdown.replace(mark, text())
     return markdown
 
 
@@ -61,6 +60,13 @@ def _relinked(link: re.Match[str], folder: str) -> str:
     ):  # those that do not exist are MkDocs' to report
         return f"{image}[{text}]({file.removeprefix('docs/')}{mark}{anchor})"
     return f"{text} (`{file}`)"
+
+
+def _api() -> str:
+    """Every public name by itself: one that cannot be found is an error."""
+    import vdepth_core
+
+    return "\n\n".join(f"::: vdepth_core.{name}" for name in vdepth_core.__all__)
 
 
 def _options() -> str:

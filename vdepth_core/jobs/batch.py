@@ -52,7 +52,7 @@ def estimate(
         clip: A movie, an image of a sequence, or a folder with one.
         out: Output folder of this clip.
         config: Options named as in `EstimateConfig` (``{"preset": "best", "near": 0.5}``); ``overwrite`` is
-        one more.
+            one more.
         on_event: Called with every event of the protocol, from several threads but never two at a time.
 
     Returns:
