@@ -43,7 +43,7 @@ def identity(spec=SPEC, clip=None, camera=None, size=(256, 384), **options):
         {"frames": "1001-2000"},
         {"start_frame": 1001},
         {"seed": 0},
-        {"compression": "zip"},
+        {"compression": "pxr24"},
         {"rate": "24"},
         {"preset": "best"},
         {"non_commercial": True},

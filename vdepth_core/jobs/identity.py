@@ -39,9 +39,11 @@ _WORDS = {
 }
 
 
-# What decides the files alone: with other values of these, nothing is predicted again.
+# What decides the files alone, or what is made of the predictions: with other values of these, nothing is
+# predicted again.
 FILES = frozenset(
     {"format", "near", "far", "camera", "normals", "layered", "compression", "start_frame", "cfr", "timecode"}
+    | {"refiner"}
 )
 
 
@@ -104,7 +106,7 @@ class Identity:
             "layer": info.layer,
             "colour": info.colour or info.transfer,
             **config.method_facts(),
-            **config.refiner_facts(),
+            "refiner": {"name": config.refiner, **config.refiner_facts()} if config.refiner else None,
         }
         return cls(facts)
 

@@ -15,7 +15,8 @@ from ..models.device import pick_device
 from ..models.registry import list_models
 from ..output.manifest import CameraEntry, ClipEntry
 from ..progress import Progress
-from ..types import DepthModel, Method, ModelSpec
+from ..refiners.registry import create_refiner
+from ..types import DepthModel, Method, ModelSpec, Refiner
 from ..version import __version__
 from .accelerator import ModelShelf
 from .cameras import plate_camera
@@ -39,6 +40,7 @@ class Plan:
         spec: What the model is.
         load: Loads the model, the first time; see `make_plan` for what it raises.
         method: What predicts.
+        refiner: What improves its settled maps; None: nothing.
         size: (height, width) of the network's input.
         camera: The plate's camera.
         frames: Clip frame indices [start, stop); None: to the end of a movie.
@@ -52,6 +54,7 @@ class Plan:
     spec: ModelSpec
     load: Callable[[], DepthModel]
     method: Method
+    refiner: Refiner | None
     size: tuple[int, int]
     camera: Intrinsics
     frames: tuple[int, int | None]
@@ -98,6 +101,7 @@ def make_plan(
     config = resolve(config, models, device)
     assert config.method is not None
     method = create_method(config.method, config.method_options())
+    refiner = create_refiner(config.refiner, config.refiner_options()) if config.refiner else None
     found = next((entry.path for entry in models if entry.name == config.model), Path(str(config.model)))
     weights = weights_seen(found)
 
@@ -144,7 +148,9 @@ def make_plan(
     elif before is not None and record.predictions == before.predictions:
         record = record.model_copy(update={"threads": before.threads})
     record = record.model_copy(update={"source": ClipEntry.of(clip.info, source.digest, [], [])})
-    return Plan(clip, record, before, config, device, spec, load, method, size, camera, (start, stop))
+    return Plan(
+        clip, record, before, config, device, spec, load, method, refiner, size, camera, (start, stop)
+    )
 
 
 def _known_spec(before: JobRecord | None, config: EstimateConfig, weights: str) -> ModelSpec | None:

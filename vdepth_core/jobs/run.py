@@ -16,6 +16,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from ..checksums import Checksums
@@ -244,10 +245,10 @@ class ClipJob:
                         continue
                     store = stages.open_store(plan, folder, shot)
                     open_stores.add(store)
-                    if stages.is_settled(plan, store):
+                    if stages.is_settled(store):
                         self._skip(shot, "infer")
                     else:
-                        with self._accelerator.turn(self._turn, _PREDICT, self.progress):
+                        with self._turn_for(True, _PREDICT):
                             self._set_threads(plan, folder)
                             stages.predict(plan, ShotView(reader, shot), store, self.progress)
                     predicted.put((shot, store))
@@ -255,7 +256,7 @@ class ClipJob:
 
         def settle() -> None:
             for shot, store in predicted:
-                if stages.is_settled(plan, store):
+                if stages.is_settled(store):
                     self._skip(shot, "settle")
                 else:
                     stages.settle(plan, shot, store, self.progress)
@@ -265,11 +266,14 @@ class ClipJob:
         def refine() -> None:
             with ClipReader(plan.clip) as reader:
                 for shot, store in settled:
-                    if stages.is_settled(plan, store):
-                        self._skip(shot, "refine")
+                    if stages.is_refined(store):
+                        for _ in range(refines):
+                            self._skip(shot, "refine")
                     else:
-                        with self._accelerator.turn(self._turn, _REFINE, self.progress):
-                            self._set_threads(plan, folder)
+                        needed = stages.needs_model(plan, store)
+                        with self._turn_for(needed, _REFINE):
+                            if needed:
+                                self._set_threads(plan, folder)
                             stages.refine(plan, ShotView(reader, shot), store, self.progress)
                     refined.put((shot, store))
             refined.end()
@@ -290,6 +294,9 @@ class ClipJob:
             for store in open_stores:  # those a failure left behind
                 store.close()
 
+    def _turn_for(self, needed: bool, rank: int) -> AbstractContextManager[None]:
+        return self._accelerator.turn(self._turn, rank, self.progress) if needed else nullcontext()
+
     def _tell_frames(self, plan: Plan, result: ShotResult) -> None:
         """Whoever watches hears of every frame, the finished ones too."""
         kind = sequence_settings(plan.config).kinds[0]
@@ -306,7 +313,7 @@ class ClipJob:
         for name in names:
             self.progress.skip(name, len(shot))
 
-    def _check_scan(self, plan: Plan, part: range | None, refines: bool) -> None:
+    def _check_scan(self, plan: Plan, part: range | None, refines: int) -> None:
         facts = plan.clip.facts
         assert facts is not None
         for warning in facts.warnings:
@@ -314,5 +321,7 @@ class ClipJob:
         end = facts.times[-1] + last_duration(facts.times, 1 / plan.clip.info.rate)
         plan.numbering.check_shown(facts.times[facts.shots[0].start], end)
         total = sum(len(shot) for shot in facts.shots if part is None or shot.index in part)
-        for stage in ("infer", "settle", *(["refine"] if refines else []), "write"):
+        for stage in ("infer", "settle", "write"):
             self.progress.stage(stage, total)
+        if refines:
+            self.progress.stage("refine", total * refines)

@@ -6,6 +6,7 @@ gives the same bytes. `finish` is in `writer`, which writes a shot's files.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,21 +23,39 @@ _ALIGNMENT, _WARNINGS, _SECONDS = "alignment", "warnings", "seconds"
 
 
 def open_store(plan: Plan, folder: JobFolder, shot: Shot) -> DepthStore:
-    """The store of a shot; what it holds of other predictions is dropped.
+    """The store of a shot; what it holds of other predictions, or of another refiner, is dropped.
 
     Raises:
         ResourceError: the folder cannot be written.
     """
-    return DepthStore(folder.store(shot.index), len(shot), *plan.size, **plan.record.made_of(shot))
+    store = DepthStore(folder.store(shot.index), len(shot), *plan.size, **plan.record.made_of(shot))
+    if plan.refiner is not None:
+        made_by = json.dumps(plan.record.identity["refiner"], sort_keys=True)
+        store.open_refined(made_by, *plan.refiner.size(plan.clip.info, plan.spec, plan.size))
+    return store
 
 
-def is_settled(plan: Plan, store: DepthStore) -> bool:
-    """Whether nothing but `finish` is left to do, which needs no model."""
+def is_settled(store: DepthStore) -> bool:
+    """Whether the method is through with a shot."""
     return store.load(_ALIGNMENT) is not None and not store.final.missing()
 
 
-def refines(plan: Plan) -> bool:
-    """Whether a settled shot of this job needs the model again."""
+def is_refined(store: DepthStore) -> bool:
+    """Whether nothing but `finish` is left to do, which needs no model."""
+    return is_settled(store) and not store.result.missing()
+
+
+def refines(plan: Plan) -> int:
+    """How often a settled shot of this job is worked on again: by its method, and by a refiner."""
+    return int(_method_refines(plan)) + int(plan.refiner is not None)
+
+
+def needs_model(plan: Plan, store: DepthStore) -> bool:
+    """Whether `refine` does."""
+    return not is_settled(store) or (plan.refiner is not None and plan.refiner.needs_model)
+
+
+def _method_refines(plan: Plan) -> bool:
     return isinstance(plan.method, RefiningMethod) and plan.method.refines
 
 
@@ -54,10 +73,18 @@ def settle(plan: Plan, shot: Shot, store: DepthStore, progress: Progress) -> Non
 
 
 def refine(plan: Plan, view: ShotView, store: DepthStore, progress: Progress) -> None:
-    """Needs the model: what is left of the method after `settle`; see `RefiningMethod.refine`."""
-    assert isinstance(plan.method, RefiningMethod)
+    """Needs the model as `needs_model` says: what is left of the method after `settle`, then the refiner.
+
+    See `RefiningMethod.refine` and `Refiner.refine` for what it raises.
+    """
     with _noted(store, progress, "refine") as noting:
-        plan.method.refine(view, plan.load(), store, noting)
+        if not is_settled(store):
+            assert isinstance(plan.method, RefiningMethod)
+            plan.method.refine(view, plan.load(), store, noting)
+        if plan.refiner is not None:
+            assert store.refined is not None
+            model = plan.load() if plan.refiner.needs_model else None
+            plan.refiner.refine(view, model, store, store.refined, noting)
 
 
 def alignment_of(store: DepthStore) -> ShotAlignment:
