@@ -121,7 +121,7 @@ class _Teacher:
     def read(self, index: int) -> np.ndarray:
         """(h, w) float32 of frame ``index``."""
         store, k = self._places[index]
-        disparity = store.final.read(k)[0]
+        disparity: np.ndarray = store.final.read(k)[0]
         if disparity.shape == self._size:
             return disparity
         larger = disparity.shape[0] > self._size[0]

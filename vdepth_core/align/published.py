@@ -87,4 +87,5 @@ class Published:
         with torch.no_grad():
             mean = (rows * self._known).sum(1) / self._cover
             size = mean.abs().mean(-1).clamp_min(_TINY)
-        return ((rows - mean[:, None]).abs() * (self._weight / size[:, None, None])).sum()
+        loss: Tensor = ((rows - mean[:, None]).abs() * (self._weight / size[:, None, None])).sum()
+        return loss

@@ -43,10 +43,13 @@ def linear_to_display(linear: np.ndarray, exposure: float = 1.0) -> np.ndarray:
     """
     # 16 bits of a float (half: all; single: exponent and 8 bits of mantissa) have 65536 values: the whole
     # transform is one table, which is many times faster than evaluating it.
+    shown: np.ndarray
     if linear.dtype == np.float16:
-        return _half_table(float(exposure))[linear.view(np.uint16)]
+        shown = _half_table(float(exposure))[linear.view(np.uint16)]
+        return shown
     positive = np.fmax(linear.astype(np.float32, copy=False), np.float32(1e-30))  # not a number: black
-    return _single_table(float(exposure))[positive.view(np.uint32) >> 15]
+    shown = _single_table(float(exposure))[positive.view(np.uint32) >> 15]
+    return shown
 
 
 def show(pixels: np.ndarray, light: Callable[[np.ndarray], np.ndarray], exposure: float) -> np.ndarray:
@@ -85,7 +88,8 @@ def log_picture(linear: np.ndarray) -> np.ndarray:
         linear: (H, W, 3) float; 2**-12 and less, and what is not a number, is 0; 2**12 and more is 255.
     """
     stops = np.log2(np.fmax(linear, 2.0**-12), dtype=np.float32)
-    return np.clip((stops + 12) * (255 / 24), 0, 255).astype(np.uint8)
+    codes: np.ndarray = np.clip((stops + 12) * (255 / 24), 0, 255).astype(np.uint8)
+    return codes
 
 
 class ExposureMeter:

@@ -13,9 +13,9 @@ import numpy as np
 from av.video.frame import VideoFrame
 
 from ..errors import InputError
-from ..types import ClipInfo, Frame
+from ..types import ClipInfo, Frame, Light
 from .base import MIN_SIDE, THUMBNAIL, Clip
-from .colour import Colour, Light, settle_colour
+from .colour import Colour, settle_colour
 from .decode import Damage, first_picture, open_movie, pictures
 from .display import ExposureMeter, log_picture, show
 from .facts import Probe

@@ -46,11 +46,13 @@ def to_rec709(chromaticities: Sequence[float] | np.ndarray | None) -> np.ndarray
         return None
     white, wanted = _BRADFORD @ source.sum(1), _BRADFORD @ target.sum(1)
     adapt = np.linalg.inv(_BRADFORD) @ np.diag(wanted / white) @ _BRADFORD
-    return (np.linalg.inv(target) @ adapt @ source).astype(np.float32)
+    matrix: np.ndarray = (np.linalg.inv(target) @ adapt @ source).astype(np.float32)
+    return matrix
 
 
 def _rgb_to_xyz(chromaticities: tuple[float, ...]) -> np.ndarray:
     """SMPTE RP 177: columns are the primaries' XYZ, scaled so that their sum is the white with Y = 1."""
     points = np.array(chromaticities).reshape(4, 2)
     xyz = np.column_stack([points[:, 0], points[:, 1], 1 - points.sum(1)]).T / points[:, 1]
-    return xyz[:, :3] * np.linalg.solve(xyz[:, :3], xyz[:, 3])
+    columns: np.ndarray = xyz[:, :3] * np.linalg.solve(xyz[:, :3], xyz[:, 3])
+    return columns

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -28,6 +29,7 @@ from .timing import Timecode
 _DEFAULT_RATE = Fraction(24)
 _READERS = min(4, os.cpu_count() or 1)  # threads; decoders release the interpreter
 _READERS_BYTES = 768 * MB
+_T = TypeVar("_T")
 
 
 class SequenceClip(Clip):
@@ -186,13 +188,13 @@ def _notes(facts: ImageFacts, rate: Fraction | None) -> list[str]:
     return notes
 
 
-def _ahead(work: object, indices: Iterable[int], threads: int) -> Generator:
+def _ahead(work: Callable[[int], _T], indices: Iterable[int], threads: int) -> Generator[tuple[int, _T]]:
     """Yields (index, work(index)) in order, computed by threads a few ahead; closing it stops them."""
-    waiting: deque[tuple[int, Future]] = deque()
+    waiting: deque[tuple[int, Future[_T]]] = deque()
     with ThreadPoolExecutor(threads, thread_name_prefix="vdepth-images") as pool:
         try:
             for index in indices:
-                waiting.append((index, pool.submit(work, index)))  # type: ignore[arg-type]
+                waiting.append((index, pool.submit(work, index)))
                 if len(waiting) > threads:
                     done, future = waiting.popleft()
                     yield done, future.result()

@@ -103,8 +103,8 @@ def declared_frames(container: Any, stream: Any) -> int | None:
         return None
     if "mov" in container.format.name and len(stream.index_entries):
         shown = sum(not entry.is_discard for entry in stream.index_entries)
-        return min(shown, stream.frames)
-    return stream.frames
+        return min(shown, int(stream.frames))
+    return int(stream.frames)
 
 
 def declared_end(stream: Any) -> Fraction | None:
@@ -113,9 +113,9 @@ def declared_end(stream: Any) -> Fraction | None:
     Some containers count a duration from the clock's zero and others from the first packet, which may lie
     later (a recording's pre-roll, a stream cut from a longer one): the earlier of the two is what is sure.
     """
-    start = (stream.start_time or 0) * (stream.time_base or 0)
+    start: Fraction = (stream.start_time or 0) * (stream.time_base or Fraction(0))
     if stream.duration and stream.time_base:
-        length = stream.duration * stream.time_base
+        length: Fraction = stream.duration * stream.time_base
         return min(length, start + length)
     for key, text in stream.metadata.items():
         if key.casefold() == "duration":  # Matroska, hh:mm:ss.fraction

@@ -61,14 +61,17 @@ def to_light(signal: np.ndarray, transfer: str) -> np.ndarray:
     Raises:
         KeyError: ``transfer`` is not PQ, HLG, linear, logarithmic or Cineon.
     """
+    light: np.ndarray
     if transfer == "smpte2084":  # BT.2100, table 4: PQ EOTF
         m1, m2, c1, c2, c3 = 2610 / 16384, 2523 / 32, 3424 / 4096, 2413 / 128, 2392 / 128
         power = np.clip(signal, 0, 1) ** (1 / m2)
-        return 10000 / PQ_WHITE * (np.maximum(power - c1, 0) / (c2 - c3 * power)) ** (1 / m1)
+        light = 10000 / PQ_WHITE * (np.maximum(power - c1, 0) / (c2 - c3 * power)) ** (1 / m1)
+        return light
     if transfer == "arib-std-b67":  # BT.2100, table 5: HLG inverse OETF
         a, b, c = 0.17883277, 0.28466892, 0.55991073
         x = np.clip(signal, 0, 2)
-        return np.where(x <= 0.5, x**2 / 3, (np.exp((x - c) / a) + b) / 12) / HLG_WHITE
+        light = np.where(x <= 0.5, x**2 / 3, (np.exp((x - c) / a) + b) / 12) / HLG_WHITE
+        return light
     if transfer == "linear":
         return signal
     if transfer in LOG:  # H.273, table 3: 100:1 and 316:1, everything darker is black
@@ -78,7 +81,8 @@ def to_light(signal: np.ndarray, transfer: str) -> np.ndarray:
         # Kodak, "Conversion of 10-bit Log Film Data", 1995: 0.002 density a code, gamma 0.6, white at 685
         # and black at 95.
         black = 10.0 ** ((95 - 685) * 0.002 / 0.6)
-        return (10.0 ** ((np.clip(signal, 0, 2) * 1023 - 685) * 0.002 / 0.6) - black) / (1 - black)
+        light = (10.0 ** ((np.clip(signal, 0, 2) * 1023 - 685) * 0.002 / 0.6) - black) / (1 - black)
+        return light
     raise KeyError(transfer)
 
 

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -151,7 +151,7 @@ def _check_plausible(camera: Intrinsics, width: int, height: int) -> None:
             )
 
 
-def _number(values: dict, name: str, default: float | None = None) -> float:
+def _number(values: dict[str, Any], name: str, default: float | None = None) -> float:
     value = values.get(name, default)
     if value is None:
         raise ValueError(f"{name} is missing")

@@ -89,7 +89,8 @@ class NetworkModel:
         Raises:
             ValueError: the shape does not fit.
         """
-        return self._infer(frames).float()
+        maps: Tensor = self._infer(frames).float()
+        return maps
 
     def _infer(self, frames: Tensor) -> Any:
         """Checks and moves the frames, then runs `_forward` at the model's precision."""

@@ -68,9 +68,9 @@ def install(unet: Any) -> None:
     processors = unet.attn_processors
     for name in processors:
         if name.endswith("attn1.processor"):
-            processors[name] = CrossFrameAttention()
+            processors[name] = CrossFrameAttention()  # type: ignore[no-untyped-call]
         elif name.endswith("attn2.processor"):
-            processors[name] = PerFrameAttention()
+            processors[name] = PerFrameAttention()  # type: ignore[no-untyped-call]
     unet.set_attn_processor(processors)
     check(unet)
 
@@ -113,4 +113,5 @@ def denoise(unet: Any, sample: Tensor, timestep: int, prompt: Tensor) -> Tensor:
         encoder_hidden_states=prompt.expand(len(flat), -1, -1),
         cross_attention_kwargs={"num_view": frames},
     )
-    return output.sample.unflatten(0, (snippets, frames))
+    denoised: Tensor = output.sample.unflatten(0, (snippets, frames))
+    return denoised

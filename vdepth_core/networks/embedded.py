@@ -70,7 +70,8 @@ class GlobalContext(nn.Module):
         mixed = functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(n, h * w, c)
         tokens = tokens + self.out(mixed)
         tokens = tokens + self.mlp(self.norm2(tokens))
-        return tokens.transpose(1, 2).reshape(n, c, h, w)
+        y: Tensor = tokens.transpose(1, 2).reshape(n, c, h, w)
+        return y
 
 
 class DeepBranch(nn.Module):
@@ -106,7 +107,8 @@ class EmbeddedNet(nn.Module):
 
     def forward(self, rgb: Tensor) -> Tensor:  # (N, 3, H, W) in [0, 1] -> (N, H, W) >= 0
         half, quarter, eighth, sixteenth = self.encoder(rgb)
-        return self.decoder(half, quarter, eighth, self.deep(sixteenth))[0]
+        disparity: Tensor = self.decoder(half, quarter, eighth, self.deep(sixteenth))[0]
+        return disparity
 
     def load_trunk(self, state: Mapping[str, Tensor]) -> None:
         """Takes the trunk from a state dict of `TCSmallNet`.

@@ -38,7 +38,8 @@ class Bottleneck(nn.Module):
         skip = x if self.downsample is None else self.downsample(x)
         x = self.relu(self.bn1(self.conv1(x)))
         x = self.relu(self.bn2(self.conv2(x)))
-        return self.relu(self.bn3(self.conv3(x)) + skip)
+        y: Tensor = self.relu(self.bn3(self.conv3(x)) + skip)
+        return y
 
 
 def _layer(low: int, planes: int, count: int, stride: int) -> nn.Sequential:
@@ -74,7 +75,8 @@ class ResidualConvUnit(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> same
         x = functional.relu(x)  # kept: the published weights were trained with this skip
-        return self.conv2(functional.relu(self.conv1(x))) + x
+        y: Tensor = self.conv2(functional.relu(self.conv1(x))) + x
+        return y
 
 
 class FeatureFusionBlock(nn.Module):
@@ -134,4 +136,5 @@ class MidasNet(nn.Module):
         path = s.refinenet3(path, s.layer3_rn(third))
         path = s.refinenet2(path, s.layer2_rn(second))
         path = s.refinenet1(path, s.layer1_rn(first))
-        return s.output_conv(path)[:, 0]
+        disparity: Tensor = s.output_conv(path)[:, 0]
+        return disparity

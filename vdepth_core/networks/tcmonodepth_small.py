@@ -88,7 +88,8 @@ class SeparableConv(nn.Module):
         )  # fmt: skip
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv(x)
+        y: Tensor = self.conv(x)
+        return y
 
 
 class DecoderBlock(nn.Module):
@@ -109,7 +110,8 @@ class DecoderBlock(nn.Module):
     ) -> Tensor:  # (N, low, H, W), (N, high, H / 2, W / 2) -> (N, out, H, W)
         skip = self.skip_conv(low)
         wide = functional.interpolate(high, size=skip.shape[-2:], mode="bilinear", align_corners=False)
-        return self.last_conv(torch.cat((wide, skip), 1))
+        joined: Tensor = self.last_conv(torch.cat((wide, skip), 1))
+        return joined
 
 
 class Decoder(nn.Module):
@@ -144,11 +146,13 @@ class TCSmallNet(nn.Module):
         self.decoder = Decoder()
 
     def forward(self, rgb: Tensor) -> Tensor:  # (N, 3, H, W) in [0, 255] -> (N, H, W)
-        return self.decoder(*self.encoder(rgb / 255))[0]
+        disparity: Tensor = self.decoder(*self.encoder(rgb / 255))[0]
+        return disparity
 
     def all_scales(self, rgb: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The main map and the two auxiliary ones of training (from 1/4 and 1/8), each (N, H, W)."""
-        return self.decoder(*self.encoder(rgb / 255), auxiliary=True)
+        maps: tuple[Tensor, Tensor, Tensor] = self.decoder(*self.encoder(rgb / 255), auxiliary=True)
+        return maps
 
 
 def _grow(x: Tensor, factor: int) -> Tensor:

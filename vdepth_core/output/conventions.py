@@ -65,7 +65,8 @@ class Converter:
         if self.convention == "white-near":
             values = values * np.float32(self._span) + np.float32(1 / self.far)
         tiny = np.float32(1 / FAR_AWAY)
-        return np.reciprocal(np.maximum(values, tiny), dtype=np.float32)
+        depth: np.ndarray = np.reciprocal(np.maximum(values, tiny), dtype=np.float32)
+        return depth
 
     @property
     def sky(self) -> float:
@@ -78,4 +79,5 @@ class Converter:
 
     def _stretch(self, shape: tuple[int, ...]) -> np.ndarray:
         """Length of the ray to z = 1: (H, W)."""
-        return np.linalg.norm(self.intrinsics.rays(shape[1], shape[0]), axis=2)
+        lengths: np.ndarray = np.linalg.norm(self.intrinsics.rays(shape[1], shape[0]), axis=2)
+        return lengths

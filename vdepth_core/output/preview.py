@@ -167,7 +167,8 @@ def join_films(parts: Iterable[tuple[Path, Fraction]], path: Path, place: Place 
 def colour_map(d: np.ndarray) -> np.ndarray:
     """Turbo colours (H, W, 3) uint8 RGB of normalised disparity (H, W) in [0, 1]: red near, blue far."""
     grey = np.clip(d * np.float32(255) + np.float32(0.5), 0, 255).astype(np.uint8)
-    return cv2.applyColorMap(grey, cv2.COLORMAP_TURBO)[..., ::-1]
+    rgb: np.ndarray = cv2.applyColorMap(grey, cv2.COLORMAP_TURBO)[..., ::-1]
+    return rgb
 
 
 def beside(rgb: np.ndarray, d: np.ndarray, size: tuple[int, int]) -> np.ndarray:

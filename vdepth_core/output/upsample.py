@@ -296,4 +296,5 @@ def _smoothstep(values: np.ndarray, low: float, high: float) -> np.ndarray:
     t = (values - np.float32(low)) * np.float32(1 / (high - low))
     np.clip(t, 0, 1, out=t)
     slope = np.float32(3) - np.float32(2) * t
-    return t * t * slope
+    smooth: np.ndarray = t * t * slope
+    return smooth

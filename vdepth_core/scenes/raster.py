@@ -75,7 +75,8 @@ def rectangles(tables: Tables, K: np.ndarray, pose: np.ndarray, height: int, wid
     )
     bounds[z.min(1) <= NEAR] = (0, width, 0, height)
     bounds[z.max(1) <= NEAR] = 0
-    return np.clip(bounds, 0, (width, width, height, height)).astype(np.int64)
+    inside: np.ndarray = np.clip(bounds, 0, (width, width, height, height)).astype(np.int64)
+    return inside
 
 
 def zbuffer(tables: Tables, rays: Rays, bounds: np.ndarray, x: Tensor, y: Tensor) -> Surfaces:

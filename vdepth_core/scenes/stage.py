@@ -64,7 +64,8 @@ class Stage:
 
     def body(self, surfaces: Surfaces) -> np.ndarray:
         """(H, W) int16 body that each pixel shows."""
-        return self._of_solid[surfaces.solid.cpu().numpy()]
+        bodies: np.ndarray = self._of_solid[surfaces.solid.cpu().numpy()]
+        return bodies
 
     def _moments(self, t: int, middle: Surfaces, shutter: float) -> list[float]:
         """Times within the exposure of frame t, as many as what it shows moves in it."""

@@ -103,7 +103,8 @@ def fractal(rng: np.random.Generator, beta: float) -> np.ndarray:
     spectrum = np.fft.fft2(rng.normal(size=(SIDE, SIDE))) / f**beta
     spectrum[0, 0] = 0
     image = np.fft.ifft2(spectrum).real
-    return np.clip(0.5 + 0.22 * image / image.std(), 0, 1)
+    grey: np.ndarray = np.clip(0.5 + 0.22 * image / image.std(), 0, 1)
+    return grey
 
 
 def _wood(rng: np.random.Generator, stretch: int) -> np.ndarray:
@@ -189,7 +190,8 @@ def _cells(rng: np.random.Generator, count: int) -> np.ndarray:
                 if 0 <= x < SIDE and 0 <= y < SIDE:
                     image[int(y), int(x)] = 0
     distance = cv2.distanceTransform(image, cv2.DIST_L2, 3)
-    return np.clip(distance / (2 * distance.mean() + 1e-6), 0, 1)
+    grey: np.ndarray = np.clip(distance / (2 * distance.mean() + 1e-6), 0, 1)
+    return grey
 
 
 def _text(rng: np.random.Generator, lines: int) -> np.ndarray:

@@ -47,7 +47,8 @@ class SceneClip:
     @property
     def sky(self) -> np.ndarray:
         """(T, H, W) bool, True where nothing but sky is seen."""
-        return np.isinf(self.depth)
+        sky: np.ndarray = np.isinf(self.depth)
+        return sky
 
     @property
     def flow(self) -> np.ndarray:
@@ -106,14 +107,18 @@ def carry(K: np.ndarray, depth: np.ndarray, body: np.ndarray, moves: np.ndarray)
     """
     far = np.isinf(depth)[..., None]
     points = camera_rays(K, *depth.shape) * np.where(far, 1, depth[..., None]).astype(float)
+    moved: np.ndarray
     if len(moves) == 1:
-        return points @ moves[0, :3, :3].T + np.where(far, 0, moves[0, :3, 3])
+        moved = points @ moves[0, :3, :3].T + np.where(far, 0, moves[0, :3, 3])
+        return moved
     chosen = moves[body]
     turned = np.einsum("hwij,hwj->hwi", chosen[..., :3, :3], points)
-    return turned + np.where(far, 0, chosen[..., :3, 3])
+    moved = turned + np.where(far, 0, chosen[..., :3, 3])
+    return moved
 
 
 def project(points: np.ndarray, K: np.ndarray) -> np.ndarray:
     """(…, 2) pixels of camera-space points (…, 3); those behind the camera go far away."""
     pixels = points @ K.T
-    return pixels[..., :2] / np.maximum(pixels[..., 2:], 1e-6)
+    projected: np.ndarray = pixels[..., :2] / np.maximum(pixels[..., 2:], 1e-6)
+    return projected

@@ -42,7 +42,8 @@ class SpilledRows:
 
     def __getitem__(self, which: slice) -> np.ndarray:
         start, stop, step = which.indices(self.shape[0])
-        return (self._samples.read(start, stop) - self._low)[::step]
+        part: np.ndarray = (self._samples.read(start, stop) - self._low)[::step]
+        return part
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,8 @@ class RollingDepthModel:
         depth = noise.expand_as(latents)
         for index in range(steps):
             depth = self._step(latents, depth, index, steps)
-        return self.decode(depth.flatten(0, 1)).unflatten(0, depth.shape[:2])
+        maps: Tensor = self.decode(depth.flatten(0, 1)).unflatten(0, depth.shape[:2])
+        return maps
 
     def start_refinement(self, disparity: Tensor, noise: Tensor, steps: int) -> Tensor:
         """Merged disparity back to where the last ``steps`` of ``2 · steps`` steps begin.
@@ -138,7 +139,10 @@ class RollingDepthModel:
         scheduler = self._schedule(2 * steps)
         start = scheduler.timesteps[steps : steps + 1]
         with torch.no_grad():
-            return scheduler.add_noise(self._encode(pictures), noise.to(self.device, self._wide), start)
+            noisy: Tensor = scheduler.add_noise(
+                self._encode(pictures), noise.to(self.device, self._wide), start
+            )
+        return noisy
 
     def refine_snippets(self, latents: Tensor, depth_latents: Tensor, step: int, steps: int) -> Tensor:
         """One refinement step.
@@ -170,7 +174,8 @@ class RollingDepthModel:
             parts = [
                 self._vae.encode(part).latent_dist.mean for part in self._pieces(pictures.to(self._dtype))
             ]
-        return torch.cat(parts).to(self._wide) * self._vae.config.scaling_factor
+        latents: Tensor = torch.cat(parts).to(self._wide) * self._vae.config.scaling_factor
+        return latents
 
     def _schedule(self, total: int) -> Any:
         """A scheduler of ``total`` timesteps; a new one: adding noise moves its tables to the device."""
@@ -196,10 +201,12 @@ class RollingDepthModel:
                 cross_frame.denoise(self._unet, part, time, self._prompt) for part in self._pieces(sample)
             ]
             output = torch.cat(parts).to(self._wide)
-            return scheduler.step(output, time, depth).prev_sample
+            earlier: Tensor = scheduler.step(output, time, depth).prev_sample
+        return earlier
 
     def _pieces(self, batch: Tensor) -> tuple[Tensor, ...]:
-        return batch.split(1 if self.low_memory else max(1, len(batch)))
+        pieces: tuple[Tensor, ...] = batch.split(1 if self.low_memory else max(1, len(batch)))
+        return pieces
 
 
 def load_rollingdepth(

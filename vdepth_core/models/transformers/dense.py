@@ -117,7 +117,7 @@ class DenseDepth(NetworkModel):
         size, fixed = tuple(frames.shape[2:]), self.spec.fixed_size
         if fixed is not None and fixed != size:
             frames = F.interpolate(frames, fixed, mode="bicubic", antialias=True).clamp(0, 1)
-        depth = super()._forward(frames).predicted_depth.float()
+        depth: Tensor = super()._forward(frames).predicted_depth.float()
         if depth.shape[1:] != size:
             depth = F.interpolate(depth[:, None], size, mode="bicubic")[:, 0]
         metric = self.spec.quantity == "depth" and self.spec.space == "metric"

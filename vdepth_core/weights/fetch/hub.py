@@ -89,7 +89,7 @@ def fetch_from_hub(
         Cancelled: ``progress`` asked to stop.
     """
     from huggingface_hub import hf_hub_url
-    from huggingface_hub.utils import build_hf_headers
+    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # no __all__ there
 
     progress = progress or Progress()
     endpoint = _endpoint()
