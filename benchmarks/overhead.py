@@ -1,15 +1,17 @@
 """How much of a model's own throughput is left when the whole job runs around it, and what every stage costs.
 
-    python benchmarks/overhead.py [--full]
+    python benchmarks/overhead.py [--full] [--model-ms 15] [--no-table | --no-job]
 
 1. A 720p clip in shots of eight frames goes through the complete job (scan, inference, co-alignment and
    filter, up-sampling, depth and disparity EXRs, preview, report) with a stand-in model that takes 150 ms
-   a frame without using the CPU, as an accelerator would. ``ratio`` is the job's throughput over the
-   model's alone. Shots overlap: one is settled and written while the next is predicted. What nothing can
-   overlap is counted too: opening the clip, and the tail, when the last shot is settled and written.
+   a frame (``--model-ms``) without using the CPU, as an accelerator would. ``ratio`` is the job's throughput
+   over the model's alone. Shots overlap: one is settled and written while the next is predicted. What nothing
+   can overlap is counted too: opening the clip, and the tail, when the last shot is settled and written.
    Short shots keep the tail of this short run small; a lone clip of one long shot is all tail (add up the
    stage table), and a batch of such clips overlaps clip by clip instead.
-2. CPU milliseconds a frame of each stage on the same clip, with the embedded model (not with --no-table).
+2. CPU milliseconds a frame of each stage at 720p and 1080p, all threads counted, frame by frame as the job
+   does them, without the network's own; beside them what the code before the house was rebuilt took, by the
+   same measure on the machine named in `BEFORE`.
 """
 
 from __future__ import annotations
@@ -18,30 +20,33 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
 import torch
 from footage import StandIn, machine, make_clip
 
 from vdepth_core.clip import ShotView, open_clip
+from vdepth_core.files import make_folder
 from vdepth_core.jobs.accelerator import ModelShelf
 from vdepth_core.jobs.batch import estimate_clips
 from vdepth_core.jobs.config import EstimateConfig
+from vdepth_core.methods.frames import luma_of
 from vdepth_core.methods.temporal.method import Temporal
 from vdepth_core.models.device import cpu_threads, set_threads
 from vdepth_core.models.registry import load_model
-from vdepth_core.models.sizing import network_size
+from vdepth_core.models.sizing import prepare
+from vdepth_core.output.channels import channels_of
 from vdepth_core.output.exr import write_exr
 from vdepth_core.output.finish import DepthMapping, Upsampler, fit_mapping
+from vdepth_core.output.journal import Journal
+from vdepth_core.output.naming import frame_path
 from vdepth_core.output.preview import PreviewWriter
+from vdepth_core.output.report import ReportCollector
 from vdepth_core.progress import Progress
 from vdepth_core.store import DepthStore
-from vdepth_core.types import Frame, Shot, ShotAlignment
-
-SECONDS_A_FRAME = 0.150
 
 
 def throughput(clip: Path, out: Path, frames: int, model: StandIn) -> float:
@@ -68,60 +73,114 @@ def alone(model: StandIn, size: tuple[int, int], frames: int) -> float:
     return frames / (time.perf_counter() - began)
 
 
-def stage_table(clip: Path, folder: Path) -> None:
-    """Prints CPU milliseconds a frame by stage, all threads counted, each stage alone on the first shot."""
-    opened = open_clip(clip)
-    shots: list[Shot] = []
-    rows = {"scan (decode, cuts)": _cpu(lambda: shots.extend(opened.scan(progress=Progress())))}
-    frames = sum(len(shot) for shot in shots)
-    rows = {name: seconds * 1000 / frames for name, seconds in rows.items()}
-    shot = shots[0]
-    view, count = ShotView(opened, shot), len(shot)
-    pictures: list[Frame] = []
-    rows["decode"] = _cpu(lambda: pictures.extend(view.frames())) * 1000 / count
-    model = load_model("embedded", "cpu", "fp32")
-    size = network_size(1280, 720, Fraction(1), model.spec, None)
+# Commit f299d53, on 2 cores of a virtual machine on which others worked too.
+BEFORE: dict[str, tuple[float, float]] = {  # at 720p and at 1080p
+    "scan": (2.6, 4.4),
+    "network input, luma": (9.2, 20.3),
+    "decode, twice": (4.8, 9.0),
+    "match, store": (10.2, 9.5),
+    "co-align, filter": (21.4, 19.9),
+    "range of the shot": (0.9, 0.8),
+    "up-sample": (41.1, 70.1),
+    "disparity to depth": (2.3, 5.9),
+    "EXR, journal": (128.7, 261.2),
+    "preview": (12.6, 15.4),
+    "report": (2.7, 4.1),
+}
+
+
+class Costs:
+    """CPU milliseconds by stage, summed."""
+
+    def __init__(self) -> None:
+        self.spent: dict[str, float] = {}
+
+    @contextmanager
+    def of(self, stage: str) -> Iterator[None]:
+        """Adds what its body takes, in all threads."""
+        began = time.process_time()
+        yield
+        self.spent[stage] = self.spent.get(stage, 0.0) + (time.process_time() - began) * 1000
+
+
+def stages(clip: Path, folder: Path) -> dict[str, float]:
+    """CPU milliseconds a frame of every stage of a one-shot clip."""
+    costs, opened = Costs(), open_clip(clip)
+    with costs.of("scan"):
+        (shot,) = opened.scan(shots=False, progress=Progress())
+    view, count, info = ShotView(opened, shot), len(shot), opened.info
+    model, method = load_model("embedded", "cpu", "fp32"), Temporal(Temporal.Options())
     set_threads(1)
-    method = Temporal()
+    size = method.input_size(info, model.spec, None)
+    tensors = []
+    with closing(view.frames()) as frames:
+        for frame in frames:
+            with costs.of("network input, luma"):
+                tensors.append(prepare(model, torch.from_numpy(frame.rgb)[None], size))
+                luma_of(tensors[-1])
+    with costs.of("decode, twice"):
+        for _ in range(2):
+            for _ in view.frames():
+                pass
     with DepthStore(folder / "store", count, *size) as store:
-        whole = _cpu(lambda: method.run(view, model, store, Progress())) * 1000 / count
-        rows[f"predict {size[1]}x{size[0]}, match"] = whole - rows["decode"]
-        alignment: list[ShotAlignment] = []
-        settle = _cpu(lambda: alignment.append(method.settle(shot, model.spec, store, Progress())))
-        rows["co-align and filter"] = settle * 1000 / count
-        mapping: list[DepthMapping] = []
-        fit = _cpu(lambda: mapping.append(fit_mapping(store.final, model.spec.space)))
-        rows["range of the shot"] = fit * 1000 / count
-        disparity = [store.final.read(index)[0] for index in range(count)]
-    upsampler = Upsampler(mapping[0].range.hi - mapping[0].range.lo)
-    full: list[np.ndarray] = []
-    work = zip(disparity, pictures, strict=True)
-    rows["up-sample"] = _cpu(lambda: full.extend(upsampler(d, f.rgb) for d, f in work)) * 1000 / count
-    depth: list[np.ndarray] = []
-    rows["disparity to depth"] = _cpu(lambda: depth.extend(map(mapping[0].depth, full))) * 1000 / count
-
-    def write() -> None:
-        for z, y in zip(depth, full, strict=True):
-            write_exr(folder / "depth.exr", {"Z": z, "Y": z}, {})
-            write_exr(folder / "disparity.exr", {"Y": y}, {})
-
-    rows["EXR depth and disparity"] = _cpu(write) * 1000 / count
-
-    def preview() -> None:
-        with PreviewWriter(folder / "preview.mp4", Fraction(24), (1280, 720)) as film:
-            for frame, y in zip(pictures, full, strict=True):
-                film.write(frame.rgb, mapping[0].normalised(y), frame.time)
-
-    rows["preview"] = _cpu(preview) * 1000 / count
-    print("CPU milliseconds a frame at 720p, embedded model, all threads counted:")
-    for name, milliseconds in rows.items():
-        print(f"    {name:<26} {milliseconds:7.1f}")
+        began = time.process_time()
+        method.run(view, model, store, Progress())
+        run = (time.process_time() - began) * 1000
+        began = time.process_time()
+        with torch.inference_mode():
+            for tensor in tensors:
+                model.predict(tensor)
+        network = (time.process_time() - began) * 1000
+        known = costs.spent["decode, twice"] / 2 + costs.spent["network input, luma"]
+        costs.spent["match, store"] = run - network - known
+        with costs.of("co-align, filter"):
+            method.settle(shot, model.spec, store, Progress())
+        with costs.of("range of the shot"):
+            mapping = fit_mapping(store.final, model.spec.space).lifted()
+        _finish(view, store, mapping, folder, costs)
+    return {stage: spent / count for stage, spent in costs.spent.items()}
 
 
-def _cpu(work: Callable[[], object]) -> float:
-    began = time.process_time()
-    work()
-    return time.process_time() - began
+def _finish(view: ShotView, store: DepthStore, mapping: DepthMapping, folder: Path, costs: Costs) -> None:
+    """What becomes of settled frames, one by one, as the job's threads do it."""
+    info, out = view.info, folder / "out"
+    (out / ".vdepth").mkdir(parents=True)
+    journal = Journal(out)
+    journal.open()
+    journal.begin("0" * 16)
+    upsampler, report = Upsampler(mapping.range.hi - mapping.range.lo), ReportCollector()
+    names = {kind: frame_path(out, "clip", kind, 1001) for kind in ("depth", "disparity")}
+    with PreviewWriter(out / "p.mp4", Fraction(24), (info.width, info.height)) as film:
+        for frame in view.frames():
+            disparity = mapping.disparity(store.final.read(frame.index - view.shot.start)[0])
+            with costs.of("up-sample"):
+                full = upsampler(disparity, frame.rgb)
+            with costs.of("disparity to depth"):
+                depth, d = mapping.maps(full)
+            with costs.of("EXR, journal"):
+                for kind, path in names.items():
+                    channels = channels_of(kind, {"depth": depth, "disparity": full})
+                    write_exr(path, channels, {}, "pxr24", journal.place)
+                    journal.owned(path.name)
+            with costs.of("preview"):
+                film.write(frame.rgb, d, frame.time)
+            with costs.of("report"):
+                report.add(frame.index, frame.rgb, d)
+    journal.close()
+
+
+def stage_table(folder: Path) -> None:
+    """Prints the stages of both sizes beside what they took before."""
+    for which, (width, height) in enumerate(((1280, 720), (1920, 1080))):
+        clip = make_clip(folder / f"{height}.mp4", width, height, 24)
+        now = stages(clip, make_folder(folder / str(height)))
+        print(f"CPU milliseconds a frame at {height}p, without the network, all threads counted (before):")
+        for stage, milliseconds in now.items():
+            print(f"    {stage:<22} {milliseconds:7.1f}   ({BEFORE[stage][which]:.1f})")
+        total, was = sum(now.values()), sum(before.values())
+        print(
+            f"    {'total':<22} {total:7.1f}   ({was:.1f}; {total / was if was else float('nan'):.2f} of it)"
+        )
 
 
 def main() -> None:
@@ -130,25 +189,30 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--full", action="store_true", help="1000 frames of longer shots instead of 240")
+    parser.add_argument("--model-ms", type=float, default=150.0, help="what the stand-in takes a frame")
     parser.add_argument("--no-table", action="store_true", help="only the ratio")
+    parser.add_argument("--no-job", action="store_true", help="only the table")
     arguments = parser.parse_args()
     frames, shots = (1000, 50) if arguments.full else (240, 30)
-    model = StandIn(SECONDS_A_FRAME)
     with tempfile.TemporaryDirectory() as folder:
+        if not arguments.no_table:
+            stage_table(Path(folder))
+        if arguments.no_job:
+            return
+        model = StandIn(arguments.model_ms / 1000)
         clip = make_clip(Path(folder) / "clip.mp4", 1280, 720, frames, shots)
         found = sum(1 for _ in open_clip(clip).scan(progress=Progress()))
-        print(f"{frames} frames of 1280x720 in {found} shots, model {SECONDS_A_FRAME * 1000:.0f} ms a frame")
+        print(f"{frames} frames of 1280x720 in {found} shots, model {arguments.model_ms:g} ms a frame")
         cpu_threads(model, (384, 672), Progress())  # measured once a machine, for models on the CPU only
         bare = alone(model, (384, 672), 10)
         ours = throughput(clip, Path(folder) / "out", frames, model)
-        if not arguments.no_table:
-            stage_table(clip, Path(folder))
     facts = {
         "benchmark": "overhead",
         "ratio": round(ours / bare, 3),
         "ours": round(ours, 3),
         "baseline": round(bare, 3),
         "unit": "frames/s",
+        "model_ms": arguments.model_ms,
         "machine": machine(),
     }
     print(json.dumps(facts))

@@ -15,7 +15,7 @@ import torch
 from vdepth_core.errors import Cancelled, InputError, ResourceError, UsageError
 from vdepth_core.methods import frames as methods_frames
 from vdepth_core.methods.depth_check import DepthCheck
-from vdepth_core.methods.frames import _luma, check_per_frame, to_disparity
+from vdepth_core.methods.frames import check_per_frame, luma_of, to_disparity
 from vdepth_core.methods.framewise import Framewise
 from vdepth_core.methods.options import FramewiseOptions
 from vdepth_core.progress import Progress
@@ -108,9 +108,9 @@ def test_a_chain_is_never_split(tmp_path: Path) -> None:
 
 def test_luma_is_rec_601() -> None:
     rgb = torch.eye(3)[:, :, None, None]  # a red, a green and a blue picture
-    assert _luma(rgb).ravel().tolist() == [76, 150, 29]
-    assert _luma(torch.ones(1, 3, 1, 1)).item() == 255
-    assert _luma(torch.full((1, 3, 1, 1), 0.5)).item() in (127, 128)
+    assert luma_of(rgb).ravel().tolist() == [76, 150, 29]
+    assert luma_of(torch.ones(1, 3, 1, 1)).item() == 255
+    assert luma_of(torch.full((1, 3, 1, 1), 0.5)).item() in (127, 128)
 
 
 def test_depth_becomes_disparity_where_it_is_positive() -> None:

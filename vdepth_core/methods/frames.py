@@ -152,7 +152,7 @@ def decode_batches(
             if len(pictures) == size or first + len(pictures) == stop:
                 with beside():
                     tensor = torch.cat(pictures)
-                    luma = _luma(tensor)
+                    luma = luma_of(tensor)
                 yield FrameBatch(first, tensor, luma)
                 first += len(pictures)
                 pictures = []
@@ -164,7 +164,7 @@ def decode_batches(
         )
 
 
-def _luma(frames: Tensor) -> np.ndarray:
+def luma_of(frames: Tensor) -> np.ndarray:
     """Rec. 601 luma (n, h, w) uint8 of frames (n, 3, h, w) in [0, 1]."""
     rgb = frames.detach()
     luma = rgb[:, 0] * 76.245 + rgb[:, 1] * 149.685 + rgb[:, 2] * 29.07
