@@ -177,10 +177,8 @@ def stage_table(folder: Path) -> None:
         print(f"CPU milliseconds a frame at {height}p, without the network, all threads counted (before):")
         for stage, milliseconds in now.items():
             print(f"    {stage:<22} {milliseconds:7.1f}   ({BEFORE[stage][which]:.1f})")
-        total, was = sum(now.values()), sum(before.values())
-        print(
-            f"    {'total':<22} {total:7.1f}   ({was:.1f}; {total / was if was else float('nan'):.2f} of it)"
-        )
+        total, was = sum(now.values()), sum(both[which] for both in BEFORE.values())
+        print(f"    {'total':<22} {total:7.1f}   ({was:.1f}; {total / was:.2f} of it)")
 
 
 def main() -> None:

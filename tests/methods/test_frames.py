@@ -18,6 +18,7 @@ from vdepth_core.methods.depth_check import DepthCheck
 from vdepth_core.methods.frames import check_per_frame, luma_of, to_disparity
 from vdepth_core.methods.framewise import Framewise
 from vdepth_core.methods.options import FramewiseOptions
+from vdepth_core.models.sizing import resample
 from vdepth_core.progress import Progress
 from vdepth_core.store import DepthStore
 from vdepth_core.types import ClipInfo, Frame, ModelSpec, Shot
@@ -143,6 +144,7 @@ def test_only_per_frame_models_are_taken_and_an_accelerator_gets_eight_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(methods_frames, "_beside", lambda model: nullcontext)  # streams need a GPU
+    monkeypatch.setattr(methods_frames, "prepare", lambda model, rgb, size: resample(rgb, size, "cpu"))
     with pytest.raises(UsageError, match="looks at 3 frames at once"):
         check_per_frame(Mean(replace(SPEC, window=3)))
     for device, batches in (("cuda:0", [8, 2]), ("cpu", [1] * 10)):
