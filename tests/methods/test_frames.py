@@ -149,7 +149,7 @@ def test_only_per_frame_models_are_taken_and_an_accelerator_gets_eight_at_once(
         check_per_frame(Mean(replace(SPEC, window=3)))
     for device, batches in (("cuda:0", [8, 2]), ("cpu", [1] * 10)):
         model = Mean()
-        model.device = device
+        monkeypatch.setattr(methods_frames, "on_cuda", lambda _, device=device: device != "cpu")
         with DepthStore(tmp_path / device[:4], 10, *SIZE) as store:
             Framewise().run(Pictures(10), model, store, Progress())
         assert model.batches == batches
