@@ -210,13 +210,14 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_another_package_adds_one_of_each(installed: Path) -> None:
-    job = "estimate {0}/clip.mp4 -o {0}/out --device cpu --model slope"
-    asked, of_export, listed, done, exported, lost, start, odd, wrong = vdepth(
+    job = "estimate {0}/clip.mp4 --device cpu --model slope -o {0}/out"
+    asked, of_export, listed, done, refined, exported, lost, start, odd, wrong = vdepth(
         installed,
         "estimate --help",
         "export --help",
         "models",
         f"{job} --method nearer --nearer-times 4",
+        f"{job}_refined --method nearer --nearer-times 4 --refiner doubled --doubled-farther 3",
         "export {0}/out --to table --table-digits 3",
         f"{job} --method lost",
         f"{job} --method start",
@@ -247,6 +248,9 @@ def test_another_package_adds_one_of_each(installed: Path) -> None:
     assert (sequence.manifest.method, sequence.manifest.model.name) == ("nearer", "slope")
     assert sequence.manifest.configuration["nearer_times"] == 4
     np.testing.assert_allclose(np.stack(list(sequence)).mean(), 6 / 4, rtol=0.02)
+    assert refined[0] == 0, refined[2]
+    farther = vdepth_core.read_sequence(installed / "out_refined")
+    np.testing.assert_allclose(np.stack(list(farther)).mean(), 3 * 6 / 4, rtol=0.02)
     assert exported[0] == 0, exported[2]
     rows = (installed / "out" / "export_table" / "table.txt").read_text().split("\n")
     assert [float(row.split()[1]) for row in rows] == [round(float(z.mean()), 3) for z in sequence]
