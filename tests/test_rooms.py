@@ -12,7 +12,7 @@ import vdepth_core
 
 ROOT = Path(vdepth_core.__file__).parent
 ROOMS = [
-    ("choices", "types", "errors", "files", "checksums", "store", "progress", "version", "budget"),
+    ("choices", "types", "errors", "files", "checksums", "store", "progress", "version", "budget", "runs"),
     ("options", "seams"),
     ("clip",),
     ("geometry", "flow"),

@@ -76,7 +76,7 @@ class Draft:
             self.temporary.unlink(missing_ok=True)
 
     def _take_place(self) -> None:
-        os.replace(self.temporary, self.path)
+        take_place(self.temporary, self.path)
 
     def __enter__(self) -> Path:
         return self.temporary
@@ -109,6 +109,15 @@ def atomic_path(path: Path) -> Draft:
         ResourceError: the folder cannot be written or the disk is full.
     """
     return Draft(path, path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp"))
+
+
+def take_place(temporary: Path, path: Path) -> None:
+    """Gives what is finished, a file or a folder, its name, in one step; a file of that name is replaced.
+
+    Raises:
+        OSError: the folder cannot be written, or a folder that is not empty has the name.
+    """
+    os.replace(temporary, path)
 
 
 def flush(path: Path) -> None:
@@ -234,6 +243,15 @@ def refuse_link(path: Path, facts: os.stat_result | None = None) -> None:
         )
 
 
+def free_space(folder: Path) -> int:
+    """Bytes that are free on the disk of ``folder``.
+
+    Raises:
+        OSError: the folder is not there.
+    """
+    return shutil.disk_usage(folder).free
+
+
 def require_space(folder: Path, size: int, what: str, hint: str) -> None:
     """Refuses to begin what cannot fit.
 
@@ -246,6 +264,6 @@ def require_space(folder: Path, size: int, what: str, hint: str) -> None:
     Raises:
         ResourceError: less than ``size`` bytes are free.
     """
-    free = shutil.disk_usage(folder).free
+    free = free_space(folder)
     if free < size:
-        raise ResourceError(f"{folder} has {free / 1e9:.1f} GB free, and {what} {size / 1e9:.1f} GB.", hint)
+        raise ResourceError(f"{folder} has {free / 1e9:.2f} GB free, and {what} {size / 1e9:.2f} GB.", hint)

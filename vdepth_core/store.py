@@ -12,7 +12,7 @@ import json
 import os
 import threading
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -279,35 +279,6 @@ class DepthStore:
         for name in ("raw.f32", "final.f32", "luma.u8", "fov.f32", _REFINED_FILE):
             ours |= {name, f"{name}.crc"}
         return any(path.name not in ours for path in self.folder.iterdir())
-
-
-def missing_runs(count: int, size: int, done: Callable[[int], bool]) -> list[tuple[int, int]]:
-    """Runs [start, stop) of ``count`` items whose batches of ``size`` are not complete.
-
-    They begin and end at multiples of ``size`` (or at the end), so a resumed job runs the same batches.
-
-    Args:
-        count: Items there are.
-        size: Items a batch.
-        done: Whether an item is done.
-    """
-    runs: list[tuple[int, int]] = []
-    for start in range(0, count, size):
-        stop = min(start + size, count)
-        if all(done(index) for index in range(start, stop)):
-            continue
-        if runs and runs[-1][1] == start:
-            runs[-1] = (runs[-1][0], stop)
-        else:
-            runs.append((start, stop))
-    return runs
-
-
-def batches(runs: Iterable[tuple[int, int]], size: int) -> Iterator[tuple[int, int]]:
-    """The batches [start, stop) that ``runs`` consist of."""
-    for first, last in runs:
-        for start in range(first, last, size):
-            yield start, min(start + size, last)
 
 
 def has_predictions(folder: Path) -> bool:

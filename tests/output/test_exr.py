@@ -10,10 +10,11 @@ import OpenEXR
 import OpenImageIO as oiio
 import pytest
 
+from vdepth_core.clip.smpte import TimeCode
 from vdepth_core.errors import InputError, ResourceError, UsageError
 from vdepth_core.output.channels import channels_of
 from vdepth_core.output.exr import COMPRESSIONS, exr_matches, read_exr, write_exr
-from vdepth_core.output.exr_header import TimeCode, read_header
+from vdepth_core.output.exr_header import read_header
 
 resource = pytest.importorskip("resource", reason="limits of the process exist on POSIX only")
 

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from vdepth_core.output.exr_header import TimeCode
+from vdepth_core.clip.smpte import TimeCode
 from vdepth_core.output.timecode import timecode_at
 
 NTSC, NTSC60 = Fraction(30000, 1001), Fraction(60000, 1001)

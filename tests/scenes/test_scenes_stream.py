@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from vdepth_core.errors import ResourceError
 from vdepth_core.scenes import render_clip, stream, stream_shards
 from vdepth_core.training.shards import load_shard
 
@@ -59,7 +60,7 @@ def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(stream.np, "savez", fail)
-    with pytest.raises(OSError, match="full"):
+    with pytest.raises(ResourceError, match="full"):
         next(stream_shards(tmp_path, 7, 1, *SIZE))
     assert list(tmp_path.iterdir()) == []
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from ..errors import ResourceError, UsageError, WeightsError
-from ..files import plain_files, refuse_link
+from ..errors import UsageError, WeightsError
+from ..files import plain_files, refuse_link, require_space
 from ..learning.checkpoint import Counters, check_identity, is_checkpoint, read_counters
 from ..learning.student import is_adapted
 from ..store import remove_store
@@ -92,13 +91,12 @@ class Places:
         Raises:
             ResourceError: less than ``size`` bytes are free.
         """
-        free = shutil.disk_usage(self.folder.parent).free
-        if size > free:
-            raise ResourceError(
-                f"Preparing the clip needs {size / 1e9:.1f} GB beside the weights; "
-                f"{free / 1e9:.1f} GB are free.",
-                "Free some space, or adapt to fewer --frames.",
-            )
+        require_space(
+            self.folder.parent,
+            size,
+            "preparing the clip needs",
+            "Free some space, or adapt to fewer --frames.",
+        )
 
     def tidy(self) -> None:
         """Removes the folder; what is left of it is in nobody's way."""

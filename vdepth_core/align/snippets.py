@@ -13,6 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ..runs import batches, runs
 from ..types import Values
 
 _SLICE_BYTES = 8 << 20
@@ -110,7 +111,7 @@ class FrameRows:
         at = at[np.argsort(snippet.ravel()[at], kind="stable")]
         owner, slot = snippet.ravel()[at], slot.ravel()[at]
         rows = out.reshape(-1, self.pixels)
-        for first, last in self._runs(np.unique(owner)):
+        for first, last in batches(runs(np.unique(owner).tolist()), self._slice):
             which = slice(*np.searchsorted(owner, (first, last)))
             rows[at[which]] = np.asarray(self._values[first:last])[owner[which] - first, slot[which]]
         known = np.isfinite(out)
@@ -118,10 +119,3 @@ class FrameRows:
             return Chunk(start, out, None)
         out[~known] = 0
         return Chunk(start, out, known & (snippet[..., None] >= 0))
-
-    def _runs(self, wanted: np.ndarray) -> Iterator[tuple[int, int]]:
-        """Wanted snippets (ascending) as half-open slices of bounded length."""
-        for run in np.split(wanted, np.flatnonzero(np.diff(wanted) > 1) + 1):
-            for first in range(0, len(run), self._slice):
-                part = run[first : first + self._slice]
-                yield int(part[0]), int(part[-1]) + 1

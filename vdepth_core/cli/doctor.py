@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -117,12 +116,13 @@ def _embedded() -> str:
 
 
 def _weights() -> str:
+    from ..files import free_space
     from ..weights.location import weights_folder
 
     folder = weights_folder()
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=folder):
-        free = shutil.disk_usage(folder).free
+        free = free_space(folder)
     return f"{folder} ({free / 1e9:.0f} GB free)"
 
 

@@ -11,8 +11,12 @@ PAIRS_ABOVE = 30
 """Frames a second above which the frame field, two digits up to 39, counts pairs and a field mark."""
 
 
-class Packed(NamedTuple):
-    """The fields of the word; ``field`` marks the second frame of a pair."""
+class TimeCode(NamedTuple):
+    """A time code as headers store it.
+
+    ``frame`` is 0..29: above 30 frames a second SMPTE 12M-1 counts pairs of frames, and ``field`` marks the
+    second one.
+    """
 
     hours: int
     minutes: int
@@ -21,14 +25,18 @@ class Packed(NamedTuple):
     drop_frame: bool = False
     field: bool = False
 
+    def __str__(self) -> str:
+        separator = ";" if self.drop_frame else ":"
+        return f"{self.hours:02}:{self.minutes:02}:{self.seconds:02}{separator}{self.frame:02}"
 
-def unpack(word: int) -> Packed:
+
+def unpack(word: int) -> TimeCode:
     """BCD: frame in bits 0-5, drop 6, seconds 8-14, field mark 15, minutes 16-22, hours 24-29."""
 
     def digits(shift: int, bits: int) -> int:
         return (word >> shift & 15) + 10 * (word >> shift + 4 & (1 << bits - 4) - 1)
 
-    return Packed(
+    return TimeCode(
         digits(24, 6), digits(16, 7), digits(8, 7), digits(0, 6), bool(word >> 6 & 1), bool(word >> 15 & 1)
     )
 

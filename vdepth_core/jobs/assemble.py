@@ -21,6 +21,7 @@ from ..output.naming import JobNames, frame_pattern, manifest_path, preview_path
 from ..output.preview import join_films
 from ..output.report import ReportCollector
 from ..progress import Progress
+from ..runs import in_words, runs
 from .folder import JobFolder, folder_checksums, found_manifest, read_scan
 from .record import JobRecord, read_record
 from .results import ShotResult
@@ -130,22 +131,12 @@ def _finished(folder: JobFolder, record: JobRecord, scan: ClipScan) -> list[Shot
         else:
             results.append(result)
     if missing:
-        shots = " ".join(f"{first}-{last}" if last > first else str(first) for first, last in _spans(missing))
+        shots = " ".join(map(in_words, runs(missing)))
         raise InputError(
             f"{len(missing)} of the {len(scan.shots)} shots in {folder.out} are not finished: {shots}.",
             "Run vdepth estimate with the same options and --shots A-B for them, then vdepth finish again.",
         )
     return results
-
-
-def _spans(numbers: Sequence[int]) -> list[tuple[int, int]]:
-    spans: list[tuple[int, int]] = []
-    for number in numbers:
-        if spans and spans[-1][1] == number - 1:
-            spans[-1] = (spans[-1][0], number)
-        else:
-            spans.append((number, number))
-    return spans
 
 
 def _begin(results: Sequence[ShotResult], result: ShotResult) -> Fraction:

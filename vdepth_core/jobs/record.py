@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..clip import Fingerprint
 from ..output.journal import JOB, WORK
 from ..output.manifest import CameraEntry, ClipEntry
+from ..runs import in_words, runs
 from ..types import ClipInfo, ModelSpec, Shot
 from .config import EstimateConfig
 from .identity import FILES, differing, predictions_of
@@ -155,13 +156,8 @@ def _open(config: EstimateConfig, name: str) -> bool:
 
 def _ranges(numbers: list[int]) -> str:
     """Frame numbers in words: ``frames 1001, 1004-1006 and 12 more``."""
-    ranges: list[tuple[int, int]] = []
-    for number in numbers:
-        if ranges and number == ranges[-1][1] + 1:
-            ranges[-1] = ranges[-1][0], number
-        else:
-            ranges.append((number, number))
-    words = [f"{first}-{last}" if last > first else str(first) for first, last in ranges[:_SHOWN]]
-    more = sum(last - first + 1 for first, last in ranges[_SHOWN:])
+    found = runs(numbers)
+    words = [in_words(run) for run in found[:_SHOWN]]
+    more = sum(stop - start for start, stop in found[_SHOWN:])
     word = "frame" if len(numbers) == 1 else "frames"
     return f"{word} {', '.join(words)}{f' and {more} more' if more else ''}"

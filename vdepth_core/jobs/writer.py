@@ -24,6 +24,7 @@ from ..output.naming import JobNames
 from ..output.preview import PreviewWriter
 from ..output.report import ReportCollector, ReportPictures
 from ..output.writer import SequenceSettings, SequenceWriter, WrittenFrame
+from ..runs import runs
 from ..store import DepthStore
 from ..types import ClipInfo, Frame, Shot, ShotAlignment
 from .cameras import shot_camera
@@ -101,7 +102,7 @@ class ShotWriter:
             lost = self._folder.lost(done)
             wanted = {shown.frame for shown in done.shown if self._names(shown.number) & lost}
             files: dict[str, FileEntry] = {}
-            for start, stop in _runs(wanted):
+            for start, stop in runs(sorted(wanted)):
                 for _, written in self._frames(job, start, stop):
                     files |= {path.name: self._entry(path.name) for path in written.paths}
             self._progress.skip("write", len(shot) - len(wanted))
@@ -266,17 +267,6 @@ class _Job:
     alignment: ShotAlignment
     mapping: DepthMapping
     camera: Intrinsics
-
-
-def _runs(indices: set[int]) -> list[tuple[int, int]]:
-    """[start, stop) of what follows without a gap."""
-    runs: list[tuple[int, int]] = []
-    for index in sorted(indices):
-        if runs and runs[-1][1] == index:
-            runs[-1] = (runs[-1][0], index + 1)
-        else:
-            runs.append((index, index + 1))
-    return runs
 
 
 def room_for(info: ClipInfo, normals: bool) -> tuple[int, int]:

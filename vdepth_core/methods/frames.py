@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import InputError, UsageError
 from ..models.sizing import prepare
-from ..store import missing_runs
+from ..runs import missing_runs
 from ..types import CameraModel
 from .batching import Batcher, Load, on_cuda
 from .depth_check import DepthCheck

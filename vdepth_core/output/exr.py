@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 
+from ..clip.smpte import TimeCode
 from ..errors import InputError, UsageError
 from ..files import Place, atomic_path
-from .exr_header import TimeCode, read_header
+from .exr_header import read_header
 from .finish import all_finite
 
 COMPRESSIONS = ("zip", "zips", "pxr24")

@@ -30,26 +30,6 @@ _LINES = {
 
 
 @dataclass(frozen=True)
-class TimeCode:
-    """A SMPTE time code as EXR stores it.
-
-    ``frame`` is 0..29: above 30 frames a second SMPTE 12M-1 counts pairs of frames, and ``field`` marks the
-    second one.
-    """
-
-    hours: int
-    minutes: int
-    seconds: int
-    frame: int
-    drop_frame: bool = False
-    field: bool = False
-
-    def __str__(self) -> str:
-        separator = ";" if self.drop_frame else ":"
-        return f"{self.hours:02}:{self.minutes:02}:{self.seconds:02}{separator}{self.frame:02}"
-
-
-@dataclass(frozen=True)
 class ExrHeader:
     """What the head of an EXR file says.
 
@@ -136,14 +116,10 @@ def _channels(data: bytes) -> dict[str, str]:
     return found
 
 
-def _timecode(data: bytes) -> TimeCode:
-    return TimeCode(*unpack(struct.unpack_from("<I", data)[0]))
-
-
 _DECODERS: dict[str, Callable[[bytes], Any]] = {
     "string": lambda data: data.decode(),
     "int": lambda data: struct.unpack("<i", data)[0],
     "float": lambda data: struct.unpack("<f", data)[0],
     "rational": lambda data: Fraction(*struct.unpack("<iI", data)),
-    "timecode": _timecode,
+    "timecode": lambda data: unpack(struct.unpack_from("<I", data)[0]),
 }

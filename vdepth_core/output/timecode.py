@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from ..clip.smpte import pack_frame
+from ..clip.smpte import TimeCode, pack_frame
 from ..clip.timing import Timecode, can_drop
-from .exr_header import TimeCode
 
 _LARGEST_RATE = 60  # SMPTE ST 12-1 has no time code above
 _MOST_FRAMES = 39  # what the two digits of the frame field hold

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from ..files import atomic_path
 from .clip import render_clip
 from .truth import SceneClip
 
@@ -40,6 +40,7 @@ def stream_shards(
 
     Raises:
         ValueError: there is nothing to render.
+        ResourceError: the folder cannot be written or the disk is full.
     """
     if min(count, frames, height, width) < 1:
         raise ValueError(f"{count} clips of {frames} frames of {width}x{height} pixels are none")
@@ -60,18 +61,13 @@ def _stream(
 
 
 def _write(path: Path, clip: SceneClip) -> None:
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            np.savez(
-                file,
-                rgb=np.round(clip.rgb.transpose(0, 2, 3, 1) * 255).astype(np.uint8),
-                disparity=(1 / clip.depth).astype(np.float16),
-                flow=np.clip(clip.flow, -_FARTHEST, _FARTHEST).astype(np.float16),
-                visible=clip.visible,
-                K=clip.K,
-                poses=clip.poses,
-            )
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez(
+            file,
+            rgb=np.round(clip.rgb.transpose(0, 2, 3, 1) * 255).astype(np.uint8),
+            disparity=(1 / clip.depth).astype(np.float16),
+            flow=np.clip(clip.flow, -_FARTHEST, _FARTHEST).astype(np.float16),
+            visible=clip.visible,
+            K=clip.K,
+            poses=clip.poses,
+        )

@@ -20,7 +20,7 @@ import numpy as np
 
 from ..clip import ClipReader, ShotView, open_clip
 from ..errors import InputError
-from ..files import atomic_path
+from ..files import atomic_path, take_place
 from ..methods.temporal.method import Temporal
 from ..models.sizing import network_size
 from ..progress import Progress
@@ -160,7 +160,7 @@ def _store(frames: list[Frame], out: Path) -> Path:
         for number in range(shards):
             rgb, disparity = zip(*(frame for pair in part[number::shards] for frame in pair), strict=True)
             write_shard(temporary / f"{kind}-{number:05d}.npz", np.stack(rgb), np.stack(disparity))
-    os.replace(temporary, out)
+    take_place(temporary, out)
     _log.info("%s: %d pairs, the last %d held out", out.name, len(pairs), len(pairs) - first_held)
     return out
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import re
 import shutil
 from collections.abc import Collection, Iterable
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import UsageError, WeightsError
+from ..files import take_place
 from ..progress import Progress
 from .catalogue import CatalogueEntry, catalogue, find_entry
 from .convert import convert
@@ -309,7 +309,7 @@ def _switch(
         while home.exists():  # a damaged version of the same content may be in use
             number += 1
             home = home.with_name(f"{digest[:12]}-{number}")
-        os.replace(staging.ready, home)
+        take_place(staging.ready, home)
     try:
         write_lock(
             folder,

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ..errors import ResourceError, WeightsError
+from ..files import require_space
 from ..progress import Progress
 from .catalogue import CatalogueEntry, CatalogueFile
 from .lock import WORK
@@ -202,13 +203,12 @@ def _need(staging: Staging, entry: CatalogueEntry, sizes: list[int | None]) -> N
     total = entry.size if None in sizes else sum(size or 0 for size in sizes)
     there = sum(path.stat().st_size for path in staging.fetched.rglob("*") if path.is_file())
     needed = max(total - there, 0) + sum(checkpoints) + _SPARE
-    free = shutil.disk_usage(staging.root).free
-    if free < needed:
-        raise ResourceError(
-            f"{staging.root.parents[1]} has {free / 1e9:.2f} GB free, and {entry.name} needs "
-            f"{needed / 1e9:.2f} GB.",
-            "Free some space, or set VDEPTH_WEIGHTS to a folder on another disk.",
-        )
+    require_space(
+        staging.root.parents[1],
+        needed,
+        f"{entry.name} needs",
+        "Free some space, or set VDEPTH_WEIGHTS to a folder on another disk.",
+    )
 
 
 def _find(file: CatalogueFile, source: Path, only: bool) -> Path | None:

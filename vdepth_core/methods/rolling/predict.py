@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...store import batches, missing_runs
+from ...runs import batches, missing_runs
 from ..batching import Batcher
 from ..depth_check import DepthCheck
 from ..frames import STAGE, decode_batches

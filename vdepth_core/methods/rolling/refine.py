@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...store import FrameArray, batches, missing_runs
+from ...runs import batches, missing_runs
+from ...store import FrameArray
 from ...types import SnippetModel
 from ..batching import Batcher
 from ..depth_check import DepthCheck

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from ...errors import ResourceError
+from ...files import take_place
 from ...progress import Progress
 
 _CHUNK = 1 << 20
@@ -123,7 +124,7 @@ class PartialFile:
         with self._writing():
             os.fsync(self._file.fileno())
             self._file.close()  # before the rename: Windows renames no open file
-            os.replace(self.path, self.target)
+            take_place(self.path, self.target)
         self._forget(self.notes)
 
     def discard(self) -> None:
