@@ -169,9 +169,9 @@ def main() -> None:
 
     table: dict[str, Counter[str]] = {}
     for mutant, how in outcome.items():
-        how = "judged" if how == "survived" and mutant.identity in judged else how
+        kind = "judged" if how == "survived" and mutant.identity in judged else how
         table.setdefault(next(room for room in options.only if mutant.file.startswith(room)), Counter())[
-            how
+            kind
         ] += 1
     kinds = ("killed", "timeout", "judged", "survived")
     print(f"\n{'room':<16}" + "".join(f"{kind:>10}" for kind in kinds))

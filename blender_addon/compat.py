@@ -83,12 +83,12 @@ def use_compositor_in_background(scene: Any) -> None:
 
 def is_input(item: Any) -> bool:
     """Whether an item of a node group's interface is an input socket."""
-    return item.item_type == "SOCKET" and item.in_out == "INPUT"
+    return bool(item.item_type == "SOCKET" and item.in_out == "INPUT")
 
 
 def is_output(item: Any) -> bool:
     """Whether an item of a node group's interface is an output socket."""
-    return item.item_type == "SOCKET" and item.in_out == "OUTPUT"
+    return bool(item.item_type == "SOCKET" and item.in_out == "OUTPUT")
 
 
 def output_node_id() -> str:

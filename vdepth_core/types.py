@@ -284,7 +284,7 @@ class Method(Protocol):
     models: tuple[str, ...]
 
     @property
-    def Options(self) -> type[BaseModel]:
+    def Options(self) -> type[BaseModel]:  # noqa: N802  (the others have a class there)
         """What it is made of: fields with help and limits, frozen. Of the class."""
 
     @property
@@ -372,7 +372,7 @@ class Refiner(Protocol):
     needs_model: bool
 
     @property
-    def Options(self) -> type[BaseModel]:
+    def Options(self) -> type[BaseModel]:  # noqa: N802  (the others have a class there)
         """What it is made of: fields with help and limits, frozen. Of the class."""
 
     def size(self, info: ClipInfo, spec: ModelSpec, size: tuple[int, int]) -> tuple[int, int]:
@@ -429,7 +429,7 @@ class Exporter(Protocol):
     name: str
 
     @property
-    def Options(self) -> type[BaseModel]:
+    def Options(self) -> type[BaseModel]:  # noqa: N802  (the others have a class there)
         """What it is made of: fields with help and limits, frozen. Of the class."""
 
     def export(self, sequence: Any, out: Path, progress: Progress) -> list[Path]:
@@ -480,7 +480,7 @@ class Recipe(Protocol):
     taught: bool
 
     @property
-    def Options(self) -> type[BaseModel]:
+    def Options(self) -> type[BaseModel]:  # noqa: N802  (the others have a class there)
         """What it is made of: fields with help and limits, frozen. Of the class."""
 
     def build(self, session: Any) -> Objective:

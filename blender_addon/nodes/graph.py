@@ -68,9 +68,9 @@ class Graph:
         for name, value in properties.items():
             if getattr(node, name) != value:  # else Blender would go through the whole tree for nothing
                 setattr(node, name, value)
-        for name, value in (values or {}).items():
-            named = (s for s in node.inputs if s.name == name and s.enabled)
-            self.set(node.inputs[name] if isinstance(name, int) else next(named), value)
+        for key, value in (values or {}).items():
+            named = (s for s in node.inputs if s.name == key and s.enabled)
+            self.set(node.inputs[key] if isinstance(key, int) else next(named), value)
         return node
 
     def field(
@@ -136,7 +136,7 @@ class Graph:
         self, geometry: Field, name: str, value: Field, kind: str = "FLOAT", domain: str = "POINT"
     ) -> Field:
         """The geometry with a named attribute."""
-        values = {"Geometry": geometry, "Name": name, "Value": value}
+        values: dict[str | int, Any] = {"Geometry": geometry, "Name": name, "Value": value}
         return self.field("GeometryNodeStoreNamedAttribute", values, data_type=kind, domain=domain)
 
     def repeat(self, times: int, geometry: Field, step: Callable[[Field, Field], Field]) -> Field:

@@ -28,7 +28,7 @@ def is_whole(path: Path) -> bool:
             offsets = struct.unpack(f"<{count}Q", file.read(8 * count))
             file.seek(max(offsets) + 4)  # the block's own row comes first
             (size,) = struct.unpack("<i", file.read(4))
-            return min(offsets) > 0 and max(offsets) + 8 + size <= path.stat().st_size
+            return min(offsets) > 0 and bool(max(offsets) + 8 + size <= path.stat().st_size)
     except (OSError, KeyError, ValueError, struct.error, IndexError):
         return False
 

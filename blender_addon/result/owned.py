@@ -59,7 +59,8 @@ def owned_files(manifest: Path) -> Owned:
         noted.setdefault(name, []).append(entry)
     if len(noted) > MOST:
         raise ResultError(f"{manifest} names {len(noted)} files, which is no job: delete its folder by hand.")
-    files, changed = [], []
+    files: list[Path] = []
+    changed: list[Path] = []
     for name in sorted(noted):
         if not _NAMES.fullmatch(name):
             continue

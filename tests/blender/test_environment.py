@@ -216,7 +216,7 @@ def test_a_live_operator_goes_on_with_every_tick(environment, state):
         esc_cancels=Find.esc_cancels,
     )  # fmt: skip
     manager = SimpleNamespace(event_timer_add=lambda *a, **k: "timer", modal_handler_add=lambda o: None)
-    manager.event_timer_remove = lambda timer: reports.append(timer)
+    manager.event_timer_remove = reports.append
     context = SimpleNamespace(window_manager=manager, window=None)
     assert Find.invoke(operator, context, None) == {"RUNNING_MODAL"}
     assert Find.modal(operator, context, SimpleNamespace(type="MOUSEMOVE")) == {"PASS_THROUGH"}

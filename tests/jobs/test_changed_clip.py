@@ -79,7 +79,7 @@ def test_an_unfinished_job_predicts_changed_frames_again_and_no_others(plate, tm
 
 
 def test_a_killed_job_that_was_being_written_gives_no_stale_frame(plate, tmp_path, monkeypatch):
-    import vdepth_core.output.writer as writer
+    from vdepth_core.output import writer
 
     out, written, real = tmp_path / "out", [], writer.write_exr
 
@@ -203,7 +203,7 @@ def test_a_clip_that_changes_while_it_is_worked_on_is_not_called_done(plate, tmp
 
 
 def test_a_clip_read_before_is_known_without_reading_it(plate, tmp_path, monkeypatch):
-    import vdepth_core.checksums as checksums
+    from vdepth_core import checksums
 
     out = tmp_path / "out"
     assert run([plate], out)[0].error is None

@@ -36,7 +36,7 @@ def kept(movie, tmp_path_factory):
     return out
 
 
-@pytest.mark.parametrize("other", OTHERS, ids=lambda other: "+".join(other))
+@pytest.mark.parametrize("other", OTHERS, ids="+".join)
 def test_other_files_of_the_same_predictions(movie, kept, tmp_path, other):
     fresh, again = tmp_path / "fresh", tmp_path / "again"
     shutil.copytree(kept, again)
@@ -63,7 +63,7 @@ def test_the_model_may_be_gone(movie, tmp_path):
     assert digest(tmp_path / "out") == digest(tmp_path / "fresh")
     # What has to be predicted cannot be, and says so.
     result = _estimate(movie, tmp_path / "out", {**clean, "size": 96}, overwrite=True)
-    assert result.error.exit_code == 4 or result.error.exit_code == 2
+    assert result.error.exit_code in (4, 2)
     assert str(model) in result.error.message
 
 

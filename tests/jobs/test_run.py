@@ -323,7 +323,7 @@ def test_out_of_memory_in_a_job_is_a_resource_error(movie, tmp_path, monkeypatch
 
 
 def test_full_disk_is_a_resource_error_and_nothing_is_lost(movie, finished, tmp_path, monkeypatch):
-    import vdepth_core.output.writer as writer
+    from vdepth_core.output import writer
 
     written, real = [], writer.write_exr
 

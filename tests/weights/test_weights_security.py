@@ -57,7 +57,7 @@ def tarred(name, data):
 KINDS = {
     "zip format": lambda evil: torch_file({**STATE, "x": evil}),
     "legacy format": lambda evil: torch_file({**STATE, "x": evil}, legacy=True),
-    "evil alone": lambda evil: torch_file(evil),
+    "evil alone": torch_file,
     "evil in a list": lambda evil: torch_file({"state_dict": {**STATE, "x": [evil]}}),
     "evil as a key's neighbour": lambda evil: torch_file(
         {"optimizer": evil, "state_dict": STATE}, legacy=True

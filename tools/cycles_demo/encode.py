@@ -13,6 +13,7 @@ import json
 import zipfile
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -76,10 +77,12 @@ def film(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     grain = cv2.GaussianBlur(rng.normal(0, 1, (height, width, 3)).astype(np.float32), (0, 0), 0.6)
     grain = 0.75 * grain.mean(axis=2, keepdims=True) + 0.25 * grain
     luma = picture.mean(axis=2, keepdims=True)
-    return np.clip(picture + 0.028 * np.sqrt(np.clip(luma * (1.15 - luma), 0.02, None)) * grain, 0, 1)
+    strength = 0.028 * np.sqrt(np.clip(luma * (1.15 - luma), 0.02, None))
+    filmed: np.ndarray = np.clip(picture + strength * grain, 0, 1)
+    return filmed
 
 
-def write_truth(depths: list[Path], camera: dict, path: Path) -> None:
+def write_truth(depths: list[Path], camera: dict[str, Any], path: Path) -> None:
     """Packs depth frames, intrinsics and poses into an .npz of packed frames."""
     with zipfile.ZipFile(path, "w") as archive:
         _member(archive, "intrinsics", np.array([camera[k] for k in ("fx", "fy", "cx", "cy")]))

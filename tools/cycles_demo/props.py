@@ -240,8 +240,8 @@ def chair(at: Triple, turn: float, timber: Any, seat: Any) -> None:
     parts.append(cushion("pad", (0.4, 0.38, 0.05), (0, 0, 0.465), seat))
     for z, y in ((0.86, 0.26), (0.6, 0.21)):
         parts.append(box("slat", (0.37, 0.016, 0.07), (0, y, z), timber, (-10, 0, 0), 0.006))
-    for x in (-0.1, -0.03, 0.04, 0.11):
-        parts.append(rod("spindle", (x, 0.215, 0.64), (x, 0.258, 0.87), 0.007, timber))
+    spindles = (-0.1, -0.03, 0.04, 0.11)
+    parts += [rod("spindle", (x, 0.215, 0.64), (x, 0.258, 0.87), 0.007, timber) for x in spindles]
     group("chair", parts, at, (0, 0, turn))
 
 

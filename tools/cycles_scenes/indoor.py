@@ -83,10 +83,10 @@ def room(rng: random.Random, things: Catalogue, photos: list[Path], narrow: bool
             if free(x, y, 0.4 * max(entry.size[:2])):
                 things.place(entry, (x, y, 0), rng.uniform(0, 6.28))
                 targets.append((x, y, entry.size[2] * 0.6))
-    for _ in range(rng.randint(1, 4)):
-        targets.append(
-            (rng.uniform(-0.5, 0.5) * width, rng.choice((-0.5, 0.5)) * depth, rng.uniform(0.5, 1.6))
-        )
+    targets += [
+        (rng.uniform(-0.5, 0.5) * width, rng.choice((-0.5, 0.5)) * depth, rng.uniform(0.5, 1.6))
+        for _ in range(rng.randint(1, 4))
+    ]
     looks.world(rng, looks.PROBES, rng.uniform(0.4, 1.6))
     return View(
         (-0.45 * width, -0.47 * depth, 0.7), (0.45 * width, 0.47 * depth, 1.9), targets, (45, 85), 0.35

@@ -88,6 +88,7 @@ class Converter:
         self._reformatter = VideoReformatter()
 
     def __call__(self, picture: VideoFrame) -> np.ndarray:
+        """(H, W, 3) of a picture, in the size and format this was made for."""
         same = (picture.width, picture.height) == self._size
         matrix = self._coding.matrix(picture)
         full = self._coding.full_range(picture)

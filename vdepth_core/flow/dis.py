@@ -45,7 +45,7 @@ class DisFlow:
         self._dis = cv2.DISOpticalFlow.create(_PRESETS[preset])
 
     def flow(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """Flow from ``a`` to ``b``, both (h, w) uint8: pixel p of ``a`` lies at p + flow(p) in ``b``.
+        """Where each pixel of ``a`` is in ``b``, both (h, w) uint8: p lies at p + flow.
 
         Args:
             a, b: Luma of equal size.

@@ -83,7 +83,7 @@ class FrameDone(_Event):
     path: Text
 
 
-class Warning_(_Event):
+class Warning_(_Event):  # noqa: N801
     """One sentence the user should see; the job goes on."""
 
     event: Literal["warning"] = "warning"
@@ -174,6 +174,7 @@ class JobProgress(Progress):
                 self._on_event(event)
 
     def stage(self, name: str, total: int | None) -> None:
+        """See `Progress.stage`."""
         with self._lock:
             if name in self._counters:
                 self._counters[name].total = total
@@ -182,12 +183,14 @@ class JobProgress(Progress):
             self.tell(Stage(clip=self.clip, name=name, total=total))
 
     def advance(self, name: str, done: int = 1) -> None:
+        """See `Progress.advance`."""
         with self._lock:
             counter, now = self._counters.setdefault(name, _Counter(None)), time.monotonic()
             counter.add(done, now)
             self._tell(name, counter, now)
 
     def skip(self, name: str, done: int = 1) -> None:
+        """See `Progress.skip`."""
         with self._lock:
             counter = self._counters.setdefault(name, _Counter(None))
             counter.done += done
@@ -211,6 +214,7 @@ class JobProgress(Progress):
         )
 
     def warn(self, message: str) -> None:
+        """See `Progress.warn`; nothing is said twice."""
         with self._lock:
             if message in self.warnings:
                 return

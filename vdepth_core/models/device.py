@@ -65,7 +65,7 @@ def pick_device(device: str = "auto") -> str:
 
 def kind_of(device: str) -> str:
     """``cuda`` of ``cuda:1``: what decides a job's bytes, and how it is run."""
-    return device.split(":")[0]
+    return device.split(":", maxsplit=1)[0]
 
 
 def cpu_threads(model: DepthModel, size: tuple[int, int], progress: Progress) -> int:

@@ -58,7 +58,7 @@ class NetworkModel:
         if dtype not in DTYPES:
             raise UsageError(f"There is no dtype {dtype}.", f"Choose one of {', '.join(DTYPES)}.")
         self.spec, self.device, self._normalise = spec, device, normalise
-        kind = device.split(":")[0]
+        kind = device.split(":", maxsplit=1)[0]
         if kind == "cpu" and dtype == "fp16":
             _log.debug("CPUs are slow at fp16; %s runs in fp32", spec.name)
             dtype = "fp32"

@@ -114,8 +114,10 @@ def frames_to_tensor(rgb: Sequence[np.ndarray], size: tuple[int, int]) -> Tensor
             target[:] = picture
             continue
         if min(picture.shape[0] / height, picture.shape[1] / width) > _AVERAGE_FROM:
-            picture = cv2.resize(picture, (2 * width, 2 * height), interpolation=cv2.INTER_AREA)
-        cv2.resize(picture, (width, height), dst=target, interpolation=cv2.INTER_CUBIC)
+            source = cv2.resize(picture, (2 * width, 2 * height), interpolation=cv2.INTER_AREA)
+        else:
+            source = picture
+        cv2.resize(source, (width, height), dst=target, interpolation=cv2.INTER_CUBIC)
     return torch.from_numpy(out).permute(0, 3, 1, 2).float().div_(255)
 
 
@@ -145,7 +147,7 @@ def resample(rgb: Tensor, size: tuple[int, int], device: str) -> Tensor:
     """
     if rgb.shape[-1] != 3:
         rgb = rgb.permute(0, 2, 3, 1)
-    if device.split(":")[0] == "cpu":
+    if device.split(":", maxsplit=1)[0] == "cpu":
         return frames_to_tensor(list(rgb.cpu().numpy()), size)
     return resample_by_matrices(rgb.to(device).permute(0, 3, 1, 2), size)
 

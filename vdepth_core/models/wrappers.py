@@ -22,6 +22,7 @@ class FullPrecision(nn.Module):
         self.module = module
 
     def forward(self, *inputs: Any, **named: Any) -> Any:
+        """What the module says of its inputs in full precision."""
         kind = next(self.module.parameters()).device.type
         with torch.autocast(kind, enabled=False):
             return self.module(*map(_full, inputs), **{name: _full(value) for name, value in named.items()})
@@ -45,6 +46,7 @@ class OneByOne(nn.Module):
         feature_blocks: list[Tensor],
         relative_depth: Tensor,
     ) -> tuple[Tensor, Tensor]:
+        """The head's answers, as for one batch."""
         answers = [
             self.head(
                 outconv_activation=outconv_activation[i : i + 1],

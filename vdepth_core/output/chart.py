@@ -39,8 +39,7 @@ def line_chart(values: Sequence[float], numbers: Sequence[int], cuts: Sequence[i
     for number in sorted({first, (first + last) // 2, last}):
         anchor = "start" if number == first < last else "end" if number == last > first else "middle"
         parts.append(f'<text x="{x(number):.1f}" y="{_HEIGHT - 6}" text-anchor="{anchor}">{number}</text>')
-    for cut in cuts:
-        parts.append(f'<path class="cut" d="M{x(cut):.1f} {_TOP}V{_HEIGHT - _BOTTOM}"/>')
+    parts += [f'<path class="cut" d="M{x(cut):.1f} {_TOP}V{_HEIGHT - _BOTTOM}"/>' for cut in cuts]
     points = list(zip(numbers, values, strict=True))[:: max(1, -(-len(values) // _POINTS))]
     for run in _runs(points, cuts):
         if len(run) == 1:

@@ -156,8 +156,8 @@ def fit_range(final: FrameArray, space: Space = "affine_invariant") -> Disparity
     for index in range(final.count):
         keys = _keys(final.read(index), positive)
         heads = keys >> np.uint32(16)
-        for cell, counts in lower.items():
-            counts += np.bincount(keys[heads == cell] & np.uint32(0xFFFF), minlength=1 << 16)
+        for cell in lower:
+            lower[cell] += np.bincount(keys[heads == cell] & np.uint32(0xFFFF), minlength=1 << 16)
     ends = []
     for rank, cell in zip(ranks, cells, strict=True):
         within = rank - (int(below[cell - 1]) if cell else 0)

@@ -21,6 +21,7 @@ _PARK: tuple[Callable[[Builder, Frame], None], ...] = (
 
 
 def ground(b: Builder, *kinds: str, tile: float | None = None, hue: np.ndarray | None = None) -> None:
+    """A plane to the horizon, painted in one of ``kinds``."""
     m = b.paint(*kinds, tile=tile or b.u(1, 6), hue=hue, gloss=0.02, contrast=b.u(0.3, 1))
     b.box(Frame(), (0, -0.5, 400), (900, 0.5, 900), m, casts=False)
 

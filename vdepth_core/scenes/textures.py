@@ -64,29 +64,24 @@ def library(device: torch.device = _HOST) -> Library:
 @cache
 def _make() -> tuple[Tensor, tuple[str, ...]]:
     rng = np.random.default_rng(20240)
-    images: list[tuple[str, np.ndarray]] = []
-    for beta in np.linspace(0.6, 3.0, 14):
-        images.append(("noise", fractal(rng, beta)))
-    for stretch in (4, 8, 16, 30):
-        images.append(("wood", _wood(rng, stretch)))
+    images: list[tuple[str, np.ndarray]] = [
+        ("noise", fractal(rng, beta)) for beta in np.linspace(0.6, 3.0, 14)
+    ]
+    images += [("wood", _wood(rng, stretch)) for stretch in (4, 8, 16, 30)]
     for tiles in (2, 4, 8, 12):
-        images.append(("tiles", _tiles(rng, tiles, checker=False)))
-        images.append(("checker", _tiles(rng, tiles, checker=True)))
-    for rows in (8, 12, 16):
-        images.append(("brick", _brick(rng, rows)))
-    for count in (4, 10, 22):
-        images.append(("stripes", _stripes(rng, count)))
-    for columns, rows in ((3, 3), (4, 5), (6, 4), (8, 8), (2, 4)):
-        images.append(("facade", _facade(rng, columns, rows)))
+        images += [
+            ("tiles", _tiles(rng, tiles, checker=False)),
+            ("checker", _tiles(rng, tiles, checker=True)),
+        ]
+    images += [("brick", _brick(rng, rows)) for rows in (8, 12, 16)]
+    images += [("stripes", _stripes(rng, count)) for count in (4, 10, 22)]
+    grids = ((3, 3), (4, 5), (6, 4), (8, 8), (2, 4))
+    images += [("facade", _facade(rng, columns, rows)) for columns, rows in grids]
     for count in (12, 40, 90, 160):
-        images.append(("patches", _patches(rng, count)))
-        images.append(("spines", _spines(rng, count)))
-    for count in (30, 120, 400):
-        images.append(("cells", _cells(rng, count)))
-    for lines in (6, 14):
-        images.append(("text", _text(rng, lines)))
-    for beta in (0.2, 0.8, 1.3):
-        images.append(("leaves", np.clip(fractal(rng, beta) * 3 - 1.1, 0, 1)))
+        images += [("patches", _patches(rng, count)), ("spines", _spines(rng, count))]
+    images += [("cells", _cells(rng, count)) for count in (30, 120, 400)]
+    images += [("text", _text(rng, lines)) for lines in (6, 14)]
+    images += [("leaves", np.clip(fractal(rng, beta) * 3 - 1.1, 0, 1)) for beta in (0.2, 0.8, 1.3)]
     flat = []
     for _, image in images:
         level = image.astype(np.float32)

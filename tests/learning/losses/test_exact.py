@@ -88,8 +88,8 @@ def test_relative_loss_is_that_of_aligned_depth():
     """Against numpy's least squares, map by map: AbsRel but where far too far; blind to scale and shift."""
     prediction = TRUTH + 0.3 * torch.randn_like(TRUTH)
     floor, expected = 0.02, []
-    for p, g, known in zip(prediction.numpy(), TRUTH.numpy(), MASK.numpy(), strict=True):
-        known = known & (g > floor)
+    for p, g, mask in zip(prediction.numpy(), TRUTH.numpy(), MASK.numpy(), strict=True):
+        known = mask & (g > floor)
         scale, shift = np.polyfit(p[known], g[known], 1)
         ratio = (scale * p[known] + shift) / floor
         logs = np.where(ratio > 1, np.log(np.maximum(ratio, 1)), ratio - 1)

@@ -296,7 +296,7 @@ def test_values_that_are_not_numbers_are_filled_and_told(tmp_path: Path) -> None
 def test_a_disk_that_is_too_small_is_said_before_any_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import vdepth_core.methods.rolling.spill as spill
+    from vdepth_core.methods.rolling import spill
 
     spec = FakeSnippets().spec
     need = rolling().disk_space(spec, 9, *SIZE)
