@@ -165,7 +165,7 @@ class EstimateConfig(_AllOptions):
             raise UsageError(sentence(error, cls), "See vdepth estimate --help.") from error
 
     def method_options(self) -> BaseModel:
-        """What the method is made of, see `create_method`; the ``method`` must be settled.
+        """What the method is made of, see `METHODS`; the ``method`` must be settled.
 
         Raises:
             UsageError: there is no such method, or what its options say together is wrong.
@@ -174,7 +174,7 @@ class EstimateConfig(_AllOptions):
         return METHODS.read(self.method, dict(self))
 
     def refiner_options(self) -> BaseModel:
-        """What the ``refiner`` is made of, see `create_refiner`; there must be one.
+        """What the ``refiner`` is made of, see `REFINERS`; there must be one.
 
         Raises:
             UsageError: there is no such refiner, or what its options say together is wrong.

@@ -10,12 +10,12 @@ from ..checksums import Checksums
 from ..clip import Clip, fingerprint, open_clip
 from ..errors import UsageError, WeightsError
 from ..geometry.camera import Intrinsics
-from ..methods.registry import create_method
+from ..methods.registry import METHODS
 from ..models.device import pick_device
 from ..models.registry import list_models
 from ..output.manifest import CameraEntry, ClipEntry
 from ..progress import Progress
-from ..refiners.registry import create_refiner
+from ..refiners.registry import REFINERS
 from ..types import DepthModel, Method, ModelSpec, Refiner
 from ..version import __version__
 from .accelerator import ModelShelf
@@ -100,8 +100,8 @@ def make_plan(
     models = list_models()
     config = resolve(config, models, device)
     assert config.method is not None
-    method = create_method(config.method, config.method_options())
-    refiner = create_refiner(config.refiner, config.refiner_options()) if config.refiner else None
+    method = METHODS.create(config.method, config.method_options())
+    refiner = REFINERS.create(config.refiner, config.refiner_options()) if config.refiner else None
     found = next((entry.path for entry in models if entry.name == config.model), Path(str(config.model)))
     weights = weights_seen(found)
 

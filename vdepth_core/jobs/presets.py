@@ -10,7 +10,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from ..choices import Preset
-from ..methods.registry import create_method
+from ..methods.registry import METHODS
 from ..models.device import kind_of
 from ..models.registry import ModelEntry
 from ..options import written_options
@@ -72,7 +72,7 @@ def resolve(config: EstimateConfig, models: Collection[ModelEntry], device: str)
         if entry.installed and entry.spec and (entry.spec.commercial or config.non_commercial)
     }
     name = config.method or choice.method
-    method = create_method(name, config.model_copy(update={"method": name}).method_options())
+    method = METHODS.create(name, config.model_copy(update={"method": name}).method_options())
     wanted = (*method.models, *choice.models)
     preferred = next((model for model in wanted if model in allowed), "embedded")
     dtype = config.dtype

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
-
 from ..seams import Own, Seam
 from ..types import Method
 
@@ -24,16 +22,3 @@ METHODS: Seam[Method] = Seam(
         ),
     },
 )
-
-
-def create_method(name: str, options: BaseModel) -> Method:
-    """A method ready to run.
-
-    Args:
-        name: Registered name.
-        options: Its own, as `METHODS` reads them.
-
-    Raises:
-        UsageError: no such method, or it does not load.
-    """
-    return METHODS.create(name, options)

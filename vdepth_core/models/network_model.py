@@ -13,6 +13,7 @@ from ..errors import UsageError
 from ..types import DepthModel, ModelSpec
 from ..weights.catalogue import find_entry, published_file
 from ..weights.loading import Weights, load_into, read_weights
+from .device import kind_of
 from .licence import claim_of_file
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class NetworkModel:
         if dtype not in DTYPES:
             raise UsageError(f"There is no dtype {dtype}.", f"Choose one of {', '.join(DTYPES)}.")
         self.spec, self.device, self._normalise = spec, device, normalise
-        kind = device.split(":", maxsplit=1)[0]
+        kind = kind_of(device)
         if kind == "cpu" and dtype == "fp16":
             _log.debug("CPUs are slow at fp16; %s runs in fp32", spec.name)
             dtype = "fp32"
@@ -104,7 +105,7 @@ class NetworkModel:
             raise ValueError(
                 f"{tuple(frames.shape)} is not (T, 3, H, W) with sides multiples of {self.spec.multiple}"
             )
-        kind = self.device.split(":")[0]
+        kind = kind_of(self.device)
         half = torch.autocast(kind, dtype=self._half) if self._half else nullcontext()
         with torch.inference_mode(), half:
             return self._forward(frames.to(self.device, torch.float32, memory_format=torch.channels_last))

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import WeightsError
 from ..types import ModelSpec, PreparingModel
+from .device import kind_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -147,7 +148,7 @@ def resample(rgb: Tensor, size: tuple[int, int], device: str) -> Tensor:
     """
     if rgb.shape[-1] != 3:
         rgb = rgb.permute(0, 2, 3, 1)
-    if device.split(":", maxsplit=1)[0] == "cpu":
+    if kind_of(device) == "cpu":
         return frames_to_tensor(list(rgb.cpu().numpy()), size)
     return resample_by_matrices(rgb.to(device).permute(0, 3, 1, 2), size)
 
