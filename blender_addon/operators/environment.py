@@ -10,12 +10,14 @@ import bpy
 
 from ..core_process.details import log_tail, report
 from ..core_process.environment import addon_version
+from ..core_process.run import Steps
 from ..preferences import FINDER, preferences
 from . import environment_task as task
-from . import running, weights
+from . import weights
 from .environment_task import STATE
 from .live import TICK_S
 from .redraw import redraw
+from .state import STATE as ESTIMATE
 from .task_operator import TaskOperator, VDEPTH_OT_cancel_task, require_network
 
 
@@ -26,7 +28,7 @@ class VDEPTH_OT_find_core(TaskOperator, bpy.types.Operator):
     bl_label = "Find Core"
     title = "Looking for the core"
 
-    def steps(self, context: Any) -> Callable[[task.Task], task.Steps]:
+    def steps(self, context: Any) -> Callable[[task.Task], Steps]:
         """Looks anew."""
         FINDER.forget()
         return task.look
@@ -39,7 +41,7 @@ class VDEPTH_OT_install_core(TaskOperator, bpy.types.Operator):
     bl_label = "Install Core"
     title = "Installing the core"
 
-    def steps(self, context: Any) -> Callable[[task.Task], task.Steps]:
+    def steps(self, context: Any) -> Callable[[task.Task], Steps]:
         """Needs a network, or wheels."""
         if not preferences(context).wheelhouse:
             require_network("choose a folder of wheels in the add-on's preferences")
@@ -53,7 +55,7 @@ class VDEPTH_OT_doctor(TaskOperator, bpy.types.Operator):
     bl_label = "Run Doctor"
     title = "Checking the installation"
 
-    def steps(self, context: Any) -> Callable[[task.Task], task.Steps]:
+    def steps(self, context: Any) -> Callable[[task.Task], Steps]:
         """Asks the core."""
         return task.doctor
 
@@ -81,13 +83,12 @@ def details() -> str:
         "Core": found,
         "Online access": "on" if bpy.app.online_access else "off",
     }
-    estimate = running.STATE
     sections = [
         (
             "Last estimate",
-            [f"{estimate.error} {estimate.hint}".strip(), *estimate.warnings, estimate.command],
+            [f"{ESTIMATE.error} {ESTIMATE.hint}".strip(), *ESTIMATE.warnings, ESTIMATE.command],
         ),
-        ("Its log", log_tail(estimate.log)),
+        ("Its log", log_tail(ESTIMATE.log)),
         ("Last task", [STATE.error, STATE.command]),
         ("Its log", log_tail(STATE.log)),
         ("Doctor", [f"{c['name']}: {c['found']} {c['fix']}".strip() for c in STATE.doctor if not c["ok"]]),

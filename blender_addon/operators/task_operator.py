@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 import bpy
 
 from ..core_process.environment import CoreError
+from ..core_process.run import Steps
 from . import environment_task as task
-from . import running
 from .environment_task import STATE
 from .live import LiveOperator
+from .state import STATE as ESTIMATE
 
 _OFFLINE = "Online access is off: allow it in Preferences > System > Network, or {instead}."
 
@@ -25,12 +26,12 @@ class TaskOperator(LiveOperator):
     @classmethod
     def poll(cls, context: Any) -> bool:
         """Only one task at a time, and none while an estimate uses the core."""
-        busy = STATE.title or ("An estimate is running" if running.STATE.running else "")
+        busy = STATE.title or ("An estimate is running" if ESTIMATE.running else "")
         if busy:
             cls.poll_message_set(f"{busy}: wait for it, or cancel it.")  # type: ignore[attr-defined]
         return not busy
 
-    def steps(self, context: Any) -> Callable[[task.Task], task.Steps]:
+    def steps(self, context: Any) -> Callable[[task.Task], Steps]:
         """The task's steps.
 
         Raises:

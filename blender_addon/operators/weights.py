@@ -10,6 +10,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ..core_process.environment import CoreError
+from ..core_process.run import Steps
 from . import environment_task as task
 from .environment_task import STATE
 from .task_operator import TaskOperator, require_network
@@ -26,7 +27,7 @@ class VDEPTH_OT_install_weights(TaskOperator, bpy.types.Operator):
     agreed: BoolProperty(name="Agreed", options={"SKIP_SAVE"})  # type: ignore[valid-type]
     source: StringProperty(name="Files", subtype="DIR_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
 
-    def steps(self, context: Any) -> Callable[[task.Task], task.Steps]:
+    def steps(self, context: Any) -> Callable[[task.Task], Steps]:
         """Needs a name, and a network or the files."""
         if not self.name:
             raise CoreError("No weights are named: press Add Weights and choose some.")

@@ -12,7 +12,7 @@ from ..result.manifest import Result, ResultError, read_result
 from ..result.paths import file_number
 
 
-def active_clip(context: Any) -> Any | None:
+def active_clip(context: Any) -> Any:
     """The movie clip of the Clip Editor, else the one chosen in the panel, else the scene's, else None."""
     space = getattr(context, "space_data", None)
     if space is not None and space.type == "CLIP_EDITOR" and space.clip:
@@ -40,5 +40,5 @@ def number_offset(clip: Any, result: Result) -> int:
     first on disk.
     """
     if clip.source == "SEQUENCE" and any(letter.isdigit() for letter in Path(clip.filepath).stem):
-        return file_number(clip.filepath) - clip.frame_start + clip.frame_offset
+        return file_number(clip.filepath) - int(clip.frame_start) + int(clip.frame_offset)
     return result.number_offset(clip.frame_start, clip.frame_offset)

@@ -30,7 +30,8 @@ def intrinsics_of(scene: Any, clip: Any, result: Result) -> Camera:
     mesh = find_mesh(clip)
     if mesh is None:
         return result.shot_at(scene.frame_current + number_offset(clip, result)).camera
-    return Camera(*(get_input(mesh, name) for name in ("fx", "fy", "cx", "cy")), "given")
+    fx, fy, cx, cy = (get_input(mesh, name) for name in ("fx", "fy", "cx", "cy"))
+    return Camera(fx, fy, cx, cy, "given")
 
 
 def match_resolution(scene: Any, result: Result, camera: Camera) -> None:

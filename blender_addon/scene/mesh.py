@@ -52,12 +52,12 @@ def build_mesh(context: Any, clip: Any, result: Result) -> Any:
     return obj
 
 
-def find_mesh(clip: Any) -> Any | None:
+def find_mesh(clip: Any) -> Any:
     """The object built for a clip, or None."""
     return next((obj for obj in _objects_of(clip) if modifier_of(obj)), None)
 
 
-def modifier_of(obj: Any) -> Any | None:
+def modifier_of(obj: Any) -> Any:
     """The modifier that makes the mesh, or None."""
     groups = ((m, m.node_group) for m in obj.modifiers if m.type == "NODES")
     return next((modifier for modifier, group in groups if group and VERSION_KEY in group), None)
@@ -71,7 +71,7 @@ def identifier_of(obj: Any, name: str) -> str:
     """
     for item in modifier_of(obj).node_group.interface.items_tree:
         if item.item_type == "SOCKET" and item.in_out == "INPUT" and item.name == name:
-            return item.identifier
+            return str(item.identifier)
     raise KeyError(name)
 
 

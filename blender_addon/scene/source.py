@@ -169,7 +169,7 @@ def unfinished_folder(clip: Any) -> Path | None:
 
 def absolute(path: str) -> str:
     """An absolute path as the system writes it."""
-    return os.path.normpath(bpy.path.abspath(path))
+    return os.path.normpath(str(bpy.path.abspath(path)))
 
 
 def stored(path: Path) -> str:

@@ -35,7 +35,8 @@ def look_at(scene: Any, clip: Any, mesh: Any, result: Result, holes: float = 0.0
     z[(z < get_input(mesh, "Near")) | (z > get_input(mesh, "Far"))] = np.inf
     if not np.isfinite(z).any():
         raise ResultError(f"Nothing of frame {scene.frame_current} lies between the mesh's Near and Far.")
-    return safe_range(z, *(get_input(mesh, name) for name in ("fx", "fy", "cx", "cy")), holes)
+    fx, fy, cx, cy = (get_input(mesh, name) for name in ("fx", "fy", "cx", "cy"))
+    return safe_range(z, fx, fy, cx, cy, holes)
 
 
 def find_rig(mesh: Any) -> tuple[Any, Any] | None:
