@@ -9,11 +9,12 @@ Put a network of yours where `predict` is. What it must keep to: `ModelSpec` and
 from __future__ import annotations
 
 from pathlib import Path
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from vdepth_core.types import ModelSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SPEC = ModelSpec(
     name="haze",
@@ -37,6 +38,8 @@ class Haze:
 
     def predict(self, frames: Tensor) -> Tensor:
         """Frames (T, 3, H, W) in [0, 1] -> disparity (T, H, W) float32."""
+        import torch  # here, so that listing the model stays quick
+
         frames = frames.to(self.device, torch.float32)
         dark = -torch.nn.functional.max_pool2d(-frames.amin(1, keepdim=True), 7, 1, 3)
         ramp = torch.linspace(0, 1, frames.shape[2], device=self.device)[:, None]
