@@ -44,7 +44,9 @@ def differences(depth: np.ndarray, camera: Intrinsics) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--scenes", type=int, default=6)
     parser.add_argument("--size", default="1280x720")
     options = parser.parse_args()

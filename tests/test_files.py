@@ -5,13 +5,14 @@ import os
 import OpenImageIO as oiio
 import pytest
 
-from vdepth_core.errors import InputError, ResourceError
+from vdepth_core.errors import InputError, ResourceError, UsageError
 from vdepth_core.files import (
     Draft,
     atomic_path,
     make_folder,
     plain_files,
     require_file,
+    require_folder,
     said_by_oiio,
     write_bytes,
 )
@@ -99,3 +100,14 @@ def test_what_openimageio_says_need_not_be_text(tmp_path):
     assert oiio.ImageInput.open(str(tmp_path / "gone.exr")) is None
     assert "gone.exr" in said_by_oiio(oiio)
     assert said_by_oiio(oiio) == ""
+
+
+def test_a_file_where_a_folder_is_to_be_is_named(tmp_path):
+    (tmp_path / "a").write_bytes(b"")
+    for path in (tmp_path / "a", tmp_path / "a" / "b" / "c"):
+        with pytest.raises(UsageError, match=r"a is a file") as caught:
+            require_folder(path)
+        assert caught.value.exit_code == 2
+        assert "-o" in caught.value.hint
+    require_folder(tmp_path)
+    require_folder(tmp_path / "new" / "newer")

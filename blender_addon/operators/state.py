@@ -75,7 +75,7 @@ class State:
         kind = event["event"]
         if kind == "started":
             self.model = f"{event['model']}, {event['method']}"
-            self.message = "Resumed." if event.get("resumed") else ""
+            self.message = "Resumed." if event.get("resumed") and not event.get("finished") else ""
         elif kind == "warning" and event["message"] not in self.warnings:
             self.warnings.append(event["message"])
         elif kind == "stage":

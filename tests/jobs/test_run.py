@@ -114,6 +114,7 @@ def test_finished_job_returns_without_work(movie, finished):
     assert model.seen == 0
     assert [type(event) for event in events] == [Started, Done]
     assert events[0].resumed
+    assert events[0].finished
 
 
 def test_one_lost_frame_is_written_again(movie, finished, tmp_path):

@@ -87,6 +87,7 @@ class ConsoleDisplay:
         match event:
             case Started():
                 text = "Resuming" if event.resumed else "Estimating"
+                text = "Already finished:" if event.finished else text
                 height, width = event.size
                 self._say(
                     f"{text} {escape(name)} ({event.preset}): {event.method}, {escape(event.model)} "

@@ -32,8 +32,9 @@ class _Event(BaseModel):
 
 
 class Started(_Event):
-    """A job begins or resumes. ``frames`` is what the container declares, None when it does not; ``method``,
-    ``model`` and ``size`` (height, width) are what ``preset`` chose, where the user left it the choice.
+    """A job begins or resumes, or is ``finished`` already. ``frames`` is what the container declares, None
+    when it does not; ``method``, ``model`` and ``size`` (height, width) are what ``preset`` chose, where the
+    user left it the choice.
     """
 
     event: Literal["started"] = "started"
@@ -49,6 +50,7 @@ class Started(_Event):
     size: tuple[int, int]
     frames: int | None
     resumed: bool
+    finished: bool = False
 
 
 class Stage(_Event):

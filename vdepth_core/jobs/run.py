@@ -23,6 +23,7 @@ from ..checksums import Checksums
 from ..clip import ClipReader, ShotView, fingerprint
 from ..clip.timing import last_duration
 from ..errors import InputError
+from ..files import require_folder
 from ..models.device import cpu_threads, set_threads
 from ..output.manifest import Manifest
 from ..output.naming import frame_path, manifest_path
@@ -89,6 +90,7 @@ class ClipJob:
             VdepthError: one of its subclasses says what is wrong; everything finished stays on disk.
         """
         began = time.monotonic()
+        require_folder(self.out)
         checksums = folder_checksums(self.out)
         plan = make_plan(
             self.path, self.out, self.config, self._shelf, checksums, self.progress, overwrite=overwrite
@@ -97,7 +99,7 @@ class ClipJob:
         manifest = found_manifest(manifest_path(self.out), plan.record.job)
         if manifest is not None and manifest.complete(self.out, checksums):
             # Nothing is written, so nothing is asked of the folder.
-            self._tell_started(plan, resumed=True)
+            self._tell_started(plan, resumed=True, finished=True)
             if not plan.config.keep_store:
                 tidy(self.out, plan.record.job)
         elif self._part is not None:
@@ -149,7 +151,7 @@ class ClipJob:
         if not resumed:
             self._check_space(plan, folder)
 
-    def _tell_started(self, plan: Plan, resumed: bool) -> None:
+    def _tell_started(self, plan: Plan, resumed: bool, *, finished: bool = False) -> None:
         spec = plan.spec
         self.progress.tell(
             Started(
@@ -165,6 +167,7 @@ class ClipJob:
                 size=plan.size,
                 frames=plan.clip.info.frames_declared,
                 resumed=resumed,
+                finished=finished,
             )
         )
 

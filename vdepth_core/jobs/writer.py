@@ -39,8 +39,10 @@ from .shots import alignment_of, seconds_of, warnings_of
 # Up-sampling and compression release the interpreter. One thread more than cores, as each also waits for the
 # disk; more than seven fill no disk.
 _THREADS = min(6, os.cpu_count() or 1) + 1
-_PIXEL_BYTES = 24  # plate, disparity, depth, preview and what compression needs, each a pixel
-_NORMAL_BYTES = 40  # more with normals
+# A pixel of a frame at work: plate, disparity, depth and normalised depth are 15, the rest what up-sampling
+# takes a tile at a time. With normals more: what they are of, themselves, and the strip that is being fitted.
+_PIXEL_BYTES = 18
+_NORMAL_BYTES = 36
 _FRAMES_BYTES = 1024 * MB
 
 

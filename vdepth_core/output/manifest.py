@@ -322,6 +322,11 @@ def read_manifest(path: Path) -> Manifest:
             f"{path.parent} holds no finished depth sequence: {path.name} is missing.",
             "Give the output folder of vdepth estimate, after it has finished.",
         ) from error
+    except NotADirectoryError as error:
+        raise InputError(
+            f"{path.parent} is a file, not the folder of a depth sequence.",
+            "Give the output folder of vdepth estimate.",
+        ) from error
     except OSError as error:
         raise InputError(f"Cannot read {path}: {error.strerror}.", "Check the folder.") from error
     except (ValueError, RecursionError) as error:

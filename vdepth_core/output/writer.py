@@ -136,9 +136,12 @@ class SequenceWriter:
         planes["depth"], d = mapping.maps(full)
         if "normal" in wanted or ("layers" in wanted and self.settings.normals):
             # From the map as it is: snapping its steps to the picture bends the surfaces beside them.
-            surface = mapping.depth(np.maximum(resize_surface(disparity, size), 0.0))
             grain = max(size[0] / disparity.shape[1], size[1] / disparity.shape[0])
-            normals = normals_from_depth(surface, attributes.intrinsics, max(2, round(grain)))
+            normals = normals_from_depth(
+                mapping.depth(np.maximum(resize_surface(disparity, size), 0.0)),
+                attributes.intrinsics,
+                max(2, round(grain)),
+            )
             planes |= {f"normal.{axis}": normals[..., index] for index, axis in enumerate("xyz")}
         if confidence is not None and wanted & {"confidence", "layers"}:
             planes["confidence"] = _resized(confidence, size)
