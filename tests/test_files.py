@@ -1,11 +1,12 @@
 """Files are whole or not there."""
 
 import os
+import re
 
 import OpenImageIO as oiio
 import pytest
 
-from vdepth_core.errors import InputError, ResourceError, UsageError
+from vdepth_core.errors import InputError, ResourceError
 from vdepth_core.files import (
     Draft,
     atomic_path,
@@ -104,10 +105,13 @@ def test_what_openimageio_says_need_not_be_text(tmp_path):
 
 def test_a_file_where_a_folder_is_to_be_is_named(tmp_path):
     (tmp_path / "a").write_bytes(b"")
-    for path in (tmp_path / "a", tmp_path / "a" / "b" / "c"):
-        with pytest.raises(UsageError, match=r"a is a file") as caught:
+    for path, words in (
+        (tmp_path / "a", "it is a file"),
+        (tmp_path / "a" / "b" / "c", f"{tmp_path / 'a'} is a file"),
+    ):
+        with pytest.raises(ResourceError, match=re.escape(f"{path} cannot be a folder: {words}")) as caught:
             require_folder(path)
-        assert caught.value.exit_code == 2
+        assert caught.value.exit_code == 5
         assert "-o" in caught.value.hint
     require_folder(tmp_path)
     require_folder(tmp_path / "new" / "newer")

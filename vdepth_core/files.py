@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from .errors import InputError, ResourceError, UsageError
+from .errors import InputError, ResourceError
 
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows has no such flag; links there need a privilege
 _REPARSE_POINT = getattr(stat, "FILE_ATTRIBUTE_REPARSE_POINT", 0)  # junctions are links, too
@@ -159,11 +159,12 @@ def require_folder(path: Path) -> None:
     """Refuses a file where a folder is to be made.
 
     Raises:
-        UsageError: ``path``, or what it would lie in, is there and no folder.
+        ResourceError: ``path``, or what it would lie in, is there and no folder.
     """
     there = next((part for part in (path, *path.parents) if part.exists()), path)
     if there.exists() and not there.is_dir():
-        raise UsageError(f"{there} is a file; the output needs a folder.", "Name a folder with -o.")
+        which = "it" if there == path else there
+        raise ResourceError(f"{path} cannot be a folder: {which} is a file.", "Name a folder with -o.")
 
 
 def require_file(path: Path) -> None:
