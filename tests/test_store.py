@@ -9,7 +9,7 @@ import pytest
 
 from vdepth_core import store as store_module
 from vdepth_core.errors import ResourceError
-from vdepth_core.store import DepthStore, FrameArray, batches, has_predictions, missing_runs
+from vdepth_core.store import DepthStore, FrameArray, has_predictions
 
 
 def fill(folder, **made_of):
@@ -258,18 +258,3 @@ def test_misfit_write_is_refused(tmp_path):
         pytest.raises(ValueError, match="do not fit"),
     ):
         array.write(2, np.ones((2, 2, 2)))
-
-
-@pytest.mark.parametrize(
-    ("done", "runs", "cut"),
-    [
-        (set(), [(0, 10)], [(0, 4), (4, 8), (8, 10)]),
-        (set(range(10)), [], []),
-        ({0, 1, 2, 3, 8}, [(4, 10)], [(4, 8), (8, 10)]),
-        ({4, 5, 6, 7}, [(0, 4), (8, 10)], [(0, 4), (8, 10)]),
-    ],
-)
-def test_what_is_missing_lies_on_the_batches_of_a_fresh_run(done, runs, cut):
-    assert missing_runs(10, 4, done.__contains__) == runs
-    assert list(batches(runs, 4)) == cut
-    assert missing_runs(0, 4, done.__contains__) == []
