@@ -131,9 +131,10 @@ def _finished(folder: JobFolder, record: JobRecord, scan: ClipScan) -> list[Shot
         else:
             results.append(result)
     if missing:
+        verb = "is" if len(missing) == 1 else "are"
         shots = " ".join(map(in_words, runs(missing)))
         raise InputError(
-            f"{len(missing)} of the {len(scan.shots)} shots in {folder.out} are not finished: {shots}.",
+            f"{len(missing)} of the {len(scan.shots)} shots in {folder.out} {verb} not finished: {shots}.",
             "Run vdepth estimate with the same options and --shots A-B for them, then vdepth finish again.",
         )
     return results
