@@ -234,10 +234,11 @@ class TestMap:
                 found.update(*(lines.get(covered, ()) for covered in range(first, last + 1)))
             if found:
                 break
+        room = f"tests/{beside(file)}"
+        found = found or {name for name in self._seconds if name.startswith(room)}  # it holds data only
         by_file: dict[str, list[str]] = {}
         for name in found:
             by_file.setdefault(name.partition("::")[0], []).append(name)
-        room = f"tests/{beside(file)}"
         chosen, total = list[str](), 0.0
         stem = Path(file).stem
 

@@ -105,7 +105,10 @@ def draw(package: Path, rooms: list[str], count: int, seed: int) -> list[Mutant]
         for name, operator in found.items():
             positions = [at for node in ast_nodes(tree) for at in operator.mutation_positions(node)]
             for occurrence, (start, _) in enumerate(positions):
-                if not any(first <= start < last for first, last in silent):
+                if (
+                    not any(first <= start < last for first, last in silent)
+                    and "TYPE_CHECKING" not in text.splitlines()[start[0] - 1]
+                ):
                     sites.setdefault((file, start), []).append((name, occurrence))
     places, mutants = sorted(sites), []
     chance.shuffle(places)

@@ -258,3 +258,32 @@ def test_misfit_write_is_refused(tmp_path):
         pytest.raises(ValueError, match="do not fit"),
     ):
         array.write(2, np.ones((2, 2, 2)))
+
+
+def test_refined_maps_are_of_one_refiner_and_size_and_are_the_result(tmp_path):
+    with DepthStore(tmp_path / "store", 3, 2, 4) as store:
+        assert store.result is store.final
+        with pytest.raises(KeyError):
+            store.result.read(0)
+        refined = store.open_refined("boost 1", 6, 12)
+        refined.write(0, np.full((2, 6, 12), 5.0))
+        assert store.result is refined
+        assert refined.missing() == [2]
+    with DepthStore(tmp_path / "store", 3, 2, 4) as again:
+        assert again.open_refined("boost 1", 6, 12).read(1)[0, 0, 0] == 5
+    for asked in (("boost 2", 6, 12), ("boost 2", 6, 13), ("boost 2", 7, 13)):
+        with DepthStore(tmp_path / "store", 3, 2, 4) as other:
+            assert other.open_refined(*asked).missing() == [0, 1, 2]
+            other.refined.write(0, np.ones((3, *asked[1:])))
+
+
+def test_what_is_known_of_a_shot_comes_back_bit_for_bit(tmp_path):
+    with DepthStore(tmp_path / "store", 3, 2, 4) as store:
+        assert store.load("x") is None
+        store.save("x", [0.1, 1e-300])
+        store.save("y", {"a": "ä"})
+        store.save("x", [0.2])
+    with DepthStore(tmp_path / "store", 3, 2, 4) as store:
+        assert store.load("x") == [0.2]
+        assert store.load("y") == {"a": "ä"}
+        assert store.load("z") is None

@@ -127,6 +127,7 @@ def sparse(path: Path, shape: tuple[int, ...], dtype: str = "|u1", fortran: bool
 def test_a_map_has_at_most_2_to_the_28_pixels(tmp_path: Path) -> None:
     side = 1 << 14
     assert open_arrays(sparse(tmp_path / "a.npy", (side, side)), ())[0].count == 1
+    assert open_arrays(sparse(tmp_path / "one.npy", (1, 1)), ())[0][0].shape == (1, 1)
     for shape in ((side, side + 1), (2, side + 1, side), (0, 5), (3, 5, 0)):
         with pytest.raises(InputError, match="no depth map"):
             open_arrays(sparse(tmp_path / "b.npy", shape), ())

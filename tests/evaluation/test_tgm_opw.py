@@ -9,7 +9,7 @@ import pytest
 
 from vdepth_core.errors import InputError
 from vdepth_core.evaluation.accuracy import evaluate_clip
-from vdepth_core.evaluation.temporal import OPW_SIGMA, consistency
+from vdepth_core.evaluation.temporal import consistency
 from vdepth_core.evaluation.tgm import gradient_matching
 from vdepth_core.evaluation.undefined import UndefinedMeasure
 
@@ -57,7 +57,7 @@ def test_opw_by_hand() -> None:
     depth = [np.array([[1.0, 2.0, 3.0]]), np.array([[1.0, 2.5, 5.0]])]
     pictures = np.zeros((2, 1, 3, 3))
     pictures[1, 0, 2] = (0.1, 0, 0)
-    doubtful = math.exp(-OPW_SIGMA * 0.01)
+    doubtful = math.exp(-50 * 0.01)  # Wang 2022
     spread = np.abs(np.array([1, 2, 3, 1, 2.5, 5]) - 2.25).mean()
     expected = (0.5 + doubtful * 2) / (2 + doubtful) / spread
     assert consistency(depth, pictures, still).opw == pytest.approx(expected, rel=1e-5)

@@ -5,8 +5,6 @@ import pytest
 
 from vdepth_core.output.finish import (
     FAR_AWAY,
-    HIGH_QUANTILE,
-    LOW_QUANTILE,
     DepthMapping,
     DisparityRange,
     fit_mapping,
@@ -24,7 +22,11 @@ def stored(tmp_path, frames):
 
 def exact(values):
     ordered = np.sort(values.reshape(-1))
-    return [float(ordered[round(q * (len(ordered) - 1))]) for q in (LOW_QUANTILE, HIGH_QUANTILE)]
+    return [float(ordered[round(q * (len(ordered) - 1))]) for q in (0.001, 0.999)]
+
+
+def test_sky_is_what_blender_writes():
+    assert np.float32(1e10) == FAR_AWAY
 
 
 @pytest.mark.parametrize("seed", range(4))

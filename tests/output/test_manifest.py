@@ -54,6 +54,22 @@ def test_entries_hold_what_the_types_say():
     assert shot.camera.intrinsics() == camera
 
 
+def test_what_an_older_manifest_does_not_say_is_nothing_special(manifest):
+    clip = manifest().clip
+    facts = (
+        clip.rotation,
+        clip.mirrored,
+        clip.has_alpha,
+        clip.interlaced,
+        clip.layer,
+        clip.layers,
+        clip.origin,
+    )
+    assert facts == (0, False, False, False, "", [], (0, 0))
+    assert (clip.bit_depth, clip.codec, clip.pixel_format, clip.transfer) == (8, "", "", "")
+    assert manifest().shots[0].exposure == 1
+
+
 def test_numbers_json_has_no_word_for_are_refused_before_anything_is_written(tmp_path, manifest):
     with pytest.raises(ValueError, match="JSON"):
         write_manifest(manifest(timings={"x": float("nan")}), tmp_path / "manifest.json")

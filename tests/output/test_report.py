@@ -12,7 +12,7 @@ import pytest
 from vdepth_core.output.chart import _ticks, line_chart
 from vdepth_core.output.manifest import FramesEntry
 from vdepth_core.output.preview import colour_map
-from vdepth_core.output.report import ReportCollector, _facts, _Thinned
+from vdepth_core.output.report import ReportCollector, ReportPictures, _facts, _Thinned
 from vdepth_core.types import Shot, ShotAlignment
 
 
@@ -167,6 +167,8 @@ def test_single_points_and_long_curves():
     assert one.count('text-anchor="middle"') == 1
     assert line_chart(np.arange(1000.0), range(1000)).count("L") == 999
     assert 499 <= line_chart(np.arange(1001.0), range(1001)).count("L") <= 501
+    twice = line_chart([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], range(6), cuts=[1, 4])
+    assert [run.count("L") for run in re.findall(r'class="(?:line" d="M|dot" )([^"]*)"', twice)] == [0, 2, 1]
     cut = line_chart([1.0, 2.0, 3.0, 4.0], [5, 6, 7, 8], cuts=[7])
     assert [len(run.split("L")) for run in re.findall(r'class="line" d="M([^"]*)"', cut)] == [2, 2]
     assert f'class="cut" d="M{64 + 884 * 2 / 3:.1f} 10V146"' in cut
@@ -221,6 +223,28 @@ def test_the_slice_is_the_middle_column_over_time():
     np.testing.assert_allclose(plate[120, [160, 500, 830]].mean(axis=1), [60, 120, 180], atol=6)
     near = colour_map(np.ones((1, 1), np.float32))[0, 0, ::-1].astype(int)
     assert np.abs(depth[120, 500] - near).max() < 16
+
+
+@pytest.mark.parametrize("parts", [(3, 4), (1, 1, 30), (17, 16), (16, 17, 33)])
+def test_collectors_of_parts_give_what_one_collector_gives(parts):
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 256, (sum(parts), 30, 41, 3), np.uint8)
+    maps = rng.random((sum(parts), 30, 41), np.float32)
+    whole, together, begin = ReportCollector(), ReportCollector(), 0
+    for count in parts:
+        part = ReportCollector(begin=begin)
+        for index in range(begin, begin + count):
+            whole.add(1001 + index, frames[index], maps[index])
+            part.add(1001 + index, frames[index], maps[index])
+        together.take(ReportPictures.model_validate_json(part.pictures().model_dump_json()), count)
+        begin += count
+    assert together._sheet.kept == whole._sheet.kept
+    assert list(together._slice.kept) == list(whole._slice.kept)
+    np.testing.assert_array_equal(np.array(together._slice.items), np.array(whole._slice.items))
+    with pytest.raises(ValueError, match="no picture|Only base64|padding"):
+        ReportCollector().take(ReportPictures(places=[0], plate="!", depth="!"), 1)
+    with pytest.raises(ValueError, match="no picture"):
+        ReportCollector().take(ReportPictures(places=[0]), 1)
 
 
 def test_facts_of_a_job(manifest):

@@ -116,9 +116,23 @@ class Cut(Progress):
             raise Cancelled("")
 
 
+class Steps(FakeSnippets):
+    """Remembers which steps it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[int] = []
+
+    def refine_snippets(
+        self, latents: torch.Tensor, depth_latents: torch.Tensor, step: int, steps: int
+    ) -> torch.Tensor:
+        self.asked.append(step)
+        return super().refine_snippets(latents, depth_latents, step, steps)
+
+
 @pytest.mark.parametrize("stop", range(25))
 def test_a_step_resumes_in_its_middle(tmp_path: Path, stop: int) -> None:
-    count, steps, model = 13, 3, FakeSnippets()
+    count, steps, model = 13, 3, Steps()
     random = np.random.default_rng(0)
     pictures, disparity = random.normal(size=(count, 4, 3, 4)), random.random((count, *SIZE))
     results = []
@@ -135,17 +149,20 @@ def test_a_step_resumes_in_its_middle(tmp_path: Path, stop: int) -> None:
             batcher = Batcher(model, Load(2))
             refinement = Refinement(model, folder, rgb, model.noise(*SIZE, 0), steps, batcher, 6, 3, NOTHING)
             work = refinement.work()
+            model.asked.clear()
             if name == "cut":
                 with pytest.raises(Cancelled):
                     refinement.run(maps, 0.0, 1.0, out, Share(Cut(stop), count, work))
                 if stop % 4 == 3:  # and half of what was written got lost
                     newest = max(folder.glob("depth_???"))
                     os.truncate(newest, newest.stat().st_size // 2)
-                model.steps = 0
+                before, model.steps, model.asked = model.asked, 0, []
             refinement.run(maps, 0.0, 1.0, out, Share(Progress(), count, work))
             results.append(out.read(0, count).tobytes())
     assert results[0] == results[1]
     assert model.steps < 5 + 5 + 9 or stop < 10
+    if before and model.asked and stop % 4 != 3:
+        assert model.asked[0] >= before[-1]  # no step is taken again
 
 
 @pytest.mark.parametrize("preset", ["fast", "paper"])

@@ -73,7 +73,7 @@ def test_the_filter_agrees_with_a_slow_one(store: DepthStore, maps: np.ndarray, 
         window = _Window(store, lambda t: maps[t], lambda t: maps[t])
         np.testing.assert_array_equal(window.weight(t, (t + 1) % COUNT), 1)  # or nothing is compared here
         found = _difference(window, still_alignment(), t, COUNT)
-    np.testing.assert_allclose(found, slow_difference(maps, t), atol=2e-4 * float(np.ptp(maps[t])))
+    np.testing.assert_allclose(found, slow_difference(maps, t), atol=1e-5 * float(np.ptp(maps[t])))
 
 
 def test_neighbours_are_carried_into_the_frames_chart(store: DepthStore, maps: np.ndarray) -> None:
@@ -88,7 +88,7 @@ def test_neighbours_are_carried_into_the_frames_chart(store: DepthStore, maps: n
     with store:
         window = _Window(store, lambda t: charted[t], lambda t: charted[t])
         found = _difference(window, alignment, 5, COUNT)
-    np.testing.assert_allclose(found, slow_difference(charted, 5, carry), atol=4e-4 * float(np.ptp(maps[5])))
+    np.testing.assert_allclose(found, slow_difference(charted, 5, carry), atol=2e-5 * float(np.ptp(maps[5])))
 
 
 def test_a_frame_alone_stays_as_it_is(tmp_path: Path, maps: np.ndarray) -> None:
