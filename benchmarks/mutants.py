@@ -102,13 +102,13 @@ def draw(package: Path, rooms: list[str], count: int, seed: int) -> list[Mutant]
     for file in files_of(package, rooms):
         text = file.read_text("utf-8")
         tree, silent = get_ast(text), silent_parts(text)
+        rows = text.split("\n")
         for name, operator in found.items():
             positions = [at for node in ast_nodes(tree) for at in operator.mutation_positions(node)]
-            for occurrence, (start, _) in enumerate(positions):
-                if (
-                    not any(first <= start < last for first, last in silent)
-                    and "TYPE_CHECKING" not in text.splitlines()[start[0] - 1]
-                ):
+            for occurrence, ((line, column), _) in enumerate(positions):
+                start = line, column
+                asterisk = rows[line - 1].startswith(("*,", "/,"), column)  # of a signature
+                if not asterisk and not any(first <= start < last for first, last in silent):
                     sites.setdefault((file, start), []).append((name, occurrence))
     places, mutants = sorted(sites), []
     chance.shuffle(places)
@@ -131,10 +131,12 @@ def silent_parts(text: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
         silent += [getattr(node, "annotation", None), getattr(node, "returns", None)]
         if isinstance(node, ast.keyword) and node.arg in ("frozen", "strict"):
             silent.append(node.value)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            silent.append(node)
     return [
         ((part.lineno, part.col_offset), (part.end_lineno, part.end_col_offset))
         for part in silent
-        if isinstance(part, ast.expr)
+        if isinstance(part, ast.expr | ast.If)
     ]
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import OpenImageIO as oiio
 import pytest
 
+from vdepth_core.output import damage
 from vdepth_core.output.damage import damaged
 from vdepth_core.output.exr import write_exr
 from vdepth_core.output.journal import DAMAGED, WORK, Journal
@@ -46,6 +47,15 @@ def test_frames_of_other_programs_are_somebodys(tmp_path):
         assert out.write_image(np.random.default_rng(0).random((48, 64, 3), np.float32))
         out.close()
         assert not damaged(path, {path.stat().st_size, 5})
+
+
+def test_what_is_larger_than_we_write_is_somebodys(tmp_path, monkeypatch):
+    path = tmp_path / "a.exr"
+    write_exr(path, {"Z": SMOOTH, "Y": SMOOTH}, {})
+    path.write_bytes(path.read_bytes()[:-1])
+    for most, ours in ((2 * 40 * 50, True), (2 * 40 * 50 - 1, False)):
+        monkeypatch.setattr(damage, "_MOST_VALUES", most)
+        assert damaged(path, {1}) is ours
 
 
 def test_a_word_changed_in_a_header_is_somebodys(tmp_path):

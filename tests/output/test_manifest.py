@@ -56,16 +56,8 @@ def test_entries_hold_what_the_types_say():
 
 def test_what_an_older_manifest_does_not_say_is_nothing_special(manifest):
     clip = manifest().clip
-    facts = (
-        clip.rotation,
-        clip.mirrored,
-        clip.has_alpha,
-        clip.interlaced,
-        clip.layer,
-        clip.layers,
-        clip.origin,
-    )
-    assert facts == (0, False, False, False, "", [], (0, 0))
+    assert (clip.rotation, clip.mirrored, clip.has_alpha, clip.interlaced) == (0, False, False, False)
+    assert (clip.layer, clip.layers, clip.origin) == ("", [], (0, 0))
     assert (clip.bit_depth, clip.codec, clip.pixel_format, clip.transfer) == (8, "", "", "")
     assert manifest().shots[0].exposure == 1
 

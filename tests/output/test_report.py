@@ -241,7 +241,7 @@ def test_collectors_of_parts_give_what_one_collector_gives(parts):
     assert together._sheet.kept == whole._sheet.kept
     assert list(together._slice.kept) == list(whole._slice.kept)
     np.testing.assert_array_equal(np.array(together._slice.items), np.array(whole._slice.items))
-    with pytest.raises(ValueError, match="no picture|Only base64|padding"):
+    with pytest.raises(ValueError, match=r"no picture|Only base64|padding"):
         ReportCollector().take(ReportPictures(places=[0], plate="!", depth="!"), 1)
     with pytest.raises(ValueError, match="no picture"):
         ReportCollector().take(ReportPictures(places=[0]), 1)
