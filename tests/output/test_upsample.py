@@ -203,6 +203,17 @@ def test_surfaces_are_resized_by_keys_cubic(size):
         np.testing.assert_allclose(bent[inside], parabola[inside], atol=1e-4)
 
 
+@pytest.mark.parametrize("unit", [0.01, 1000.0])
+def test_the_unit_of_disparity_does_not_matter(unit):
+    """What is a step is told by the shot's span, whatever that is."""
+    rgb, truth = card()
+    p = seen(truth)
+    whole = Upsampler(0.6)(p, rgb)
+    other = Upsampler(0.6 * unit)(np.float32(unit) * p, rgb)
+    np.testing.assert_allclose(other / unit, whole, atol=2e-3)
+    assert np.abs(other / unit - cv2.resize(p, (320, 180))).max() > 0.1  # or nothing has snapped
+
+
 def test_span_must_be_positive():
     with pytest.raises(ValueError, match="span"):
         Upsampler(0.0)
