@@ -171,10 +171,11 @@ def test_frames_without_snippets_are_reported() -> None:
     assert "3 frames" in found.notes[0]
 
 
-@pytest.mark.parametrize("gone", ["flat", "nan"])
+@pytest.mark.parametrize("gone", ["flat", "rounding", "nan"])
 def test_flat_and_empty_snippets_do_not_disturb_the_others(noisy: Case, gone: str) -> None:
     values = np.asarray(noisy.snippets.values[:]).copy()
-    values[[3, 50]] = 0.7 if gone == "flat" else np.nan
+    rounding = 0.7 + 1e-9 * values[[3, 50]]
+    values[[3, 50]] = {"flat": 0.7, "rounding": rounding, "nan": np.nan}[gone]
     found = coalign(replace(noisy.snippets, values=values))
     assert np.flatnonzero(found.flat).tolist() == [3, 50]
     assert found.scale[found.flat].tolist() == [1, 1]

@@ -133,6 +133,10 @@ def test_a_map_has_at_most_2_to_the_28_pixels(tmp_path: Path) -> None:
             open_arrays(sparse(tmp_path / "b.npy", shape), ())
     maps = open_arrays(sparse(tmp_path / "c.npy", (3, 2, 5), "<f4"), ())[0]
     assert (len(maps), maps[2].shape) == (3, (2, 5))
+    with (tmp_path / "c.npy").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(InputError, match="should hold 120 bytes, not 121"):
+        open_arrays(tmp_path / "c.npy", ())
     for shape in ((5,), (2, 3, 4, 5)):
         with pytest.raises(InputError, match="not \\(T, H, W\\)"):
             open_arrays(sparse(tmp_path / "d.npy", shape), ())

@@ -54,6 +54,8 @@ def disparity_of(truth: np.ndarray) -> np.ndarray:
 def test_recording_turns_on_everything(rgbd: Path, truth: np.ndarray) -> None:
     good = evaluate(disparity_of(truth), rgbd, quantity="disparity")
     assert good.accuracy.abs_rel < 1e-3
+    assert good.truth == f"{rgbd / 'depth'} (png, 1000 units a metre)"
+    assert evaluate(truth, truth, quantity="depth").truth == "the array"
     assert good.alignment == good.accuracy.protocol == "clip-lstsq"
     assert good.consistency is not None
     assert good.tae is not None

@@ -124,6 +124,9 @@ def test_a_smaller_plate_gets_area_averages_and_the_same_size_the_same_values():
     p = np.random.default_rng(0).random((60, 80), np.float32)
     out = Upsampler(1.0)(p, texture(30, 40))
     np.testing.assert_allclose(out, p.reshape(30, 2, 40, 2).mean((1, 3)), rtol=1e-5)
+    low, narrow = Upsampler(1.0)(p, texture(30, 80)), Upsampler(1.0)(p, texture(60, 40))
+    np.testing.assert_allclose(low, p.reshape(30, 2, 80).mean(1), rtol=1e-5)
+    np.testing.assert_allclose(narrow, p.reshape(60, 40, 2).mean(2), rtol=1e-5)
     same = Upsampler(1.0)(p, texture(60, 80))
     np.testing.assert_array_equal(same, p)
     assert same is not p
