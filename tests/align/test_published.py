@@ -94,6 +94,18 @@ def test_steps_are_those_of_adam(case: Case) -> None:
     assert found.iterations == 25
 
 
+def test_the_published_number_of_steps(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Asked(Exception):
+        pass
+
+    def descend(self: Published, steps: int, check: object) -> None:
+        raise Asked(steps)
+
+    monkeypatch.setattr(Published, "descend", descend)
+    with pytest.raises(Asked, match="^2000$"):
+        coalign(case.snippets, solver="adam")
+
+
 def test_our_solver_is_no_worse(case: Case) -> None:
     ours, theirs = coalign(case.snippets), coalign(case.snippets, solver="adam", dtype="fp32")
     assert theirs.objective[-1] < 0.8 * theirs.objective[0]
