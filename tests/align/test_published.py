@@ -102,7 +102,7 @@ def test_the_published_number_of_steps(case: Case, monkeypatch: pytest.MonkeyPat
         raise Asked(steps)
 
     monkeypatch.setattr(Published, "descend", descend)
-    with pytest.raises(Asked, match="^2000$"):
+    with pytest.raises(Asked, match=r"^2000$"):
         coalign(case.snippets, solver="adam")
 
 

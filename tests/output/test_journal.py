@@ -4,11 +4,12 @@ import hashlib
 import json
 import os
 import threading
+from pathlib import Path
 
 import pytest
 
 from vdepth_core.errors import ResourceError
-from vdepth_core.output.journal import FileEntry, Journal
+from vdepth_core.output.journal import FileEntry, Journal, not_ours
 
 
 def started(out):
@@ -172,3 +173,12 @@ def test_only_what_is_ours_is_removed(tmp_path):
     journal.remove("theirs")
     assert (tmp_path / "a").is_symlink()
     assert (tmp_path / "theirs").exists()
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(1, "0 was not"), (3, "2 were not"), (4, "2 and 1 more were not")]
+)
+def test_the_refusal_names_three_files_and_counts_the_others(count, said):
+    message = not_ours(Path(str(index)) for index in range(count)).message
+    assert f"{said} written by vdepth" in message
+    assert message.endswith("replace it." if count == 1 else "replace them.")
