@@ -272,7 +272,7 @@ def test_snippets_say_what_does_not_fit() -> None:
     for place, frame in (((0, 0), -2), ((0, 0), 6), (0, -1)):
         wrong = frames.copy()
         wrong[place] = frame
-        with pytest.raises(ValueError, match="outside"):
+        with pytest.raises(ValueError, match="outside of 0 … 5, or without any"):
             Snippets(6, wrong, values, group)
 
 

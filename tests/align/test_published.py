@@ -9,6 +9,7 @@ from snippet_sets import Case, case_of, frames_of, merged_error, truth_of
 
 from vdepth_core.align.joint import coalign
 from vdepth_core.align.published import Published
+from vdepth_core.align.snippets import Snippets
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +111,25 @@ def test_our_solver_is_no_worse(case: Case) -> None:
     ours, theirs = coalign(case.snippets), coalign(case.snippets, solver="adam", dtype="fp32")
     assert theirs.objective[-1] < 0.8 * theirs.objective[0]
     assert merged_error(case, ours) <= merged_error(case, theirs)
+
+
+def test_a_slot_that_no_snippet_fills_is_no_cell() -> None:
+    values = np.random.default_rng(2).uniform(1, 2, (1, 3, 20))
+    objectives = []
+    for length, frames in ((2, [[0, 1]]), (3, [[0, 1, -1]])):
+        part = Snippets(2, np.array(frames), values[:, :length], np.zeros(1, np.int64))
+        published = Published(part, np.ones(1), "cpu", "fp64")
+        objectives.append(published.objective(torch.full((1,), 0.7).double(), torch.zeros(1).double()).item())
+    assert objectives[0] == pytest.approx(objectives[1], rel=1e-12)
+    two = Snippets(2, np.array([[0, 1, -1], [0, 1, -1]]), np.repeat(values, 2, 0), np.zeros(2, np.int64))
+    spread = torch.tensor([0.9, 1.1], dtype=torch.float64)
+    y = spread[:, None, None].numpy() * values[:, :2]
+    inverse = 1 / y
+    wanted = sum(
+        (np.abs(v - v.mean(0)) / np.abs(v.mean(0)).mean(-1)[None, :, None]).sum() for v in (y, inverse)
+    ) / (2 * 2 * 20) + 0.1 * np.mean([0.1**2, 0])
+    found = Published(two, np.ones(2), "cpu", "fp64").objective(spread, torch.zeros(2).double())
+    assert found.item() == pytest.approx(wanted, rel=1e-9)
 
 
 def test_invalid_pixels_count_as_empty_cells(case: Case) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from vdepth_core.errors import ResourceError, UsageError
+from vdepth_core.output import writer as writer_module
 from vdepth_core.output.attributes import intrinsics_from, mapping_from
 from vdepth_core.output.exr import read_exr
 from vdepth_core.output.finish import FAR_AWAY, DepthMapping, DisparityRange
@@ -149,6 +150,22 @@ def test_long_time_stamps_and_restricted_licences_are_stamped(tmp_path, attribut
     assert int(header["vdepth/source_pts"]) == 2**40
     assert header["vdepth/license"] == "CC-BY-NC-4.0"
     assert header["comments"] == "No commercial use."
+
+
+@pytest.mark.parametrize(("shape", "step"), [((41, 9), 7), ((5, 63), 8), ((41, 63), 2), ((20, 31), 2)])
+def test_normals_look_as_far_as_the_maps_pixels_are_apart(
+    tmp_path, attributes, frame, monkeypatch, shape, step
+):
+    asked = []
+
+    def seen(surface, camera, reach):
+        asked.append((surface.shape, reach))
+        return np.zeros((*surface.shape, 3), np.float32)
+
+    monkeypatch.setattr(writer_module, "normals_from_depth", seen)
+    writer = SequenceWriter(tmp_path / "job", "a clip", SequenceSettings(normals=True))
+    writer.write(frame(0)[0], np.linspace(0.1, 0.9, shape[0] * shape[1]).reshape(shape), attributes())
+    assert asked == [((41, 63), step)]
 
 
 def test_confidence_is_clipped_averaged_down_and_interpolated_up():
