@@ -63,7 +63,7 @@ def ours(folder: Path, stride: int, sockets: dict[str, Any]) -> tuple[Any, Any]:
     camera = Camera(1100.0, 1100.0, WIDTH / 2, HEIGHT / 2, "given")
     result = Result(
         folder / "manifest.json", "plate", WIDTH, HEIGHT, Fraction(24), 0, 1, FRAMES,
-        (Shot(0, FRAMES, 1.0, 10.0, camera),), {"depth": "plate_depth.####.exr"}, "", "", "metric",
+        (Shot(range(1, 1 + FRAMES), 1.0, 10.0, camera),), {"depth": "plate_depth.####.exr"}, "", "", "metric",
     )  # fmt: skip
     clip = bpy.data.movieclips.load(str(ROOT / "vdepth_core" / "demo" / "clip.mp4"))
     with bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
