@@ -170,6 +170,10 @@ def test_a_large_result_is_read_once(tmp_path, monkeypatch):
     monkeypatch.setattr(checksums, "sha256_of", lambda path: (read.append(path.name), real(path))[1])
     with opened(tmp_path) as folder:
         assert folder.journal.owned("shot_depth.1001.exr")
+    assert read == []  # who wrote them knows them
+    (tmp_path / ".vdepth" / "seen.json").unlink()
+    with opened(tmp_path) as folder:
+        assert folder.journal.owned("shot_depth.1001.exr")
     assert sorted(read) == ["shot_depth.1001.exr", "shot_depth.1002.exr"]
 
 
