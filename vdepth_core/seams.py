@@ -114,7 +114,9 @@ class Seam(Generic[T]):
 
     def _working(self, name: str) -> Any:
         if name not in self.names():
-            raise UsageError(f"There is no {self.kind} {name}.", one_of(name, sorted(self.names())))
+            known = sorted(self.names())
+            hint = one_of(name, known) if known else "None is installed."
+            raise UsageError(f"There is no {self.kind} {name}.", hint)
         own = self._ours.get(name)
         point = EntryPoint(name, own.place, self.group) if own else self._plugins()[name]
         try:

@@ -93,7 +93,7 @@ def test_what_is_no_part_is_named(shots, shard, message):
 def test_a_shot_the_clip_has_not(movie, tmp_path):
     error = run(movie, tmp_path, part=Part(numbers=(2, 6))).error
     assert isinstance(error, UsageError)
-    assert "4 shots, 0 to 3" in error.message
+    assert "shots 0 to 3; there is no shot 5" in error.message
 
 
 @pytest.mark.parametrize("options", [{}, {"cfr": "10"}, {"normals": True, "layered": True}])

@@ -62,8 +62,8 @@ class Part:
             first, stop = self.numbers
             if stop > len(shots):
                 raise UsageError(
-                    f"The clip has {len(shots)} shots, 0 to {len(shots) - 1}; there is no shot {stop - 1}.",
-                    "Choose shots it has; vdepth inspect lists them.",
+                    f"The frames asked for lie in shots 0 to {len(shots) - 1}; there is no shot {stop - 1}.",
+                    "Choose shots there are; vdepth inspect lists those of the whole clip.",
                 )
             return range(first, stop)
         assert self.share is not None

@@ -147,7 +147,7 @@ def plugins() -> dict[str, Load]:
     for point in entry_points(group=GROUP):
         load = _plugin(point)
         if isinstance(load, str):
-            _log.warning("%s", load)
+            _log.info("%s", load)
         elif load is not None:
             found[point.name] = load
     return found
