@@ -129,8 +129,9 @@ def digest(out: Path) -> dict[str, str]:
 
 def leftovers(out: Path) -> list[str]:
     """What a finished job should not leave in its work folder."""
-    known = {"lock", "journal.jsonl", "job.json", "scan.json", "tmp", "seen.json", "manifest.json"}
-    return [str(path) for work in out.rglob(".vdepth") for path in work.rglob("*") if path.name not in known]
+    known = {"lock", "journal.jsonl", "job.json", "scan.json", "tmp", "seen.json", "manifest.json", "results"}
+    paths = [path for work in out.rglob(".vdepth") for path in work.rglob("*")]
+    return [str(path) for path in paths if path.name not in known and path.parent.name != "results"]
 
 
 def torture(job: Configuration, root: Path, kills: int, chance: random.Random) -> None:
