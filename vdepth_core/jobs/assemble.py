@@ -14,7 +14,6 @@ from ..output.manifest import (
     FramesEntry,
     Manifest,
     ModelEntry,
-    read_manifest,
     write_manifest,
 )
 from ..output.naming import JobNames, frame_pattern, manifest_path, preview_path, report_path
@@ -99,13 +98,9 @@ def finish(out: Path, progress: Progress | None = None) -> Manifest:
             f"{out} holds no job that vdepth estimate began.", "Give the folder of vdepth estimate -o."
         )
     checksums = folder_checksums(out)
-    try:
-        manifest = read_manifest(manifest_path(out))
-    except InputError:
-        pass
-    else:
-        if manifest.job == record.job and manifest.complete(out, checksums):
-            return manifest
+    manifest = found_manifest(manifest_path(out), record.job)
+    if manifest is not None and manifest.complete(out, checksums):
+        return manifest
     scan = read_scan(out, record.predictions)
     if scan is None:
         raise InputError(

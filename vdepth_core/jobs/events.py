@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
@@ -222,6 +223,10 @@ class JobProgress(Progress):
                 return
             self.warnings.append(message)
             self.tell(Warning_(clip=self.clip, message=message))
+
+    def frame_done(self, index: int, number: int, path: Path) -> None:
+        """Tells that all files of output frame ``number``, which shows clip frame ``index``, are there."""
+        self.tell(FrameDone(clip=self.clip, index=index, number=number, path=str(path)))
 
     def fail(self, error: VdepthError) -> None:
         """Tells why the clip stopped."""

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from ..errors import Cancelled
@@ -87,19 +85,3 @@ def run_stages(name: str, progress: Progress, *stages: Callable[[], None]) -> No
     real = [error for error in failures if not isinstance(error, Cancelled)]
     for error in [*real, *failures][:1]:
         raise error
-
-
-class Seconds:
-    """How long named things took."""
-
-    def __init__(self) -> None:
-        self.spent: dict[str, float] = {}
-
-    @contextmanager
-    def timed(self, name: str) -> Iterator[None]:
-        """Adds what its body takes."""
-        began = time.monotonic()
-        try:
-            yield
-        finally:
-            self.spent[name] = self.spent.get(name, 0.0) + time.monotonic() - began

@@ -34,10 +34,10 @@ from . import shots as stages
 from .accelerator import Accelerator, ModelShelf
 from .assemble import assemble
 from .config import EstimateConfig
-from .events import Done, FrameDone, JobProgress, PartDone, Started, Warning_
+from .events import Done, JobProgress, PartDone, Started, Warning_
 from .folder import JobFolder, folder_checksums, found_manifest, planning, tidy
 from .parts import Part
-from .pipeline import Channel, Seconds, run_stages
+from .pipeline import Channel, run_stages
 from .plan import Plan, make_plan
 from .record import ClipRecord
 from .results import ShotResult
@@ -80,7 +80,7 @@ class ClipJob:
         self.path, self.out, self.config, self.progress = path, out, config, progress
         self._shelf, self._accelerator, self._turn = shelf, accelerator, turn
         self._others, self._part = others, part
-        self._seconds = Seconds()
+        self._seconds: dict[str, float] = {}
         self._thread_count: int | None = None
 
     def run(self, *, overwrite: bool = False) -> Manifest | None:
@@ -111,8 +111,8 @@ class ClipJob:
                 self._work(plan, folder, None)
                 self._check_unchanged(plan, checksums)
                 assert plan.clip.facts is not None
-                self._seconds.spent["total"] = time.monotonic() - began
-                manifest = assemble(folder, plan.record, plan.clip.facts, self._seconds.spent)
+                self._seconds["total"] = time.monotonic() - began
+                manifest = assemble(folder, plan.record, plan.clip.facts, self._seconds)
         self.progress.tell(Done(clip=self.progress.clip, manifest=str(manifest_path(self.out))))
         return manifest
 
@@ -230,10 +230,11 @@ class ClipJob:
         open_stores: set[DepthStore] = set()
 
         def scan() -> None:
-            with self._seconds.timed("scan"):
-                for shot in self._shots(plan, folder):
-                    if part is None or shot.index in part:
-                        shots.put(shot)
+            began = time.monotonic()
+            for shot in self._shots(plan, folder):
+                if part is None or shot.index in part:
+                    shots.put(shot)
+            self._seconds["scan"] = time.monotonic() - began
             self._check_scan(plan, part, refines)
             scanned.set()
             shots.end()
@@ -305,8 +306,7 @@ class ClipJob:
         kind = sequence_settings(plan.config).kinds[0]
         for shown in result.shown:
             path = frame_path(self.out, plan.clip.info.name, kind, shown.number)
-            clip = self.progress.clip
-            self.progress.tell(FrameDone(clip=clip, index=shown.frame, number=shown.number, path=str(path)))
+            self.progress.frame_done(shown.frame, shown.number, path)
 
     def _set_threads(self, plan: Plan, folder: JobFolder) -> None:
         if plan.device == "cpu":

@@ -29,7 +29,7 @@ from ..store import DepthStore
 from ..types import ClipInfo, Frame, Shot, ShotAlignment
 from .cameras import shot_camera
 from .config import EstimateConfig
-from .events import FrameDone, JobProgress
+from .events import JobProgress
 from .folder import JobFolder
 from .numbering import Numbering
 from .plan import Plan
@@ -189,9 +189,7 @@ class ShotWriter:
         self._progress.advance("write")
 
     def _tell(self, index: int, number: int) -> None:
-        path = next(iter(self._files.paths(number).values()))
-        clip = self._progress.clip
-        self._progress.tell(FrameDone(clip=clip, index=index, number=number, path=str(path)))
+        self._progress.frame_done(index, number, next(iter(self._files.paths(number).values())))
 
     def _write(self, frame: Frame, job: _Job, headers: list[FrameAttributes]) -> list[WrittenFrame]:
         final = job.store.result.read(frame.index - job.shot.start)[0]
