@@ -32,8 +32,9 @@ from vdepth_core.methods.temporal.options import TemporalOptions
 from vdepth_core.models.registry import load_model
 from vdepth_core.models.sizing import network_size
 from vdepth_core.progress import Progress
+from vdepth_core.protocols import DepthModel, Method, ShotFrames
 from vdepth_core.store import DepthStore
-from vdepth_core.types import DepthModel, Method, Shot, ShotFrames
+from vdepth_core.types import Shot
 
 
 def _depths(store: DepthStore, far: float) -> Iterator[np.ndarray]:

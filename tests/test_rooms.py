@@ -14,7 +14,19 @@ import vdepth_core
 ROOT = Path(vdepth_core.__file__).parent
 ADDON = Path(__file__).parents[1] / "blender_addon"
 ROOMS = [
-    ("choices", "types", "errors", "files", "checksums", "store", "progress", "version", "budget", "runs"),
+    (
+        "choices",
+        "types",
+        "protocols",
+        "errors",
+        "files",
+        "checksums",
+        "store",
+        "progress",
+        "version",
+        "budget",
+        "runs",
+    ),
     ("options", "seams"),
     ("clip",),
     ("geometry", "flow"),

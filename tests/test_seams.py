@@ -27,9 +27,9 @@ from vdepth_core.options import Options, extended, limits_of, written_options
 from vdepth_core.output.exports.export import export
 from vdepth_core.output.exports.registry import EXPORTERS
 from vdepth_core.progress import Progress
+from vdepth_core.protocols import Method, RefiningMethod
 from vdepth_core.refiners.registry import REFINERS
 from vdepth_core.store import DepthStore
-from vdepth_core.types import Method, RefiningMethod
 
 FILES = {
     "slope.py": '''

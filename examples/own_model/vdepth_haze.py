@@ -2,8 +2,7 @@
 
 pip install examples/own_model && vdepth estimate shot.mov -o depth/ --model haze
 
-Put a network of yours where `predict` is. What it must keep to: `ModelSpec` and `DepthModel` of
-`vdepth_core.types`.
+Put a network of yours where `predict` is. What it must keep to: `vdepth_core.protocols.DepthModel`.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ from vdepth_core.jobs.accelerator import ModelShelf
 from vdepth_core.jobs.batch import estimate_clips
 from vdepth_core.jobs.config import EstimateConfig
 from vdepth_core.output.sequence import read_sequence
-from vdepth_core.types import CameraModel, ModelSpec
+from vdepth_core.protocols import CameraModel
+from vdepth_core.types import ModelSpec
 
 CANONICAL = 0.25  # inverse depth per picture width: at 90 degrees, width / fx = 2, so 2 m away
 

@@ -16,8 +16,8 @@ from vdepth_core.methods.framewise import Framewise
 from vdepth_core.methods.options import FramewiseOptions
 from vdepth_core.methods.temporal.method import Temporal
 from vdepth_core.progress import Progress
+from vdepth_core.protocols import Method, RefiningMethod
 from vdepth_core.store import DepthStore, FrameArray
-from vdepth_core.types import Method, RefiningMethod
 
 
 class Slates(Footage):

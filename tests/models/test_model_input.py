@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from vdepth_core.models.registry import load_model
 from vdepth_core.models.sizing import frames_to_tensor, prepare, resample_by_matrices
-from vdepth_core.types import PreparingModel
+from vdepth_core.protocols import PreparingModel
 
 RNG = np.random.default_rng(0)
 STEP = 1 / 255

@@ -18,7 +18,7 @@ from vdepth_core.models import registry
 from vdepth_core.models.device import pick_device
 from vdepth_core.models.registry import list_models, load_model
 from vdepth_core.networks.tcmonodepth_small import TCSmallNet
-from vdepth_core.types import DepthModel
+from vdepth_core.protocols import DepthModel
 from vdepth_core.weights.catalogue import catalogue, published_models
 from vdepth_core.weights.install import install
 

@@ -32,7 +32,8 @@ from ..models.registry import load_model
 from ..models.sizing import network_size
 from ..options import sentence
 from ..progress import Progress
-from ..types import DepthModel, Recipe, Shot
+from ..protocols import DepthModel, Recipe
+from ..types import Shot
 from .footage import Footage, read_frames
 from .places import Places
 from .recipes import create_recipe

@@ -8,8 +8,8 @@ from typing import Any
 from ..choices import one_of
 from ..errors import UsageError
 from ..options import user_names, written_options
+from ..protocols import Recipe
 from ..seams import Own, Seam
-from ..types import Recipe
 
 RECIPES: Seam[Recipe] = Seam(
     "recipe",

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from ..clip import Clip
     from ..learning.student import Student
     from ..progress import Progress
-    from ..types import DepthModel, Recipe, Shot
+    from ..protocols import DepthModel, Recipe
+    from ..types import Shot
     from .footage import Footage
 
 M = TypeVar("M", bound=nn.Module)

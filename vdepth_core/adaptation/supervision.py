@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from ..clip import Clip
     from ..learning.student import Student
     from ..progress import Progress
-    from ..types import DepthModel, ModelSpec, Shot
+    from ..protocols import DepthModel
+    from ..types import ModelSpec, Shot
     from .footage import Footage
 
 SAMPLES = 48  # frames, spread over the clip, that the scale and shift are fitted on

@@ -13,8 +13,8 @@ from functools import cached_property
 
 import numpy as np
 
+from ..protocols import Values
 from ..runs import batches, runs
-from ..types import Values
 
 _SLICE_BYTES = 8 << 20
 

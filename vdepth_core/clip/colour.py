@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ..errors import UsageError
-from ..types import Light
+from ..protocols import Light
 from .colorspace import LINEAR_REC709, colorspace_named
 from .primaries import to_rec709
 from .transfer import LOG, Curve, transfer_named

@@ -13,7 +13,8 @@ import numpy as np
 from av.video.frame import VideoFrame
 
 from ..errors import InputError
-from ..types import ClipInfo, Frame, Light
+from ..protocols import Light
+from ..types import ClipInfo, Frame
 from .base import MIN_SIDE, THUMBNAIL, Clip
 from .colour import Colour, settle_colour
 from .decode import Damage, first_picture, open_movie, pictures

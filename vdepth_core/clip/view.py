@@ -91,7 +91,7 @@ class ClipReader:
 
 
 class ShotView:
-    """The frames of ``shot``; implements `vdepth_core.types.ShotFrames`.
+    """The frames of ``shot``; implements `vdepth_core.protocols.ShotFrames`.
 
     ``source`` is the clip, or a `ClipReader` on it when shot after shot is read in order.
     """

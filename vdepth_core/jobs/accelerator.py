@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from ..choices import Predicts
 from ..models.registry import load_model
 from ..progress import Progress
-from ..types import DepthModel
+from ..protocols import DepthModel
 
 _WAIT_S = 0.2
 _Key = tuple[str, str, str, Predicts | None, bool]

@@ -15,8 +15,9 @@ from ..models.device import pick_device
 from ..models.registry import list_models
 from ..output.manifest import CameraEntry, ClipEntry
 from ..progress import Progress
+from ..protocols import DepthModel, Method, Refiner
 from ..refiners.registry import REFINERS
-from ..types import DepthModel, Method, ModelSpec, Refiner
+from ..types import ModelSpec
 from ..version import __version__
 from .accelerator import ModelShelf
 from .cameras import plate_camera

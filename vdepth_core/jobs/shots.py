@@ -14,8 +14,9 @@ from dataclasses import asdict
 
 from ..clip import ShotView
 from ..progress import Progress
+from ..protocols import RefiningMethod
 from ..store import DepthStore
-from ..types import RefiningMethod, Shot, ShotAlignment
+from ..types import Shot, ShotAlignment
 from .folder import JobFolder
 from .plan import Plan
 

@@ -14,7 +14,7 @@ from .loop import Lesson
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..types import Objective
+    from ..protocols import Objective
     from .checkpoint import Standing
 
 MOST_VALIDATED = 16  # held-out samples, spread over all of them: each costs a forward pass

@@ -12,7 +12,7 @@ from ..errors import ResourceError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..types import DepthModel, SnippetModel
+    from ..protocols import DepthModel, SnippetModel
 
 log = logging.getLogger(__name__)
 

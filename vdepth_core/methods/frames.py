@@ -12,8 +12,8 @@ import numpy as np
 
 from ..errors import InputError, UsageError
 from ..models.sizing import prepare
+from ..protocols import CameraModel
 from ..runs import missing_runs
-from ..types import CameraModel
 from .batching import Batcher, Load, on_cuda
 from .depth_check import DepthCheck
 
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..progress import Progress
+    from ..protocols import DepthModel, ShotFrames, SnippetModel
     from ..store import DepthStore
-    from ..types import DepthModel, ModelSpec, ShotFrames, SnippetModel
+    from ..types import ModelSpec
 
 STAGE = "infer"
 CUDA_BATCH = 8

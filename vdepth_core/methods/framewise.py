@@ -11,8 +11,9 @@ from .per_frame import PerFrame
 
 if TYPE_CHECKING:
     from ..progress import Progress
+    from ..protocols import DepthModel, ShotFrames
     from ..store import DepthStore
-    from ..types import DepthModel, ModelSpec, Shot, ShotFrames
+    from ..types import ModelSpec, Shot
 
 SETTLE = "settle"
 

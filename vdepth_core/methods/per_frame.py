@@ -9,7 +9,8 @@ from .frames import check_per_frame
 
 if TYPE_CHECKING:
     from ..choices import Dtype
-    from ..types import ClipInfo, DepthModel, ModelSpec
+    from ..protocols import DepthModel
+    from ..types import ClipInfo, ModelSpec
 
 
 class PerFrame:

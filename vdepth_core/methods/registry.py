@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..protocols import Method
 from ..seams import Own, Seam
-from ..types import Method
 
 METHODS: Seam[Method] = Seam(
     "method",

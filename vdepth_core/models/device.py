@@ -17,7 +17,7 @@ from ..choices import Device, is_device
 from ..errors import UsageError
 from ..files import write_bytes
 from ..progress import Progress
-from ..types import DepthModel
+from ..protocols import DepthModel
 
 _log = logging.getLogger(__name__)
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
-from ..types import DepthModel, ModelSpec
+from ..protocols import DepthModel
+from ..types import ModelSpec
 from ..weights.catalogue import find_entry, published_file
 from ..weights.loading import Weights, load_into, read_weights
 from .device import kind_of

@@ -14,7 +14,8 @@ from typing import Any, cast, get_args
 
 from ..choices import Predicts, one_of
 from ..errors import UsageError, WeightsError
-from ..types import DepthModel, ModelSpec, Quantity, Space
+from ..protocols import DepthModel
+from ..types import ModelSpec, Quantity, Space
 from ..weights.catalogue import published_models
 from ..weights.folders import folder_kind
 from ..weights.loading import read_weights

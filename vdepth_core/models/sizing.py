@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import WeightsError
-from ..types import ModelSpec, PreparingModel
+from ..protocols import PreparingModel
+from ..types import ModelSpec
 from .device import kind_of
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
+from ..protocols import Refiner
 from ..seams import Seam
-from ..types import Refiner
 
 REFINERS: Seam[Refiner] = Seam("refiner", "vdepth_core.refiners", Refiner, {})

@@ -24,8 +24,8 @@ from ..files import atomic_path, take_place
 from ..methods.temporal.method import Temporal
 from ..models.sizing import network_size
 from ..progress import Progress
+from ..protocols import DepthModel
 from ..store import DepthStore
-from ..types import DepthModel
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -25,8 +25,9 @@ from vdepth_core.methods.rolling.presets import PRESETS, RollingPresetName
 from vdepth_core.methods.rolling.spill import sample_grid
 from vdepth_core.models.sizing import frames_to_tensor
 from vdepth_core.progress import Progress
+from vdepth_core.protocols import Method, SnippetModel
 from vdepth_core.store import DepthStore
-from vdepth_core.types import Method, ModelSpec, ShotAlignment, SnippetModel
+from vdepth_core.types import ModelSpec, ShotAlignment
 
 
 class Watch(Progress):

@@ -17,7 +17,7 @@ from vdepth_core.jobs.config import EstimateConfig
 from vdepth_core.models.diffusion.rollingdepth import load_rollingdepth
 from vdepth_core.models.tiny.diffusion import make_tiny
 from vdepth_core.output.sequence import read_sequence
-from vdepth_core.types import DepthModel
+from vdepth_core.protocols import DepthModel
 
 FRAMES = 24
 

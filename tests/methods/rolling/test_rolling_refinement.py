@@ -22,8 +22,8 @@ from vdepth_core.models.diffusion.rollingdepth import RollingDepthModel, load_ro
 from vdepth_core.models.sizing import frames_to_tensor
 from vdepth_core.models.tiny.diffusion import make_tiny
 from vdepth_core.progress import Progress
+from vdepth_core.protocols import SnippetModel
 from vdepth_core.store import DepthStore, FrameArray
-from vdepth_core.types import SnippetModel
 
 SIZE = (24, 32)
 

@@ -18,8 +18,9 @@ from vdepth_core.methods.temporal.matching import Matches
 from vdepth_core.methods.temporal.method import Temporal, _floor, _notes
 from vdepth_core.methods.temporal.options import TemporalOptions
 from vdepth_core.progress import Progress
+from vdepth_core.protocols import Method
 from vdepth_core.store import DepthStore
-from vdepth_core.types import Method, ModelSpec, Shot, ShotAlignment
+from vdepth_core.types import ModelSpec, Shot, ShotAlignment
 
 Frames = list[tuple[np.ndarray, np.ndarray]]
 

@@ -11,7 +11,7 @@ from vdepth_core.models.diffusion.latent import seeded_noise
 from vdepth_core.models.diffusion.marigold import CHAIN, FRESH, load_marigold
 from vdepth_core.models.registry import load_model
 from vdepth_core.models.tiny.diffusion import make_tiny
-from vdepth_core.types import DepthModel
+from vdepth_core.protocols import DepthModel
 
 HEIGHT, WIDTH = 32, 48
 FRAMES = torch.rand((3, 3, HEIGHT, WIDTH), generator=torch.Generator().manual_seed(0))

@@ -13,7 +13,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from vdepth_core.models.diffusion.rollingdepth import FACTS, load_rollingdepth
 from vdepth_core.models.registry import load_model
 from vdepth_core.models.tiny.diffusion import make_tiny
-from vdepth_core.types import DepthModel
+from vdepth_core.protocols import DepthModel
 from vdepth_core.weights.catalogue import find_entry
 from vdepth_core.weights.prepare import prepare
 

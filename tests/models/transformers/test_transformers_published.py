@@ -21,7 +21,7 @@ from vdepth_core.models.registry import load_model
 from vdepth_core.models.tiny.transformers import FAMILIES
 from vdepth_core.models.transformers.dense import MIN_DEPTH
 from vdepth_core.models.transformers.folder import load_folder
-from vdepth_core.types import CameraModel, DepthModel
+from vdepth_core.protocols import CameraModel, DepthModel
 from vdepth_core.weights.catalogue import catalogue
 
 AFFINE, METRIC = ("disparity", "affine_invariant"), ("depth", "metric")

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 
 from ...errors import UsageError
 from ...models.sizing import network_size
+from ...protocols import SnippetModel
 from ...store import DepthStore, FrameArray
-from ...types import ShotAlignment, SnippetModel
+from ...types import ShotAlignment
 from ..batching import Batcher, Load, choose_load
 from ..depth_check import DepthCheck
 from ..frames import STAGE, to_disparity
@@ -39,7 +40,8 @@ if TYPE_CHECKING:
 
     from ...choices import Dtype
     from ...progress import Progress
-    from ...types import ClipInfo, DepthModel, ModelSpec, Shot, ShotFrames
+    from ...protocols import DepthModel, ShotFrames
+    from ...types import ClipInfo, ModelSpec, Shot
 
 REFINE = "refine"  # the stage
 _SOLUTION, _FACTS = "solution.json", "facts.json"

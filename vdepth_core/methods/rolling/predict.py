@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ...progress import Progress
+    from ...protocols import ShotFrames, SnippetModel
     from ...store import DepthStore, FrameArray
-    from ...types import ShotFrames, SnippetModel
 
 
 class Share:

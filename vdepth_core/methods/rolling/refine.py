@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...protocols import SnippetModel
 from ...runs import batches, missing_runs
 from ...store import FrameArray
-from ...types import SnippetModel
 from ..batching import Batcher
 from ..depth_check import DepthCheck
 from .plan import refinement_dilations, snippets_of

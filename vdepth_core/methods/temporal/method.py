@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ...progress import Progress
+    from ...protocols import DepthModel, ShotFrames
     from ...store import DepthStore
-    from ...types import DepthModel, ModelSpec, Shot, ShotFrames
+    from ...types import ModelSpec, Shot
 
 
 class Temporal(PerFrame):

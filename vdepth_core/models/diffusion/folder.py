@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...errors import WeightsError
-from ...types import DepthModel, ModelSpec
+from ...protocols import DepthModel
+from ...types import ModelSpec
 from ...weights.configs import read_json
 from .marigold import PIPELINE as MARIGOLD
 from .marigold import load_marigold

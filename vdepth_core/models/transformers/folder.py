@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import WeightsError
-from ...types import DepthModel, ModelSpec
+from ...protocols import DepthModel
+from ...types import ModelSpec
 from ...weights.catalogue import find_entry
 from ...weights.configs import read_json
 from ...weights.folders import PREPROCESSOR, weight_files

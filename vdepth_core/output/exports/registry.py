@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ...protocols import Exporter
 from ...seams import Own, Seam
-from ...types import Exporter
 
 _HERE = "vdepth_core.output.exports"
 _DEPTH = f"{_HERE}.options:DepthOptions"
