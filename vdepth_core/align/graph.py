@@ -104,7 +104,12 @@ def solve_laplacian(
 
 
 def connected_parts(count: int, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-    """Connected part (N,) of every node, numbered 0, 1, … by first node, through edges (E,) i to j."""
+    """Connected part (N,) of every node, numbered 0, 1, … by first node, through edges (E,) i to j.
+
+    Args:
+        count: Number of nodes N.
+        i, j: Node numbers at the ends of each edge.
+    """
     parent = list(range(count))
 
     def root(node: int) -> int:

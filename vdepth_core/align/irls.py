@@ -120,7 +120,12 @@ def solve(
 
 
 def flat_snippets(rows: FrameRows, count: int) -> np.ndarray:
-    """Which of ``count`` snippets have no contrast on any frame, (K,) bool."""
+    """Which of ``count`` snippets have no contrast on any frame, (K,) bool.
+
+    Args:
+        rows: The pixels of every snippet's frames.
+        count: Number of snippets K.
+    """
     pixels = _Pixels(rows, np.ones(count), "cpu", "fp64")
     return np.asarray(np.bincount(pixels.snippet, pixels.start()[3], count) == 0)
 

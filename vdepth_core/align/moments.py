@@ -94,7 +94,12 @@ def _deviation(of: Tensor) -> Tensor:
 
 
 def spread(values: Tensor, known: Tensor | None) -> tuple[np.ndarray, np.ndarray]:
-    """Median and mean absolute deviation from it, (B, C) float64, of values (B, C, P); NaN without any."""
+    """Median and mean absolute deviation from it, (B, C) float64, of values (B, C, P); NaN without any.
+
+    Args:
+        values: Of B frames, C snippets that cover each, P pixels.
+        known: The same shape, above 0 where a value counts; None: all do.
+    """
     import torch
 
     if known is not None:

@@ -49,7 +49,11 @@ class Alignment:
     alone: np.ndarray
 
     def carry(self, source: int, to: int) -> tuple[float, float]:
-        """(s, t): aligned values of frame ``source`` are expected as s · value + t in frame ``to``."""
+        """(s, t): aligned values of frame ``source`` are expected as s · value + t in frame ``to``.
+
+        Args:
+            source, to: Frame numbers within the shot.
+        """
         scale = float(np.exp(self.slow_log_scale[source] - self.slow_log_scale[to]))
         level = float(self.slow_level[source] - self.slow_level[to])
         return scale, scale * (level - self.centre) + self.centre

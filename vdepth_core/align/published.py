@@ -54,7 +54,11 @@ class Published:
         self._share = torch.from_numpy(share).to(device, kind)  # (K,), of its dilation's means
 
     def objective(self, scale: Tensor, shift: Tensor) -> Tensor:
-        """The objective at scale and shift (K,), a scalar with gradient."""
+        """The objective at scale and shift (K,), a scalar with gradient.
+
+        Args:
+            scale, shift: One a snippet.
+        """
         y = scale[self._snippet][..., None] * self._values + shift[self._snippet][..., None]
         loss = self._disagreement(y) + self._disagreement(1 / y.clamp_min(_NEAREST))
         regular = _SHRINK * (1 - scale).clamp_min(0) ** 2 + _SHIFT * shift**2
@@ -63,7 +67,12 @@ class Published:
     def descend(
         self, steps: int, check: Callable[[], None] = lambda: None
     ) -> tuple[np.ndarray, np.ndarray, tuple[float, ...]]:
-        """Scale and shift (K,) after ``steps`` steps from 1 and 0, and the objective before each."""
+        """Scale and shift (K,) after ``steps`` steps from 1 and 0, and the objective before each.
+
+        Args:
+            steps: Of Adam.
+            check: Called before each step; may raise to stop.
+        """
         import torch
 
         scale = torch.ones_like(self._share, requires_grad=True)

@@ -64,8 +64,11 @@ class Clip(ABC):
 
     @abstractmethod
     def probes(self, start: int, stop: int | None, warnings: list[str]) -> Generator[Probe]:
-        """Yields what the scan needs of frames [0, stop), with pictures from ``start`` on; adds to
-        ``warnings``.
+        """Yields what the scan needs of frames [0, stop), with pictures from ``start`` on.
+
+        Args:
+            start, stop: Pictures of frames [start, stop); stop None: to the clip's end.
+            warnings: What the clip's timing gives cause for is added here, a sentence each.
         """
 
     def scan(
@@ -75,6 +78,11 @@ class Clip(ABC):
 
         The shots cover the range exactly; with ``shots`` False there is one. When the pass is over, `facts`
         is set.
+
+        Args:
+            shots: Whether to look for cuts.
+            start, stop: Frames of the clip; stop None: to its end.
+            progress: Told of each frame; may cancel.
 
         Raises:
             InputError: no frame decodes.

@@ -82,6 +82,9 @@ class Named:
 def colorspace_named(name: str) -> Named:
     """The colour space a user means.
 
+    Args:
+        name: A name, alias or role of the OCIO configuration in use, in any case.
+
     Raises:
         UsageError: there is none of this name, it holds data, or the configuration cannot be used.
     """

@@ -93,7 +93,11 @@ def settle_colour(declared: Declared, transfer: str | None = None, colorspace: s
 
 
 def named_in(metadata: Iterable[Mapping[str, str]]) -> str:
-    """The camera log that one of a container's tags names, e.g. ``gamma: LOG-C``; empty where none does."""
+    """The camera log that one of a container's tags names, e.g. ``gamma: LOG-C``; empty where none does.
+
+    Args:
+        metadata: Tags of the container and of its streams; the first that names a log wins.
+    """
     for tags in metadata:
         for key, value in tags.items():
             if any(word in key.casefold() for word in ("gamma", "color", "colour", "transfer", "log")):

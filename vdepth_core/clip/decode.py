@@ -55,7 +55,11 @@ class _Unreliable(Exception):
 
 
 def open_movie(path: Path) -> av.container.InputContainer:
-    """Opens ``path`` as a local file, whatever its name looks like."""
+    """Opens ``path`` as a local file, whatever its name looks like.
+
+    Args:
+        path: Any file; a name like a URL's is still a file.
+    """
     return av.open(str(path.absolute()), metadata_errors="replace", options={"protocol_whitelist": "file"})
 
 
@@ -93,7 +97,12 @@ def pictures(
 
 
 def first_picture(path: Path, stream: int) -> VideoFrame | None:
-    """The first picture that decodes; on one core, because filling all of them with frames takes longer."""
+    """The first picture that decodes; on one core, because filling all of them with frames takes longer.
+
+    Args:
+        path: The movie.
+        stream: Index of the stream in the container.
+    """
     with closing(_careful(path, stream, [], Damage())) as decoded:
         return next((picture for _, picture in decoded), None)
 

@@ -20,13 +20,21 @@ REC709_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
 def srgb_encode(linear: np.ndarray) -> np.ndarray:
-    """sRGB curve (IEC 61966-2-1) of linear values in [0, 1]."""
+    """sRGB curve (IEC 61966-2-1) of linear values in [0, 1].
+
+    Args:
+        linear: Of any shape; what lies outside [0, 1] should be brought there first.
+    """
     low = 12.92 * linear
     return np.where(linear <= 0.0031308, low, 1.055 * np.maximum(linear, 0.0031308) ** (1 / 2.4) - 0.055)
 
 
 def shoulder(linear: np.ndarray) -> np.ndarray:
-    """Maps [0, inf) to [0, 1): identity up to `KNEE`, Reinhard 2002 (eq. 3) above, smooth in slope."""
+    """Maps [0, inf) to [0, 1): identity up to `KNEE`, Reinhard 2002 (eq. 3) above, smooth in slope.
+
+    Args:
+        linear: Light >= 0, diffuse white at 1, of any shape.
+    """
     over = np.maximum(linear - KNEE, 0) / (1 - KNEE)
     return np.where(linear <= KNEE, linear, KNEE + (1 - KNEE) * over / (1 + over))
 
@@ -56,6 +64,11 @@ def show(pixels: np.ndarray, light: Callable[[np.ndarray], np.ndarray], exposure
     """Display picture (H, W, 3) uint8 of numbers that ``light`` brings to linear Rec. 709.
 
     Some rows at a time: what is needed in between is ten times the picture, and faster in the cache.
+
+    Args:
+        pixels: Code values (H, W, 3) as decoded.
+        light: Brings rows of them to linear Rec. 709 light.
+        exposure: Gain on the linear light.
     """
     out = np.empty(pixels.shape, np.uint8)
     step = max(1, _STRIP // pixels.shape[1])
@@ -106,13 +119,20 @@ class ExposureMeter:
         self._histogram = np.zeros(self._BINS, np.int64)
 
     def add(self, histogram: np.ndarray) -> None:
-        """Adds one frame's `measure`."""
+        """Adds one frame's `measure`.
+
+        Args:
+            histogram: What `measure` gave.
+        """
         self._histogram += histogram
 
     @classmethod
     def measure(cls, linear: np.ndarray) -> np.ndarray:
         """Histogram of one frame (H, W, 3) of linear light: (640,) counts, 1/16 stop a bin; black, and
         pixels that are not finite, do not count.
+
+        Args:
+            linear: Rec. 709, diffuse white at 1.
         """
         pixels = linear.reshape(-1, 3).astype(np.float32, copy=False)
         pixels = pixels[(np.abs(pixels) < _BRIGHTEST).all(1)]

@@ -51,6 +51,9 @@ class ClipScan:
     def from_json(cls, text: str) -> ClipScan:
         """Reads what `to_json` wrote.
 
+        Args:
+            text: JSON.
+
         Raises:
             ValueError: the text is damaged.
         """

@@ -32,7 +32,11 @@ class Fingerprint:
     frames: Mapping[int, str] = field(default_factory=dict)
 
     def changed(self, before: Mapping[int, str]) -> list[int]:
-        """Numbers of the frames that are not as they were, are new or are gone, in order."""
+        """Numbers of the frames that are not as they were, are new or are gone, in order.
+
+        Args:
+            before: Frame number -> fingerprint of the frame, as it was.
+        """
         numbers = sorted(self.frames.keys() | before.keys())
         return [number for number in numbers if self.frames.get(number) != before.get(number)]
 

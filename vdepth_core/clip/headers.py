@@ -35,13 +35,22 @@ class Header:
     chromaticities: tuple[float, ...] | None = None
 
     def or_else(self, other: Header) -> Header:
-        """This one, with ``other`` where it says nothing."""
+        """This one, with ``other`` where it says nothing.
+
+        Args:
+            other: Of another file of the same sequence.
+        """
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
         return Header(**{name: value or getattr(other, name) for name, value in values.items()})
 
 
 def read_header(spec: Any, form: str = "") -> Header:
-    """The facts of an OpenImageIO spec of a file in format ``form``."""
+    """The facts of an OpenImageIO spec of a file in format ``form``.
+
+    Args:
+        spec: An ``ImageSpec``.
+        form: OpenImageIO's name of the format; empty: unknown.
+    """
     code, chromaticities = spec.getattribute("smpte:TimeCode"), spec.getattribute("chromaticities")
     keys = ["colorInteropID", "dpx:Transfer"]
     if chromaticities is None:  # the library's own reading of the header; numbers say more

@@ -171,7 +171,11 @@ def image_facts(path: Path, layer: str | None = None) -> ImageFacts:
 
 
 def to_display8(pixels: np.ndarray) -> np.ndarray:
-    """8 bits of a display-referred picture, rounded (65535 -> 255, 257 a step; floats: 1 -> 255)."""
+    """8 bits of a display-referred picture, rounded (65535 -> 255, 257 a step; floats: 1 -> 255).
+
+    Args:
+        pixels: uint8, uint16, or floats in [0, 1], of any shape; NaN is black.
+    """
     if pixels.dtype.kind == "f":
         return np.round(255 * np.clip(np.nan_to_num(pixels.astype(np.float32)), 0, 1)).astype(np.uint8)
     return pixels if pixels.dtype == np.uint8 else _eight_bits()[pixels]

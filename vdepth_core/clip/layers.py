@@ -113,7 +113,11 @@ class NoPicture(Exception):
 
 
 def list_layers(parts: Sequence[Part]) -> list[Layer]:
-    """All layers of a file that can be read, in the file's order; each name is there once."""
+    """All layers of a file that can be read, in the file's order; each name is there once.
+
+    Args:
+        parts: Channels and facts of each part, as its header says.
+    """
     layers: list[Layer] = []
     for index, part in enumerate(parts):
         if part.deep:
@@ -133,6 +137,10 @@ def list_layers(parts: Sequence[Part]) -> list[Layer]:
 
 def choose_layer(layers: Sequence[Layer], deep: bool = False) -> Choice:
     """The picture among a file's layers.
+
+    Args:
+        layers: What `list_layers` gave.
+        deep: Whether the file has deep parts too, which cannot be read.
 
     Raises:
         NoPicture: they hold data only, or several may be meant.
@@ -160,6 +168,11 @@ def choose_layer(layers: Sequence[Layer], deep: bool = False) -> Choice:
 
 def layer_named(layers: Sequence[Layer], name: str, file: str) -> Layer:
     """The layer of ``file`` a user means: by its whole name, or by an end that no other has, in any case.
+
+    Args:
+        layers: Those of the file.
+        name: As the user wrote it.
+        file: Its name, for messages.
 
     Raises:
         UsageError: there is none, or more than one; lists what there is.

@@ -54,6 +54,9 @@ class Sequence:
 def is_sequence(path: Path) -> bool:
     """Whether ``path`` means images: by its suffix (the file itself need not exist), or as a folder, or as a
     pattern such as ``plates/*`` that images match.
+
+    Args:
+        path: As the user gave it: a file, folder or pattern.
     """
     if path.suffix.lower() in IMAGE_SUFFIXES or path.is_dir():
         return True

@@ -71,7 +71,11 @@ class _Number:
 
 
 def split_names(names: Iterable[str]) -> dict[str, Name]:
-    """Finds the frame numbers in the names of the files of one folder."""
+    """Finds the frame numbers in the names of the files of one folder.
+
+    Args:
+        names: Without folders.
+    """
     shapes: dict[str, list[tuple[str, list[_Number]]]] = defaultdict(list)
     for name in names:
         numbers = _numbers(name)
@@ -88,12 +92,19 @@ def in_order(names: Iterable[str]) -> list[str]:
     """Names in the order of all their numbers, as people read them: a9 before a10.
 
     What stands behind the dot of a time stamp is a fraction: 1305031102.5 comes after 1305031102.25.
+
+    Args:
+        names: Without folders.
     """
     return sorted(names, key=lambda name: (_order(name), name))
 
 
 def shape_of(name: str) -> str:
-    """A name with all its numbers taken out: the same for files that differ in nothing else."""
+    """A name with all its numbers taken out: the same for files that differ in nothing else.
+
+    Args:
+        name: Without folders.
+    """
     return _DIGITS.sub("#", name)
 
 

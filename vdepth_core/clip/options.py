@@ -76,6 +76,9 @@ class ClipOptions(BaseModel):
 def valid_rate(value: str) -> str:
     """A rate as written, checked.
 
+    Args:
+        value: Frames per second, in any form that `parse_rate` reads.
+
     Raises:
         ValueError: it is none.
     """

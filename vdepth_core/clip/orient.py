@@ -32,7 +32,11 @@ class Orientation:
         return self.rotation % 180 == 90
 
     def apply(self, picture: np.ndarray) -> np.ndarray:
-        """Turns ``picture`` (H, W, 3) upright; the same array when there is nothing to do."""
+        """Turns ``picture`` (H, W, 3) upright; the same array when there is nothing to do.
+
+        Args:
+            picture: As stored, of any dtype that OpenCV turns.
+        """
         if self.mirrored:
             picture = cv2.flip(picture, 1)
         if self.rotation:
@@ -41,7 +45,11 @@ class Orientation:
 
 
 def from_exif(code: int) -> Orientation:
-    """What EXIF's orientation asks for (JEITA CP-3451, tag 274); a code it does not know asks for nothing."""
+    """What EXIF's orientation asks for (JEITA CP-3451, tag 274); a code it does not know asks for nothing.
+
+    Args:
+        code: 1 to 8.
+    """
     rotation = {3: 180, 4: 180, 5: 270, 6: 90, 7: 90, 8: 270}.get(code, 0)
     return Orientation(rotation, code in {2, 4, 5, 7})
 
@@ -52,6 +60,9 @@ def from_display_matrix(data: bytes) -> Orientation:
 
     ISO/IEC 14496-12, 8.2.2: (x', y') = (a x + c y, b x + d y) with y pointing down, so a pure clockwise turn
     by t has a = cos t, b = sin t; a negative determinant means the picture is mirrored as well.
+
+    Args:
+        data: 36 bytes, little-endian.
     """
     a, b, _, c, d = (value / 65536 for value in struct.unpack("<5i", data[:20]))
     if a == b == c == d == 0:

@@ -30,6 +30,9 @@ class Peek:
 def peek(path: Path) -> Peek:
     """Reads the few bytes that matter.
 
+    Args:
+        path: An image of any format.
+
     Raises:
         OSError: the file cannot be read.
     """

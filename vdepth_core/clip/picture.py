@@ -39,26 +39,42 @@ class Coding:
         self._log = named_in((stream.metadata, stream.container.metadata))
 
     def declared(self, picture: VideoFrame) -> Declared:
-        """Transfer and primaries of a picture, and a camera log the tags name."""
+        """Transfer and primaries of a picture, and a camera log the tags name.
+
+        Args:
+            picture: As decoded; what it says itself goes before what the stream says.
+        """
         transfer = _first(int(picture.color_trc), self._transfer)
         _, chromaticities = PRIMARIES.get(self._primaries_of(picture), ("", None))
         return Declared(TRANSFERS.get(transfer, ""), "unknown", chromaticities, self._log)
 
     def words(self, picture: VideoFrame) -> tuple[str, str, str]:
-        """FFmpeg's words for a picture's primaries, matrix and range; empty where nobody says."""
+        """FFmpeg's words for a picture's primaries, matrix and range; empty where nobody says.
+
+        Args:
+            picture: As decoded.
+        """
         matrix, _ = _MATRICES.get(self._matrix_of(picture), ("", None))
         range_ = {int(ColorRange.JPEG): "pc", int(ColorRange.MPEG): "tv"}.get(self._range_of(picture), "")
         return PRIMARIES.get(self._primaries_of(picture), ("", None))[0], matrix, range_
 
     def matrix(self, picture: VideoFrame) -> Colorspace:
-        """The matrix to decode the picture with."""
+        """The matrix to decode the picture with.
+
+        Args:
+            picture: As decoded; its size decides where nobody says.
+        """
         _, matrix = _MATRICES.get(self._matrix_of(picture), ("", None))
         if matrix is not None:
             return matrix
         return Colorspace.ITU709 if min(picture.width, picture.height) >= 720 else Colorspace.ITU601
 
     def full_range(self, picture: VideoFrame) -> bool:
-        """Whether black is code 0."""
+        """Whether black is code 0.
+
+        Args:
+            picture: As decoded.
+        """
         return self._range_of(picture) == ColorRange.JPEG or picture.format.name.startswith("yuvj")
 
     def _matrix_of(self, picture: VideoFrame) -> int:
@@ -111,7 +127,11 @@ class Converter:
 
 
 def orientation(picture: VideoFrame) -> Orientation:
-    """How to turn the picture upright."""
+    """How to turn the picture upright.
+
+    Args:
+        picture: As decoded, with its side data.
+    """
     side_data: Any = picture.side_data  # iterates over the data, whatever its stubs say
     for data in side_data:
         if data.type == SideDataType.DISPLAYMATRIX:

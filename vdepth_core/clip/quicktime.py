@@ -42,7 +42,11 @@ class _Track:
 
 
 def lacks_index(path: Path) -> bool:
-    """Whether the file is MP4/MOV by its first box but has no ``moov`` box at top level."""
+    """Whether the file is MP4/MOV by its first box but has no ``moov`` box at top level.
+
+    Args:
+        path: Any file.
+    """
     with path.open("rb") as file:
         if file.read(12)[4:8] != b"ftyp":
             return False
@@ -50,7 +54,11 @@ def lacks_index(path: Path) -> bool:
 
 
 def timecode_track(path: Path) -> TimecodeTrack | None:
-    """The timecode track of the first picture track; None where there is none, or it says nothing usable."""
+    """The timecode track of the first picture track; None where there is none, or it says nothing usable.
+
+    Args:
+        path: An MP4 or MOV file.
+    """
     with path.open("rb") as file:
         scale, tracks = _read(file, path.stat().st_size)
     video = next((track for track in tracks if track.handler == b"vide"), None)

@@ -31,7 +31,11 @@ class TimeCode(NamedTuple):
 
 
 def unpack(word: int) -> TimeCode:
-    """BCD: frame in bits 0-5, drop 6, seconds 8-14, field mark 15, minutes 16-22, hours 24-29."""
+    """BCD: frame in bits 0-5, drop 6, seconds 8-14, field mark 15, minutes 16-22, hours 24-29.
+
+    Args:
+        word: 32 bits, as SMPTE 12M and a header's ``smpte:TimeCode`` have them.
+    """
 
     def digits(shift: int, bits: int) -> int:
         return (word >> shift & 15) + 10 * (word >> shift + 4 & (1 << bits - 4) - 1)
@@ -42,7 +46,12 @@ def unpack(word: int) -> TimeCode:
 
 
 def pack_frame(frame: int, rate: Fraction) -> tuple[int, bool]:
-    """The frame field and the field mark of a time code that counts every frame."""
+    """The frame field and the field mark of a time code that counts every frame.
+
+    Args:
+        frame: Within its second, from 0.
+        rate: Frames per second.
+    """
     if round(rate) <= PAIRS_ABOVE:
         return frame, False
     pair, second = divmod(frame, 2)
@@ -53,6 +62,10 @@ def read_timecode(word: int, rate: Fraction) -> Timecode | None:
     """The time code, counting every frame, in a header's word; None where the word holds none.
 
     Above 30 frames a second the word counts pairs, unless its number is one that no pair has.
+
+    Args:
+        word: 32 bits, see `unpack`.
+        rate: Frames per second of the clip.
     """
     code = unpack(word)
     if code.hours > 23 or code.minutes > 59 or code.seconds > 59 or word & 0xFFFFFFFF == 0xFFFFFFFF:

@@ -23,6 +23,10 @@ _UNKNOWN = "Convert it to a format FFmpeg reads (ProRes, DNxHR, H.264), or to an
 def choose_stream(container: av.container.InputContainer, path: Path) -> Any:
     """The stream of moving pictures.
 
+    Args:
+        container: The opened movie.
+        path: Its file, for messages.
+
     Raises:
         InputError: there is none, or nobody can decode it.
     """
@@ -52,7 +56,11 @@ def choose_stream(container: av.container.InputContainer, path: Path) -> Any:
 
 
 def picture_rate(stream: Any) -> Fraction:
-    """Nominal frames per second."""
+    """Nominal frames per second.
+
+    Args:
+        stream: A video stream of PyAV.
+    """
     # The guessed rate is the regular one behind variable timestamps; the average is misleading there.
     for rate in (stream.guessed_rate, stream.average_rate):
         if rate and 0 < rate <= 1000:
@@ -61,7 +69,11 @@ def picture_rate(stream: Any) -> Fraction:
 
 
 def pixel_aspect(stream: Any) -> Fraction:
-    """Width of a stored pixel over its height."""
+    """Width of a stored pixel over its height.
+
+    Args:
+        stream: A video stream of PyAV.
+    """
     aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or Fraction(1)
     return aspect if aspect > 0 else Fraction(1)
 
@@ -98,7 +110,12 @@ def _shown(code: Timecode, container: Any, path: Path, rate: Fraction) -> Timeco
 
 
 def declared_frames(container: Any, stream: Any) -> int | None:
-    """Frames the container says it shows: those that an edit list hides do not count; None when silent."""
+    """Frames the container says it shows: those that an edit list hides do not count; None when silent.
+
+    Args:
+        container: The opened movie.
+        stream: A video stream of it.
+    """
     if not stream.frames:
         return None
     if "mov" in container.format.name and len(stream.index_entries):
@@ -112,6 +129,9 @@ def declared_end(stream: Any) -> Fraction | None:
 
     Some containers count a duration from the clock's zero and others from the first packet, which may lie
     later (a recording's pre-roll, a stream cut from a longer one): the earlier of the two is what is sure.
+
+    Args:
+        stream: A video stream of PyAV.
     """
     start: Fraction = (stream.start_time or 0) * (stream.time_base or Fraction(0))
     if stream.duration and stream.time_base:
@@ -127,7 +147,12 @@ def declared_end(stream: Any) -> Fraction | None:
 
 
 def open_failure(path: Path, error: Exception) -> str:
-    """Why a file did not open, as the end of a sentence."""
+    """Why a file did not open, as the end of a sentence.
+
+    Args:
+        path: The file.
+        error: What opening it raised.
+    """
     if not isinstance(error, av.FFmpegError):
         return str(error)
     with contextlib.suppress(OSError):

@@ -59,6 +59,9 @@ def parse_range(text: str, first_number: int = 0, frames: int | None = None) -> 
 def parse_rate(text: str) -> Fraction:
     """The frame rate a user wrote: ``24``, ``23.976`` or ``24000/1001``.
 
+    Args:
+        text: As the user wrote it.
+
     Raises:
         UsageError: it is none.
     """
@@ -73,7 +76,11 @@ def parse_rate(text: str) -> Fraction:
 
 
 def nominal_rate(rate: Fraction) -> Fraction:
-    """The exact rate behind a rounded one: 2997/100 becomes 30000/1001; others stay as they are."""
+    """The exact rate behind a rounded one: 2997/100 becomes 30000/1001; others stay as they are.
+
+    Args:
+        rate: Frames per second, perhaps rounded.
+    """
     for exact in _NTSC:
         if abs(rate / exact - 1) < _NTSC_TOLERANCE:
             return exact
@@ -81,12 +88,19 @@ def nominal_rate(rate: Fraction) -> Fraction:
 
 
 def can_drop(rate: Fraction) -> bool:
-    """Whether drop-frame counting is defined for the rate: at multiples of 30000/1001 only."""
+    """Whether drop-frame counting is defined for the rate: at multiples of 30000/1001 only.
+
+    Args:
+        rate: Frames per second.
+    """
     return math.ceil(rate - Fraction(1, 2)) % 30 == 0 and rate.denominator == 1001
 
 
 def parse_timecode(text: str) -> Timecode:
     """The time code a user wrote.
+
+    Args:
+        text: As the user wrote it.
 
     Raises:
         UsageError: it is none.
@@ -115,6 +129,9 @@ class Timecode:
     def parse(cls, text: str) -> Timecode:
         """Reads ``hh:mm:ss:ff``; ``;`` (or ``.``) before the frames means drop frame.
 
+        Args:
+            text: With two or three digits for the frame.
+
         Raises:
             ValueError: the text is no timecode.
         """
@@ -128,6 +145,10 @@ class Timecode:
 
         Drop-frame counting applies only where it is defined, at multiples of 30000/1001; it skips the first
         two (at 59.94 four) numbers of every minute but each tenth (SMPTE 12M-1, 8.2).
+
+        Args:
+            frames: How many; negative: earlier.
+            rate: Frames per second.
         """
         base = max(1, math.ceil(rate - Fraction(1, 2)))
         dropped = base // 15 if self.drop_frame and can_drop(rate) else 0
@@ -136,6 +157,10 @@ class Timecode:
     def count_every_frame(self, base: int, rate: Fraction) -> Timecode:
         """The same code counting every frame, where a counter of ``base`` numbers a second counts the pairs
         (or fours) of a clip at ``rate``, as SMPTE 12M does above 30 frames per second.
+
+        Args:
+            base: Numbers a second that the counter has.
+            rate: Frames per second of the clip.
         """
         group = round(rate / base)
         return replace(self, frame=self.frame * group) if group > 1 else self
@@ -162,6 +187,10 @@ def cfr_span(time: Fraction, next_time: Fraction, rate: Fraction) -> range:
     """Output frames k that show a picture lasting from ``time`` to ``next_time`` at constant ``rate``.
 
     Empty when a faster picture falls between two output frames. Spans of consecutive frames adjoin exactly.
+
+    Args:
+        time, next_time: Seconds, the second not before the first.
+        rate: Frames per second of the output.
     """
     return range(math.ceil(time * rate), math.ceil(next_time * rate))
 
@@ -170,6 +199,10 @@ def cfr_numbers(times: Sequence[Fraction], rate: Fraction) -> list[int]:
     """Source index shown at each output frame of constant ``rate``: the last picture with time <= k / rate.
 
     The last picture lasts as long as `last_duration` says.
+
+    Args:
+        times: Seconds at which each picture appears, rising.
+        rate: Frames per second of the output.
     """
     ends = [*times[1:], times[-1] + last_duration(times, 1 / rate)] if times else []
     spans = zip(times, ends, strict=True)
@@ -177,7 +210,12 @@ def cfr_numbers(times: Sequence[Fraction], rate: Fraction) -> list[int]:
 
 
 def last_duration(times: Sequence[Fraction], default: Fraction) -> Fraction:
-    """How long the last frame is shown: the median gap between frames, ``default`` for a single frame."""
+    """How long the last frame is shown: the median gap between frames, ``default`` for a single frame.
+
+    Args:
+        times: Seconds at which each frame appears, rising.
+        default: Seconds.
+    """
     if len(times) < 2:
         return default
     gaps = sorted(later - earlier for earlier, later in pairwise(times))
@@ -214,11 +252,20 @@ class Timeline:
         return self._origin or 0
 
     def go_on_after(self, origin: int, last: Fraction) -> None:
-        """Continues behind a frame at ``last`` seconds of a clip whose first timestamp is ``origin``."""
+        """Continues behind a frame at ``last`` seconds of a clip whose first timestamp is ``origin``.
+
+        Args:
+            origin: In ticks of the stream's time base.
+            last: Seconds since the clip's first frame.
+        """
         self._origin, self._last = origin, last
 
     def place(self, pts: int | None) -> tuple[Fraction, int]:
-        """Time in seconds and timestamp of the next frame; ``pts`` is the container's, or None."""
+        """Time in seconds and timestamp of the next frame; ``pts`` is the container's, or None.
+
+        Args:
+            pts: In ticks of the stream's time base.
+        """
         if self._last is None or self._origin is None:
             self._origin, self._last = pts or 0, Fraction(0)
             self.repaired += pts is None

@@ -33,6 +33,9 @@ _CURVES = frozenset({"smpte2084", "arib-std-b67", "linear", "cineon", *LOG})
 def transfer_named(word: str) -> str:
     """FFmpeg's word for the transfer a user means (``pq``, ``HLG``, ``sRGB``, ``bt709`` …).
 
+    Args:
+        word: As the user wrote it, in any case and with any punctuation.
+
     Raises:
         UsageError: nobody knows the word; the hint says which words there are.
     """
@@ -57,6 +60,10 @@ def to_light(signal: np.ndarray, transfer: str) -> np.ndarray:
     """Linear light of a signal in [0, 1], diffuse white at 1.
 
     HLG is taken as scene light (its system gamma is for the display, and the exposure is ours).
+
+    Args:
+        signal: Of any shape; overshoots beyond [0, 1] are allowed.
+        transfer: FFmpeg's word, or ``cineon``.
 
     Raises:
         KeyError: ``transfer`` is not PQ, HLG, linear, logarithmic or Cineon.
@@ -100,7 +107,11 @@ class Curve:
 
     @staticmethod
     def knows(transfer: str) -> bool:
-        """Whether a picture of this transfer must be brought to light before a network sees it."""
+        """Whether a picture of this transfer must be brought to light before a network sees it.
+
+        Args:
+            transfer: FFmpeg's word.
+        """
         return transfer in _CURVES
 
     @property

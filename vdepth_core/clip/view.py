@@ -19,6 +19,11 @@ _AHEAD_BYTES = 128 * MB
 def decode_ahead(clip: Clip, first: int, last: int | None, exposure: float) -> Generator[Frame]:
     """Yields clip frames [first, last), decoded ahead in a thread; closing the generator stops and joins it.
 
+    Args:
+        clip: Opened; nobody else reads it meanwhile.
+        first, last: Frames of the clip; last None: to its end.
+        exposure: Gain on linear light, for clips that are brought to light.
+
     Raises:
         InputError: a frame cannot be read.
     """
@@ -74,7 +79,12 @@ class ClipReader:
         self.close()
 
     def read(self, first: int, last: int, exposure: float) -> Generator[Frame]:
-        """Yields clip frames [first, last), going on where the last call stopped if that is ``first``."""
+        """Yields clip frames [first, last), going on where the last call stopped if that is ``first``.
+
+        Args:
+            first, last: Frames of the clip.
+            exposure: As of `decode_ahead`.
+        """
         if self._frames is None or (self._next, self._exposure) != (first, exposure):
             self.close()
             self._frames = decode_ahead(self.clip, first, None, exposure)
@@ -106,6 +116,9 @@ class ShotView:
 
     def frames(self, start: int = 0, stop: int | None = None) -> Generator[Frame]:
         """Yields frames [start, stop) of the shot, 0-based within it; see `decode_ahead`.
+
+        Args:
+            start, stop: Frames of the shot; stop None: to its end.
 
         Raises:
             InputError: a frame cannot be read, or is no longer there.

@@ -71,15 +71,28 @@ class Intrinsics:
 
     @classmethod
     def default(cls, width: int, height: int, pixel_aspect: Fraction | float = 1) -> Intrinsics:
-        """The camera of a plate nothing is known about: `DEFAULT_FOV`, marked as assumed."""
+        """The camera of a plate nothing is known about: `DEFAULT_FOV`, marked as assumed.
+
+        Args:
+            width, height: Of the plate in pixels.
+            pixel_aspect: Width of a pixel over its height.
+        """
         return cls.from_fov(DEFAULT_FOV, width, height, pixel_aspect, "assumed")
 
     def scaled(self, sx: float, sy: float) -> Intrinsics:
-        """The same camera after the plate was resized by ``sx`` and ``sy``."""
+        """The same camera after the plate was resized by ``sx`` and ``sy``.
+
+        Args:
+            sx, sy: New over old width and height.
+        """
         return Intrinsics(self.fx * sx, self.fy * sy, self.cx * sx, self.cy * sy, self.source)
 
     def rays(self, width: int, height: int) -> np.ndarray:
-        """Points at z = 1 through every pixel centre: (H, W, 3) float32."""
+        """Points at z = 1 through every pixel centre: (H, W, 3) float32.
+
+        Args:
+            width, height: Of the plate in pixels.
+        """
         x = (np.arange(width) + 0.5 - self.cx) / self.fx
         y = (np.arange(height) + 0.5 - self.cy) / self.fy
         rays = np.ones((height, width, 3), np.float32)
@@ -88,7 +101,12 @@ class Intrinsics:
 
 
 def unproject(depth: np.ndarray, intrinsics: Intrinsics) -> np.ndarray:
-    """Planar z (H, W) -> points (H, W, 3) float32 in the camera's frame, in units of ``depth``."""
+    """Planar z (H, W) -> points (H, W, 3) float32 in the camera's frame, in units of ``depth``.
+
+    Args:
+        depth: Of any unit.
+        intrinsics: For the size of ``depth``.
+    """
     return intrinsics.rays(depth.shape[1], depth.shape[0]) * depth[..., None].astype(np.float32, copy=False)
 
 
@@ -98,6 +116,11 @@ def load_intrinsics(path: Path, width: int, height: int, pixel_aspect: Fraction 
     The file holds one object: either ``fov`` (horizontal, degrees), or ``fx`` with optional ``fy`` (default:
     fx times pixel aspect), ``cx``, ``cy`` (default: the middle), or ``K``, a 3x3 matrix. With ``width`` and
     ``height`` of the picture they were measured on, pixel values are scaled to the plate.
+
+    Args:
+        path: The JSON file.
+        width, height: Of the plate in pixels.
+        pixel_aspect: Width of a pixel over its height.
 
     Raises:
         InputError: the file cannot be read or says something else.

@@ -62,6 +62,9 @@ class PerFrameAttention(AttnProcessor2_0):
 def install(unet: Any) -> None:
     """Gives every self-attention of ``unet``, a diffusers `UNet2DConditionModel`, the frames of its snippet.
 
+    Args:
+        unet: Changed in place.
+
     Raises:
         ValueError: the UNet has no transformer blocks.
     """
@@ -77,6 +80,9 @@ def install(unet: Any) -> None:
 
 def check(unet: Any) -> None:
     """Makes sure that nothing took the cross-frame attention out again.
+
+    Args:
+        unet: One that went through `install`.
 
     Raises:
         ValueError: an ``attn1`` has another processor, or there is none.

@@ -113,6 +113,9 @@ class EmbeddedNet(nn.Module):
     def load_trunk(self, state: Mapping[str, Tensor]) -> None:
         """Takes the trunk from a state dict of `TCSmallNet`.
 
+        Args:
+            state: Tensors by key; those outside the trunk are ignored.
+
         Raises:
             KeyError: it lacks an entry of the trunk.
         """

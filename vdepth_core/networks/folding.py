@@ -14,6 +14,9 @@ def fold_batchnorms(network: nn.Module) -> nn.Module:
 
     Recognised are neighbours in a Sequential (also across a nested Sequential's end), and ``conv1``/``bn1``
     pairs. The result computes the same up to float rounding; a normalisation elsewhere stays as it is.
+
+    Args:
+        network: Stays as it is.
     """
     folded = copy.deepcopy(network).eval()
     for module in list(folded.modules()):

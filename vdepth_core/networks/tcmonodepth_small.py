@@ -150,7 +150,11 @@ class TCSmallNet(nn.Module):
         return disparity
 
     def all_scales(self, rgb: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The main map and the two auxiliary ones of training (from 1/4 and 1/8), each (N, H, W)."""
+        """The main map and the two auxiliary ones of training (from 1/4 and 1/8), each (N, H, W).
+
+        Args:
+            rgb: (N, 3, H, W) in [0, 255].
+        """
         maps: tuple[Tensor, Tensor, Tensor] = self.decoder(*self.encoder(rgb / 255), auxiliary=True)
         return maps
 

@@ -73,7 +73,9 @@ def extract(
 def check_not_a_bomb(archive: Path, opened: IO[bytes] | None = None) -> None:
     """Refuses a file that is a zip archive, as torch's checkpoints are, and would unpack to absurd sizes.
 
-    ``opened``: the file, where it is open already; it is left at its beginning.
+    Args:
+        archive: Any file; one that is no zip archive passes.
+        opened: The file, where it is open already; it is left at its beginning.
 
     Raises:
         WeightsError: it would, or it is a damaged zip archive.

@@ -83,7 +83,12 @@ def load_transformers(
 
 
 def cannot_build(where: Path, error: Exception) -> WeightsError:
-    """The sentence for whatever a library raised while it built the network of ``where``."""
+    """The sentence for whatever a library raised while it built the network of ``where``.
+
+    Args:
+        where: File or folder of the weights.
+        error: What the library raised.
+    """
     reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
     return WeightsError(f"The network in {where} cannot be built: {reason}.", AGAIN)
 
@@ -110,6 +115,10 @@ class TooLarge(ValueError):
 
 def build_empty(make: Callable[[], Network], state: Mapping[str, Tensor]) -> Network:
     """What ``make`` makes, on the meta device.
+
+    Args:
+        make: Builds the network.
+        state: The weights' tensors by key.
 
     Raises:
         TooLarge: it is larger than ``state`` can be the weights of.

@@ -26,7 +26,11 @@ _Url = Annotated[str, Field(pattern=r"^https?://")]
 
 
 def is_inside(path: str) -> bool:
-    """Whether ``path`` is a relative path with forward slashes that stays in its folder on any system."""
+    """Whether ``path`` is a relative path with forward slashes that stays in its folder on any system.
+
+    Args:
+        path: As a catalogue or an index has it.
+    """
     parts = path.split("/")
     return bool(path) and not any(part in ("", ".", "..") or set(part) & set('\\:*?"<>|\0') for part in parts)
 
@@ -137,7 +141,11 @@ class CatalogueEntry(_Strict):
     variants: dict[_Name, NetworkFacts] = Field(default_factory=dict)
 
     def spec(self, model: str = "") -> ModelSpec:
-        """What the model of these weights is, or the variant ``model``, without weights hash."""
+        """What the model of these weights is, or the variant ``model``, without weights hash.
+
+        Args:
+            model: Name of a variant; empty or unknown: the entry's own model.
+        """
         facts = self.variants.get(model, self.network)
         return ModelSpec(
             model or self.name,
@@ -192,7 +200,11 @@ def catalogue() -> Mapping[str, CatalogueEntry]:
 
 
 def published_file(sha256: str) -> CatalogueEntry | None:
-    """The entry that names a file of this hash; None: nobody published it, as far as is known."""
+    """The entry that names a file of this hash; None: nobody published it, as far as is known.
+
+    Args:
+        sha256: 64 hex digits.
+    """
     for entry in catalogue().values():
         if any(file.sha256 == sha256 for file in entry.files):
             return entry
@@ -209,6 +221,9 @@ def published_models() -> Mapping[str, CatalogueEntry]:
 
 def read_catalogue(path: Path) -> Mapping[str, CatalogueEntry]:
     """Reads a catalogue file.
+
+    Args:
+        path: A TOML file, one table an entry.
 
     Raises:
         WeightsError: it is missing, no TOML, or an entry has unknown, missing or contradictory fields.
@@ -227,6 +242,9 @@ def read_catalogue(path: Path) -> Mapping[str, CatalogueEntry]:
 
 def find_entry(name: str) -> CatalogueEntry:
     """The entry of ``name``.
+
+    Args:
+        name: As the user wrote it.
 
     Raises:
         UsageError: there is none; the message lists the names.

@@ -39,6 +39,9 @@ _FEATURES = frozenset({"out_features", "out_indices", "segmentation_indices"})
 def read_json(path: Path) -> dict[str, Any]:
     """Reads a configuration.
 
+    Args:
+        path: A ``config.json`` of a model's folder.
+
     Raises:
         WeightsError: it is missing, may not be read, is absurdly large, or no table.
     """
@@ -61,6 +64,7 @@ def transformers_config(config: Mapping[str, Any], path: Path) -> Any:
 
     Args:
         config: What the file ``path`` holds; its ``model_type`` is one the caller knows.
+        path: The file, for messages.
 
     Raises:
         WeightsError: a part of the network is to come from elsewhere, a size is absurd, or the fields do not
@@ -81,6 +85,11 @@ def transformers_config(config: Mapping[str, Any], path: Path) -> Any:
 def init_arguments(config: Mapping[str, Any], kind: Any, path: Path) -> dict[str, Any]:
     """What ``config`` says about the arguments of a diffusers class ``kind``; the rest is left out.
 
+    Args:
+        config: What the file ``path`` holds.
+        kind: The class that is to be made.
+        path: For messages.
+
     Raises:
         WeightsError: a size is absurd.
     """
@@ -93,6 +102,12 @@ def init_arguments(config: Mapping[str, Any], kind: Any, path: Path) -> dict[str
 
 def check_sizes(value: Any, path: Path, name: str = "", depth: int = 0) -> None:
     """Refuses numbers, lists and nestings that no network has.
+
+    Args:
+        value: Anything JSON holds.
+        path: The file, for messages.
+        name: Of the value within the file, dotted.
+        depth: Nestings around the value.
 
     Raises:
         WeightsError: there is one; it is named.

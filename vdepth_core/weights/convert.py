@@ -63,6 +63,11 @@ def convert(source: Path, folder: Path, name: str, facts: Mapping[str, str]) -> 
 def to_safetensors(source: Path, target: Path, facts: Mapping[str, str]) -> None:
     """Converts one weights file; ``target`` appears when it is whole. A safetensors file is copied as it is.
 
+    Args:
+        source: A checkpoint of any format that `load_state_dict` reads.
+        target: The safetensors file.
+        facts: Text to write into a converted file's header.
+
     Raises:
         WeightsError: the file is damaged or dangerous, or holds more than dense tensors.
         ResourceError: the disk is full or the folder cannot be written.

@@ -19,6 +19,9 @@ _SINGLE = ("model.safetensors", "pytorch_model.bin")
 def folder_kind(folder: Path) -> Literal["diffusers", "transformers"]:
     """Whose libraries' layout a folder has.
 
+    Args:
+        folder: Of a model.
+
     Raises:
         WeightsError: nobody's.
     """
@@ -37,6 +40,9 @@ def model_files(folder: Path) -> list[Path]:
 
     Of a transformers model the weights that are loaded, and its configurations; else all weights and
     configurations, but for hidden ones (a download's notes) and what was computed from the others.
+
+    Args:
+        folder: Of a model, of either layout.
 
     Raises:
         WeightsError: there are none, or an index of them is damaged.
@@ -59,6 +65,9 @@ def model_files(folder: Path) -> list[Path]:
 
 def weight_files(folder: Path) -> list[Path]:
     """The weights files of a transformers folder: one, or the parts an index names; safetensors first.
+
+    Args:
+        folder: Of a transformers model.
 
     Raises:
         WeightsError: there are none, or the index is damaged.

@@ -50,6 +50,9 @@ def folder_sha256(folder: Path) -> str:
 
     The same files give the same hash wherever they lie.
 
+    Args:
+        folder: Of a model, of either layout.
+
     Raises:
         WeightsError: the folder holds no such files, or one cannot be read.
     """
@@ -60,6 +63,10 @@ def files_sha256(folder: Path, files: Iterable[Path]) -> str:
     """One SHA-256 for a model of several files: that of the lines ``SUM  NAME``, in the order of the names.
 
     It is what ``sha256sum NAMES | sha256sum`` prints in the folder.
+
+    Args:
+        folder: What the names are relative to.
+        files: Paths below it, in any order.
     """
     names = sorted(path.relative_to(folder).as_posix() for path in files)
     lines = (f"{file_sha256(folder / name)}  {name}\n" for name in names)
@@ -68,6 +75,9 @@ def files_sha256(folder: Path, files: Iterable[Path]) -> str:
 
 def file_sha256(path: Path) -> str:
     """SHA-256 of a weights file as 64 hex digits, read unless it is remembered.
+
+    Args:
+        path: The file.
 
     Raises:
         WeightsError: the file cannot be read.

@@ -173,6 +173,9 @@ def verify(names: Iterable[str] | None = None, *, progress: Progress | None = No
 def remove(name: str) -> None:
     """Removes the weights ``name``, and what an unfinished installation of them left.
 
+    Args:
+        name: As the catalogue or the lock has it.
+
     Raises:
         UsageError: there is no such name, or they are a part of the package.
         WeightsError: they are not installed.

@@ -47,7 +47,11 @@ class Weights:
 
 
 def load_state_dict(path: Path) -> dict[str, Tensor]:
-    """The tensors of a weights file; see `read_weights`."""
+    """The tensors of a weights file; see `read_weights`.
+
+    Args:
+        path: safetensors, or a checkpoint of torch.
+    """
     return read_weights(path).state
 
 
@@ -77,6 +81,11 @@ def read_weights(path: Path) -> Weights:
 def load_into(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
     """Copies ``state`` into ``network``, strictly: every key must match in name and shape.
 
+    Args:
+        network: Changed in place.
+        state: Tensors by key.
+        path: The weights file, for messages.
+
     Raises:
         WeightsError: see `check_fit`.
     """
@@ -86,6 +95,11 @@ def load_into(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> No
 
 def check_fit(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
     """Checks that every key of ``state`` matches in name and shape; the network may be on the meta device.
+
+    Args:
+        network: What the weights are for.
+        state: Tensors by key.
+        path: The weights file, for messages.
 
     Raises:
         WeightsError: keys are missing, left over, or of another shape.
@@ -106,6 +120,9 @@ def read_metadata(path: Path) -> dict[str, str]:
     """The text facts a safetensors file carries; empty for other files and for damaged ones.
 
     Of a file that vdepth converted: ``source``, ``sha256`` (of the source), ``license``, ``commercial``.
+
+    Args:
+        path: Any weights file.
     """
     if path.suffix != ".safetensors":
         return {}
@@ -120,6 +137,9 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 def check_safetensors(path: Path) -> None:
     """Checks that a file is whole by its header, without reading the tensors.
+
+    Args:
+        path: A safetensors file.
 
     Raises:
         WeightsError: it is not, or cannot be read.

@@ -30,6 +30,9 @@ def find_weights(name: str) -> Path:
 
     Reads no weights; ``vdepth weights verify`` does.
 
+    Args:
+        name: As the user wrote it.
+
     Raises:
         UsageError: the catalogue has no such name.
         WeightsError: they are not installed, a file is missing or has another size, or they may not be read.
@@ -57,6 +60,9 @@ def find_weights(name: str) -> Path:
 def size_of(path: Path) -> int | None:
     """Bytes of a file; None where there is none.
 
+    Args:
+        path: Anything, or nothing.
+
     Raises:
         WeightsError: the system does not say.
     """
@@ -67,5 +73,11 @@ def size_of(path: Path) -> int | None:
 
 
 def main_path(home: Path, locked: LockedWeights, *, is_repository: bool) -> Path:
-    """What a loader takes: the only file, or the folder ``home`` of a repository or of several files."""
+    """What a loader takes: the only file, or the folder ``home`` of a repository or of several files.
+
+    Args:
+        home: Folder of the installed weights.
+        locked: What was installed there.
+        is_repository: Whether the loader wants the folder even of a single file.
+    """
     return home if is_repository or len(locked.files) > 1 else home / next(iter(locked.files))

@@ -48,6 +48,9 @@ class SeenFile(_Strict):
     def of(cls, path: Path) -> SeenFile:
         """What it says now.
 
+        Args:
+            path: The file.
+
         Raises:
             OSError: nothing.
         """
@@ -87,6 +90,10 @@ class LockedWeights(_Strict):
     def sha256_of(self, name: str, path: Path) -> str | None:
         """SHA-256 of the file ``name``, which is ``path``, without reading it; None: it may have changed.
 
+        Args:
+            name: As the lock has it.
+            path: Where it lies.
+
         Raises:
             OSError: it is not there.
         """
@@ -111,6 +118,9 @@ class _LockFile(_Strict):
 def read_lock(folder: Path) -> Mapping[str, LockedWeights]:
     """What is installed below the weights folder ``folder``, by name; empty when nothing ever was.
 
+    Args:
+        folder: The weights folder, which need not exist.
+
     Raises:
         WeightsError: the lock file is damaged or cannot be read.
     """
@@ -133,6 +143,11 @@ def read_lock(folder: Path) -> Mapping[str, LockedWeights]:
 def write_lock(folder: Path, name: str, weights: LockedWeights | None) -> None:
     """Enters ``weights`` under ``name``, or takes the entry out (None); all other entries stay.
 
+    Args:
+        folder: The weights folder.
+        name: Of the weights.
+        weights: What was installed.
+
     Raises:
         WeightsError: the lock file is damaged.
         ResourceError: the folder cannot be written.
@@ -148,6 +163,11 @@ def write_lock(folder: Path, name: str, weights: LockedWeights | None) -> None:
 @contextmanager
 def claim(folder: Path, name: str, progress: Progress) -> Iterator[None]:
     """Holds the right to change the weights ``name``; waits, and says so, while another process has it.
+
+    Args:
+        folder: The weights folder.
+        name: Of the weights.
+        progress: Told when it waits; may cancel.
 
     Raises:
         ResourceError: the weights folder cannot be made or written, or what would be changed lies behind a

@@ -29,6 +29,10 @@ _BEGIN, _END = "<|startoftext|>", "<|endoftext|>"
 def prepare(family: str, folder: Path) -> None:
     """Does what ``family`` needs done in the new ``folder`` of its weights, if anything.
 
+    Args:
+        family: Of the network, as the catalogue has it.
+        folder: Changed in place.
+
     Raises:
         WeightsError: the weights do not work.
     """

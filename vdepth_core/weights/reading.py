@@ -15,7 +15,12 @@ class UnreadableError(WeightsError):
 
 
 def unreadable(path: Path, error: OSError) -> WeightsError:
-    """The sentence for ``path``, which the system did not let us read."""
+    """The sentence for ``path``, which the system did not let us read.
+
+    Args:
+        path: The file.
+        error: What reading it raised.
+    """
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return WeightsError(f"The file {path} does not exist.", "Check the path, or get it again.")
     if isinstance(error, PermissionError):
@@ -28,6 +33,9 @@ def unreadable(path: Path, error: OSError) -> WeightsError:
 
 def check_readable(path: Path) -> None:
     """Opens ``path`` once: the libraries that read weights call every failure damage.
+
+    Args:
+        path: The file.
 
     Raises:
         UnreadableError: it may not be read.
@@ -42,6 +50,9 @@ def check_readable(path: Path) -> None:
 
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file as 64 hex digits, read now; `hashing.file_sha256` remembers.
+
+    Args:
+        path: The file.
 
     Raises:
         WeightsError: the file cannot be read.

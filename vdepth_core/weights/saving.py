@@ -23,6 +23,11 @@ def save_tensors(
 
     safetensors makes files that only their owner may read; here they get the mode the umask says.
 
+    Args:
+        tensors: By key.
+        path: The safetensors file.
+        metadata: Text for its header; None: none.
+
     Raises:
         ResourceError: the disk is full or the folder cannot be written.
         SafetensorError, ValueError: the tensors cannot be stored.

@@ -55,7 +55,11 @@ class Staging:
         self.fetched, self.ready = self.root / "fetched", self.root / "ready"
 
     def begin(self, source: str) -> None:
-        """Makes the folders; what an earlier run left stays if it is of the same source and not too old."""
+        """Makes the folders; what an earlier run left stays if it is of the same source and not too old.
+
+        Args:
+            source: Where the files come from, as one string.
+        """
         note = self.root / "source"
         try:
             with suppress(OSError):
@@ -82,7 +86,12 @@ class Staging:
         shutil.rmtree(self.root, ignore_errors=True)
 
     def take(self, path: str, name: str) -> None:
-        """Puts the fetched file ``path`` into `ready` as it is; both names share it where the disk allows."""
+        """Puts the fetched file ``path`` into `ready` as it is; both names share it where the disk allows.
+
+        Args:
+            path: Below `fetched`.
+            name: It gets below `ready`.
+        """
         target = self.ready / name
         with writing(target):
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -101,6 +110,11 @@ class Staging:
 
 def download_into(staging: Staging, entry: CatalogueEntry, progress: Progress) -> Fetched:
     """Fetches the files of ``entry`` from where it says they are.
+
+    Args:
+        staging: Where the files go.
+        entry: What to fetch.
+        progress: Told of the bytes; may cancel.
 
     Raises:
         WeightsError: no network, no such file, other content than the catalogue says.
@@ -137,6 +151,12 @@ def copy_into(staging: Staging, entry: CatalogueEntry, source: Path, progress: P
 
     Symbolic links are followed; ``source`` is only read.
 
+    Args:
+        staging: Where the files go.
+        entry: What to copy.
+        source: The folder; of an entry of one file also that file.
+        progress: Told of the bytes; may cancel.
+
     Raises:
         WeightsError: a file is missing, cannot be read, or is not what the catalogue says.
         ResourceError: not enough space.
@@ -163,6 +183,11 @@ def copy_into(staging: Staging, entry: CatalogueEntry, source: Path, progress: P
 def check_file(file: CatalogueFile, path: Path, sha256: str) -> None:
     """Compares a fetched file with the catalogue; one that is wrong is removed.
 
+    Args:
+        file: What the catalogue says.
+        path: Where the fetched one lies.
+        sha256: Of the fetched one.
+
     Raises:
         WeightsError: it is not the file the catalogue means.
     """
@@ -182,7 +207,11 @@ def check_file(file: CatalogueFile, path: Path, sha256: str) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turns a failure to write ``path`` into a sentence."""
+    """Turns a failure to write ``path`` into a sentence.
+
+    Args:
+        path: File or folder.
+    """
     try:
         yield
     except OSError as error:
@@ -190,7 +219,12 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def write_error(path: Path, error: OSError) -> ResourceError:
-    """The sentence for a failure to write ``path``."""
+    """The sentence for a failure to write ``path``.
+
+    Args:
+        path: File or folder.
+        error: What writing raised.
+    """
     return ResourceError(
         f"{path} cannot be written: {error.strerror or error}.",
         "Free some space, or set VDEPTH_WEIGHTS to a folder you may write to.",

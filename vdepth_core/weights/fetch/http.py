@@ -68,6 +68,11 @@ class Hiccup(Exception):
 def persistently(action: Callable[[], _T], progress: Progress, mark: Callable[[], int] = lambda: 0) -> _T:
     """Calls ``action`` until it raises no `Hiccup`, or ``mark()`` has not risen for `ATTEMPTS` calls.
 
+    Args:
+        action: Called again from where it stood.
+        progress: Told of the pauses; may cancel.
+        mark: How far the action has come, such as bytes on the disk.
+
     Raises:
         WeightsError: the last hiccup's error.
         Cancelled: ``progress`` asks to stop, also during a pause.
@@ -93,7 +98,12 @@ def persistently(action: Callable[[], _T], progress: Progress, mark: Callable[[]
 
 
 def refusal(response: httpx2.Response, what: str) -> Hiccup | ServerRefusal:
-    """What an error status means for the one who wanted ``what``; to be raised."""
+    """What an error status means for the one who wanted ``what``; to be raised.
+
+    Args:
+        response: With a status of 400 or above.
+        what: Name of the file or thing, for the sentence.
+    """
     status, host = response.status_code, response.request.url.host
     told = f"{status} {response.reason_phrase}".strip()
     pause = _retry_after(response.headers.get("Retry-After"))
@@ -117,7 +127,13 @@ def refusal(response: httpx2.Response, what: str) -> Hiccup | ServerRefusal:
 
 
 def failure(error: httpx2.HTTPError | httpx2.InvalidURL, host: str, what: str) -> Hiccup | WeightsError:
-    """What a connection that broke, or never was, means for the one who wanted ``what``; to be raised."""
+    """What a connection that broke, or never was, means for the one who wanted ``what``; to be raised.
+
+    Args:
+        error: What httpx raised.
+        host: The server's name, for the sentence.
+        what: Name of the file or thing, likewise.
+    """
     import httpx2
 
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error)):

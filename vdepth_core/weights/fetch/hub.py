@@ -127,6 +127,11 @@ def fetch_from_hub(
 def hub_sizes(repo: str, revision: str, files: Sequence[str]) -> dict[str, int | None]:
     """What `fetch_from_hub` would fetch: file name in the repository -> bytes, None where the hub is silent.
 
+    Args:
+        repo: ``OWNER/NAME``.
+        revision: Branch, tag or commit.
+        files: Names or patterns in the repository.
+
     Raises:
         WeightsError: as `fetch_from_hub`.
     """

@@ -101,7 +101,11 @@ class PartialFile:
         self.size, self.validator, self._digest = 0, None, hashlib.sha256()
 
     def name(self, validator: str | None) -> None:
-        """Notes which version of the file the bytes to come belong to."""
+        """Notes which version of the file the bytes to come belong to.
+
+        Args:
+            validator: ETag or date by which the server knows the version; None: it named none.
+        """
         self.validator = validator
         with self._writing():
             notes = json.dumps({"source": self._source, "validator": validator})
@@ -109,6 +113,9 @@ class PartialFile:
 
     def append(self, chunk: bytes) -> None:
         """Adds bytes at the end.
+
+        Args:
+            chunk: What arrived.
 
         Raises:
             ResourceError: the disk is full; the bytes so far stay for the next run.
