@@ -71,16 +71,28 @@ class Footage:
             array.close()
 
     def pictures(self, indices: Sequence[int]) -> Tensor:
-        """Frames (n, 3, h, w) float32 in [0, 1]."""
+        """Frames (n, 3, h, w) float32 in [0, 1].
+
+        Args:
+            indices: Frame numbers within the adapted range.
+        """
         stack = np.concatenate([self.frames.read(index) for index in indices])
         return torch.from_numpy(stack).permute(0, 3, 1, 2).float().div_(255)
 
     def targets(self, indices: Sequence[int]) -> Tensor:
-        """Supervision (n, h, w) float32."""
+        """Supervision (n, h, w) float32.
+
+        Args:
+            indices: Frame numbers within the adapted range.
+        """
         return torch.from_numpy(np.concatenate([self.target.read(index) for index in indices]))
 
     def motion(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Flow (n, h, w, 2) in pixels from frame i to i + 1, and how surely it is seen there, (n, h, w)."""
+        """Flow (n, h, w, 2) in pixels from frame i to i + 1, and how surely it is seen there, (n, h, w).
+
+        Args:
+            indices: Frame numbers within the adapted range, none of them the last of its shot.
+        """
         flow = np.concatenate([self.flow.read(index) for index in indices])
         seen = np.concatenate([self.seen.read(index) for index in indices])
         return torch.from_numpy(flow).float().div_(_FLOW_STEPS), torch.from_numpy(seen).float().div_(255)
@@ -99,6 +111,9 @@ def split_pairs(shots: Iterable[range]) -> Split:
 
     Of a clip too short for that, the last pairs are held out, one of it at least; of a single pair both parts
     are that pair.
+
+    Args:
+        shots: Frame numbers of each shot; a pair is named by its first frame.
     """
     training: list[int] = []
     validation: list[int] = []
@@ -120,6 +135,12 @@ def split_pairs(shots: Iterable[range]) -> Split:
 def read_frames(clip: Clip, footage: Footage, shots: Sequence[Shot], progress: Progress) -> None:
     """Writes ``footage.frames``, resampled as for inference; frames already there are skipped.
 
+    Args:
+        clip: The user's.
+        footage: What is filled.
+        shots: The adapted part of each shot, in the clip's numbering.
+        progress: May cancel.
+
     Raises:
         InputError: a frame cannot be read.
         Cancelled: the user asked to stop.
@@ -136,6 +157,10 @@ def read_frames(clip: Clip, footage: Footage, shots: Sequence[Shot], progress: P
 
 def find_motion(footage: Footage, progress: Progress) -> None:
     """Writes flow and visibility from each frame to the next of its shot (DIS "medium", frozen).
+
+    Args:
+        footage: Its frames are read, its flow is filled; pairs already there are skipped.
+        progress: Told of each frame but a shot's last; may cancel.
 
     Raises:
         Cancelled: the user asked to stop.

@@ -47,6 +47,11 @@ class Places:
     def begin(self, identity: str, source: str, threads: int) -> Counters:
         """Removes what a former run left, and notes whose the folder is now.
 
+        Args:
+            identity: Of the run: what decides its result.
+            source: Name of the model that it starts from.
+            threads: Of torch; a resumed run takes as many.
+
         Raises:
             UsageError: the folder or the checkpoint is none of ours.
         """
@@ -68,6 +73,9 @@ class Places:
     def resume(self, identity: str, source: str) -> Counters:
         """Where a former run stands, which may have been stopped before its first step.
 
+        Args:
+            identity, source: As of `begin`.
+
         Raises:
             UsageError: it was another run.
             WeightsError: there was none.
@@ -87,6 +95,9 @@ class Places:
 
     def need(self, size: int) -> None:
         """Refuses early what would fill the disk in the end.
+
+        Args:
+            size: Bytes.
 
         Raises:
             ResourceError: less than ``size`` bytes are free.

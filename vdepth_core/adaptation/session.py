@@ -72,6 +72,10 @@ class Session:
     def bring(self, name: str, module: M) -> M:
         """Has ``module`` trained, averaged, saved and restored with the student; returns it on the device.
 
+        Args:
+            name: What its tensors are called in the checkpoint.
+            module: On any device.
+
         Raises:
             ValueError: there is one of that name.
         """

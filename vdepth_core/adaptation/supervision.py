@@ -55,6 +55,9 @@ class Supervision:
 def check_teacher(spec: ModelSpec) -> None:
     """Refuses models that cannot teach.
 
+    Args:
+        spec: Of the model that the user chose.
+
     Raises:
         UsageError: it sees several frames at once, or its depth has no reciprocal.
     """

@@ -79,7 +79,7 @@ class Tc:
         self._options = options
 
     def build(self, session: Session) -> TemporalConsistency:
-        """Prepares motion and supervision; see `Recipe`."""
+        """Prepares motion and supervision; see `Recipe.build`."""
         session.follow_motion()
         unit = session.supervise().spread
         return TemporalConsistency(session.footage, unit, self._options, session.device)

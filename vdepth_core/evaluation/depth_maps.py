@@ -133,7 +133,11 @@ def open_truth(source: Any, scale: float | None) -> tuple[DepthMaps, list[Path],
 
 
 def open_maps(source: Any, scale: float | None) -> DepthMaps:
-    """Opens maps of any kind; see `open_truth` for ``scale``.
+    """Opens maps of any kind.
+
+    Args:
+        source: A file, a folder of maps, or an array (T, H, W).
+        scale: Units a metre has; None: as `open_truth` says.
 
     Raises:
         InputError: there is nothing that can be read.

@@ -25,6 +25,9 @@ PLANES: tuple[tuple[str, Quantity], ...] = (  # EXR channels and npz keys -> wha
 def load_map(path: Path) -> tuple[np.ndarray, Quantity | None]:
     """Reads one map.
 
+    Args:
+        path: EXR, PNG, or anything NumPy wrote.
+
     Returns:
         (H, W), numbers as stored, and what they are where the file says so.
 

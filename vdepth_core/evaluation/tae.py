@@ -84,7 +84,13 @@ def alignment_error(
 
 
 def splat(points: np.ndarray, intrinsics: Intrinsics, height: int, width: int) -> np.ndarray:
-    """Points (n, 3) in the camera's frame -> planar z (height, width), the nearest a pixel; 0 without one."""
+    """Points (n, 3) in the camera's frame -> planar z (height, width), the nearest a pixel; 0 without one.
+
+    Args:
+        points: Of any unit.
+        intrinsics: For the size below.
+        height, width: Of the picture, in pixels.
+    """
     points = points[points[:, 2] > 1e-6]
     x = np.floor(intrinsics.fx * points[:, 0] / points[:, 2] + intrinsics.cx)
     y = np.floor(intrinsics.fy * points[:, 1] / points[:, 2] + intrinsics.cy)

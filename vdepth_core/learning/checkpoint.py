@@ -66,7 +66,13 @@ class Standing:
 
     @classmethod
     def fresh(cls, trained: nn.Module, optimiser: torch.optim.Optimizer, counters: Counters) -> Standing:
-        """Before the first step."""
+        """Before the first step.
+
+        Args:
+            trained: All modules that learn, as one.
+            optimiser: Of their parameters.
+            counters: Of a run that begins.
+        """
         return cls(trained, optimiser, counters, copied(trained.state_dict()), copied(trained.state_dict()))
 
     @classmethod
@@ -74,6 +80,12 @@ class Standing:
         cls, path: Path, trained: nn.Module, optimiser: torch.optim.Optimizer, counters: Counters
     ) -> Standing:
         """Where the checkpoint says; weights and moments are put back into ``trained`` and ``optimiser``.
+
+        Args:
+            path: The checkpoint.
+            trained: All modules that learn, as one.
+            optimiser: Of their parameters.
+            counters: What `read_counters` read of it.
 
         Raises:
             WeightsError: the file is damaged, or of other modules.
@@ -94,6 +106,9 @@ class Standing:
     def save(self, path: Path) -> None:
         """Writes everything needed to go on, atomically.
 
+        Args:
+            path: The checkpoint, replaced if it is there.
+
         Raises:
             ResourceError: the disk is full or the folder cannot be written.
         """
@@ -112,12 +127,20 @@ class Standing:
 
 
 def copied(weights: Weights) -> Weights:
-    """The same weights in tensors of their own."""
+    """The same weights in tensors of their own.
+
+    Args:
+        weights: Tensors by key.
+    """
     return {key: value.detach().clone() for key, value in weights.items()}
 
 
 def is_checkpoint(path: Path) -> bool:
-    """Whether a file is a checkpoint of ours, former ones too."""
+    """Whether a file is a checkpoint of ours, former ones too.
+
+    Args:
+        path: Anything, or nothing.
+    """
     try:
         return read_facts(path).get("format") in (_FORMAT, *_FORMER)
     except (OSError, SafetensorError):
@@ -126,6 +149,10 @@ def is_checkpoint(path: Path) -> bool:
 
 def read_counters(path: Path, identity: str) -> Counters:
     """Reads where the run of ``identity`` stands.
+
+    Args:
+        path: The checkpoint.
+        identity: Of the run that wants to go on.
 
     Raises:
         WeightsError: the file is missing, damaged, no checkpoint, or one of a former version.
@@ -152,6 +179,11 @@ def read_counters(path: Path, identity: str) -> Counters:
 
 def check_identity(path: Path, found: str, wanted: str) -> None:
     """Refuses to go on from what belongs to another run.
+
+    Args:
+        path: File or folder of the run, for messages.
+        found: Identity of the run it comes from.
+        wanted: Identity of the run that wants to go on.
 
     Raises:
         UsageError: the identities differ.

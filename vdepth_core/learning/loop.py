@@ -39,14 +39,26 @@ class Lesson(ABC):
 
     @abstractmethod
     def terms(self, step: int) -> dict[str, Tensor]:
-        """The terms of a step's loss, by name; their sum is minimised. They follow from the step alone."""
+        """The terms of a step's loss, by name; their sum is minimised. They follow from the step alone.
+
+        Args:
+            step: From 0.
+        """
 
     @abstractmethod
     def validate(self, standing: Standing) -> dict[str, float]:
-        """Errors on what is held out, by name, of what would be released now."""
+        """Errors on what is held out, by name, of what would be released now.
+
+        Args:
+            standing: Where the training stands.
+        """
 
     def saved(self, standing: Standing) -> None:  # noqa: B027 (most write nothing else)
-        """Called after each checkpoint, for what else is to be written now and then."""
+        """Called after each checkpoint, for what else is to be written now and then.
+
+        Args:
+            standing: Where the training stands.
+        """
 
 
 def learn(lesson: Lesson, standing: Standing, config: LoopConfig, state: Path, progress: Progress) -> None:
@@ -91,7 +103,13 @@ def learn(lesson: Lesson, standing: Standing, config: LoopConfig, state: Path, p
 
 
 def parameter_groups(parameters: Iterable[nn.Parameter], rate: float, decay: float) -> list[dict[str, Any]]:
-    """Groups for an optimiser: only matrices decay, and only what may be trained is in them."""
+    """Groups for an optimiser: only matrices decay, and only what may be trained is in them.
+
+    Args:
+        parameters: Also those that are frozen.
+        rate: Learning rate.
+        decay: Weight decay of the matrices.
+    """
     trained = [p for p in parameters if p.requires_grad]
     return [
         {"params": [p for p in trained if p.ndim > 1], "lr": rate, "weight_decay": decay},

@@ -38,13 +38,13 @@ class Samples(Lesson):
         self._held_out = [held_out[int(place)] for place in spread.round()]
 
     def terms(self, step: int) -> dict[str, Tensor]:
-        """The objective's, for a random batch."""
+        """The objective's, for a random batch; see `Lesson.terms`."""
         rng = np.random.default_rng((self._config.seed, step))
         samples = rng.choice(self._objective.training, self._config.batch).tolist()
         return self._objective.terms(self._predict, samples, rng)
 
     def validate(self, standing: Standing) -> dict[str, float]:
-        """The objective's terms, means over the held-out samples."""
+        """The objective's terms, means over the held-out samples; see `Lesson.validate`."""
         sums: dict[str, float] = {}
         with standing.averaged(), torch.no_grad():
             for sample in self._held_out:

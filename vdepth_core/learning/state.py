@@ -48,6 +48,9 @@ def write_state(
 def read_facts(path: Path) -> dict[str, str]:
     """The facts of a state.
 
+    Args:
+        path: What `write_state` wrote.
+
     Raises:
         OSError, SafetensorError: it is missing or damaged.
     """
@@ -57,6 +60,9 @@ def read_facts(path: Path) -> dict[str, str]:
 
 def read_tensors(path: Path) -> Weights:
     """All tensors of a state, for `restore_state`.
+
+    Args:
+        path: What `write_state` wrote.
 
     Raises:
         OSError, SafetensorError: it is missing or damaged.
@@ -68,7 +74,14 @@ def read_tensors(path: Path) -> Weights:
 def restore_state(
     tensors: Weights, network: nn.Module, optimiser: torch.optim.Optimizer, *names: str
 ) -> tuple[Weights, ...]:
-    """Puts a state back into ``network`` and ``optimiser``; returns the further weights ``names``."""
+    """Puts a state back into ``network`` and ``optimiser``; returns the further weights ``names``.
+
+    Args:
+        tensors: What `read_tensors` gave.
+        network: Changed in place, on its own device.
+        optimiser: Of its parameters; changed in place.
+        *names: Of further sets of weights in the state.
+    """
     device = next(network.parameters()).device
 
     def part(name: str) -> Weights:
@@ -87,6 +100,11 @@ def restore_state(
 
 
 def parts_of(tensors: Weights, name: str) -> Weights:
-    """Those of ``tensors`` that belong to ``name``, under their own keys there."""
+    """Those of ``tensors`` that belong to ``name``, under their own keys there.
+
+    Args:
+        tensors: What `read_tensors` gave.
+        name: ``network``, or that of a further set.
+    """
     prefix = f"{name}."
     return {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}

@@ -43,7 +43,11 @@ class Student:
     device: str
 
     def predict(self, frames: Tensor) -> Tensor:
-        """Frames (N, 3, H, W) in [0, 1] on the device -> disparity (N, H, W), with gradients."""
+        """Frames (N, 3, H, W) in [0, 1] on the device -> disparity (N, H, W), with gradients.
+
+        Args:
+            frames: sRGB.
+        """
         frames = frames.contiguous(memory_format=torch.channels_last)
         prepared = self.family.normalise(frames) if self.family.normalise else frames
         prediction: Tensor = self.network(prepared)
@@ -86,7 +90,11 @@ def write_weights(path: Path, state: Mapping[str, Tensor], facts: Mapping[str, s
 
 
 def is_adapted(path: Path) -> bool:
-    """Whether a file, and no link, holds weights that `adapt` wrote."""
+    """Whether a file, and no link, holds weights that `adapt` wrote.
+
+    Args:
+        path: Anything, or nothing.
+    """
     from safetensors import SafetensorError, safe_open
 
     try:

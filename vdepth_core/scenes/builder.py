@@ -29,7 +29,13 @@ class Frame:
     scale: float = 1.0
 
     def at(self, x: float, h: float, z: float, yaw: float = 0.0, scale: float = 1.0) -> Frame:
-        """A frame relative to this one."""
+        """A frame relative to this one.
+
+        Args:
+            x, h, z: Position in this frame's axes and scale.
+            yaw: Radians, added to this one's.
+            scale: Times this one's.
+        """
         s, c = np.sin(self.yaw) * self.scale, np.cos(self.yaw) * self.scale
         return Frame(
             self.x + c * x + s * z,
@@ -41,7 +47,12 @@ class Frame:
 
 
 def rotation(axis: int, angle: float) -> np.ndarray:
-    """(3, 3) rotation about world axis 0, 1 or 2."""
+    """(3, 3) rotation about world axis 0, 1 or 2.
+
+    Args:
+        axis: Of x, y and z.
+        angle: Radians.
+    """
     c, s = np.cos(angle), np.sin(angle)
     i, j = [(1, 2), (2, 0), (0, 1)][axis]
     matrix = np.eye(3)
@@ -57,15 +68,27 @@ class Dice:
         self.rng = rng
 
     def u(self, low: float, high: float) -> float:
-        """A uniform random number."""
+        """A uniform random number.
+
+        Args:
+            low, high: Its range.
+        """
         return float(self.rng.uniform(low, high))
 
     def pick(self, things: Sequence[T]) -> T:
-        """One of ``things``, all equally likely."""
+        """One of ``things``, all equally likely.
+
+        Args:
+            things: One at least.
+        """
         return things[int(self.rng.integers(len(things)))]
 
     def coin(self, probability: float = 0.5) -> bool:
-        """True with the given probability."""
+        """True with the given probability.
+
+        Args:
+            probability: In [0, 1].
+        """
         return bool(self.rng.uniform() < probability)
 
 
@@ -81,7 +104,12 @@ class Builder(Dice):
         self._body = 0
 
     def colour(self, value: tuple[float, float] = (0.05, 0.8), vivid: float = 0.5) -> np.ndarray:
-        """A random linear RGB colour; natural hues are likelier than neon."""
+        """A random linear RGB colour; natural hues are likelier than neon.
+
+        Args:
+            value: Range of HSV's value, before a power of 1.5.
+            vivid: How saturated it may be, in [0, 1].
+        """
         hue = self.rng.choice([self.rng.normal(0.08, 0.05), self.rng.normal(0.6, 0.08), self.rng.uniform()])
         saturation = self.rng.beta(1.2, 3) * 2 * vivid
         return np.array(colorsys.hsv_to_rgb(hue % 1, min(1, saturation), self.u(*value) ** 1.5), np.float32)
@@ -91,7 +119,18 @@ class Builder(Dice):
         vivid: float = 0.5, hue: np.ndarray | None = None, contrast: float | None = None,
         gloss: float | None = None, glow: float = 0.0, overlay: float | None = None,
     ) -> int:  # fmt: skip
-        """Adds a material whose base texture is one of ``kinds`` (default: any); returns its row."""
+        """Adds a material whose base texture is one of ``kinds`` (default: any); returns its row.
+
+        Args:
+            *kinds: Names of textures; none: any.
+            tile: Metres a repetition; None: random.
+            value, vivid: Of the colours, as in `colour`.
+            hue: Linear RGB that all colours are shades of; None: random ones.
+            contrast: Of the texture, in [0, 1]; None: random.
+            gloss: Strength of the highlight; None: random.
+            glow: Light of its own.
+            overlay: Strength of a second texture; None: random.
+        """
         texels = library()
         names = kinds or (
             "noise",
@@ -134,7 +173,19 @@ class Builder(Dice):
         material: int, turn: np.ndarray | None = None, taper: float = 1.0, planes: np.ndarray | None = None,
         casts: bool = True,
     ) -> None:  # fmt: skip
-        """Adds a solid whose centre is ``at`` = (x, height, z) in ``frame``; ``turn`` rotates it in place."""
+        """Adds a solid whose centre is ``at`` in ``frame``; ``turn`` rotates it in place.
+
+        Args:
+            kind: Of the solid.
+            frame: What ``at`` and ``half`` are measured in.
+            at: (x, height, z).
+            half: Half its size along x, height and z.
+            material: Row that `paint` gave.
+            turn: (3, 3) rotation; None: none.
+            taper: Of a frustum, top radius over bottom radius.
+            planes: (K, 4) half-spaces (nx, ny, nz, c) of a polytope, in its unit space.
+            casts: Whether it throws a shadow.
+        """
         place = frame.at(*at)
         axes = rotation(1, frame.yaw)
         if turn is not None:
@@ -148,9 +199,17 @@ class Builder(Dice):
     def moving(self, frame: Frame, at: Triple = (0.0, 0.0, 0.0), axis: Triple = (0.0, 1.0, 0.0),
                velocity: Triple = (0.0, 0.0, 0.0), spin: float = 0.0,
                swing: tuple[float, float, float] = (0.0, 1.0, 0.0)) -> Iterator[None]:  # fmt: skip
-        """What is added meanwhile is one body; all in ``frame``'s (x, height, z), see `Motion` for the rest.
+        """What is added meanwhile is one body, whose `Motion` is given in ``frame``'s (x, height, z).
 
         Bodies nest: an arm moves with the person it hangs on.
+
+        Args:
+            frame: What all is measured in; heights point up.
+            at: What turning leaves in place.
+            axis: Unit axis of turning.
+            velocity: Metres a frame.
+            spin: Radians a frame.
+            swing: Amplitude in radians, period in frames, phase.
         """
         place, turn, flip = frame.at(*at), rotation(1, frame.yaw), np.array((1, -1, 1))
         self.motions.append(
@@ -165,26 +224,50 @@ class Builder(Dice):
 
     def box(self, frame: Frame, at: Triple, half: Triple, material: int,
             turn: np.ndarray | None = None, casts: bool = True) -> None:  # fmt: skip
-        """Adds a box."""
+        """Adds a box.
+
+        Arguments are those of `add`.
+        """
         self.add(Kind.BOX, frame, at, half, material, turn, casts=casts)
 
     def ball(self, frame: Frame, at: Triple, half: Triple, material: int,
              turn: np.ndarray | None = None) -> None:  # fmt: skip
-        """Adds an ellipsoid."""
+        """Adds an ellipsoid.
+
+        Arguments are those of `add`.
+        """
         self.add(Kind.ELLIPSOID, frame, at, half, material, turn)
 
     def leaves(self, frame: Frame, at: Triple, half: Triple, material: int) -> None:  # fmt: skip
-        """Adds a foliage ellipsoid."""
+        """Adds a foliage ellipsoid.
+
+        Arguments are those of `add`.
+        """
         self.add(Kind.LEAVES, frame, at, half, material, rotation(1, self.u(0, 6.3)))
 
     def post(self, frame: Frame, at: Triple, radius: float, half_height: float, material: int,
              taper: float = 1.0, turn: np.ndarray | None = None) -> None:  # fmt: skip
-        """Adds an upright frustum: cylinder, cone or anything between."""
+        """Adds an upright frustum: cylinder, cone or anything between.
+
+        Args:
+            frame, at: As of `add`.
+            radius: At the bottom.
+            half_height: Half its height.
+            material, taper, turn: As of `add`.
+        """
         self.add(Kind.FRUSTUM, frame, at, (radius, half_height, radius), material, turn, taper)
 
     def limb(self, frame: Frame, start: Triple, stop: Triple, radius: float,
              material: int, round_: bool = True) -> None:  # fmt: skip
-        """Adds an ellipsoid or cylinder between two points (x, height, z) of ``frame``."""
+        """Adds an ellipsoid or cylinder between two points of ``frame``.
+
+        Args:
+            frame: What the rest is measured in.
+            start, stop: (x, height, z) of its ends.
+            radius: Of its middle.
+            material: Row that `paint` gave.
+            round_: Whether it is an ellipsoid, which reaches ``radius`` beyond the ends.
+        """
         a, b = np.array(start, float), np.array(stop, float)
         a[1], b[1] = -a[1], -b[1]
         along = b - a
@@ -200,7 +283,13 @@ class Builder(Dice):
 
     def wedge(self, frame: Frame, at: Triple, half: Triple, material: int,
               top: tuple[float, float] = (0.6, 0.6), turn: np.ndarray | None = None) -> None:  # fmt: skip
-        """Adds a box whose top is ``top`` = (x, z) times its bottom: cars, roofs (0 in one axis), pots."""
+        """Adds a box whose top is ``top`` = (x, z) times its bottom: cars, roofs (0 in one axis), pots.
+
+        Args:
+            frame, at, half, material: As of `add`.
+            top: Shares in [0, 1]; 0 in one of them makes a ridge.
+            turn: As of `add`.
+        """
         rows = []
         for axis, share in ((0, top[0]), (2, top[1])):
             for sign in (-1, 1):
@@ -213,7 +302,10 @@ class Builder(Dice):
         self.add(Kind.POLYTOPE, frame, at, half, material, turn, planes=planes)
 
     def stone(self, frame: Frame, at: Triple, half: Triple, material: int) -> None:  # fmt: skip
-        """Adds a random convex rock."""
+        """Adds a random convex rock.
+
+        Arguments are those of `add`.
+        """
         normals = np.concatenate((self.rng.normal(size=(9, 3)), np.eye(3), -np.eye(3)))
         normals /= np.linalg.norm(normals, axis=1, keepdims=True)
         offsets = np.concatenate((self.rng.uniform(0.65, 0.95, 9), np.ones(6)))
@@ -221,7 +313,13 @@ class Builder(Dice):
         self.add(Kind.POLYTOPE, frame, at, half, material, rotation(1, self.u(0, 6.3)), planes=planes)
 
     def scene(self, light: Light, centre: tuple[float, float, float], extent: float) -> Scene:
-        """The finished scene; ``centre`` = (x, height, z) and ``extent`` bound the shadow map."""
+        """The finished scene; ``centre`` = (x, height, z) and ``extent`` bound the shadow map.
+
+        Args:
+            light: Sun, sky and lamps.
+            centre: In world axes, metres.
+            extent: Half the side of the square that the sun sees, in metres.
+        """
         return Scene(
             tuple(self.solids),
             tuple(self.materials),

@@ -13,7 +13,12 @@ FAST = 0.2  # metres a frame from which a camera is on a vehicle, which goes whe
 
 
 def camera_rays(K: np.ndarray, height: int, width: int) -> np.ndarray:
-    """(H, W, 3) ray directions of pixel centres (+0.5) in camera axes, z = 1."""
+    """(H, W, 3) ray directions of pixel centres (+0.5) in camera axes, z = 1.
+
+    Args:
+        K: (3, 3).
+        height, width: Of the picture, in pixels.
+    """
     x = (np.arange(width) + 0.5 - K[0, 2]) / K[0, 0]
     y = (np.arange(height) + 0.5 - K[1, 2]) / K[1, 1]
     return np.stack((*np.meshgrid(x, y), np.ones((height, width))), -1).astype(np.float32)
@@ -36,7 +41,11 @@ class Camera:
     spin: np.ndarray
 
     def pose(self, time: float) -> np.ndarray:
-        """(4, 4) cam_to_world at ``time``, in frames."""
+        """(4, 4) cam_to_world at ``time``, in frames.
+
+        Args:
+            time: May lie between frames.
+        """
         pitch, yaw, roll = self.angles + self.spin * time
         pose = np.eye(4)
         pose[:3, :3] = rotation(1, yaw) @ rotation(0, pitch) @ rotation(2, roll)
@@ -45,7 +54,13 @@ class Camera:
 
 
 def draw_camera(rng: np.random.Generator, view: View, height: int, width: int) -> Camera:
-    """A camera that a view allows: lens, aim, a small motion."""
+    """A camera that a view allows: lens, aim, a small motion.
+
+    Args:
+        rng: Decides it.
+        view: What it may do.
+        height, width: Of the picture, in pixels.
+    """
     focal = width / 2 / np.tan(np.radians(rng.uniform(*view.fov)) / 2)
     K = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1.0]])
     eye = np.array((view.eye[0], -view.eye[1], view.eye[2]))

@@ -10,7 +10,12 @@ from .primitives import Kind
 
 
 def person(b: Builder, f: Frame, sit: bool = False) -> None:
-    """A human of ellipsoids, facing −z, standing, walking or sitting."""
+    """A human of ellipsoids, facing −z, standing, walking or sitting.
+
+    Args:
+        b, f: The scene being built, and where in it: between the feet.
+        sit: Whether it sits, which the chair under it does not know.
+    """
     skin = b.paint(
         "noise", hue=np.array((0.55, 0.33, 0.24), np.float32) * b.u(0.25, 1.2), contrast=0.2, overlay=0.1
     )
@@ -46,7 +51,11 @@ def person(b: Builder, f: Frame, sit: bool = False) -> None:
 
 
 def animal(b: Builder, f: Frame) -> None:
-    """A four-legged animal, facing −z."""
+    """A four-legged animal, facing −z.
+
+    Args:
+        b, f: The scene being built, and where in it: between the feet.
+    """
     m = b.paint("noise", "cells", hue=b.colour((0.1, 0.8), 0.35), tile=0.5, gloss=0.02)
     s = b.u(0.3, 1.2)
     gait = Gait(b, 0.65 * s, 0.0, b.dice.coin(WALKING))
@@ -65,7 +74,12 @@ def animal(b: Builder, f: Frame) -> None:
 
 
 def abstract(b: Builder, f: Frame, size: float) -> None:
-    """Any solid in any pose."""
+    """Any solid in any pose.
+
+    Args:
+        b, f: The scene being built, and where in it: the middle.
+        size: Half the largest it can be, in metres.
+    """
     turn = rotation(0, b.u(0, 6.3)) @ rotation(1, b.u(0, 6.3)) @ rotation(2, b.u(0, 6.3))
     half = (size * b.u(0.2, 1), size * b.u(0.2, 1), size * b.u(0.2, 1))
     m, kind = b.paint(vivid=0.9), Kind(int(b.rng.choice([0, 1, 2, 5])))

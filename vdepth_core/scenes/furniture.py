@@ -12,7 +12,12 @@ from .nature import bin_, plant
 
 
 def clutter(b: Builder, f: Frame, size: float = 0.2) -> None:
-    """One small thing of about ``size`` metres on ``f``: a pack, bottle, can, bowl, ball, books, toys."""
+    """One small thing on ``f``: a pack, bottle, can, bowl, ball, books, toys.
+
+    Args:
+        b, f: The scene being built, and where in it: what the thing stands on.
+        size: About its size.
+    """
     m = b.paint(vivid=0.9, tile=size * b.u(0.5, 3))
     s = size * b.u(0.5, 1.3)
     g = f.at(0, 0, 0, b.u(0, 6.3))
@@ -57,13 +62,25 @@ def _small_thing(b: Builder, g: Frame, s: float, m: int) -> None:
 
 
 def scatter(b: Builder, f: Frame, half: tuple[float, float], count: int, size: float) -> None:
-    """``count`` small things on a rectangle of half size (x, z)."""
+    """``count`` small things on a rectangle of half size (x, z).
+
+    Args:
+        b, f: The scene being built, and where in it: the middle of the rectangle.
+        half: Metres.
+        count: How many.
+        size: Of each, as of `clutter`.
+    """
     for _ in range(count):
         clutter(b, f.at(b.u(-half[0], half[0]), 0, b.u(-half[1], half[1])), size)
 
 
 def table(b: Builder, f: Frame, items: int = 5) -> None:
-    """A table or desk with things on it."""
+    """A table or desk with things on it.
+
+    Args:
+        b, f: The scene being built, and where in it: on the floor under the middle.
+        items: How many things lie on it.
+    """
     w, d, h, t = b.u(0.5, 1.1), b.u(0.3, 0.55), b.u(0.4, 0.8), b.u(0.015, 0.04)
     top = b.paint("wood", "noise", "noise", contrast=0.4)
     leg = b.paint("noise", "wood", contrast=0.2)
@@ -83,7 +100,11 @@ def table(b: Builder, f: Frame, items: int = 5) -> None:
 
 
 def monitor(b: Builder, f: Frame) -> None:
-    """A screen on a foot."""
+    """A screen on a foot.
+
+    Args:
+        b, f: The scene being built, and where in it: under the foot, the picture facing −z.
+    """
     w = b.u(0.22, 0.4)
     black = b.paint("noise", value=(0.02, 0.15), contrast=0.2)
     b.box(f, (0, 0.1 + w * 0.6, 0), (w, w * 0.58, 0.02), black)
@@ -98,7 +119,11 @@ def monitor(b: Builder, f: Frame) -> None:
 
 
 def chair(b: Builder, f: Frame) -> None:
-    """A chair: four legs or a swivel foot, seat, back."""
+    """A chair: four legs or a swivel foot, seat, back.
+
+    Args:
+        b, f: The scene being built, and where in it: on the floor under the middle, facing −z.
+    """
     seat, back, w = b.u(0.4, 0.5), b.u(0.35, 0.6), b.u(0.19, 0.28)
     m, leg = b.paint("noise", "wood", "stripes", contrast=0.4), b.paint("noise", contrast=0.2)
     b.box(f, (0, seat, 0), (w, b.u(0.015, 0.06), w), m)
@@ -114,7 +139,11 @@ def chair(b: Builder, f: Frame) -> None:
 
 
 def sofa(b: Builder, f: Frame) -> None:
-    """A sofa or armchair with cushions."""
+    """A sofa or armchair with cushions.
+
+    Args:
+        b, f: The scene being built, and where in it: on the floor under the middle, facing −z.
+    """
     w, d = b.pick((b.u(0.4, 0.5), b.u(0.8, 1.2))), b.u(0.4, 0.5)
     m = b.paint("noise", "noise", "checker", "stripes", contrast=0.4, gloss=0.02, tile=0.5)
     b.box(f, (0, 0.22, 0), (w, 0.2, d), m)
@@ -134,7 +163,13 @@ def sofa(b: Builder, f: Frame) -> None:
 def shelf(
     b: Builder, f: Frame, width: float | None = None, height: float | None = None, busy: float = 1.0
 ) -> None:
-    """Open shelves full of things, facing −z."""
+    """Open shelves full of things, facing −z.
+
+    Args:
+        b, f: The scene being built, and where in it: on the floor under the middle.
+        width, height: In metres; None: random.
+        busy: How full it is; 0: empty.
+    """
     w, h, d = (width or b.u(0.6, 1.8)) / 2, height or b.u(0.8, 2.2), b.u(0.14, 0.25)
     rows = max(1, round(h / b.u(0.28, 0.5)))
     m = b.paint("wood", "noise", contrast=0.4)
@@ -166,7 +201,11 @@ def shelf(
 
 
 def cabinet(b: Builder, f: Frame) -> None:
-    """A closed cupboard, drawers or a fridge."""
+    """A closed cupboard, drawers or a fridge.
+
+    Args:
+        b, f: The scene being built, and where in it: on the floor under the middle, facing −z.
+    """
     w, h, d = b.u(0.25, 0.7), b.u(0.35, 1.1), b.u(0.2, 0.35)
     m = b.paint("wood", "noise", "noise", contrast=0.3)
     b.box(f, (0, h, 0), (w, h, d), m)
@@ -182,7 +221,11 @@ def cabinet(b: Builder, f: Frame) -> None:
 
 
 def bed(b: Builder, f: Frame) -> None:
-    """A bed with blanket and pillows, head at +z."""
+    """A bed with blanket and pillows, head at +z.
+
+    Args:
+        b, f: The scene being built, and where in it: on the floor under the middle.
+    """
     w, d, h = b.u(0.45, 0.95), 1.0, b.u(0.35, 0.55)
     b.box(f, (0, h / 2, 0), (w, h / 2, d), b.paint("noise", value=(0.4, 0.95), tile=1.0))
     b.box(
@@ -203,7 +246,11 @@ def bed(b: Builder, f: Frame) -> None:
 
 
 def lamp(b: Builder, f: Frame) -> None:
-    """A floor lamp."""
+    """A floor lamp.
+
+    Args:
+        b, f: The scene being built, and where in it: under the foot.
+    """
     h = b.u(1.2, 1.8)
     b.post(f, (0, h / 2, 0), 0.015, h / 2, b.paint("noise"))
     b.post(f, (0, 0.015, 0), 0.15, 0.015, b.paint("noise"))

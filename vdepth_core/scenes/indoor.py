@@ -11,7 +11,12 @@ from .views import View, indoor_light
 
 
 def walls(b: Builder, w: float, h: float, d: float) -> None:
-    """Floor, ceiling and four walls around [−w, w] x [0, h] x [0, 2d], with doors, windows, pictures."""
+    """Floor, ceiling and four walls around [−w, w] x [0, h] x [0, 2d], with doors, windows, pictures.
+
+    Args:
+        b: The scene being built.
+        w, h, d: Half its width, its height and half its depth, in metres.
+    """
     f, t = Frame(), 0.1
     wall = b.paint(
         "noise",
@@ -91,7 +96,11 @@ def walls(b: Builder, w: float, h: float, d: float) -> None:
 
 
 def room(b: Builder) -> tuple[View, Light]:
-    """A furnished room."""
+    """A furnished room.
+
+    Args:
+        b: The scene being built.
+    """
     w, d, h = b.u(1.5, 4.0), b.u(1.6, 4.5), b.u(2.3, 3.3)
     walls(b, w, h, d)
     eye = (b.u(-0.7, 0.7) * w, b.u(0.7, 1.75), b.u(0.1, 0.7))
@@ -153,7 +162,11 @@ def room(b: Builder) -> tuple[View, Light]:
 
 
 def corridor(b: Builder) -> tuple[View, Light]:
-    """A long hall with doors, pillars, things along the walls and people."""
+    """A long hall with doors, pillars, things along the walls and people.
+
+    Args:
+        b: The scene being built.
+    """
     w, d, h = b.u(0.8, 2.6), b.u(4, 14), b.u(2.2, 3.6)
     walls(b, w, h, d)
     for _ in range(int(b.rng.integers(2, 12))):
@@ -186,7 +199,11 @@ def corridor(b: Builder) -> tuple[View, Light]:
 
 
 def close_up(b: Builder) -> tuple[View, Light]:
-    """Things on a table, or a shelf bin, from near: packs, bottles, books, tools."""
+    """Things on a table, or a shelf bin, from near: packs, bottles, books, tools.
+
+    Args:
+        b: The scene being built.
+    """
     w, d, h = 1.8, 1.6, 2.6
     walls(b, w, h, d)
     light = indoor_light(b, w, h, d)

@@ -20,7 +20,11 @@ _SUBJECTS: tuple[Callable[[Builder, Frame], None], ...] = (
 
 
 def subject(b: Builder) -> tuple[View, Light]:
-    """A person, animal or thing filling the picture, in a room or town."""
+    """A person, animal or thing filling the picture, in a room or town.
+
+    Args:
+        b: The scene being built.
+    """
     view, light = (park if b.coin() else room)(b)
     distance = b.u(0.8, 2.6)
     to = np.array((view.target[0] - view.eye[0], view.target[2] - view.eye[2]))
@@ -40,7 +44,11 @@ def subject(b: Builder) -> tuple[View, Light]:
 
 
 def loose(b: Builder) -> tuple[View, Light]:
-    """Solids floating anywhere before a back wall or the sky: occlusion without any prior."""
+    """Solids floating anywhere before a back wall or the sky: occlusion without any prior.
+
+    Args:
+        b: The scene being built.
+    """
     if b.coin(0.7):
         shell = (b.u(3, 8), b.u(2, 6), b.u(4, 10))
         b.add(Kind.SHELL, Frame(), (0, 0, shell[2] * 0.6), shell, b.paint(tile=b.u(0.5, 4)), casts=False)

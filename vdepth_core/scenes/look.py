@@ -21,12 +21,22 @@ class Look:
         self.noise = np.exp(rng.uniform(np.log(0.001), np.log(0.012)))
 
     def exposure(self, linear: Tensor) -> float:
-        """Gain that brings the picture's middle to the key."""
+        """Gain that brings the picture's middle to the key.
+
+        Args:
+            linear: (3, H, W) linear light.
+        """
         light = linear.mean(0)
         return float(self.key / (0.5 * light.median() + 0.5 * light.mean() + 1e-4))
 
     def develop(self, linear: Tensor, rng: np.random.Generator, noise: bool) -> Tensor:
-        """(3, H, W) linear light -> display-referred [0, 1]."""
+        """(3, H, W) linear light -> display-referred [0, 1].
+
+        Args:
+            linear: Exposed, see `exposure`.
+            rng: Decides the noise.
+            noise: Whether there is any.
+        """
         _, height, width = linear.shape
         device = linear.device
         balance = torch.from_numpy(self.balance).to(device)[:, None, None]
@@ -46,7 +56,12 @@ class Look:
 
 
 def soften(image: Tensor, sigma: float) -> Tensor:
-    """Gaussian blur of (C, H, W); the border is mirrored."""
+    """Gaussian blur of (C, H, W); the border is mirrored.
+
+    Args:
+        image: Larger than the kernel's half, 4 ``sigma``.
+        sigma: In pixels, above 0.
+    """
     half = max(1, round(4 * sigma))
     steps = torch.arange(-half, half + 1, device=image.device, dtype=torch.float32)
     kernel = torch.exp(-(steps**2) / (2 * sigma**2))

@@ -26,16 +26,32 @@ class Gait:
         self.turn = b.dice.u(-0.012, 0.012)
 
     def body(self, f: Frame) -> AbstractContextManager[None]:
-        """Everything, advancing towards −z."""
+        """Everything, advancing towards −z.
+
+        Args:
+            f: Where the figure stands.
+        """
         return self.b.moving(f, velocity=(0, 0, -self.speed), spin=self.turn)
 
     def leg(self, f: Frame, hip: Triple, first: bool) -> AbstractContextManager[None]:
-        """A leg from ``hip``; first legs and the others are half a period apart."""
+        """A leg from ``hip``; first legs and the others are half a period apart.
+
+        Args:
+            f: Where the figure stands.
+            hip: (x, height, z) in ``f``, where the leg turns.
+            first: Which half of the legs it belongs to.
+        """
         swing = (self.swing * self.walks, self.period, self.phase + np.pi * (not first))
         return self.b.moving(f, hip, (1, 0, 0), swing=swing)
 
     def arm(self, f: Frame, shoulder: Triple, first: bool) -> AbstractContextManager[None]:
-        """An arm, which also moves where nobody walks."""
+        """An arm, which also moves where nobody walks.
+
+        Args:
+            f: Where the figure stands.
+            shoulder: (x, height, z) in ``f``, where the arm turns.
+            first: Which half of the arms it belongs to; it swings against the legs of the same half.
+        """
         swing = (self.arms, self.period * (1 if self.walks else 2), self.phase + np.pi * first)
         return self.b.moving(f, shoulder, (1, 0, 0), swing=swing)
 
@@ -43,7 +59,14 @@ class Gait:
 def stirring(
     b: Builder, f: Frame, size: float, chance: float = STIRRING, free: bool = False
 ) -> AbstractContextManager[None]:
-    """A loose thing of ``size`` metres that slides and turns where it stands, or tumbles when ``free``."""
+    """A loose thing of ``size`` metres that slides and turns where it stands, or tumbles when ``free``.
+
+    Args:
+        b, f: The scene being built, and where the thing turns.
+        size: Decides how far it slides.
+        chance: That it moves at all.
+        free: Whether nothing holds it, neither floor nor uprightness.
+    """
     if not b.dice.coin(chance):
         return nullcontext()
     x, h, z = b.dice.rng.normal(0, 0.06 * size, 3)
@@ -55,7 +78,12 @@ def stirring(
 
 
 def driving(b: Builder, f: Frame, fastest: float) -> AbstractContextManager[None]:
-    """A vehicle on its way towards −z, up to ``fastest`` metres a frame; 0 parks it."""
+    """A vehicle on its way towards −z, up to ``fastest`` metres a frame; 0 parks it.
+
+    Args:
+        b, f: The scene being built, and where the vehicle stands at first.
+        fastest: Its highest speed.
+    """
     if fastest == 0:
         return nullcontext()
     speed = b.dice.u(0.1, 1) * fastest
@@ -63,7 +91,11 @@ def driving(b: Builder, f: Frame, fastest: float) -> AbstractContextManager[None
 
 
 def swaying(b: Builder, f: Frame) -> AbstractContextManager[None]:
-    """Something rooted in ``f`` that the wind bends."""
+    """Something rooted in ``f`` that the wind bends.
+
+    Args:
+        b, f: The scene being built, and where the thing is rooted.
+    """
     if not b.dice.coin(SWAYING):
         return nullcontext()
     way = b.dice.u(0, 2 * np.pi)

@@ -9,7 +9,11 @@ from .motions import swaying
 
 
 def foliage(b: Builder) -> int:
-    """A leaf material."""
+    """A leaf material.
+
+    Args:
+        b: The scene being built.
+    """
     hue = np.array((b.u(0.05, 0.3), b.u(0.12, 0.35), b.u(0.01, 0.12)), np.float32)
     if b.coin(0.12):
         hue = b.colour((0.2, 0.7), 0.9)
@@ -17,7 +21,11 @@ def foliage(b: Builder) -> int:
 
 
 def plant(b: Builder, f: Frame) -> None:
-    """A potted plant."""
+    """A potted plant.
+
+    Args:
+        b, f: The scene being built, and where in it: under the pot.
+    """
     s = b.u(0.5, 1.4)
     b.post(f, (0, 0.15 * s, 0), 0.14 * s, 0.15 * s, b.paint("noise", "stripes"), taper=1.3)
     green = foliage(b)
@@ -30,7 +38,11 @@ def plant(b: Builder, f: Frame) -> None:
 
 
 def tree(b: Builder, f: Frame) -> None:
-    """A broad-leaved tree, a conifer or a bare one."""
+    """A broad-leaved tree, a conifer or a bare one.
+
+    Args:
+        b, f: The scene being built, and where in it: the root.
+    """
     with swaying(b, f):
         _tree(b, f)
 
@@ -78,7 +90,12 @@ def _tree(b: Builder, f: Frame) -> None:
 
 
 def bush(b: Builder, f: Frame, size: float | None = None) -> None:
-    """A shrub, or a piece of hedge."""
+    """A shrub, or a piece of hedge.
+
+    Args:
+        b, f: The scene being built, and where in it: on the ground under the middle.
+        size: Half its width, about, in metres; None: random.
+    """
     s, green = size or b.u(0.3, 1.2), foliage(b)
     for _ in range(int(b.rng.integers(2, 6))):
         r = s * b.u(0.3, 0.7)
@@ -87,14 +104,22 @@ def bush(b: Builder, f: Frame, size: float | None = None) -> None:
 
 
 def rock(b: Builder, f: Frame) -> None:
-    """A boulder."""
+    """A boulder.
+
+    Args:
+        b, f: The scene being built, and where in it: on the ground under the middle.
+    """
     s = b.u(0.1, 0.9)
     m = b.paint("noise", "cells", hue=b.colour((0.15, 0.6), 0.25), tile=b.u(0.4, 2))
     b.stone(f, (0, s * 0.5, 0), (s * b.u(0.8, 1.8), s, s * b.u(0.8, 1.5)), m)
 
 
 def bin_(b: Builder, f: Frame) -> None:
-    """A bin or barrel, or a planter."""
+    """A bin or barrel, or a planter.
+
+    Args:
+        b, f: The scene being built, and where in it: on the ground under the middle.
+    """
     r, h = b.u(0.15, 0.4), b.u(0.3, 0.55)
     b.post(f, (0, h, 0), r, h, b.paint("noise", "stripes"), taper=b.u(0.8, 1.3))
     if b.coin(0.3):

@@ -33,7 +33,13 @@ class Effects:
 
 
 def draw_effects(rng: np.random.Generator, width: int, outdoor: bool) -> Effects:
-    """The effects of a clip ``width`` pixels wide."""
+    """The effects of a clip ``width`` pixels wide.
+
+    Args:
+        rng: Decides them.
+        width: Of the picture.
+        outdoor: Whether there may be mist, else smoke, which is rarer.
+    """
     chance = rng.uniform(size=3)
     shutter, radius, focus, mist = rng.uniform((0.3, 0.7, 0.05, 0.15), (1.0, 3.5, 0.8, 0.65))
     return Effects(
@@ -43,13 +49,23 @@ def draw_effects(rng: np.random.Generator, width: int, outdoor: bool) -> Effects
 
 
 def matte(scene: Scene) -> Scene:
-    """The scene without highlights and fog: a surface looks the same from everywhere."""
+    """The scene without highlights and fog: a surface looks the same from everywhere.
+
+    Args:
+        scene: Stays as it is.
+    """
     materials = tuple(replace(material, gloss=0.0) for material in scene.materials)
     return replace(scene, materials=materials, light=replace(scene.light, fog=0.0))
 
 
 def misty(light: Light, depth: Tensor, mist: float) -> Light:
-    """The light with fog that takes the share ``mist`` at the median of ``depth``."""
+    """The light with fog that takes the share ``mist`` at the median of ``depth``.
+
+    Args:
+        light: Stays as it is.
+        depth: Of any shape, in metres, inf for the sky.
+        mist: In [0, 1); 0: none.
+    """
     seen = depth[torch.isfinite(depth)]
     if mist == 0 or not len(seen):
         return light
@@ -67,7 +83,12 @@ class Lens:
 
     @classmethod
     def aimed(cls, depth: Tensor, effects: Effects) -> Lens | None:
-        """The lens of a clip whose first picture has ``depth`` (H, W); None if all is to be sharp."""
+        """The lens of a clip whose first picture has ``depth`` (H, W); None if all is to be sharp.
+
+        Args:
+            depth: In metres, inf for the sky.
+            effects: Where it is focused, and how much is out of focus.
+        """
         if effects.defocus == 0:
             return None
         disparity = (1 / depth).flatten().sort(descending=True).values  # the sky's is 0
@@ -77,7 +98,12 @@ class Lens:
         return cls(focus, effects.defocus / max(spread, 1e-6), 1.5 * effects.defocus)
 
     def blur(self, linear: Tensor, depth: Tensor) -> Tensor:
-        """(C, H, W) light with depth (H, W), defocused: layers are blurred alone and laid over each other."""
+        """(C, H, W) light with depth (H, W), defocused: layers are blurred alone and laid over each other.
+
+        Args:
+            linear: Linear, so that highlights become discs.
+            depth: In metres, inf for the sky.
+        """
         radius = (self.aperture * (1 / depth - self.focus)).clamp(-self.largest, self.largest)
         step = self.largest / LAYERS
         layer = torch.round(radius / step)

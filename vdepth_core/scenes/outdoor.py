@@ -21,7 +21,14 @@ _PARK: tuple[Callable[[Builder, Frame], None], ...] = (
 
 
 def ground(b: Builder, *kinds: str, tile: float | None = None, hue: np.ndarray | None = None) -> None:
-    """A plane to the horizon, painted in one of ``kinds``."""
+    """A plane to the horizon, painted in one of ``kinds``.
+
+    Args:
+        b: The scene being built.
+        *kinds: Names of textures; none: any.
+        tile: Metres a repetition; None: random.
+        hue: Linear RGB; None: random.
+    """
     m = b.paint(*kinds, tile=tile or b.u(1, 6), hue=hue, gloss=0.02, contrast=b.u(0.3, 1))
     b.box(Frame(), (0, -0.5, 400), (900, 0.5, 900), m, casts=False)
 
@@ -44,7 +51,11 @@ def _far(b: Builder, distance: float = 150) -> None:
 
 
 def street(b: Builder) -> tuple[View, Light]:
-    """A road with lanes, kerbs, houses or trees, traffic, posts and people; seen from a car or a pavement."""
+    """A road with lanes, kerbs, houses or trees, traffic, posts and people; seen from a car or a pavement.
+
+    Args:
+        b: The scene being built.
+    """
     grey = np.array((0.25, 0.25, 0.26), np.float32) * b.u(0.4, 1.8)
     green = np.array((b.u(0.1, 0.35), b.u(0.2, 0.4), b.u(0.05, 0.15)), np.float32)
     ground(b, "noise", "leaves", "cells", hue=green if b.coin(0.6) else grey)
@@ -122,7 +133,11 @@ def street(b: Builder) -> tuple[View, Light]:
 
 
 def park(b: Builder) -> tuple[View, Light]:
-    """A garden, park, forest or yard: trees, shrubs, rocks, people, animals, a path, perhaps a wall."""
+    """A garden, park, forest or yard: trees, shrubs, rocks, people, animals, a path, perhaps a wall.
+
+    Args:
+        b: The scene being built.
+    """
     green = np.array((b.u(0.08, 0.4), b.u(0.18, 0.42), b.u(0.03, 0.15)), np.float32)
     ground(
         b,
@@ -177,7 +192,11 @@ def park(b: Builder) -> tuple[View, Light]:
 
 
 def landscape(b: Builder) -> tuple[View, Light]:
-    """Open country from high up or the ground: fields, hills, houses, woods; also roofs of a town."""
+    """Open country from high up or the ground: fields, hills, houses, woods; also roofs of a town.
+
+    Args:
+        b: The scene being built.
+    """
     hue = np.array((b.u(0.15, 0.5), b.u(0.2, 0.45), b.u(0.05, 0.25)), np.float32)
     ground(b, "noise", "patches", "cells", hue=hue, tile=b.u(10, 60))
     height = float(np.exp(b.u(np.log(1.5), np.log(60))))

@@ -46,26 +46,51 @@ class Rays:
     parallel: bool
 
     def meet(self, shape: Shape, x: Tensor, y: Tensor, vary: Vector, fixed: Vector) -> Tensor:
-        """Ray parameters at (x, y); ``vary`` is (9) numbers or tensors, ``fixed`` (3)."""
+        """Ray parameters at (x, y); ``vary`` is (9) numbers or tensors, ``fixed`` (3).
+
+        Args:
+            shape: Of one solid, or of as many as there are rays.
+            x, y: Coordinates on the picture, of shapes that broadcast.
+            vary: Of the solid, flattened from (3, 3).
+            fixed: Of the solid.
+        """
         along = [x * vary[j] + (y * vary[3 + j] + vary[6 + j]) for j in range(3)]
         return intersect(shape, along, fixed) if self.parallel else intersect(shape, fixed, along)
 
 
 def perspective(tables: Tables, pose: np.ndarray) -> Rays:
-    """A camera's rays; (x, y) is a point of its plane z = 1, and a ray parameter is planar depth."""
+    """A camera's rays; (x, y) is a point of its plane z = 1, and a ray parameter is planar depth.
+
+    Args:
+        tables: The scene's solids.
+        pose: (4, 4) cam_to_world.
+    """
     turn = pose[:3, :3].T[None] @ tables.to_local
     return Rays(turn, ((pose[:3, 3] - tables.centre)[:, None] @ tables.to_local)[:, 0], parallel=False)
 
 
 def orthographic(tables: Tables, eye: np.ndarray, axes: np.ndarray) -> Rays:
-    """Parallel rays along the third column of ``axes`` (3, 3); (x, y) is in metres from ``eye``."""
+    """Parallel rays along the third column of ``axes`` (3, 3); (x, y) is in metres from ``eye``.
+
+    Args:
+        tables: The scene's solids.
+        eye: (3,) where the ray parameter is 0, in the world.
+        axes: (3, 3), its columns the picture's x, y and the rays' direction.
+    """
     start = np.tile(axes.T, (len(tables.centre), 1, 1))
     start[:, 2] = eye - tables.centre
     return Rays(start @ tables.to_local, axes[:, 2] @ tables.to_local, parallel=True)
 
 
 def rectangles(tables: Tables, K: np.ndarray, pose: np.ndarray, height: int, width: int) -> np.ndarray:
-    """(S, 4) screen bounds x0, x1, y0, y1 of every solid; empty where it is behind the camera."""
+    """(S, 4) screen bounds x0, x1, y0, y1 of every solid; empty where it is behind the camera.
+
+    Args:
+        tables: The scene's solids.
+        K: (3, 3).
+        pose: (4, 4) cam_to_world.
+        height, width: Of the picture, in pixels.
+    """
     corners = (tables.corners - pose[:3, 3]) @ pose[:3, :3]
     z = corners[..., 2]
     ahead = np.maximum(z, NEAR)
@@ -80,7 +105,14 @@ def rectangles(tables: Tables, K: np.ndarray, pose: np.ndarray, height: int, wid
 
 
 def zbuffer(tables: Tables, rays: Rays, bounds: np.ndarray, x: Tensor, y: Tensor) -> Surfaces:
-    """What is first along the rays of a grid with coordinates x (W,) and y (H,)."""
+    """What is first along the rays of a grid with coordinates x (W,) and y (H,).
+
+    Args:
+        tables: The scene's solids.
+        rays: Those of the picture.
+        bounds: (S, 4) x0, x1, y0, y1 of every solid, in pixels.
+        x, y: Of columns and rows.
+    """
     width, height = len(x), len(y)
     keys = torch.full((height, width), _NOTHING, dtype=torch.int64, device=tables.device)
     area = np.maximum(bounds[:, 1] - bounds[:, 0], 0) * np.maximum(bounds[:, 3] - bounds[:, 2], 0)
@@ -110,7 +142,15 @@ def zbuffer(tables: Tables, rays: Rays, bounds: np.ndarray, x: Tensor, y: Tensor
 
 
 def along(tables: Tables, rays: Rays, bounds: np.ndarray, x: Tensor, y: Tensor, pixels: Tensor) -> Tensor:
-    """(N,) ray parameter of what is first along single rays (x, y), at ``pixels`` (N, 2) of the picture."""
+    """(N,) ray parameter of what is first along single rays (x, y), at ``pixels`` (N, 2) of the picture.
+
+    Args:
+        tables: The scene's solids.
+        rays: Those of the picture.
+        bounds: (S, 4) x0, x1, y0, y1 of every solid, in pixels.
+        x, y: (N,) on the picture's plane.
+        pixels: (x, y).
+    """
     best = torch.full_like(x, torch.inf)
     u, v = pixels.unbind(1)
     for kind, sides, members in tables.groups:

@@ -71,7 +71,11 @@ class Motion:
     parent: int = 0
 
     def at(self, time: float) -> np.ndarray:
-        """(4, 4) from the built place to the place at ``time`` (in frames), the parent's motion aside."""
+        """(4, 4) from the built place to the place at ``time`` (in frames), the parent's motion aside.
+
+        Args:
+            time: May be negative.
+        """
         size, period, phase = self.swing
         angle = self.spin * time + size * (np.sin(2 * np.pi * time / period + phase) - np.sin(phase))
         x, y, z = self.axis
@@ -86,6 +90,10 @@ def places(motions: Sequence[Motion], time: float) -> np.ndarray:
     """(1 + B, 4, 4) where every body is at ``time``; the first is the world, which stays.
 
     A body's parent comes before it in ``motions``.
+
+    Args:
+        motions: Of all bodies.
+        time: In frames.
     """
     found = np.tile(np.eye(4), (len(motions) + 1, 1, 1))
     for number, motion in enumerate(motions, 1):
@@ -112,7 +120,11 @@ class Scene:
     motions: tuple[Motion, ...] = ()
 
     def at(self, time: float) -> Scene:
-        """The scene as it stands at ``time``, in frames."""
+        """The scene as it stands at ``time``, in frames.
+
+        Args:
+            time: May lie between frames.
+        """
         if not self.motions or time == 0:
             return self
         moved = places(self.motions, time)

@@ -25,7 +25,16 @@ SKY = 60.0  # metres of fog towards the zenith
 def shade(
     tables: Tables, light: Light, surfaces: Surfaces, shadow: ShadowMap, K: np.ndarray, pose: np.ndarray
 ) -> Tensor:
-    """(3, H, W) linear light of a cast picture."""
+    """(3, H, W) linear light of a cast picture.
+
+    Args:
+        tables: The scene's solids.
+        light: Sun, sky, lamps and fog.
+        surfaces: What each pixel shows.
+        shadow: Of the sun.
+        K: (3, 3).
+        pose: (4, 4) cam_to_world.
+    """
     height, width = surfaces.depth.shape
     rays = torch.from_numpy(
         (camera_rays(K, height, width).reshape(-1, 3) @ pose[:3, :3].T).T.astype(np.float32)
@@ -115,14 +124,26 @@ def _mirrored(tables: Tables, light: Light, normal: Tensor, view: Tensor, gloss:
 
 
 def foggy_sky(light: Light, colour: Tensor, rays: Tensor) -> Tensor:
-    """The sky (3, N) behind the fog, which is as deep as the air is low: thick at the horizon."""
+    """The sky (3, N) behind the fog, which is as deep as the air is low: thick at the horizon.
+
+    Args:
+        light: With the fog.
+        colour: The clear sky's, linear.
+        rays: (3, N) directions in the world, of any length.
+    """
     if light.fog == 0:
         return colour
     return fogged(light, colour, SKY / (-rays[1] / _length(rays)).clamp(min=0.02))
 
 
 def fogged(light: Light, colour: Tensor, distance: Tensor) -> Tensor:
-    """Colour (3, N) seen through ``distance`` (N,) metres of the scene's fog."""
+    """Colour (3, N) seen through ``distance`` (N,) metres of the scene's fog.
+
+    Args:
+        light: With the fog.
+        colour: Of the surface, linear.
+        distance: Along the ray.
+    """
     if light.fog == 0 or light.fog_colour is None:
         return colour
     clear = torch.exp(-light.fog * distance)
@@ -146,7 +167,14 @@ def _surface_frames(tables: Tables, solid: Tensor, world: Tensor) -> tuple[Tenso
 
 
 def local_normals(tables: Tables, solid: Tensor, points: Tensor, half: Tensor) -> Tensor:
-    """(3, N) unit normals in the solids' metric axes at surface ``points`` (3, N) of their unit spaces."""
+    """(3, N) unit normals in the solids' metric axes at surface ``points`` (3, N) of their unit spaces.
+
+    Args:
+        tables: The scene's solids.
+        solid: (N,) their numbers.
+        points: On the surface.
+        half: (3, N) half sizes of the solids, in metres.
+    """
     normals = points / half  # an ellipsoid's
     kind = tables.kind[solid]
     for number in set(torch.bincount(kind).nonzero()[:, 0].tolist()) - {Kind.ELLIPSOID}:
@@ -188,7 +216,13 @@ def _paint(
 
 
 def sky(tables: Tables, light: Light, rays: Tensor) -> Tensor:
-    """(3, N) light that comes along the reverse of ``rays`` (3, N) when nothing is in the way."""
+    """(3, N) light that comes along the reverse of ``rays`` (3, N) when nothing is in the way.
+
+    Args:
+        tables: For the clouds' texture.
+        light: Colours of sky and sun, and how cloudy it is.
+        rays: Directions in the world, of any length.
+    """
     device = tables.device
     unit = _unit(rays)
     height = (-unit[1]).clamp(0.02, 1)
@@ -215,7 +249,12 @@ def _occlusion(depth: Tensor) -> Tensor:
 
 
 def box_blur(image: Tensor, size: int) -> Tensor:
-    """Mean over ``size``² pixels of (H, W); the border is mirrored."""
+    """Mean over ``size``² pixels of (H, W); the border is mirrored.
+
+    Args:
+        image: Larger than half of ``size``.
+        size: Odd.
+    """
     half = size // 2
     padded = F.pad(image[None, None], (half, half, half, half), mode="reflect")
     return F.avg_pool2d(F.avg_pool2d(padded, (1, size), stride=1), (size, 1), stride=1)[0, 0]

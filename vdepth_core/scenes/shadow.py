@@ -25,7 +25,12 @@ class ShadowMap:
     extent: float
 
     def open(self, world: Tensor, normal: Tensor) -> Tensor:
-        """(N,) share of the sun that points (3, N) get, filtered over 2x2 texels; all outside the map."""
+        """(N,) share of the sun that points (3, N) get, filtered over 2x2 texels; all outside the map.
+
+        Args:
+            world: In metres.
+            normal: (3, N) unit normals there.
+        """
         seen = self.axes.T @ (world + normal * (0.3 * BIAS * self.extent) - self.eye)
         across, down = (seen[:2] / self.extent + 1) / 2 * SIDE - 0.5
         left, top = across.floor().long(), down.floor().long()
@@ -40,7 +45,11 @@ class ShadowMap:
 
 
 def shadow_map(tables: Tables) -> ShadowMap:
-    """Renders the map."""
+    """Renders the map.
+
+    Args:
+        tables: The scene's solids, with its light.
+    """
     scene = tables.scene
     z = -scene.light.direction
     x = np.cross(z, (0.0, 0.0, 1.0) if abs(z[2]) < 0.9 else (1.0, 0.0, 0.0))

@@ -39,7 +39,12 @@ class Shape:
 
 
 def intersect(shape: Shape, origin: Vector, direction: Vector) -> Tensor:
-    """Ray parameter of the first visible surface beyond `NEAR`, inf where there is none."""
+    """Ray parameter of the first visible surface beyond `NEAR`, inf where there is none.
+
+    Args:
+        shape: In its unit space.
+        origin, direction: Of the rays there: three numbers or tensors, of shapes that broadcast.
+    """
     match shape.kind:
         case Kind.BOX:
             return _box(origin, direction, inside=False)

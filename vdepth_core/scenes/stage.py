@@ -31,7 +31,12 @@ class Stage:
         self._shadows: dict[float, ShadowMap] = {}
 
     def cast(self, frames: int, picky: bool) -> list[Surfaces]:
-        """Every frame's surfaces; none if ``picky`` and the view is poor or something comes too near."""
+        """Every frame's surfaces; none if ``picky`` and the view is poor or something comes too near.
+
+        Args:
+            frames: How many, from 0.
+            picky: Whether a poor view is refused.
+        """
         found: list[Surfaces] = []
         for t in range(frames):
             surfaces = self._cast(t)
@@ -47,7 +52,12 @@ class Stage:
         return found
 
     def expose(self, surfaces: list[Surfaces], effects: Effects) -> list[Tensor]:
-        """(3, H, W) linear light of every frame; its surfaces are those of the middle of the exposure."""
+        """(3, H, W) linear light of every frame; its surfaces are those of the middle of the exposure.
+
+        Args:
+            surfaces: What `cast` gave.
+            effects: Shutter, defocus and mist.
+        """
         self.light = misty(self.scene.light, surfaces[0].depth, effects.mist)
         lens = Lens.aimed(surfaces[0].depth, effects)
         pictures = []
@@ -63,7 +73,11 @@ class Stage:
         return pictures
 
     def body(self, surfaces: Surfaces) -> np.ndarray:
-        """(H, W) int16 body that each pixel shows."""
+        """(H, W) int16 body that each pixel shows.
+
+        Args:
+            surfaces: Of one frame.
+        """
         bodies: np.ndarray = self._of_solid[surfaces.solid.cpu().numpy()]
         return bodies
 

@@ -55,7 +55,12 @@ class Tables:
     library: Library
 
     def shape(self, kind: Kind, sides: int, solids: Tensor | int) -> Shape:
-        """The shape of one solid, as numbers, or of each of ``solids`` (N,), which are of one group."""
+        """The shape of one solid, as numbers, or of each of ``solids`` (N,), which are of one group.
+
+        Args:
+            kind, sides: Of the group.
+            solids: Their numbers.
+        """
         one = isinstance(solids, int)
         rows = slice(solids, solids + 1) if isinstance(solids, int) else solids
         if kind == Kind.LEAVES:
@@ -71,7 +76,12 @@ class Tables:
 
 
 def tabulate(scene: Scene, device: torch.device) -> Tables:
-    """The tables of a scene as it stands."""
+    """The tables of a scene as it stands.
+
+    Args:
+        scene: See `Scene.at`.
+        device: Where the tables are to lie.
+    """
     solids = scene.solids
 
     def stack(values: Iterable[object]) -> np.ndarray:

@@ -31,11 +31,21 @@ class Library:
     names: tuple[str, ...]
 
     def indices(self, *kinds: str) -> np.ndarray:
-        """Indices of the textures of the given kinds."""
+        """Indices of the textures of the given kinds.
+
+        Args:
+            *kinds: Names.
+        """
         return np.array([i for i, name in enumerate(self.names) if name in kinds])
 
     def sample(self, index: Tensor, u: Tensor, v: Tensor, texels_per_pixel: Tensor) -> Tensor:
-        """Bilinear, mip-mapped lookup; all arguments (N,), u and v in tiles, result (N,) in [0, 1]."""
+        """Bilinear, mip-mapped lookup; all arguments (N,), u and v in tiles, result (N,) in [0, 1].
+
+        Args:
+            index: Which textures.
+            u, v: Any real numbers; they repeat.
+            texels_per_pixel: Of the finest level; decides which one is looked up.
+        """
         level = (texels_per_pixel.clamp(min=1e-6).log2() + 0.3).clamp(0, LEVELS - 1).to(torch.int32)
         side = torch.full_like(level, SIDE) >> level
         base = index.to(torch.int32) * _STRIDE + (_TOP - side * side * 4) // 3
@@ -56,7 +66,11 @@ _STRIDE = int(sum((SIDE >> k) ** 2 for k in range(LEVELS)))
 
 @cache
 def library(device: torch.device = _HOST) -> Library:
-    """The library; about a second the first time."""
+    """The library; about a second the first time.
+
+    Args:
+        device: Where the texels are to lie.
+    """
     made = _make()
     return Library(made[0].to(device), made[1])
 
@@ -92,7 +106,12 @@ def _make() -> tuple[Tensor, tuple[str, ...]]:
 
 
 def fractal(rng: np.random.Generator, beta: float) -> np.ndarray:
-    """(SIDE, SIDE) periodic 1/f^beta noise in [0, 1], median 0.5."""
+    """(SIDE, SIDE) periodic 1/f^beta noise in [0, 1], median 0.5.
+
+    Args:
+        rng: Decides it.
+        beta: The larger, the smoother.
+    """
     f = np.hypot(*np.meshgrid(np.fft.fftfreq(SIDE), np.fft.fftfreq(SIDE), indexing="ij"))
     f[0, 0] = 1
     spectrum = np.fft.fft2(rng.normal(size=(SIDE, SIDE))) / f**beta

@@ -9,7 +9,12 @@ from .motions import driving
 
 
 def car(b: Builder, f: Frame, fastest: float = 0.0) -> None:
-    """A car, van or truck, front at −z; parked, or driving up to ``fastest`` metres a frame."""
+    """A car, van or truck, front at −z; parked, or driving.
+
+    Args:
+        b, f: The scene being built, and where in it: on the ground under the middle.
+        fastest: Its highest speed; 0: it is parked.
+    """
     with driving(b, f, fastest):
         _car(b, f)
 
@@ -56,7 +61,11 @@ def _car(b: Builder, f: Frame) -> None:
 
 
 def cart(b: Builder, f: Frame) -> None:
-    """An open cart with a roof on posts, parked or rolling."""
+    """An open cart with a roof on posts, parked or rolling.
+
+    Args:
+        b, f: The scene being built, and where in it: on the ground under the middle.
+    """
     with driving(b, f, 0.15 * b.dice.coin(0.6)):
         _cart(b, f)
 
@@ -76,7 +85,13 @@ def _cart(b: Builder, f: Frame) -> None:
 
 
 def building(b: Builder, f: Frame, half: tuple[float, float], height: float) -> None:
-    """A house front at −z: facade, roof, door, some real window recesses and awnings."""
+    """A house front at −z: facade, roof, door, some real window recesses and awnings.
+
+    Args:
+        b, f: The scene being built, and where in it: on the ground under the middle.
+        half: Half its width and depth, in metres.
+        height: In metres.
+    """
     w, d = half
     storey = b.u(2.7, 3.6)
     wall = b.paint(
@@ -116,7 +131,11 @@ def building(b: Builder, f: Frame, half: tuple[float, float], height: float) -> 
 
 
 def street_post(b: Builder, f: Frame) -> None:
-    """A lamp post, sign, traffic light or bollard."""
+    """A lamp post, sign, traffic light or bollard.
+
+    Args:
+        b, f: The scene being built, and where in it: the foot.
+    """
     m, kind = b.paint("noise", contrast=0.2), int(b.rng.integers(4))
     h = (b.u(4, 8), b.u(2, 3.2), b.u(2.5, 5), b.u(0.6, 1.1))[kind]
     b.post(f, (0, h / 2, 0), 0.06 if kind < 3 else 0.1, h / 2, m, taper=0.7)
@@ -135,7 +154,11 @@ def street_post(b: Builder, f: Frame) -> None:
 
 
 def bench(b: Builder, f: Frame) -> None:
-    """A park bench."""
+    """A park bench.
+
+    Args:
+        b, f: The scene being built, and where in it: on the ground under the middle, facing −z.
+    """
     m, leg = b.paint("wood", "stripes", tile=0.5), b.paint("noise", value=(0.02, 0.4))
     b.box(f, (0, 0.43, 0), (0.8, 0.03, 0.22), m)
     b.box(f, (0, 0.7, 0.22), (0.8, 0.18, 0.02), m, rotation(0, -0.15))
@@ -144,7 +167,12 @@ def bench(b: Builder, f: Frame) -> None:
 
 
 def fence(b: Builder, f: Frame, length: float) -> None:
-    """A fence, railing or low wall along x."""
+    """A fence, railing or low wall along x.
+
+    Args:
+        b, f: The scene being built, and where in it: on the ground under the middle.
+        length: In metres.
+    """
     m, h = b.paint("wood", "noise", contrast=0.4), b.u(0.7, 1.8)
     if b.coin(0.35):
         b.box(f, (0, h / 2, 0), (length / 2, h / 2, 0.1), b.paint("brick", "wood", "noise"))
@@ -157,7 +185,11 @@ def fence(b: Builder, f: Frame, length: float) -> None:
 
 
 def stairs(b: Builder, f: Frame) -> None:
-    """A flight of steps rising towards +z."""
+    """A flight of steps rising towards +z.
+
+    Args:
+        b, f: The scene being built, and where in it: before the lowest step.
+    """
     m, w = b.paint("noise", "tiles", "wood"), b.u(0.6, 2)
     for k in range(int(b.rng.integers(3, 12))):
         b.box(f, (0, 0.085 * (k + 1), 0.28 * k), (w, 0.085 * (k + 1), 0.15), m)

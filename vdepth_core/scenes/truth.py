@@ -91,6 +91,9 @@ class SceneClip:
         """(H, W, 3) float64: the points frame t shows, at the time and in the camera axes of frame t + 1.
 
         For the sky it is the direction.
+
+        Args:
+            t: From 0, not the last.
         """
         moves = np.linalg.inv(self.poses[t + 1]) @ self.poses[t]
         if self.places is None or self.body is None:
@@ -104,6 +107,12 @@ def carry(K: np.ndarray, depth: np.ndarray, body: np.ndarray, moves: np.ndarray)
     """(H, W, 3) float64 camera-space points of a picture, each moved by the (4, 4) of its body in ``moves``.
 
     The sky gives directions.
+
+    Args:
+        K: (3, 3).
+        depth: (H, W) planar z in metres, inf for the sky.
+        body: (H, W) integers, the body each pixel shows; not looked at where there is but one.
+        moves: (B, 4, 4).
     """
     far = np.isinf(depth)[..., None]
     points = camera_rays(K, *depth.shape) * np.where(far, 1, depth[..., None]).astype(float)
@@ -118,7 +127,12 @@ def carry(K: np.ndarray, depth: np.ndarray, body: np.ndarray, moves: np.ndarray)
 
 
 def project(points: np.ndarray, K: np.ndarray) -> np.ndarray:
-    """(…, 2) pixels of camera-space points (…, 3); those behind the camera go far away."""
+    """(…, 2) pixels of camera-space points (…, 3); those behind the camera go far away.
+
+    Args:
+        points: In metres, or directions.
+        K: (3, 3).
+    """
     pixels = points @ K.T
     projected: np.ndarray = pixels[..., :2] / np.maximum(pixels[..., 2:], 1e-6)
     return projected

@@ -35,7 +35,12 @@ class View:
 
 
 def indoor_light(b: Builder, w: float, h: float, d: float) -> Light:
-    """Lamps in a room of width, height and depth, and a window's light."""
+    """Lamps in a room of width, height and depth, and a window's light.
+
+    Args:
+        b: Decides it.
+        w, h, d: Half the width, the height and half the depth, in metres.
+    """
     warm = np.array((1.0, b.u(0.75, 1.0), b.u(0.5, 1.05)), np.float32)
     lamps = tuple(
         (np.array((b.u(-0.8, 0.8) * w, -h * b.u(0.85, 0.97), b.u(0.1, 1.9) * d)), warm * b.u(0.3, 2.2))
@@ -52,7 +57,11 @@ def indoor_light(b: Builder, w: float, h: float, d: float) -> Light:
 
 
 def outdoor_light(b: Builder) -> Light:
-    """Sun and sky, with haze and clouds or without."""
+    """Sun and sky, with haze and clouds or without.
+
+    Args:
+        b: Decides it.
+    """
     direction = np.array((b.u(-1, 1), -b.u(0.25, 1.5), b.u(-1, 1)))
     overcast = b.coin(0.35)
     sun = np.array((1.0, b.u(0.8, 0.97), b.u(0.6, 0.92)), np.float32) * (

@@ -40,6 +40,9 @@ def licences_of(path: Path) -> str:
     Looked at, in this order: ``PATH.license`` (the REUSE convention), files named LICENSE or COPYING in the
     folder, and those of its sub-folders, two deep, for folders that are made of several works.
 
+    Args:
+        path: Of the data.
+
     Returns:
         The SPDX identifiers in these files, or what else names the licence; `UNKNOWN` if there are none.
     """

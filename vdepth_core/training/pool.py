@@ -21,6 +21,10 @@ FRAMES = 2  # neighbours in time
 def load_scene(folder: Path, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Reads scene ``seed``, or renders and stores it.
 
+    Args:
+        folder: The pool.
+        seed: Decides everything in the scene.
+
     Returns:
         rgb (T, H, W, 3) uint8 and disparity (T, H, W) float32 in 1/m, 0 for the sky.
     """
@@ -32,7 +36,12 @@ def load_scene(folder: Path, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def render_scene(folder: Path, seed: int) -> None:
-    """Renders scene ``seed`` into the pool unless it is there; other processes never see half a file."""
+    """Renders scene ``seed`` into the pool unless it is there; other processes never see half a file.
+
+    Args:
+        folder: The pool.
+        seed: Decides everything in the scene.
+    """
     from ..scenes import render_clip
 
     path = folder / f"{seed:08d}.npz"
@@ -77,7 +86,13 @@ class Renderers:
 
 
 def wait_for(folder: Path, seed: int, renderers: Renderers | None) -> None:
-    """Waits until scene ``seed`` is in the pool; renders it here if nobody else does."""
+    """Waits until scene ``seed`` is in the pool; renders it here if nobody else does.
+
+    Args:
+        folder: The pool.
+        seed: Of the scene.
+        renderers: Processes that fill the pool; None: there are none.
+    """
     path = folder / f"{seed:08d}.npz"
     while not path.exists():
         if renderers is None or not any(process.is_alive() for process in renderers.processes):

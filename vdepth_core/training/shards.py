@@ -42,13 +42,22 @@ Frame = tuple[np.ndarray, np.ndarray]  # picture and disparity
 
 
 def write_shard(path: Path, rgb: np.ndarray, disparity: np.ndarray) -> None:
-    """Writes rgb (T, H, W, 3) uint8 and disparity (T, H, W), atomically."""
+    """Writes rgb (T, H, W, 3) uint8 and disparity (T, H, W), atomically.
+
+    Args:
+        path: The ``.npz``, replaced if it is there.
+        rgb: sRGB.
+        disparity: In 1/m, stored as float16; 0 for the sky.
+    """
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.savez(file, rgb=rgb, disparity=disparity.astype(np.float16))
 
 
 def load_shard(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Reads rgb (T, H, W, 3) uint8 and disparity (T, H, W) float32.
+
+    Args:
+        path: What `write_shard` wrote.
 
     Raises:
         InputError: it is no shard.

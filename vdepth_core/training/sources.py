@@ -76,7 +76,13 @@ class Source(ABC):
 
     @abstractmethod
     def draw(self, step: int, rng: np.random.Generator, height: int, width: int) -> Sample:
-        """A random sample of this size."""
+        """A random sample of this size.
+
+        Args:
+            step: Of the training, from 0.
+            rng: Decides the sample.
+            height, width: Of the sample, in pixels.
+        """
 
     @abstractmethod
     def held_out(self) -> list[Sample]:
@@ -102,11 +108,15 @@ class Procedural(Source):
         self.renderers = pool.Renderers(folder, self.first, scenes, renderers) if renderers else None
 
     def available(self, step: int) -> int:
-        """Number of scenes step ``step`` may use."""
+        """Number of scenes step ``step`` may use.
+
+        Args:
+            step: Of the training, from 0.
+        """
         return min(self.scenes, int(HEAD_START + FRESH * step))
 
     def draw(self, step: int, rng: np.random.Generator, height: int, width: int) -> Sample:
-        """A random sample of this size."""
+        """A random sample of a scene's first two frames; see `Source.draw`."""
         have = self.available(step)
         pool.wait_for(self.folder, self.first + have - 1, self.renderers)
         rgb, disparity = pool.load_scene(self.folder, self.first + int(rng.integers(have)))
@@ -152,7 +162,7 @@ class Shards(Source):
             )
 
     def draw(self, step: int, rng: np.random.Generator, height: int, width: int) -> Sample:
-        """A random sample of this size: two neighbours and a third frame, under one crop and one camera."""
+        """Two neighbours and a third frame, under one crop and one camera; see `Source.draw`."""
         rgb, disparity = load_shard(self.paths[int(rng.integers(len(self.paths)))])
         first = 2 * int(rng.integers(len(rgb) // 2))
         others = [t for t in range(len(rgb)) if t // 2 != first // 2]

@@ -40,7 +40,13 @@ DEEP_RATE = 4.0  # times the rate for the deep branch, which published weights d
 
 
 def make_batch(sources: list[Source], config: TrainConfig, step: int) -> Batch:
-    """The batch of a step, which follows from the seed and the step alone."""
+    """The batch of a step, which follows from the seed and the step alone.
+
+    Args:
+        sources: What is drawn from.
+        config: Seed, batch size and the length of the coarse phase.
+        step: From 0.
+    """
     rng = np.random.default_rng((config.seed, step))
     shapes = COARSE if step < config.coarse_steps else SHAPES
     height, width = shapes[int(rng.integers(len(shapes)))]
@@ -139,12 +145,22 @@ class _Sources(Lesson):
 
 
 def blend(start: Weights, end: Weights, share: float) -> Weights:
-    """Weights on the straight way from ``start`` (share 0) to ``end`` (share 1)."""
+    """Weights on the straight way from ``start`` (share 0) to ``end`` (share 1).
+
+    Args:
+        start, end: Tensors by the same keys; counters are those of ``end``.
+        share: In [0, 1].
+    """
     return {k: torch.lerp(start[k], v, share) if v.is_floating_point() else v for k, v in end.items()}
 
 
 def evaluate(weights: Weights, samples: list[Sample]) -> float:
-    """Mean trimmed scale-and-shift-invariant error of weights on fixed samples of one frame."""
+    """Mean trimmed scale-and-shift-invariant error of weights on fixed samples of one frame.
+
+    Args:
+        weights: Of the embedded network.
+        samples: Held out.
+    """
     network = EmbeddedNet().eval()
     network.load_state_dict(weights)
     errors = []
@@ -210,7 +226,12 @@ def steadiness_loss(prediction: Tensor, batch: Batch, config: TrainConfig) -> Te
 
 
 def export(weights: Weights, path: Path) -> None:
-    """Writes weights as float16 safetensors; statistics may exceed its range and stay float32."""
+    """Writes weights as float16 safetensors; statistics may exceed its range and stay float32.
+
+    Args:
+        weights: Of the embedded network.
+        path: The safetensors file.
+    """
     tensors = {
         key: value.to(torch.float16) if value.dtype == torch.float32 and "running" not in key else value
         for key, value in weights.items()

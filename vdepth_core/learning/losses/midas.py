@@ -12,7 +12,12 @@ _TINY = 1e-6
 
 
 def normalise(maps: Tensor, mask: Tensor) -> Tensor:
-    """Median zero, mean absolute deviation one over the mask, each map by itself (MiDaS eq. 5 and 6)."""
+    """Median zero, mean absolute deviation one over the mask, each map by itself (MiDaS eq. 5 and 6).
+
+    Args:
+        maps: (N, H, W).
+        mask: (N, H, W) bool, where a value counts.
+    """
     flat = torch.where(mask, maps, torch.nan).flatten(1)
     shift = flat.nanmedian(1).values.nan_to_num()[:, None, None]  # an empty mask has no median
     count = mask.flatten(1).sum(1).clamp(min=1)[:, None, None]
@@ -21,7 +26,13 @@ def normalise(maps: Tensor, mask: Tensor) -> Tensor:
 
 
 def trimmed_loss(residual: Tensor, mask: Tensor, trim: float = 0.2) -> Tensor:
-    """Half the mean of |residual| without its largest ``trim`` share (MiDaS eq. 7), batch mean."""
+    """Half the mean of |residual| without its largest ``trim`` share (MiDaS eq. 7), batch mean.
+
+    Args:
+        residual: (N, H, W), the difference of two normalised maps.
+        mask: (N, H, W) bool, where it counts.
+        trim: In [0, 1).
+    """
     size = residual.abs().masked_fill(~mask, 0).flatten(1)
     count = mask.flatten(1).sum(1)
     rank = (size.shape[1] - torch.round(count * trim)).long().clamp(1, size.shape[1])
@@ -31,7 +42,13 @@ def trimmed_loss(residual: Tensor, mask: Tensor, trim: float = 0.2) -> Tensor:
 
 
 def gradient_loss(residual: Tensor, mask: Tensor, scales: int = 4) -> Tensor:
-    """Multi-scale gradient matching: mean |∂x R| + |∂y R| at 1, 1/2, 1/4, … (MiDaS eq. 11), batch mean."""
+    """Multi-scale gradient matching: mean |∂x R| + |∂y R| at 1, 1/2, 1/4, … (MiDaS eq. 11), batch mean.
+
+    Args:
+        residual: (N, H, W), the difference of two normalised maps.
+        mask: (N, H, W) bool, where it counts.
+        scales: How many, each half as fine as the one before.
+    """
     total = residual.new_zeros(())
     for scale in range(scales):
         step = 2**scale
