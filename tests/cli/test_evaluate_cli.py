@@ -59,3 +59,13 @@ def test_errors(files):
         run(files / "pred.npz", files / "truth.npz", "--protocol", "best")
     with pytest.raises(InputError, match="does not exist"):
         run(files / "gone", files / "truth.npz")
+
+
+def test_boundaries_are_always_told_and_orders_where_asked(files):
+    plain = run(files / "pred.npz", files / "truth.npz")
+    assert "Boundaries, depth aligned by clip-lstsq\n  F1 0." in plain
+    assert "precision" in plain
+    assert "D3R" not in plain
+    both = run(files / "pred.npz", files / "truth.npz", "--ordinal")
+    assert "ORD 0." in both
+    assert "D3R (slic) 0." in both

@@ -304,3 +304,16 @@ def test_what_knows_nothing_is_scored_beside(truth: np.ndarray) -> None:
     metric = evaluate(floor, floor, quantity="depth", protocol="none", max_depth=20)
     assert metric.baselines["constant"].protocol == "clip-lstsq"
     assert metric.accuracy.abs_rel == 0
+
+
+def test_boundaries_stand_beside_accuracy(scene: SceneClip, truth: np.ndarray) -> None:
+    good = evaluate(disparity_of(truth) * 3 + 0.1, truth, quantity="disparity")
+    assert good.boundaries.f1 > 0.7
+    assert good.ordinal is None
+    soft = np.stack([cv2.GaussianBlur(d, (0, 0), 3) for d in disparity_of(truth)])
+    blurred = evaluate(soft, truth, quantity="disparity", ordinal=True)
+    assert blurred.boundaries.f1 < 0.5 * good.boundaries.f1
+    assert blurred.ordinal is not None
+    assert 0 < blurred.ordinal.ord < 1
+    assert evaluate(truth, truth, quantity="depth", protocol="none").boundaries.recall > 0.7
+    assert blurred.to_dict()["boundaries"]["f1"] == blurred.boundaries.f1

@@ -73,12 +73,12 @@ def shard(
 ) -> tuple[list[Any], str]:
     """The frames (rgb, disparity) of a scene; none if no camera place was good."""
     rng = random.Random(seed)
-    _empty()
+    empty_file()
     make = rng.choices([k for k, _ in KINDS], [w for _, w in KINDS])[0]
     view = make(rng, things, photos)
     gather()
     scene = bpy.context.scene
-    _settings(scene, samples, threads, rng.choice(SIZES), seed)
+    settings(scene, samples, threads, rng.choice(SIZES), seed)
     camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
     scene.collection.objects.link(camera)
     scene.camera = camera
@@ -87,15 +87,15 @@ def shard(
     stop = rng.gauss(0, 0.5)
     frames: list[Any] = []
     for _ in range(STATIONS):
-        if not _stand(rng, camera, view, scene):
+        if not stand(rng, camera, view, scene):
             continue
         here: list[Any] = []
         for _ in range(STEPS):
-            light, depth = _render(scene)
+            light, depth = render(scene)
             near = view.nearest * 0.5
             if np.quantile(depth, 0.05) < near or (depth < FAR).mean() < 0.25:
                 break
-            here.append((_develop(light, stop), np.where(depth < FAR, 1 / np.maximum(depth, near), 0)))
+            here.append((develop(light, stop), np.where(depth < FAR, 1 / np.maximum(depth, near), 0)))
             step = 0.04 * min(3.0, float(np.median(depth)))
             camera.location += Vector(rng.uniform(-step, step) for _ in range(3))
             camera.rotation_euler = [a + rng.gauss(0, 0.02) for a in camera.rotation_euler]
@@ -104,7 +104,8 @@ def shard(
     return frames, make.__name__
 
 
-def _empty() -> None:
+def empty_file() -> None:
+    """Removes everything but what the catalogue keeps."""
     for thing in list(bpy.data.objects):
         bpy.data.objects.remove(thing)
     for blocks in (bpy.data.meshes, bpy.data.materials, bpy.data.lights, bpy.data.cameras, bpy.data.worlds):
@@ -113,7 +114,8 @@ def _empty() -> None:
                 blocks.remove(block)
 
 
-def _settings(scene: Any, samples: int, threads: int, size: tuple[int, int], seed: int) -> None:
+def settings(scene: Any, samples: int, threads: int, size: tuple[int, int], seed: int) -> None:
+    """How everything is rendered; ``size`` is (width, height) in pixels."""
     scene.render.engine, scene.cycles.device = "CYCLES", "CPU"
     scene.render.resolution_x, scene.render.resolution_y = size
     scene.render.resolution_percentage = 100
@@ -131,7 +133,7 @@ def _settings(scene: Any, samples: int, threads: int, size: tuple[int, int], see
     image.file_format, image.color_depth, image.exr_codec = "OPEN_EXR_MULTILAYER", "32", "NONE"
 
 
-def _stand(rng: random.Random, camera: Any, view: View, scene: Any) -> bool:
+def stand(rng: random.Random, camera: Any, view: View, scene: Any) -> bool:
     """Puts the camera somewhere that sees something, nothing too near."""
     for _ in range(TRIES):
         place = Vector(rng.uniform(a, b) for a, b in zip(view.low, view.high, strict=True))
@@ -156,7 +158,7 @@ def _stand(rng: random.Random, camera: Any, view: View, scene: Any) -> bool:
     return False
 
 
-def _render(scene: Any) -> tuple[np.ndarray, np.ndarray]:
+def render(scene: Any) -> tuple[np.ndarray, np.ndarray]:
     """Linear light (H, W, 3) and planar depth (H, W) in metres."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "frame.exr"
@@ -169,7 +171,7 @@ def _render(scene: Any) -> tuple[np.ndarray, np.ndarray]:
     return light, find("Depth.Z")
 
 
-def _develop(light: np.ndarray, stop: float) -> np.ndarray:
+def develop(light: np.ndarray, stop: float) -> np.ndarray:
     """Linear light -> uint8 sRGB as a camera exposes it: medium grey in the middle, highlights rolled off."""
     bright = light.mean(-1)
     gain = 0.2 / max(float(np.exp(np.log(bright + 1e-4).mean())), 1e-4) * 2**stop

@@ -38,6 +38,10 @@ def evaluate(
         Path | None,
         typer.Option(help="The plate, for rTC, aTC and OPW (default: an RGB-D folder's pictures)."),
     ] = None,
+    ordinal: Annotated[
+        bool,
+        typer.Option("--ordinal", help="Also ORD and D3R, about a second a frame (needs scikit-image)."),
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Score a prediction against ground truth."""
@@ -52,6 +56,7 @@ def evaluate(
         gt_scale=gt_scale,
         quantity=cast("Quantity | None", quantity),
         clip=clip,
+        ordinal=ordinal,
     )
     if json:
         typer.echo(json_.dumps(result.to_dict(), allow_nan=False))
@@ -73,6 +78,7 @@ def _table(result: Evaluation) -> list[str]:
     ]
     if a.frames_without_truth:
         lines.append(f"  {a.frames_without_truth} frames have no valid truth")
+    lines += _boundaries(result)
     lines += _baselines(result)
     temporal = _temporal(result)
     if temporal:
@@ -83,6 +89,19 @@ def _table(result: Evaluation) -> list[str]:
         ]
         lines += temporal
     return [*lines, *(f"  {note}" for note in result.notes)]
+
+
+def _boundaries(result: Evaluation) -> list[str]:
+    """Where depth jumps, beside accuracy: noise would have much recall."""
+    b = result.boundaries
+    lines = [
+        f"Boundaries, depth aligned by {result.alignment}",
+        f"  F1 {b.f1:.4f}   precision {b.precision:.4f}   recall {b.recall:.4f}",
+    ]
+    if (o := result.ordinal) is not None:
+        d3r = f"D3R (slic) {o.d3r:.4f} over {o.jumps}" if o.jumps else "D3R (slic): truth has no jump"
+        lines.append(f"  ORD {o.ord:.4f} over {o.pairs} pairs   {d3r}")
+    return lines
 
 
 def _baselines(result: Evaluation) -> list[str]:

@@ -23,7 +23,9 @@ from ..flow.dis import DisFlow
 from ..progress import Progress
 from ..types import Quantity
 from .accuracy import DISPARITY_FLOOR, Accuracy, evaluate_clip
+from .boundaries import BoundaryF1, mean_boundaries
 from .depth_maps import Camera, DepthMaps, open_prediction, open_truth
+from .ordinal import Ordinal, mean_ordinal
 from .tae import AlignmentError, alignment_error
 from .temporal import Consistency, consistency
 from .tgm import gradient_matching
@@ -55,7 +57,10 @@ class Evaluation:
         accuracy: Under the protocol asked for.
         baselines: What pictures that know nothing of the scene score, see `BASELINES`; aligned alike, without
             alignment by ``clip-lstsq`` (they have no metres).
-        alignment: The protocol whose scale and shift (one pair for the clip) hold for the temporal figures.
+        boundaries: Whether depth jumps where the truth does, mean over frames.
+        alignment: The protocol whose scale and shift (one pair for the clip) hold for boundaries and the
+            temporal figures.
+        ordinal: ORD and D3R (slic), mean over frames; None where not asked for, or truth is flat.
         consistency: rTC, aTC and OPW along optical flow; None without pictures.
         tae: Against the camera's motion; None without poses.
         tgm: Temporal gradient matching, metres; None where no pixel has truth twice in a row.
@@ -69,7 +74,9 @@ class Evaluation:
     max_depth: float
     accuracy: Accuracy
     baselines: dict[str, Accuracy]
+    boundaries: BoundaryF1
     alignment: str
+    ordinal: Ordinal | None = None
     consistency: Consistency | None = None
     tae: AlignmentError | None = None
     tgm: float | None = None
@@ -97,6 +104,7 @@ def evaluate(
     gt_scale: float | None = None,
     quantity: Quantity | None = None,
     clip: str | Path | None = None,
+    ordinal: bool = False,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Scores a prediction against ground truth.
@@ -112,11 +120,13 @@ def evaluate(
         gt_scale: Units a metre of the truth; None: 1000 for 16-bit PNG or what ``scale.txt`` says, else 1.
         quantity: ``depth`` or ``disparity``, where the prediction does not say.
         clip: The plate: turns on rTC, aTC and OPW. Default: an RGB-D folder's pictures.
+        ordinal: Whether to measure ORD and D3R (slic) too: about a second a frame, and needs scikit-image.
         progress: Stage ``evaluate``, one unit a measure; may cancel.
 
     Raises:
         InputError: something cannot be read, or the numbers of frames differ.
-        UsageError: unknown protocol or quantity, an empty depth range, or nothing says what is predicted.
+        UsageError: unknown protocol or quantity, an empty depth range, nothing says what is predicted, or
+            scikit-image is not installed where it is needed.
 
     Examples:
         >>> import vdepth_core
@@ -171,6 +181,11 @@ def evaluate(
     depth = _Aligned(predicted, known, fit, quantity, min_depth, max_depth, progress)
     notes: list[str] = []
 
+    def compared() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        for d, g in zip(depth, known, strict=True):
+            with np.errstate(invalid="ignore"):
+                yield d, g, (g > min_depth) & (g < max_depth)
+
     def temporal(measure: Callable[[], _Measure]) -> _Measure | None:
         try:
             return measure()
@@ -187,7 +202,9 @@ def evaluate(
         max_depth,
         accuracy,
         baselines,
+        mean_boundaries(compared()),
         aligned_by,
+        mean_ordinal(compared()) if ordinal else None,
         temporal(lambda: _consistency(depth, pictures)) if pictures and several else None,
         temporal(lambda: _tae(depth, camera, known, min_depth, max_depth)) if camera and several else None,
         temporal(lambda: gradient_matching(depth, known, min_depth=min_depth, max_depth=max_depth))
