@@ -269,6 +269,29 @@ class Refiner(Protocol):
         """
 
 
+class Merge(Protocol):
+    """What makes one map of two of the same view: one right in the large, one sharp.
+
+    Attributes:
+        name: What it is registered as.
+    """
+
+    name: str
+
+    def __call__(self, low: Tensor, high: Tensor) -> Tensor:
+        """Gives ``low`` the edges and details of ``high``.
+
+        No map sees another of its batch.
+
+        Args:
+            low: (N, 1, H, W) float32 inverse depth: right in the large, and soft.
+            high: (N, 1, H, W) float32 inverse depth: sharp, in any scale and shift.
+
+        Returns:
+            (N, 1, H, W) float32 in the terms of ``low``.
+        """
+
+
 class Exporter(Protocol):
     """One finished sequence to one foreign format.
 

@@ -1,0 +1,111 @@
+"""Detail transfer: the low frequencies of one estimate, the edges of another.
+
+What the published merge network was taught to imitate, without a network: where ``high`` explains ``low``
+(a local line, fitted over windows on averaged cells: the guided filter of He et al., ECCV 2010, blind to how
+soft ``low`` is), the answer is that line of ``high``, whose edges are sharp and in place; where it does not,
+``low`` stays. Windows shrink from stage to stage: the first moves swollen edges to where ``high`` has them,
+the last keeps small things. Then what ``high`` brought in beyond edges is taken out again.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+CELLS = 128  # across the shorter side in the last stage: half a pixel of a network that sees 256 there
+STAGES = (8, 4, 2, 1)  # cells of the stages, in those of the last
+REACH = 4  # cells from a window's centre to its border
+FLAT = 1e-6  # a variance of the whole map's below which there is nothing to fit
+DOUBT = 1e-3  # share of a window's variance that a perfect fit is taken to leave: no window outvotes all
+
+
+class Transfer:
+    """Analytic detail transfer; a `Merge` of maps of any size."""
+
+    name = "transfer"
+
+    def __init__(self, device: str = "cpu") -> None:
+        """It has no weights, and works wherever the maps are.
+
+        Args:
+            device: Not looked at.
+        """
+
+    def __call__(self, low: Tensor, high: Tensor) -> Tensor:
+        """Gives ``low`` the edges of ``high``.
+
+        Every value lies within the range that ``low`` has nearby; an edge that ``high`` has the other way
+        round stays as ``low`` has it.
+
+        Args:
+            low: (N, 1, H, W) float32, right in the large, and soft.
+            high: (N, 1, H, W) float32, sharp, in any scale and shift, which may differ from place to place.
+
+        Returns:
+            (N, 1, H, W) float32 in the terms of ``low``.
+        """
+        cell = max(1, round(min(low.shape[-2:]) / CELLS))
+        unit, centre, spread = _standard(low)
+        guide, _, _ = _standard(high)
+        sharp = unit
+        for size in STAGES:
+            sharp = _fit(sharp, guide, size * cell)
+        sharp += _calm(unit - sharp, 2 * cell)
+        return _within(sharp, unit, cell).mul_(spread).add_(centre)
+
+
+def _standard(maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Each map with mean 0 and variance 1, its mean and its deviation (N, 1, 1, 1); flat ones become 0."""
+    spread, centre = torch.std_mean(maps, dim=(1, 2, 3), keepdim=True, correction=0)
+    spread = spread.clamp(min=1e-12)
+    return (maps - centre) / spread, centre, spread
+
+
+def _fit(low: Tensor, high: Tensor, cell: int) -> Tensor:
+    """``low`` as a local line of ``high``, as far as there is one."""
+    grid = _grid(low, cell)
+    x, y = (functional.adaptive_avg_pool2d(maps, grid) for maps in (high, low))
+    mean_x, mean_y = _box(x), _box(y)
+    var_x = (_box(x * x) - mean_x * mean_x).clamp(min=0)
+    var_y = (_box(y * y) - mean_y * mean_y).clamp(min=0)
+    common = (_box(x * y) - mean_x * mean_y).clamp(min=0)  # no edge is turned over
+    slope = common / (var_x + FLAT)
+    trust = (common * common / (var_x * var_y + FLAT * FLAT)).clamp(max=1)
+    # Of the windows that see a pixel, those that explain what they see say most.
+    weight = 1 / ((var_y - slope * common).clamp(min=0) + DOUBT * var_y + 1e-7)
+    lines = torch.cat((trust * slope, trust * (mean_y - slope * mean_x), trust), 1)
+    lines = _spread(_box(weight * lines) / _box(weight), low)
+    return torch.addcmul(lines[:, 1:2], lines[:, :1], high).add_((1 - lines[:, 2:]).mul_(low))
+
+
+def _calm(difference: Tensor, cell: int) -> Tensor:
+    """What a difference is over whole surfaces: the median of cells nearby, which edges do not move."""
+    cells = functional.adaptive_avg_pool2d(difference, _grid(difference, cell))
+    around = functional.unfold(functional.pad(cells, (2, 2, 2, 2), mode="replicate"), 5)
+    return _spread(_box(around.median(1).values.view_as(cells), reach=1), difference)
+
+
+def _within(maps: Tensor, low: Tensor, cell: int) -> Tensor:
+    """``maps`` kept in the range that ``low`` has nearby."""
+    both = torch.cat((low, -low), 1)
+    tops = functional.adaptive_max_pool2d(both, _grid(low, cell))
+    tops = functional.max_pool2d(tops, 2 * REACH + 1, 1, REACH)
+    tops = _spread(tops, low)
+    return torch.maximum(torch.minimum(maps, tops[:, :1]), -tops[:, 1:])
+
+
+def _grid(maps: Tensor, cell: int) -> tuple[int, int]:
+    height, width = maps.shape[-2:]
+    return -(-height // cell), -(-width // cell)
+
+
+def _box(cells: Tensor, reach: int = REACH) -> Tensor:
+    """Means over windows, cut off at the border; the window is small, whatever the maps' size."""
+    for window, pad in (((1, 2 * reach + 1), (0, reach)), ((2 * reach + 1, 1), (reach, 0))):
+        cells = functional.avg_pool2d(cells, window, 1, pad, count_include_pad=False)
+    return cells
+
+
+def _spread(cells: Tensor, maps: Tensor) -> Tensor:
+    return functional.interpolate(cells, size=maps.shape[-2:], mode="bilinear", align_corners=False)
