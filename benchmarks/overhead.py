@@ -28,6 +28,7 @@ from pathlib import Path
 import torch
 from footage import StandIn, machine, make_clip
 
+from vdepth_core.budget import keep_pages
 from vdepth_core.clip import ShotView, open_clip
 from vdepth_core.files import make_folder
 from vdepth_core.jobs.accelerator import ModelShelf
@@ -105,6 +106,7 @@ class Costs:
 
 def stages(clip: Path, folder: Path) -> dict[str, float]:
     """CPU milliseconds a frame of every stage of a one-shot clip."""
+    keep_pages()  # as every job does
     costs, opened = Costs(), open_clip(clip)
     with costs.of("scan"):
         (shot,) = opened.scan(shots=False, progress=Progress())

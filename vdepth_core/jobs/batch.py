@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..budget import keep_pages
 from ..errors import Cancelled, UsageError, VdepthError, as_vdepth_error
 from ..output.manifest import Manifest
 from ..progress import cancelling
@@ -110,6 +111,7 @@ def estimate_clips(
     """
     if not clips:
         raise UsageError("No clip given.", "Name at least one movie or image sequence.")
+    keep_pages()
     gathered = gather(clips, out, config.every_file)
     results = [ClipResult(clip.path, clip.folder) for clip in gathered]
     told = threading.Lock()

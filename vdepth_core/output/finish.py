@@ -86,15 +86,8 @@ class DepthMapping:
 
     def normalised(self, disparity: np.ndarray) -> np.ndarray:
         """d in [0, 1], float32, of ``disparity`` (H, W); 0 where it is not finite."""
-        d = disparity.astype(np.float32, copy=True)
-        finite = all_finite(d)
-        if not finite:
-            valid = np.isfinite(d)
-        d -= np.float32(self.range.lo)
-        d *= np.float32(1.0 / (self.range.hi - self.range.lo))
-        np.clip(d, 0.0, 1.0, out=d)
-        if not finite:
-            d[~valid] = 0.0
+        d = np.empty(disparity.shape, np.float32)
+        self._normalise(disparity.astype(np.float32, copy=False), _holes(disparity), d)
         return d
 
     def depth(self, disparity: np.ndarray) -> np.ndarray:
@@ -108,19 +101,27 @@ class DepthMapping:
         z, d = np.empty(disparity.shape, np.float32), np.empty(disparity.shape, np.float32)
         for start in range(0, len(disparity), _ROWS):
             rows = slice(start, start + _ROWS)
-            d[rows] = self.normalised(disparity[rows])
-            self._depth(disparity[rows], d[rows], z[rows])
+            y = disparity[rows].astype(np.float32, copy=False)
+            holes = _holes(y)
+            self._normalise(y, holes, d[rows])
+            self._depth(y, holes, d[rows], z[rows])
         return z, d
 
-    def _depth(self, disparity: np.ndarray, d: np.ndarray, z: np.ndarray) -> None:
+    def _normalise(self, y: np.ndarray, holes: np.ndarray | None, d: np.ndarray) -> None:
+        np.subtract(y, np.float32(self.range.lo), out=d)
+        d *= np.float32(1.0 / (self.range.hi - self.range.lo))
+        np.clip(d, 0.0, 1.0, out=d)
+        if holes is not None:
+            d[holes] = 0.0
+
+    def _depth(self, y: np.ndarray, holes: np.ndarray | None, d: np.ndarray, z: np.ndarray) -> None:
         if self.space == "affine_invariant":
             np.multiply(d, np.float32(1.0 / self.near - 1.0 / self.far), out=z)
             z += np.float32(1.0 / self.far)
             np.reciprocal(z, out=z)
-            if not all_finite(disparity):
-                z[~np.isfinite(disparity)] = FAR_AWAY
+            if holes is not None:
+                z[holes] = FAR_AWAY
             return
-        y = disparity.astype(np.float32, copy=False)
         z[:] = FAR_AWAY
         np.divide(np.float32(1.0), y, out=z, where=(y > 1.0 / FAR_AWAY) & np.isfinite(y))
 
@@ -211,6 +212,11 @@ def fit_mapping(
         tiny = 1.0 / float(FAR_AWAY)
         near, far = 1.0 / max(ends.hi, 2 * tiny), 1.0 / max(ends.lo, tiny)
     return DepthMapping(space, ends, near, far, gain)
+
+
+def _holes(values: np.ndarray) -> np.ndarray | None:
+    """Where ``values`` are not finite; None: nowhere."""
+    return None if all_finite(values) else ~np.isfinite(values)
 
 
 def all_finite(values: np.ndarray) -> bool:

@@ -25,7 +25,7 @@ _ENCODERS = (  # name, options, clock ticks a nominal frame: constant rates are 
     # Without B-frames a packet's time is its picture's, so that films of shots can be put together.
     (
         "libx264",
-        {"preset": "superfast", "crf": "20", "threads": "1", "bf": "0", "x264-params": "mbtree=0"},
+        {"preset": "ultrafast", "crf": "20", "threads": "1", "bf": "0", "x264-params": "mbtree=0"},
         8,
     ),
     ("mpeg4", {"b": "6000000", "threads": "1"}, 1),
@@ -167,8 +167,7 @@ def join_films(parts: Iterable[tuple[Path, Fraction]], path: Path, place: Place 
 def colour_map(d: np.ndarray) -> np.ndarray:
     """Turbo colours (H, W, 3) uint8 RGB of normalised disparity (H, W) in [0, 1]: red near, blue far."""
     grey = np.clip(d * np.float32(255) + np.float32(0.5), 0, 255).astype(np.uint8)
-    rgb: np.ndarray = cv2.applyColorMap(grey, cv2.COLORMAP_TURBO)[..., ::-1]
-    return rgb
+    return np.asarray(cv2.cvtColor(cv2.applyColorMap(grey, cv2.COLORMAP_TURBO), cv2.COLOR_BGR2RGB))
 
 
 def beside(rgb: np.ndarray, d: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -176,7 +175,7 @@ def beside(rgb: np.ndarray, d: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     shrinks = size[0] <= rgb.shape[1] and size[1] <= rgb.shape[0]
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     small = cv2.resize(d, size, interpolation=how)
-    return np.concatenate([cv2.resize(rgb, size, interpolation=how), colour_map(small)], axis=1)
+    return np.asarray(cv2.hconcat([cv2.resize(rgb, size, interpolation=how), colour_map(small)]))
 
 
 def _panel(size: tuple[int, int], pixel_aspect: Fraction) -> tuple[int, int]:
