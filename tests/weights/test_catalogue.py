@@ -38,13 +38,17 @@ def test_every_entry_is_whole(entry):
 
 def test_non_commercial_licences_are_marked_so():
     for entry in catalogue().values():
-        assert entry.commercial == (not entry.license.startswith(("CC-BY-NC", "apple-amlr"))), entry.name
+        assert entry.commercial == (not entry.license.startswith(("CC-BY-NC", "apple-amlr", "academic"))), (
+            entry.name
+        )
         assert bool(entry.notice) == entry.license.startswith("OpenRAIL"), entry.name
 
 
 def test_registered_models_of_ours_and_the_catalogue_agree():
-    """A model may run another's weights; no weights are without a model."""
-    assert {entry.name for entry in published_models().values()} == catalogue().keys()
+    """A model may run another's weights; no weights are without a model, but those of merges."""
+    models = {name for name, entry in catalogue().items() if entry.kind == "model"}
+    assert {entry.name for entry in published_models().values()} == models
+    assert {entry.kind for entry in catalogue().values()} == {"model", "merge"}
     assert {entry.name for entry in list_models() if entry.size} == published_models().keys()
 
 
@@ -76,6 +80,9 @@ def test_an_unknown_name_is_told_the_known_ones():
         ({"licence": "MIT"}, "licence"),
         ({"license": None}, "license"),
         ({"quantity": "distance"}, "quantity"),
+        ({"quantity": None}, "quantity and space"),
+        ({"kind": "merge"}, "quantity and space"),
+        ({"kind": "tool"}, "kind"),
         ({"commercial": "perhaps"}, "commercial"),
         ({"files": []}, "exactly one"),
         ({"files": [ONE], "bundled": True}, "exactly one"),

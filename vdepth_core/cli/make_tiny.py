@@ -26,4 +26,7 @@ def make_tiny(
         raise UsageError(f"{folder} is not an empty folder.", "Name a new one.")
     make(family, folder, seed)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    typer.echo(f"{folder}: a random {family} of {size / 1e6:.1f} MB. Use it with --model {folder}.")
+    use = f"Use it with --model {folder}"
+    if "merge" in family:  # no model: it is found by its name only
+        use = f"Install it: vdepth weights install {family} --accept-license {family} --from {folder}"
+    typer.echo(f"{folder}: a random {family} of {size / 1e6:.1f} MB. {use}.")

@@ -14,13 +14,13 @@ _NARROWEST = 16
 
 
 class ModelRow(NamedTuple):
-    """One line: what `print_table` shows."""
+    """One line: what `print_table` shows; of weights that predict nothing, ``quantity`` is None."""
 
     name: str
     installed: str
     size: int | None
-    quantity: Quantity
-    space: Space
+    quantity: Quantity | None
+    space: Space | None
     license: str
     commercial: bool
 
@@ -39,7 +39,7 @@ def print_table(rows: Iterable[ModelRow], caption: str = "") -> None:
             _folded(row.name, max(console.width - _OTHER_COLUMNS, _NARROWEST)),
             row.installed,
             size_in_words(row.size) if row.size else "?",
-            f"{row.space.replace('_invariant', '')} {row.quantity}",  # short, to fit eighty columns
+            _meaning(row),
             row.license,
             "yes" if row.commercial else "no",
         )
@@ -49,6 +49,12 @@ def print_table(rows: Iterable[ModelRow], caption: str = "") -> None:
 def size_in_words(count: int) -> str:
     """Bytes as a person reads them: ``4.4 MB``."""
     return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
+
+
+def _meaning(row: ModelRow) -> str:
+    if row.space is None:
+        return "nothing: merges"
+    return f"{row.space.replace('_invariant', '')} {row.quantity}"  # short, to fit eighty columns
 
 
 def _folded(name: str, width: int) -> str:

@@ -141,7 +141,18 @@ def _state(name: str) -> str:
 
 
 def _facts(entry: CatalogueEntry, state: str) -> dict[str, Any]:
-    kept = ("name", "title", "size", "quantity", "space", "license", "license_url", "commercial", "source")
+    kept = (
+        "name",
+        "title",
+        "kind",
+        "size",
+        "quantity",
+        "space",
+        "license",
+        "license_url",
+        "commercial",
+        "source",
+    )
     return {"installed": state == "yes", "state": state, **{key: getattr(entry, key) for key in kept}}
 
 

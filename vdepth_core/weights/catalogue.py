@@ -103,13 +103,14 @@ class NetworkFacts(_Strict):
 
 
 class CatalogueEntry(_Strict):
-    """One model's weights.
+    """One network's weights.
 
     Attributes:
-        name: What ``--model`` and ``vdepth weights`` take.
+        name: What ``vdepth weights`` and, of a model, ``--model`` take.
+        kind: ``model``, or ``merge``: a network that makes one map of two, which predicts nothing itself.
         title: What its authors call it.
         family: Which loader understands the files.
-        quantity, space: What the model's numbers mean, as `ModelSpec` has it.
+        quantity, space: What a model's numbers mean, as `ModelSpec` has it.
         license, license_url: SPDX-like name of the weights' licence and where it can be read.
         commercial: Whether the weights may be used commercially; if not, installing needs consent.
         notice: What the user should know about the licence although no consent is needed.
@@ -124,9 +125,10 @@ class CatalogueEntry(_Strict):
 
     name: _Name
     title: str
+    kind: Literal["model", "merge"] = "model"
     family: _Name
-    quantity: Quantity
-    space: Space
+    quantity: Quantity | None = None
+    space: Space | None = None
     license: str
     license_url: _Url
     commercial: bool
@@ -147,6 +149,8 @@ class CatalogueEntry(_Strict):
             model: Name of a variant; empty or unknown: the entry's own model.
         """
         facts = self.variants.get(model, self.network)
+        assert self.quantity is not None, f"{self.name} is no model"
+        assert self.space is not None
         return ModelSpec(
             model or self.name,
             self.quantity,
@@ -173,6 +177,13 @@ class CatalogueEntry(_Strict):
             names = ", ".join(file.path for file in self.files)
             return f"Fetch {names} from {self.obtain}, then run: {command} --from FOLDER"
         return f"Run: {command}"
+
+    @model_validator(mode="after")
+    def _meaning(self) -> Self:
+        said = [fact is not None for fact in (self.quantity, self.space)]
+        if not (all(said) if self.kind == "model" else not any(said)):
+            raise ValueError("quantity and space are said of models, and of nothing else")
+        return self
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -215,7 +226,8 @@ def published_models() -> Mapping[str, CatalogueEntry]:
     """The entry of each model's weights by the model's name."""
     found: dict[str, CatalogueEntry] = {}
     for entry in catalogue().values():
-        found |= dict.fromkeys((entry.name, *entry.variants), entry)
+        if entry.kind == "model":
+            found |= dict.fromkeys((entry.name, *entry.variants), entry)
     return found
 
 

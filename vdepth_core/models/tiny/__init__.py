@@ -7,9 +7,9 @@ from pathlib import Path
 
 def tiny_families() -> tuple[str, ...]:
     """What `make_tiny` can make."""
-    from . import diffusion, transformers
+    from . import diffusion, merges, transformers
 
-    return (*transformers.FAMILIES, *diffusion.FAMILIES)
+    return (*transformers.FAMILIES, *diffusion.FAMILIES, *merges.FAMILIES)
 
 
 def make_tiny(family: str, folder: Path, seed: int = 0) -> None:
@@ -18,9 +18,10 @@ def make_tiny(family: str, folder: Path, seed: int = 0) -> None:
     Raises:
         UsageError: there is no such family.
     """
-    from . import diffusion, transformers
+    from . import diffusion, merges, transformers
 
-    room = diffusion if family in diffusion.FAMILIES else transformers
-    room.make_tiny(family, folder, seed)
+    rooms = (diffusion, merges)
+    make = next((room.make_tiny for room in rooms if family in room.FAMILIES), transformers.make_tiny)
+    make(family, folder, seed)
     for path in folder.rglob("*.safetensors"):  # which safetensors makes readable for their owner only
         path.chmod(path.with_name("config.json").stat().st_mode)
