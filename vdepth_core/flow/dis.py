@@ -26,13 +26,23 @@ _LOW, _WIDE = 32, 80
 
 
 def working_size(height: int, width: int, longest: int) -> tuple[int, int]:
-    """The (height, width) at which flow of a picture is computed: aspect kept, never enlarged."""
+    """The (height, width) at which flow of a picture is computed: aspect kept, never enlarged.
+
+    Args:
+        height, width: Of the picture, in pixels.
+        longest: The most its longer side may have.
+    """
     ratio = min(1.0, longest / max(height, width))
     return max(1, round(height * ratio)), max(1, round(width * ratio))
 
 
 def reduce(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Area-averages an image (H, W) down to ``size`` (h, w); the same array if it has that size."""
+    """Area-averages an image (H, W) down to ``size`` (h, w); the same array if it has that size.
+
+    Args:
+        image: Of a dtype that OpenCV resizes.
+        size: Not larger than the image.
+    """
     if image.shape[:2] == size:
         return image
     return np.asarray(cv2.resize(image, (size[1], size[0]), interpolation=cv2.INTER_AREA))

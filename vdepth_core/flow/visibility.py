@@ -45,7 +45,11 @@ def forward_backward(forward: np.ndarray, backward: np.ndarray) -> np.ndarray:
 
 
 def squared_length(flow: np.ndarray) -> np.ndarray:
-    """|flow|², (h, w), of (h, w, 2)."""
+    """|flow|², (h, w), of (h, w, 2).
+
+    Args:
+        flow: x then y, in pixels.
+    """
     x, y = flow[..., 0], flow[..., 1]
     return np.asarray(x * x + y * y)
 
@@ -54,6 +58,11 @@ def photometric(a: np.ndarray, b_on_a: np.ndarray, sigma: float = PHOTOMETRIC_SI
     """exp(−σ ΔI²), (h, w) float32, of two luma images (h, w) uint8 or float in 0..255.
 
     The median difference is taken out first, so that a change of exposure does not count as occlusion.
+
+    Args:
+        a: A frame.
+        b_on_a: The next one, warped onto it.
+        sigma: Weight of a squared difference of luma in [0, 1].
     """
     difference = b_on_a.astype(np.float32)
     difference -= a

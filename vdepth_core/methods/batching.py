@@ -37,6 +37,11 @@ def choose_load(model: SnippetModel, height: int, width: int, length: int) -> Lo
     """What fits the memory that is free on the model's device, from what one snippet is seen to take.
 
     Other devices than CUDA get one snippet at a time, which is as fast there as several.
+
+    Args:
+        model: Loaded, on its device.
+        height, width: Of its input, in pixels.
+        length: Frames of a snippet.
     """
     import torch
 
@@ -100,7 +105,11 @@ class Batcher:
         return self.several(lambda *parts: (function(*parts),), *items)[0]
 
     def several(self, function: Callable[..., tuple[Tensor, ...]], *items: Tensor) -> tuple[Tensor, ...]:
-        """The same for a function that answers with several tensors.
+        """As calling does, but for a function that answers with several tensors.
+
+        Args:
+            function: Answers with tensors that have the items along axis 0.
+            *items: Tensors that have as many items along axis 0.
 
         Raises:
             ResourceError: not even one item fits.
@@ -135,7 +144,11 @@ class Batcher:
 
 
 def on_cuda(model: object) -> bool:
-    """Whether a model runs on a CUDA device, whichever."""
+    """Whether a model runs on a CUDA device, whichever.
+
+    Args:
+        model: What has no device runs on the CPU.
+    """
     return str(getattr(model, "device", "cpu")).startswith("cuda")
 
 

@@ -100,6 +100,9 @@ def predict_shot(
 def check_per_frame(model: DepthModel) -> None:
     """Refuses a model that does not predict frame by frame.
 
+    Args:
+        model: The one that the user or the preset chose.
+
     Raises:
         UsageError: it is one.
     """
@@ -116,6 +119,10 @@ def to_disparity(raw: np.ndarray, spec: ModelSpec) -> np.ndarray:
 
     Disparity stays as it is, depth z becomes 1/z (0 where z is not positive). Affine-invariant depth stays
     too: its shift is unknown, so it has no reciprocal until finishing places it between near and far.
+
+    Args:
+        raw: (H, W) or (T, H, W), as predicted.
+        spec: Of the model.
     """
     if spec.quantity == "disparity" or spec.space == "affine_invariant":
         return np.asarray(raw, np.float32)
@@ -166,7 +173,11 @@ def decode_batches(
 
 
 def luma_of(frames: Tensor) -> np.ndarray:
-    """Rec. 601 luma (n, h, w) uint8 of frames (n, 3, h, w) in [0, 1]."""
+    """Rec. 601 luma (n, h, w) uint8 of frames (n, 3, h, w) in [0, 1].
+
+    Args:
+        frames: On any device.
+    """
     rgb = frames.detach()
     luma = rgb[:, 0] * 76.245 + rgb[:, 1] * 149.685 + rgb[:, 2] * 29.07
     return np.asarray(luma.round_().clamp_(0, 255).byte().cpu().numpy())

@@ -28,11 +28,11 @@ class Framewise(PerFrame):
         self.options = options or FramewiseOptions()
 
     def run(self, shot: ShotFrames, model: DepthModel, store: DepthStore, progress: Progress) -> None:
-        """Predicts every frame into ``store.raw``; see `predict_shot` for what it raises."""
+        """Predicts every frame into ``store.raw``; see `Method.run` and, for its errors, `predict_shot`."""
         predict_shot(shot, model, store, progress, self.options.batch)
 
     def settle(self, shot: Shot, spec: ModelSpec, store: DepthStore, progress: Progress) -> ShotAlignment:
-        """Writes every raw prediction as `to_disparity` gives it to ``store.final``."""
+        """Writes every raw prediction as `to_disparity` gives it to ``store.final``; see `Method.settle`."""
         for index in range(store.count):
             if store.final.done(index):
                 progress.skip(SETTLE)

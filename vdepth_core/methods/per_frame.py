@@ -19,16 +19,16 @@ class PerFrame:
     models: tuple[str, ...] = ()
 
     def check(self, model: DepthModel) -> None:
-        """Takes every per-frame model; see `check_per_frame` for what it raises."""
+        """Takes every per-frame model; see `Method.check`, and `check_per_frame` for what it raises."""
         check_per_frame(model)
 
     def dtype(self, device: str) -> Dtype | None:
-        """Leaves the precision to the device."""
+        """Leaves the precision to the device; see `Method.dtype`."""
 
     def input_size(self, info: ClipInfo, spec: ModelSpec, size: int | None) -> tuple[int, int]:
-        """The model's own size; see `network_size`."""
+        """The model's own size, as `network_size` gives it; see `Method.input_size`."""
         return network_size(info.width, info.height, info.pixel_aspect, spec, size)
 
     def disk_space(self, spec: ModelSpec, frames: int, height: int, width: int) -> int:
-        """Nothing beside the store."""
+        """Nothing beside the store; see `Method.disk_space`."""
         return 0

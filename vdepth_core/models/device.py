@@ -30,6 +30,9 @@ _MARGIN = 0.95  # more threads must pay: the other stages want them too
 def pick_device(device: str = "auto") -> str:
     """The device to run on, as torch spells it: what was asked for, checked, or the best there is.
 
+    Args:
+        device: ``auto`` or a `Device`, or ``cuda:1`` for the second GPU.
+
     Raises:
         UsageError: there is no such device, or not here.
     """
@@ -64,7 +67,11 @@ def pick_device(device: str = "auto") -> str:
 
 
 def kind_of(device: str) -> str:
-    """``cuda`` of ``cuda:1``: what decides a job's bytes, and how it is run."""
+    """``cuda`` of ``cuda:1``: what decides a job's bytes, and how it is run.
+
+    Args:
+        device: As torch spells it.
+    """
     return device.split(":", maxsplit=1)[0]
 
 
@@ -72,8 +79,12 @@ def cpu_threads(model: DepthModel, size: tuple[int, int], progress: Progress) ->
     """How many threads run ``model`` fastest on this machine's CPU, measured once a machine and remembered.
 
     A number that changed between two runs could change the last bits of a prediction; remembering it keeps a
-    resumed job, and the same job run twice, byte-identical. ``progress`` is told of a stage ``probe``
-    meanwhile.
+    resumed job, and the same job run twice, byte-identical.
+
+    Args:
+        model: Loaded, on the CPU.
+        size: (height, width) of its input.
+        progress: Told of a stage ``probe`` while it is measured.
     """
     path = Path(platformdirs.user_cache_dir("vdepth")) / "threads.json"
     try:
@@ -129,7 +140,11 @@ def probe_threads(model: DepthModel, size: tuple[int, int]) -> int:
 
 
 def set_threads(count: int) -> None:
-    """Sets torch's thread count for this process; the same count gives the same bits."""
+    """Sets torch's thread count for this process; the same count gives the same bits.
+
+    Args:
+        count: 1 at least.
+    """
     import torch
 
     torch.set_num_threads(count)

@@ -28,6 +28,9 @@ def claimed(text: str) -> str:
     """A licence's name as a file gives it: one short line of printable characters, marked as a claim.
 
     A mark that is there already, in weights that were adapted from such, is not doubled.
+
+    Args:
+        text: As the file has it, perhaps with line breaks or nothing at all.
     """
     line = " ".join("".join(c if c.isprintable() else " " for c in text.replace(CLAIM, "")).split())
     if not line or line == UNKNOWN[0]:
@@ -36,12 +39,20 @@ def claimed(text: str) -> str:
 
 
 def claim_of_file(facts: Mapping[str, str]) -> tuple[str, bool]:
-    """Name of the licence that a weights file's metadata claim, and whether they allow commercial use."""
+    """Name of the licence that a weights file's metadata claim, and whether they allow commercial use.
+
+    Args:
+        facts: The file's metadata.
+    """
     return claimed(facts.get("license", "")), facts.get("commercial") == "true"
 
 
 def claim_of_folder(folder: Path) -> tuple[str, bool]:
-    """The same of a folder, from the front matter of its README; only a permissive licence is commercial."""
+    """The same of a folder, from the front matter of its README; only a permissive licence is commercial.
+
+    Args:
+        folder: Of a model.
+    """
     path = folder / "README.md"
     try:
         if not path.is_file() or path.stat().st_size > _MOST_BYTES:

@@ -27,7 +27,11 @@ Normalise = Callable[["Tensor"], "Tensor"]
 
 
 def fold(network: nn.Module) -> nn.Module:
-    """What a `Family` whose network has batch normalisations makes of it for inference."""
+    """What a `Family` whose network has batch normalisations makes of it for inference.
+
+    Args:
+        network: Stays as it is.
+    """
     from ..networks.folding import fold_batchnorms
 
     return fold_batchnorms(network)
@@ -179,6 +183,10 @@ class Family:
         """``spec`` with the hash of the file; of a user's own we know of the licence what the file claims.
 
         A file that is published, wherever it lies, is what the catalogue says.
+
+        Args:
+            weights: As read.
+            spec: Of a model of the catalogue; None: it is a file of the user's own.
         """
         digest = weights.sha256
         if spec is None:

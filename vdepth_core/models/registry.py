@@ -166,14 +166,22 @@ def file_families() -> list[Family]:
 
 
 def family_of(model: str) -> Family | None:
-    """The family of a published model that is one file; None: of another model."""
+    """The family of a published model that is one file; None: of another model.
+
+    Args:
+        model: Name in the catalogue.
+    """
     entry = published_models().get(model)
     place = _FAMILIES[entry.family] if entry is not None else None
     return None if place is None or place in _FOLDERS.values() else cast(Family, _loader(place))
 
 
 def match_family(keys: Collection[str]) -> Family | None:
-    """The family that a weights file with these keys belongs to."""
+    """The family that a weights file with these keys belongs to.
+
+    Args:
+        keys: Names of its tensors.
+    """
     return next((family for family in file_families() if family.matches(keys)), None)
 
 

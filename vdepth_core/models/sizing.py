@@ -29,6 +29,10 @@ _AVERAGE_FROM = 2.0  # how many times larger a picture is when it is averaged fi
 def check_input(spec: ModelSpec, path: Path) -> None:
     """Refuses a model whose folder asks for input no machine could run.
 
+    Args:
+        spec: Of the model.
+        path: Its folder, for messages.
+
     Raises:
         WeightsError: it does.
     """

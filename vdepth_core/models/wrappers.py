@@ -22,7 +22,11 @@ class FullPrecision(nn.Module):
         self.module = module
 
     def forward(self, *inputs: Any, **named: Any) -> Any:
-        """What the module says of its inputs in full precision."""
+        """What the module says of its inputs in full precision.
+
+        Args:
+            *inputs, **named: Of the module; tensors in them, at any depth of lists, become float32.
+        """
         kind = next(self.module.parameters()).device.type
         with torch.autocast(kind, enabled=False):
             return self.module(*map(_full, inputs), **{name: _full(value) for name, value in named.items()})
@@ -46,7 +50,12 @@ class OneByOne(nn.Module):
         feature_blocks: list[Tensor],
         relative_depth: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        """The head's answers, as for one batch."""
+        """The head's answers, as for one batch.
+
+        Args:
+            outconv_activation, bottleneck, feature_blocks, relative_depth: Of the head, each with the
+                pictures along its first axis.
+        """
         answers = [
             self.head(
                 outconv_activation=outconv_activation[i : i + 1],
@@ -61,7 +70,12 @@ class OneByOne(nn.Module):
 
 
 def keep_full_precision(network: nn.Module, name: str) -> None:
-    """Puts the submodule ``name`` of ``network`` into `FullPrecision`."""
+    """Puts the submodule ``name`` of ``network`` into `FullPrecision`.
+
+    Args:
+        network: Changed in place.
+        name: Dotted.
+    """
     parent, _, child = name.rpartition(".")
     owner = network.get_submodule(parent)
     setattr(owner, child, FullPrecision(getattr(owner, child)))

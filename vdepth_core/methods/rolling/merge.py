@@ -65,22 +65,40 @@ class Solution:
 
     @classmethod
     def from_json(cls, saved: dict[str, Any]) -> Solution:
-        """The inverse of `to_json`."""
+        """The inverse of `to_json`.
+
+        Args:
+            saved: What `to_json` gave.
+        """
         return cls(np.array(saved["scale"]), np.array(saved["shift"]), tuple(saved["notes"]))
 
     def on_maps(self, rows: SpilledRows) -> Solution:
-        """The same for the maps that ``rows``, which it was solved on, are samples of."""
+        """The same for the maps that ``rows`` are samples of.
+
+        Args:
+            rows: What it was solved on.
+        """
         return Solution(self.scale, self.shift - self.scale * rows.low, self.notes)
 
     def of_frames(self, plan: SnippetPlan) -> tuple[np.ndarray, np.ndarray]:
-        """Mean scale and mean shift (N,) of the snippets that cover each frame."""
+        """Mean scale and mean shift (N,) of the snippets that cover each frame.
+
+        Args:
+            plan: Of the shot.
+        """
         snippets = [slots // plan.length for slots in plan.covering()]
         scale = np.array([self.scale[covering].mean() for covering in snippets])
         return scale, np.array([self.shift[covering].mean() for covering in snippets])
 
 
 def solve(plan: SnippetPlan, rows: SpilledRows, progress: Progress, *, strict: bool) -> Solution:
-    """Co-aligns all snippets of a shot; ``strict`` takes the published solver.
+    """Co-aligns all snippets of a shot.
+
+    Args:
+        plan: Of the shot.
+        rows: Samples of all snippets.
+        progress: May cancel.
+        strict: Whether to take the published solver.
 
     Raises:
         Cancelled: the user asked to stop.
@@ -121,7 +139,10 @@ def merge_shot(
 def spread_of_frames(plan: SnippetPlan, rows: SpilledRows, solution: Solution) -> np.ndarray:
     """Per frame, how far its aligned samples lie from their mean m: mean |y − m| over m's 5..95 % range.
 
-    ``solution`` is that of ``rows``.
+    Args:
+        plan: Of the shot.
+        rows: Samples of all snippets.
+        solution: That of ``rows``.
     """
     spread = np.zeros(plan.count)
     for frame, slots in enumerate(plan.covering()):
@@ -135,7 +156,13 @@ def spread_of_frames(plan: SnippetPlan, rows: SpilledRows, solution: Solution) -
 
 
 def range_of(merged: FrameArray, grid: Grid, *, strict: bool) -> tuple[float, float]:
-    """The clip-wide range of merged maps: robust ends; minimum and maximum, as published, when ``strict``."""
+    """The clip-wide range of merged maps: robust ends; as published, minimum and maximum.
+
+    Args:
+        merged: (N, H, W).
+        grid: The pixels that count, unless ``strict``.
+        strict: Whether to take the published ends.
+    """
     frames = (merged.read(index)[0] for index in range(merged.count))
     if strict:
         ends = np.array([(frame.min(), frame.max()) for frame in frames])

@@ -68,16 +68,16 @@ class Rolling:
         self._loads: dict[tuple[int, int], Load] = {}
 
     def dtype(self, device: str) -> Dtype | None:
-        """The preset's, where that is faster."""
+        """The preset's, where that is faster; see `Method.dtype`."""
         return self.preset.dtype if device == "cuda" else None
 
     def input_size(self, info: ClipInfo, spec: ModelSpec, size: int | None) -> tuple[int, int]:
-        """The preset names the longer side itself."""
+        """The preset names the longer side itself; see `Method.input_size`."""
         spec = replace(spec, native_size=self.preset.longest_edge, native_side="longer")
         return network_size(info.width, info.height, info.pixel_aspect, spec, size)
 
     def run(self, shot: ShotFrames, model: DepthModel, store: DepthStore, progress: Progress) -> None:
-        """Predicts the shot's snippets.
+        """Predicts the shot's snippets; see `Method.run`.
 
         Raises:
             UsageError: see `check`.
@@ -91,7 +91,7 @@ class Rolling:
         self._run_snippets(shot, model, store, progress)
 
     def check(self, model: DepthModel) -> None:
-        """Refuses a model that does not predict snippets.
+        """Refuses a model that does not predict snippets; see `Method.check`.
 
         Raises:
             UsageError: it is one.
@@ -113,7 +113,7 @@ class Rolling:
         return self.preset.refine_steps > 0
 
     def settle(self, shot: Shot, spec: ModelSpec, store: DepthStore, progress: Progress) -> ShotAlignment:
-        """Aligns and merges the snippets: into ``store.final``, or for `refine`.
+        """Aligns and merges the snippets: into ``store.final``, or for `refine`; see `Method.settle`.
 
         Scale and shift of a frame are the means over the snippets that cover it. The curves are ``coverage``,
         how many those are, and ``spread``, how far their aligned values lie from their mean, relative to the
@@ -142,6 +142,8 @@ class Rolling:
 
     def refine(self, shot: ShotFrames, model: DepthModel, store: DepthStore, progress: Progress) -> None:
         """Puts a settled shot through the diffusion once more; fills ``store.raw`` and ``store.final``.
+
+        See `RefiningMethod.refine`.
 
         Raises:
             ResourceError: not even one snippet fits the device's memory.
@@ -181,7 +183,7 @@ class Rolling:
         spill.drop()
 
     def disk_space(self, spec: ModelSpec, frames: int, height: int, width: int) -> int:
-        """Bytes a shot of so many frames needs on the disk, beside its store, until it is settled."""
+        """What the snippets' files take; see `Method.disk_space`."""
         if not frames:
             return 0
         grid = sample_grid(height, width, strict=self.options.strict)

@@ -88,7 +88,12 @@ def plan_snippets(
 
 
 def longest_dilation(count: int, length: int = SNIPPET_LENGTH) -> int:
-    """The published cap on dilations, ⌊N/L⌋ − 1: snippets of it reach every frame. At least 1."""
+    """The published cap on dilations, ⌊N/L⌋ − 1: snippets of it reach every frame. At least 1.
+
+    Args:
+        count: Frames N of the shot.
+        length: Frames L of a snippet.
+    """
     return max(1, count // length - 1)
 
 
@@ -96,6 +101,11 @@ def snippets_of(count: int, dilation: int, length: int = SNIPPET_LENGTH) -> np.n
     """Frames (K, L) int64 of all snippets of one dilation; a shot shorter than ``length`` is one snippet.
 
     K is 0 where the dilation does not fit into the shot.
+
+    Args:
+        count: Frames of the shot.
+        dilation: Frames from one of a snippet to the next, 1: neighbours.
+        length: Frames L of a snippet.
     """
     if count < length:
         return np.arange(count)[None]
@@ -107,7 +117,12 @@ def refinement_dilations(steps: int, first: int) -> tuple[int, ...]:
     """The dilation of each refinement step, from ``first`` down to 1.
 
     Published as int((1 − i/R)(g − 1)) + 1 in floating point, whose truncation is part of the schedule:
-    R = 10, g = 6 gives 6, 5, 5, 4, 4, 3, 3, 2, 1, 1 (1 − 0.8 is a little less than 0.2). ``first`` is g; a
-    short shot caps it, once, before the schedule is made.
+    R = 10, g = 6 gives 6, 5, 5, 4, 4, 3, 3, 2, 1, 1 (1 − 0.8 is a little less than 0.2).
+
+    A short shot caps ``first``, once, before the schedule is made.
+
+    Args:
+        steps: R.
+        first: g.
     """
     return tuple(int((1 - step / steps) * (first - 1)) + 1 for step in range(steps))

@@ -39,7 +39,11 @@ class Share:
         self._lock = threading.Lock()
 
     def advance(self, work: int) -> None:
-        """``work`` more units are done."""
+        """``work`` more units are done.
+
+        Args:
+            work: In the units of the work.
+        """
         with self._lock:
             self._done += work
             told = self._frames * min(self._done, self._work) // self._work
@@ -55,7 +59,13 @@ class Share:
         self.advance(1)
 
     def skip(self, count: int, runs: list[tuple[int, int]], weight: int = 1) -> None:
-        """Of ``count`` items of ``weight`` units each, all but those of ``runs`` were done before."""
+        """All but some items were done before.
+
+        Args:
+            count: How many items there are.
+            runs: [start, stop) of those that are still to be done.
+            weight: Units of work an item.
+        """
         self.advance((count - sum(stop - start for start, stop in runs)) * weight)
 
     def finish(self) -> None:
@@ -156,7 +166,12 @@ def predict_snippets(
 
 
 def gather(latents: FrameArray, frames: np.ndarray) -> Tensor:
-    """Latents of snippets: frame indices (B, n) -> (B, n, 4, h, w) on the CPU; each frame is read once."""
+    """Latents of snippets: frame indices (B, n) -> (B, n, 4, h, w) on the CPU; each frame is read once.
+
+    Args:
+        latents: (N, 4, h, w), one a frame of the shot.
+        frames: Of B snippets of n frames.
+    """
     import torch
 
     unique, where = np.unique(frames, return_inverse=True)

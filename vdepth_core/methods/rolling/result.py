@@ -46,13 +46,21 @@ def save_result(
 
 
 def load_result(store: DepthStore) -> ShotAlignment | None:
-    """What `save_result` kept, bit for bit; None where there is nothing yet."""
+    """What `save_result` kept, bit for bit; None where there is nothing yet.
+
+    Args:
+        store: Of the shot.
+    """
     facts = load_json(store.folder / _NAME)
     return None if facts is None else _alignment(facts)
 
 
 def load_json(path: Path) -> Any:
-    """The value `save_json` wrote; None where it is missing or damaged."""
+    """The value `save_json` wrote; None where it is missing or damaged.
+
+    Args:
+        path: The file, which need not be there.
+    """
     try:
         saved = json.loads(path.read_text(encoding="utf-8"))
         return saved["value"] if saved["crc"] == _checksum(saved["value"]) else None
@@ -61,7 +69,12 @@ def load_json(path: Path) -> Any:
 
 
 def save_json(path: Path, value: Any) -> None:
-    """Writes a value atomically, with a checksum. Floats come back bit for bit."""
+    """Writes a value atomically, with a checksum. Floats come back bit for bit.
+
+    Args:
+        path: The file, replaced if it is there.
+        value: Anything JSON holds.
+    """
     write_bytes(path, json.dumps({"crc": _checksum(value), "value": value}).encode())
 
 

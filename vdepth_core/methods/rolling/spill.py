@@ -28,8 +28,11 @@ Grid = tuple[slice, slice]
 def sample_grid(height: int, width: int, *, strict: bool = False) -> Grid:
     """Which pixels of a map the co-alignment sees: every tenth both ways, without the border.
 
-    Small maps are sampled more densely, and the smallest up to their border. ``strict`` keeps to the
-    published step.
+    Small maps are sampled more densely, and the smallest up to their border.
+
+    Args:
+        height, width: Of the maps, in pixels.
+        strict: Whether to keep to the published step and border.
     """
     shorter = min(height, width)
     border = BORDER if shorter > 4 * BORDER or strict else 0
@@ -46,6 +49,9 @@ class SpillFolder:
     def need(self, size: int) -> None:
         """Makes the folder; refuses to start what cannot fit, goes on with what was started.
 
+        Args:
+            size: Bytes that the snippets will take.
+
         Raises:
             ResourceError: less than ``size`` bytes are free.
         """
@@ -60,11 +66,20 @@ class SpillFolder:
         self.path.mkdir()
 
     def load(self, name: str) -> Any:
-        """A JSON file of the folder, or None."""
+        """A JSON file of the folder, or None.
+
+        Args:
+            name: Of the file.
+        """
         return load_json(self.path / name)
 
     def save(self, name: str, value: Any) -> None:
-        """Writes a JSON file of the folder atomically."""
+        """Writes a JSON file of the folder atomically.
+
+        Args:
+            name: Of the file.
+            value: Anything JSON holds.
+        """
         save_json(self.path / name, value)
 
     def drop(self) -> None:
@@ -89,7 +104,11 @@ class SnippetFiles:
     lows: FrameArray
 
     def done(self, snippet: int) -> bool:
-        """Whether a snippet is predicted."""
+        """Whether a snippet is predicted.
+
+        Args:
+            snippet: Its number in the plan.
+        """
         length = self.samples.shape[0]
         slots = range(snippet * length, (snippet + 1) * length)
         return (

@@ -42,7 +42,7 @@ class Temporal(PerFrame):
         self._ahead: dict[Path, MatchAhead] = {}
 
     def run(self, shot: ShotFrames, model: DepthModel, store: DepthStore, progress: Progress) -> None:
-        """Predicts every frame into ``store.raw``; see `predict_shot` for what it raises."""
+        """Predicts every frame into ``store.raw``; see `Method.run` and, for its errors, `predict_shot`."""
         if not self._aligns(store):
             predict_shot(shot, model, store, progress, self.options.batch)
             return
@@ -56,7 +56,7 @@ class Temporal(PerFrame):
         self._ahead[store.folder] = ahead
 
     def settle(self, shot: Shot, spec: ModelSpec, store: DepthStore, progress: Progress) -> ShotAlignment:
-        """Co-aligns and filters the shot from ``store`` alone.
+        """Co-aligns and filters the shot from ``store`` alone; see `Method.settle`.
 
         Raises:
             Cancelled: the user asked to stop.

@@ -28,13 +28,24 @@ NATIVE: Mapping[str, Any] = {"multiple": SCALE, "native_size": 768, "native_side
 
 
 def folder_spec(folder: Path, quantity: Quantity, space: Space, facts: Mapping[str, Any]) -> ModelSpec:
-    """The spec of a user's own folder, whose licence is what its README claims."""
+    """The spec of a user's own folder, whose licence is what its README claims.
+
+    Args:
+        folder: The user's.
+        quantity, space: Of what the model predicts.
+        facts: Further fields of the spec.
+    """
     license_, commercial = claim_of_folder(folder)
     return ModelSpec(folder.resolve().name, quantity, space, license_, commercial, **facts)
 
 
 def loaded_spec(spec: ModelSpec, folder: Path, parts: Parts) -> ModelSpec:
     """``spec`` with what only the folder can tell.
+
+    Args:
+        spec: As the catalogue or `folder_spec` has it.
+        folder: Of the model.
+        parts: Its networks.
 
     Raises:
         WeightsError: its input size is absurd.
@@ -45,6 +56,10 @@ def loaded_spec(spec: ModelSpec, folder: Path, parts: Parts) -> ModelSpec:
 
 def find_dtype(dtype: str | torch.dtype, device: str) -> torch.dtype:
     """``fp16``, ``bf16``, ``fp32`` or ``fp64`` (for checks) in torch's words; CPUs take fp32 for fp16.
+
+    Args:
+        dtype: One of these words, or torch's own.
+        device: As torch spells it.
 
     Raises:
         UsageError: there is no such dtype.
@@ -62,7 +77,12 @@ def find_dtype(dtype: str | torch.dtype, device: str) -> torch.dtype:
 
 
 def seeded_noise(height: int, width: int, seed: int) -> Tensor:
-    """Noise (1, 4, ⌈H/8⌉, ⌈W/8⌉) float32, drawn on the CPU, so that every device gets the same."""
+    """Noise (1, 4, ⌈H/8⌉, ⌈W/8⌉) float32, drawn on the CPU, so that every device gets the same.
+
+    Args:
+        height, width: Of the network's input, in pixels.
+        seed: Decides it.
+    """
     import torch
 
     shape = (1, LATENT_CHANNELS, -(-height // SCALE), -(-width // SCALE))
@@ -70,7 +90,12 @@ def seeded_noise(height: int, width: int, seed: int) -> Tensor:
 
 
 def place(network: nn.Module, device: str) -> None:
-    """Moves a network to where it runs, and freezes it."""
+    """Moves a network to where it runs, and freezes it.
+
+    Args:
+        network: Changed in place.
+        device: As torch spells it.
+    """
     import torch
 
     network.eval().requires_grad_(False)

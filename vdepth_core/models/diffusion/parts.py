@@ -70,6 +70,9 @@ class Parts:
 def find_folder(folder_or_repo: str | Path) -> tuple[Path, CatalogueEntry | None]:
     """A folder as it is; ``owner/name`` of a Hugging Face repository as its files in huggingface_hub's cache.
 
+    Args:
+        folder_or_repo: As the user wrote it.
+
     Returns:
         The folder, and what the catalogue says of the repository, whose pinned revision is then taken.
 
@@ -100,6 +103,10 @@ def read_parts(folder: Path, dtype: torch.dtype) -> Parts:
 
     In half precision the last layer of the image decoder stays in fp32, since depth is read off it.
 
+    Args:
+        folder: Of a latent diffusion model.
+        dtype: What the networks are to run in.
+
     Raises:
         WeightsError: a part is missing, damaged, or does not fit the others.
     """
@@ -121,6 +128,10 @@ def read_parts(folder: Path, dtype: torch.dtype) -> Parts:
 
 def make_scheduler(config: Mapping[str, Any], *kinds: Any) -> Any:
     """The scheduler that a configuration describes, one of the diffusers classes ``kinds``.
+
+    Args:
+        config: What ``scheduler_config.json`` holds.
+        *kinds: Those that are known; the first is taken where nothing is said.
 
     Raises:
         WeightsError: it describes another one, or is damaged.

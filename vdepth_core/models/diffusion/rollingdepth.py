@@ -102,7 +102,7 @@ class RollingDepthModel:
         return self._encode(F.pad(pictures, (0, -width % SCALE, 0, -height % SCALE), mode="replicate"))
 
     def noise(self, height: int, width: int, seed: int) -> Tensor:
-        """The noise (1, 4, ⌈H/8⌉, ⌈W/8⌉) all frames and snippets share: the same numbers on every device."""
+        """The noise (1, 4, ⌈H/8⌉, ⌈W/8⌉), the same numbers on every device; see `SnippetModel.noise`."""
         return seeded_noise(height, width, seed).to(self.device, self._wide)
 
     def predict_snippets(self, latents: Tensor, noise: Tensor, steps: int = 1) -> Tensor:
@@ -159,7 +159,9 @@ class RollingDepthModel:
         return self._step(latents, depth_latents, steps + step, 2 * steps)
 
     def decode(self, depth_latents: Tensor) -> Tensor:
-        """Depth latents (T, 4, h, w) -> inverse depth (T, 8h, 8w): the mean of the three channels."""
+        """Depth latents (T, 4, h, w) -> inverse depth (T, 8h, 8w), the mean of the three channels;
+        see `SnippetModel.decode`.
+        """
         import torch
 
         scaled = depth_latents.to(self.device, self._dtype) / self._vae.config.scaling_factor

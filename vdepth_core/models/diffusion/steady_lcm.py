@@ -29,7 +29,13 @@ class SteadyLCMScheduler(LCMScheduler):
         generator: Any = None,
         return_dict: bool = True,
     ) -> Any:
-        """As `LCMScheduler.step`; ``generator`` is not used."""
+        """As `LCMScheduler.step`, with noise of its own.
+
+        Args:
+            model_output, timestep, sample: As there.
+            generator: Not used.
+            return_dict: As there.
+        """
         seed = self.seed + 1 + (self.step_index or 0)  # the seed itself is the first latents'
         own: Any = [torch.Generator().manual_seed(seed) for _ in range(len(model_output))]
         return super().step(model_output, timestep, sample, own, return_dict)

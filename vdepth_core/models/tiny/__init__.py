@@ -15,6 +15,11 @@ def tiny_families() -> tuple[str, ...]:
 def make_tiny(family: str, folder: Path, seed: int = 0) -> None:
     """Writes a small random checkpoint of a family into ``folder``; the same seed gives the same bytes.
 
+    Args:
+        family: One of `tiny_families`.
+        folder: New or empty.
+        seed: Of the weights.
+
     Raises:
         UsageError: there is no such family.
     """

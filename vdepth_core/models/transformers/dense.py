@@ -41,7 +41,12 @@ _LAST_LAYERS = {"depth_anything": "head.conv3", "dpt": "head.head.4", "glpn": "h
 
 
 def describe_depth_anything(config: Any, processing: Processing) -> dict[str, Any]:
-    """The `ModelSpec` fields that a Depth Anything's configuration fixes."""
+    """The `ModelSpec` fields that a Depth Anything's configuration fixes.
+
+    Args:
+        config: Of the network, as transformers made it.
+        processing: Of its pictures.
+    """
     metric = config.depth_estimation_type == "metric"
     return {
         "quantity": "depth" if metric else "disparity",
@@ -55,6 +60,10 @@ def describe_dpt(config: Any, processing: Processing) -> dict[str, Any]:
     """The `ModelSpec` fields that a DPT's configuration fixes.
 
     Nothing in it tells a DPT fine-tuned to metric depth from the others: disparity is what most predict.
+
+    Args:
+        config: Of the network, as transformers made it.
+        processing: Of its pictures.
 
     Raises:
         WeightsError: its backbone is none of those published.
@@ -80,7 +89,12 @@ def describe_dpt(config: Any, processing: Processing) -> dict[str, Any]:
 
 
 def describe_glpn(config: Any, processing: Processing) -> dict[str, Any]:
-    """The `ModelSpec` fields that a GLPN's configuration fixes."""
+    """The `ModelSpec` fields that a GLPN's configuration fixes.
+
+    Args:
+        config: Of the network, as transformers made it.
+        processing: Of its pictures.
+    """
     return {
         "quantity": "depth",
         "space": "metric",

@@ -28,6 +28,10 @@ DEPTH_PRO = Processing(image_mean=(0.5,) * 3, image_std=(0.5,) * 3)  # the size 
 def describe(config: Any, processing: Processing) -> dict[str, Any]:
     """The `ModelSpec` fields that a Depth Pro's configuration fixes.
 
+    Args:
+        config: Of the network, as transformers made it.
+        processing: Of its pictures.
+
     Raises:
         WeightsError: the input size is too small for the network's patches.
     """
@@ -53,14 +57,14 @@ class DepthPro(NetworkModel):
     """Depth Pro without its field-of-view head: the lens must come from elsewhere."""
 
     def prepare(self, rgb: Tensor, size: tuple[int, int]) -> Tensor:
-        """Decoded pictures (T, H, W, 3) or (T, 3, H, W) uint8 -> (T, 3, *size), resampled as published."""
+        """Decoded pictures -> (T, 3, *size), resampled as published; see `PreparingModel.prepare`."""
         import torch.nn.functional as F
 
         rgb = rgb.permute(0, 3, 1, 2) if rgb.shape[-1] == 3 else rgb
         return F.interpolate(rgb.to(self.device).float() / 255, size, mode="bilinear")
 
     def predict(self, frames: Tensor) -> Tensor:
-        """Frames (T, 3, H, W) in [0, 1] -> canonical disparity (T, H, W) float32, per picture width."""
+        """Frames -> canonical disparity (T, H, W) float32, per picture width; see `DepthModel.predict`."""
         disparity: Tensor = self._infer(frames)[0]
         return disparity
 
@@ -83,7 +87,7 @@ class DepthProCamera(DepthPro):
     """Depth Pro with its field-of-view head, a `CameraModel`."""
 
     def predict_with_fov(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """Frames (T, 3, H, W) in [0, 1] -> canonical disparity (T, H, W) and horizontal degrees (T,)."""
+        """Frames -> canonical disparity and field of view; see `CameraModel.predict_with_fov`."""
         disparity, fov = self._infer(frames)
         return disparity, fov
 

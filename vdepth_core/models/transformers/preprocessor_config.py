@@ -75,6 +75,10 @@ class Processing(BaseModel):
 def read_processing(folder: Path, defaults: Processing) -> Processing:
     """Reads a folder's ``preprocessor_config.json``; what it does not say comes from ``defaults``.
 
+    Args:
+        folder: Of the model.
+        defaults: Of its family.
+
     Raises:
         WeightsError: the file is damaged or cannot be read.
     """
@@ -91,7 +95,12 @@ def read_processing(folder: Path, defaults: Processing) -> Processing:
 
 
 def normaliser(processing: Processing, device: str) -> Callable[[Tensor], Tensor]:
-    """The scaling of frames (T, 3, H, W) in [0, 1] that the network was trained with, for ``device``."""
+    """The scaling of frames (T, 3, H, W) in [0, 1] that the network was trained with, for ``device``.
+
+    Args:
+        processing: Of the model's pictures.
+        device: As torch spells it.
+    """
     import torch
 
     # The files speak of pixels of 0 to 255; the DINOv2 DPTs' mean and deviation are of that range themselves.

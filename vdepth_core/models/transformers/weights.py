@@ -29,6 +29,11 @@ _NEVER_READ = re.compile(r"(fusion_stage\.(layers|intermediate)\.0\.residual_lay
 def load_network(folder: Path, files: Iterable[Path], config: dict[str, Any]) -> nn.Module:
     """Builds the depth network of a configuration, with the weights of ``files``, in fp32 on the CPU.
 
+    Args:
+        folder: Of the model, for messages.
+        files: Its weights, each with a part of the keys.
+        config: What its ``config.json`` holds.
+
     Raises:
         WeightsError: the configuration or the weights are damaged, or do not fit each other.
     """

@@ -28,7 +28,12 @@ ZOEDEPTH = Processing(
 
 
 def describe(config: Any, processing: Processing) -> dict[str, Any]:
-    """The `ModelSpec` fields that a ZoeDepth's configuration fixes."""
+    """The `ModelSpec` fields that a ZoeDepth's configuration fixes.
+
+    Args:
+        config: Of the network, as transformers made it.
+        processing: Of its pictures.
+    """
     return {
         "quantity": "depth",
         "space": "metric",
