@@ -60,7 +60,11 @@ class FrameAttributes:
     comments: str = ""
 
     def header(self, kind: SequenceKind) -> dict[str, Any]:
-        """The header of this frame's file of sequence ``kind``, for `write_exr`."""
+        """The header of this frame's file of sequence ``kind``, for `write_exr`.
+
+        Args:
+            kind: Of one of the job's sequences.
+        """
         mapping, camera = self.mapping, self.intrinsics
         standard: dict[str, Any] = {
             "framesPerSecond": self.rate,
@@ -103,6 +107,9 @@ class FrameAttributes:
 def mapping_from(attributes: Mapping[str, Any]) -> DepthMapping:
     """The depth mapping a file's header describes.
 
+    Args:
+        attributes: What `read_exr` gave.
+
     Raises:
         KeyError: the file was not written by vdepth.
     """
@@ -114,6 +121,9 @@ def mapping_from(attributes: Mapping[str, Any]) -> DepthMapping:
 
 def intrinsics_from(attributes: Mapping[str, Any]) -> Intrinsics:
     """The plate's camera a file's header describes.
+
+    Args:
+        attributes: What `read_exr` gave.
 
     Raises:
         KeyError: the file was not written by vdepth.

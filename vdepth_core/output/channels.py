@@ -64,7 +64,12 @@ SEQUENCES: dict[SequenceKind, SequenceSpec] = {
 
 
 def units(kind: SequenceKind, space: Space) -> str:
-    """The units of a sequence's pixels, in words."""
+    """The units of a sequence's pixels, in words.
+
+    Args:
+        kind: Of the sequence.
+        space: Of the model's prediction.
+    """
     by_space = SEQUENCES[kind].units
     return by_space.get(space, by_space[""])
 
@@ -73,6 +78,10 @@ def channels_of(kind: SequenceKind, planes: Mapping[str, np.ndarray]) -> dict[st
     """Picks the channels of one file out of ``planes`` (plane name -> (H, W)), in the types of the table.
 
     The layered file holds the planes there are; every other kind needs all of its own.
+
+    Args:
+        kind: Of the sequence.
+        planes: Those there are.
 
     Raises:
         UsageError: a plane the kind needs is missing.

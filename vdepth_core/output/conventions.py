@@ -45,7 +45,11 @@ class Converter:
             )
 
     def convert(self, z: np.ndarray) -> np.ndarray:
-        """Planar z (H, W) -> the convention, float32; see `sky` for pixels without depth."""
+        """Planar z (H, W) -> the convention, float32; see `sky` for pixels without depth.
+
+        Args:
+            z: In the units of the sequence; `FAR_AWAY` and beyond: no depth.
+        """
         if self.convention == "z":
             return z.astype(np.float32)
         sky = z >= _SKY
@@ -57,7 +61,11 @@ class Converter:
         return np.where(sky, np.float32(0), q)
 
     def invert(self, values: np.ndarray) -> np.ndarray:
-        """The convention -> planar z (H, W) float32; what ``white-near`` clipped is near or far."""
+        """The convention -> planar z (H, W) float32; what ``white-near`` clipped is near or far.
+
+        Args:
+            values: What `convert` gave.
+        """
         if self.convention == "z":
             return values.astype(np.float32)
         if self.convention == "ray":

@@ -76,6 +76,9 @@ def write_exr(
 def read_exr(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Reads all channels and the attributes vdepth writes.
 
+    Args:
+        path: A single-part scanline file.
+
     Returns:
         Channels, name -> (H, W) float32 or float16, and attributes as in `write_exr`.
 
@@ -102,10 +105,15 @@ def read_exr(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 
 def exr_matches(path: Path, attributes: Mapping[str, Any], size: tuple[int, int]) -> bool:
-    """Whether ``path`` is there, complete to its last byte, of ``size`` (width, height) and carries
+    """Whether ``path`` is there, complete to its last byte, of ``size`` and carries
     ``attributes``.
 
     Reads the header only, so it costs well under a millisecond.
+
+    Args:
+        path: Anything, or nothing.
+        attributes: Name -> value; others in the file do not matter.
+        size: (width, height).
     """
     try:
         header = read_header(path)

@@ -50,6 +50,9 @@ class ExrHeader:
 def read_header(path: Path) -> ExrHeader:
     """Reads the header of ``path`` and checks the offset table against the file's size.
 
+    Args:
+        path: The file.
+
     Raises:
         OSError: the file cannot be read.
         ValueError: it is no single-part scanline EXR, or its header is damaged.

@@ -75,7 +75,11 @@ class DepthMapping:
         return replace(self, range=moved, offset=self.offset - self.range.lo)
 
     def disparity(self, final: np.ndarray) -> np.ndarray:
-        """Disparity (H, W) float32 of the store's ``final`` (H, W); what is not finite stays so."""
+        """Disparity (H, W) float32 of the store's ``final`` (H, W); what is not finite stays so.
+
+        Args:
+            final: As the method left it.
+        """
         if self.depth_ends is None:
             if (self.gain, self.offset) == (1.0, 0.0):
                 return final
@@ -85,18 +89,29 @@ class DepthMapping:
         return np.asarray(np.reciprocal(self.near + z * np.float32(self.far - self.near)), np.float32)
 
     def normalised(self, disparity: np.ndarray) -> np.ndarray:
-        """d in [0, 1], float32, of ``disparity`` (H, W); 0 where it is not finite."""
+        """d in [0, 1], float32, of ``disparity`` (H, W); 0 where it is not finite.
+
+        Args:
+            disparity: As `disparity` gives it.
+        """
         d = np.empty(disparity.shape, np.float32)
         self._normalise(disparity.astype(np.float32, copy=False), _holes(disparity), d)
         return d
 
     def depth(self, disparity: np.ndarray) -> np.ndarray:
-        """Planar z (H, W) float32, finite and ≥ 0, of ``disparity`` (H, W)."""
+        """Planar z (H, W) float32, finite and ≥ 0, of ``disparity`` (H, W).
+
+        Args:
+            disparity: As `disparity` gives it.
+        """
         return self.maps(disparity)[0]
 
     def maps(self, disparity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """`depth` and `normalised` of ``disparity`` (H, W) at once, some rows at a time: they stay in the
         processor's cache.
+
+        Args:
+            disparity: As `disparity` gives it.
         """
         z, d = np.empty(disparity.shape, np.float32), np.empty(disparity.shape, np.float32)
         for start in range(0, len(disparity), _ROWS):
@@ -220,7 +235,11 @@ def _holes(values: np.ndarray) -> np.ndarray | None:
 
 
 def all_finite(values: np.ndarray) -> bool:
-    """`np.isfinite(values).all()`, as a rule without a temporary array."""
+    """`np.isfinite(values).all()`, as a rule without a temporary array.
+
+    Args:
+        values: Of any shape.
+    """
     with np.errstate(invalid="ignore", over="ignore"):
         return math.isfinite(float(values.sum())) or bool(np.isfinite(values).all())
 

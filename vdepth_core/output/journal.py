@@ -52,6 +52,9 @@ class FileEntry(BaseModel):
     def of(cls, path: Path) -> FileEntry:
         """Reads a file; symbolic links are not followed.
 
+        Args:
+            path: The file.
+
         Raises:
             OSError: it cannot be read.
         """
@@ -73,7 +76,14 @@ class Fault:
 
 
 def find_fault(out: Path, name: str, entry: FileEntry | None, checksums: Checksums) -> Fault | None:
-    """What is wrong with file ``name`` in ``out``, which should hold ``entry`` (None: whatever it does)."""
+    """What is wrong with file ``name`` in ``out``, which should hold ``entry``.
+
+    Args:
+        out: The job's folder.
+        name: Of the file in it.
+        entry: What the file should hold; None: whatever it does.
+        checksums: Of files read before.
+    """
     path = out / name
     if not path.is_file():
         return Fault(name, "missing")
@@ -126,7 +136,11 @@ class Journal:
         return sorted(self._entries)
 
     def owned(self, name: str) -> FileEntry | None:
-        """What file ``name`` holds, if it is there and as vdepth wrote it; None: it is not ours."""
+        """What file ``name`` holds, if it is there and as vdepth wrote it; None: it is not ours.
+
+        Args:
+            name: Of a file in the folder.
+        """
         entries = self._entries.get(name)
         path = self.out / name
         try:
@@ -153,14 +167,14 @@ class Journal:
         )
 
     def damaged(self, name: str) -> bool:
-        """Whether file ``name`` is one that vdepth wrote and that was spoiled since; see `damaged`."""
+        """Whether a file (see `owned`) is one that vdepth wrote and that was spoiled since; see `damaged`."""
         path, entries = self.out / name, self._entries.get(name)
         if not entries or path.is_symlink() or not path.is_file() or self.owned(name) is not None:
             return False
         return damaged(path, {entry.size for entry in entries})
 
     def ours(self, name: str) -> bool:
-        """Whether file ``name`` may be replaced: vdepth wrote it, and nobody's work is in it."""
+        """Whether a file may be replaced: vdepth wrote it, and nobody's work is in it; see `owned`."""
         return self.owned(name) is not None or self.damaged(name)
 
     def open(self) -> None:
@@ -192,13 +206,20 @@ class Journal:
             self._file = None
 
     def begin(self, job: str) -> None:
-        """Notes that files written from now on belong to ``job``."""
+        """Notes that files written from now on belong to ``job``.
+
+        Args:
+            job: Its identity, 16 hex digits.
+        """
         self._append({"job": job})
         self._latest = self._latest if job == self.job else set()
         self.job = job
 
     def place(self, path: Path) -> Draft:
         """A draft of the file ``path`` of this folder, noted before it takes its place.
+
+        Args:
+            path: In the folder itself, not below it.
 
         Raises:
             ResourceError: the disk is full or the folder cannot be written.
@@ -211,7 +232,12 @@ class Journal:
         return self._temporaries / f"{secrets.token_hex(8)}.tmp"
 
     def note(self, name: str, entry: FileEntry) -> None:
-        """Writes down, on disk, that file ``name`` is going to hold ``entry``."""
+        """Writes down, on disk, that file ``name`` is going to hold ``entry``.
+
+        Args:
+            name: Of a file in the folder.
+            entry: Its content.
+        """
         with self._lock:
             self._entries.setdefault(name, []).append(entry)
             self._latest.add(name)
@@ -219,6 +245,10 @@ class Journal:
 
     def install(self, temporary: Path, path: Path) -> None:
         """Gives a noted file its name.
+
+        Args:
+            temporary: The finished file, on the same disk.
+            path: Its place in the folder.
 
         Raises:
             JobConflictError: a file that vdepth did not write stands there.
@@ -233,11 +263,16 @@ class Journal:
             _rename_beside(temporary, path)
 
     def learn(self, path: Path, entry: FileEntry) -> None:
-        """Remembers what a file that was just installed holds: giving it its name made it look changed."""
+        """Remembers what a file that was just installed holds: giving it its name made it look changed.
+
+        Args:
+            path: The file.
+            entry: Its content.
+        """
         self._checksums.learn(path, entry.sha256)
 
     def remove(self, name: str) -> None:
-        """Removes file ``name`` if it is ours.
+        """Removes a file if it is ours; see `owned`.
 
         Raises:
             ResourceError: it cannot be removed.
@@ -250,6 +285,9 @@ class Journal:
 
     def conclude(self, names: Iterable[str]) -> None:
         """Forgets everything but the files ``names`` as they are now, and closes the journal.
+
+        Args:
+            names: Of files in the folder; those that are not ours are left out.
 
         Raises:
             ResourceError: the disk is full.
@@ -405,7 +443,11 @@ def lock_folder(out: Path, name: str = LOCK, what: str = "") -> FileLock:
 
 
 def not_ours(paths: Iterable[Path]) -> JobConflictError:
-    """The refusal to touch files that vdepth did not write, or that were changed since."""
+    """The refusal to touch files that vdepth did not write, or that were changed since.
+
+    Args:
+        paths: One at least.
+    """
     names = [str(path) for path in paths]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     was, it = ("was", "it") if len(names) == 1 else ("were", "them")
@@ -417,7 +459,11 @@ def not_ours(paths: Iterable[Path]) -> JobConflictError:
 
 
 def flush_folder(folder: Path) -> None:
-    """Forces the names in a folder to the disk, where the system can."""
+    """Forces the names in a folder to the disk, where the system can.
+
+    Args:
+        folder: The folder.
+    """
     if os.name == "nt":
         return
     with suppress(OSError):

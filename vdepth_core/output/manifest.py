@@ -92,7 +92,13 @@ class ClipEntry(_Model):
 
     @classmethod
     def of(cls, info: ClipInfo, fingerprint: str, pts: list[int], times: list[Fraction]) -> ClipEntry:
-        """The entry of an opened clip."""
+        """The entry of an opened clip.
+
+        Args:
+            info: What is known of the clip.
+            fingerprint: SHA-256 of what it holds.
+            pts, times: Of each frame that the job read: timestamp, and seconds since the clip's first frame.
+        """
         same = (
             "name",
             "kind",
@@ -140,7 +146,11 @@ class CameraEntry(_Model):
 
     @classmethod
     def of(cls, intrinsics: Intrinsics) -> CameraEntry:
-        """The entry of a camera."""
+        """The entry of a camera.
+
+        Args:
+            intrinsics: Of the plate.
+        """
         return cls(**{name: getattr(intrinsics, name) for name in cls.model_fields})
 
     def intrinsics(self) -> Intrinsics:
@@ -200,7 +210,11 @@ class ShotEntry(_Model):
         )
 
     def mapping(self, space: Space) -> DepthMapping:
-        """The shot's depth mapping again."""
+        """The shot's depth mapping again.
+
+        Args:
+            space: Of the model's prediction.
+        """
         return DepthMapping(space, DisparityRange(self.lo, self.hi), self.near, self.far)
 
 
@@ -216,7 +230,11 @@ class ModelEntry(_Model):
 
     @classmethod
     def of(cls, spec: ModelSpec) -> ModelEntry:
-        """The entry of a loaded model."""
+        """The entry of a loaded model.
+
+        Args:
+            spec: Its description.
+        """
         return cls(**{name: getattr(spec, name) for name in cls.model_fields})
 
 
@@ -255,7 +273,12 @@ class Manifest(_Model):
         return range(self.frames.start_number, self.frames.start_number + self.count)
 
     def path(self, out: Path, kind: SequenceKind, number: int) -> Path:
-        """The file of one frame; ``out`` is the job's folder wherever it lies now.
+        """The file of one frame.
+
+        Args:
+            out: The job's folder, wherever it lies now.
+            kind: Of the sequence.
+            number: As in the file's name.
 
         Raises:
             InputError: the job has no such sequence.
@@ -271,10 +294,14 @@ class Manifest(_Model):
         return frames + [Path(name).name for name in (self.preview, self.report) if name]
 
     def faults(self, out: Path, checksums: Checksums | None = None) -> Iterator[Fault]:
-        """Files of the job that are missing or damaged; ``checksums``: of files read before.
+        """Files of the job that are missing or damaged.
 
         Where nothing says what a file should hold (schema 1 did not), a frame has to be complete and of this
         job.
+
+        Args:
+            out: The job's folder, wherever it lies now.
+            checksums: Of files read before; None: all are read.
         """
         checksums, size = checksums or Checksums(), (self.clip.width, self.clip.height)
         for name in self.names:
@@ -286,17 +313,30 @@ class Manifest(_Model):
                 yield fault
 
     def complete(self, out: Path, checksums: Checksums | None = None) -> bool:
-        """Whether every file the manifest names is there and holds what it should; see `faults`."""
+        """Whether every file the manifest names is there and holds what it should.
+
+        Args:
+            out, checksums: As of `faults`.
+        """
         return next(self.faults(out, checksums), None) is None
 
 
 def ratio(value: Fraction) -> str:
-    """An exact number as ``"n/d"``."""
+    """An exact number as ``"n/d"``.
+
+    Args:
+        value: Reduced.
+    """
     return f"{value.numerator}/{value.denominator}"
 
 
 def write_manifest(manifest: Manifest, path: Path, place: Place = atomic_path) -> None:
-    """Writes the manifest atomically; ``place`` is how it gets to its place.
+    """Writes the manifest atomically.
+
+    Args:
+        manifest: All of it.
+        path: The file, replaced if it is there.
+        place: How it gets to its place.
 
     Raises:
         ResourceError: the disk is full or the folder cannot be written.
@@ -310,6 +350,9 @@ def write_manifest(manifest: Manifest, path: Path, place: Place = atomic_path) -
 
 def read_manifest(path: Path) -> Manifest:
     """Reads a manifest.
+
+    Args:
+        path: The file.
 
     Raises:
         InputError: it is missing, damaged, or of a later schema.

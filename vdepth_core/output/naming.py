@@ -21,7 +21,11 @@ _LONGEST = 120  # leaves room for the suffixes in a file system's 255 bytes, UTF
 
 
 def safe_name(name: str) -> str:
-    """A clip's name as one part of a path: no separators, no pattern signs, no leading dot, never empty."""
+    """A clip's name as one part of a path: no separators, no pattern signs, no leading dot, never empty.
+
+    Args:
+        name: As people wrote it.
+    """
     name = _FORBIDDEN.sub("_", unicodedata.normalize("NFC", name)).strip(" .")
     while len(name.encode()) > _LONGEST:
         name = name[:-1]
@@ -32,6 +36,9 @@ def safe_name(name: str) -> str:
 def folded(name: str) -> str:
     """What names have in common that one disk or another takes for the same: case and Unicode's two ways to
     write an accent.
+
+    Args:
+        name: Of a file or folder.
     """
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
 
@@ -53,7 +60,11 @@ class JobNames:
     stop: int | None = None
 
     def among(self, names: Iterable[str]) -> list[str]:
-        """The job's names that an entry of ``names`` stands for, whatever its case, sorted."""
+        """The job's names that an entry of ``names`` stands for, whatever its case, sorted.
+
+        Args:
+            names: Of entries of a folder.
+        """
         out = Path()
         fixed = [path(out).name for path in (manifest_path, preview_path, report_path)]
         starts = {folded(f"{safe_name(self.clip_name)}_{kind}."): kind for kind in self.kinds}
@@ -72,6 +83,12 @@ class JobNames:
 def frame_path(out: Path, clip_name: str, kind: SequenceKind, number: int) -> Path:
     """The EXR file of frame ``number`` of one sequence in folder ``out``.
 
+    Args:
+        out: The job's folder.
+        clip_name: As people wrote it.
+        kind: Of the sequence.
+        number: Of the frame.
+
     Raises:
         ValueError: the number is negative; hosts cannot read such names.
     """
@@ -81,20 +98,37 @@ def frame_path(out: Path, clip_name: str, kind: SequenceKind, number: int) -> Pa
 
 
 def frame_pattern(clip_name: str, kind: SequenceKind) -> str:
-    """The file name of a sequence with ``####`` for the frame number, as hosts and humans write it."""
+    """The file name of a sequence with ``####`` for the frame number, as hosts and humans write it.
+
+    Args:
+        clip_name: As people wrote it.
+        kind: Of the sequence.
+    """
     return f"{safe_name(clip_name)}_{kind}.####.exr"
 
 
 def preview_path(out: Path) -> Path:
-    """The preview film of a job."""
+    """The preview film of a job.
+
+    Args:
+        out: Its folder.
+    """
     return out / "preview.mp4"
 
 
 def report_path(out: Path) -> Path:
-    """The report of a job."""
+    """The report of a job.
+
+    Args:
+        out: Its folder.
+    """
     return out / "report.html"
 
 
 def manifest_path(out: Path) -> Path:
-    """The manifest of a job."""
+    """The manifest of a job.
+
+    Args:
+        out: Its folder.
+    """
     return out / "manifest.json"

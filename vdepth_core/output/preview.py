@@ -165,13 +165,23 @@ def join_films(parts: Iterable[tuple[Path, Fraction]], path: Path, place: Place 
 
 
 def colour_map(d: np.ndarray) -> np.ndarray:
-    """Turbo colours (H, W, 3) uint8 RGB of normalised disparity (H, W) in [0, 1]: red near, blue far."""
+    """Turbo colours (H, W, 3) uint8 RGB of normalised disparity (H, W) in [0, 1]: red near, blue far.
+
+    Args:
+        d: What lies outside is clipped.
+    """
     grey = np.clip(d * np.float32(255) + np.float32(0.5), 0, 255).astype(np.uint8)
     return np.asarray(cv2.cvtColor(cv2.applyColorMap(grey, cv2.COLORMAP_TURBO), cv2.COLOR_BGR2RGB))
 
 
 def beside(rgb: np.ndarray, d: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Plate and coloured disparity, each of ``size`` (width, height), side by side: (height, 2 width, 3)."""
+    """Plate and coloured disparity, each of ``size`` (width, height), side by side: (height, 2 width, 3).
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        d: Normalised disparity (h, w) in [0, 1].
+        size: Of each.
+    """
     shrinks = size[0] <= rgb.shape[1] and size[1] <= rgb.shape[0]
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     small = cv2.resize(d, size, interpolation=how)

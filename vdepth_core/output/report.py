@@ -71,6 +71,10 @@ class ReportCollector:
     def take(self, pictures: ReportPictures, count: int) -> None:
         """Takes what another collector gathered of the next ``count`` frames.
 
+        Args:
+            pictures: What the other one's `pictures` gave.
+            count: Frames that it saw.
+
         Raises:
             ValueError: the pictures are damaged.
         """
@@ -101,11 +105,21 @@ class ReportCollector:
             self._sheet.skip()
 
     def add_shot(self, shot: Shot, alignment: ShotAlignment) -> None:
-        """Takes what the method says about one shot, in order."""
+        """Takes what the method says about one shot, in order.
+
+        Args:
+            shot: Which one.
+            alignment: What `Method.settle` returned.
+        """
         self._shots.append((shot, alignment))
 
     def write(self, path: Path, manifest: Manifest, place: Place = atomic_path) -> None:
         """Writes the report atomically.
+
+        Args:
+            path: The HTML file, replaced if it is there.
+            manifest: Of the finished job.
+            place: How the file gets to its place.
 
         Raises:
             ResourceError: the disk is full or the folder cannot be written.

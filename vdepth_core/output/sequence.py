@@ -80,7 +80,11 @@ class LazyFrames:
         return frames if dtype is None else frames.astype(dtype, copy=False)
 
     def path(self, index: int) -> Path:
-        """The file of frame ``index``."""
+        """The file of frame ``index``.
+
+        Args:
+            index: From 0; not the frame's number.
+        """
         return self._manifest.path(self._out, self.kind, self._manifest.numbers[index])
 
     def _read(self, index: int) -> np.ndarray:
@@ -154,6 +158,9 @@ class DepthSequence(LazyFrames):
 
     def attributes(self, index: int) -> dict[str, Any]:
         """The header of frame ``index``, without reading its pixels.
+
+        Args:
+            index: From 0, or from −1 backwards; not the frame's number.
 
         Raises:
             InputError: the file is missing or damaged.

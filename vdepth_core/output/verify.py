@@ -38,6 +38,10 @@ class Verification:
 def verify(out: Path, progress: Progress | None = None) -> Verification:
     """Reads every file of the job in ``out``, whatever is remembered of it.
 
+    Args:
+        out: The folder.
+        progress: Told of each file; may cancel.
+
     Raises:
         InputError: there is no job, or it kept no checksums.
         Cancelled: ``progress`` says so.

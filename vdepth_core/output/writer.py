@@ -100,11 +100,20 @@ class SequenceWriter:
         self._place, self._whole = place, whole
 
     def paths(self, number: int) -> dict[SequenceKind, Path]:
-        """The files of frame ``number``, by sequence."""
+        """The files of frame ``number``, by sequence.
+
+        Args:
+            number: As in the files' names.
+        """
         return {kind: frame_path(self.out, self.clip_name, kind, number) for kind in self.settings.kinds}
 
     def done(self, attributes: FrameAttributes, size: tuple[int, int]) -> bool:
-        """Whether all files of the frame are there, whole and of this job; ``size`` is (width, height)."""
+        """Whether all files of the frame are there, whole and of this job.
+
+        Args:
+            attributes: Of the frame.
+            size: (width, height).
+        """
         return not self._missing(attributes, size)
 
     def write(

@@ -61,10 +61,14 @@ class Film(ABC):
 
     @abstractmethod
     def picture(self, codes: np.ndarray) -> av.VideoFrame:
-        """Codes (H, W) uint16, both sides even -> a frame of the encoders' pixel format."""
+        """Codes (H, W) uint16, both sides even -> a frame of the encoders' pixel format.
+
+        Args:
+            codes: What `Scaling.encode` gave.
+        """
 
     def export(self, sequence: DepthSequence, out: Path, progress: Progress) -> list[Path]:
-        """Writes the sequence; see `types.Exporter`.
+        """Writes the sequence; see `Exporter.export`.
 
         Raises:
             InputError: a frame is missing or damaged.

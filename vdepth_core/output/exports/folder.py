@@ -74,6 +74,9 @@ class ExportFolder:
     def publish(self, staged: Iterable[Path]) -> list[Path]:
         """Moves finished files to the destination and returns where they are.
 
+        Args:
+            staged: In a folder on the same disk.
+
         Raises:
             JobConflictError: one would replace a file that vdepth did not write; then none is moved.
             ResourceError: the disk is full or not writable.

@@ -30,5 +30,5 @@ class Mp4(Film):
     )
 
     def picture(self, codes: np.ndarray) -> av.VideoFrame:
-        """Grey."""
+        """Grey; see `Film.picture`."""
         return av.VideoFrame.from_ndarray(np.ascontiguousarray(codes, "<u2"), format="gray10le")

@@ -40,7 +40,7 @@ class Mp4Edit(Film):
     )
 
     def picture(self, codes: np.ndarray) -> av.VideoFrame:
-        """Luma of video range, without colour."""
+        """Luma of video range, without colour; see `Film.picture`."""
         height, width = codes.shape
         planes = np.full((height * 3 // 2, width), 512, np.uint16)  # neutral chroma
         planes[:height] = np.where(codes == 0, _BLACK, codes + _BLACK + _GAP)
@@ -48,6 +48,11 @@ class Mp4Edit(Film):
 
 
 def decode(luma: np.ndarray, scaling: Scaling) -> np.ndarray:
-    """10-bit luma (H, W) of the film -> values (H, W) float32; NaN where there is no depth."""
+    """10-bit luma (H, W) of the film -> values (H, W) float32; NaN where there is no depth.
+
+    Args:
+        luma: As decoded, video range.
+        scaling: Of the film.
+    """
     codes = luma.astype(np.int32) - _BLACK - _GAP
     return scaling.decode(np.where(codes < -_GAP // 2, 0, np.clip(codes, 1, _LEVELS - 1)))

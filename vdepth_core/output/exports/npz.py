@@ -32,7 +32,7 @@ class Npz:
         self.options = options
 
     def export(self, sequence: DepthSequence, out: Path, progress: Progress) -> list[Path]:
-        """Writes the sequence, values exact; see `types.Exporter`.
+        """Writes the sequence, values exact; see `Exporter.export`.
 
         Raises:
             InputError: a frame is missing or damaged.

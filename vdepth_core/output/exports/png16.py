@@ -24,7 +24,7 @@ class Png16:
         self.options = options
 
     def export(self, sequence: DepthSequence, out: Path, progress: Progress) -> list[Path]:
-        """Writes the sequence; see `types.Exporter`.
+        """Writes the sequence; see `Exporter.export`.
 
         Raises:
             InputError: a frame is missing or damaged.

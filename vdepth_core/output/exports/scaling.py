@@ -28,13 +28,22 @@ class Scaling:
     levels: int
 
     def encode(self, values: np.ndarray, sky: np.ndarray) -> np.ndarray:
-        """Values (H, W) -> codes (H, W) uint16; 0 where ``sky``."""
+        """Values (H, W) -> codes (H, W) uint16; 0 where ``sky``.
+
+        Args:
+            values: Of the convention; beyond ``lo`` and ``hi`` they are clipped.
+            sky: (H, W) bool.
+        """
         step = (self.levels - 2) / (self.hi - self.lo)
         codes = np.rint((values.astype(np.float64) - self.lo) * step) + 1
         return np.where(sky, 0, np.clip(codes, 1, self.levels - 1)).astype(np.uint16)
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
-        """Codes (H, W) -> values (H, W) float32; NaN for code 0."""
+        """Codes (H, W) -> values (H, W) float32; NaN for code 0.
+
+        Args:
+            codes: What `encode` gave.
+        """
         step = (self.hi - self.lo) / (self.levels - 2)
         return np.where(codes == 0, np.nan, self.lo + (codes.astype(np.float64) - 1) * step).astype(
             np.float32
@@ -42,7 +51,12 @@ class Scaling:
 
 
 def converter_of(sequence: DepthSequence, convention: str) -> Converter:
-    """The conversion of one sequence."""
+    """The conversion of one sequence.
+
+    Args:
+        sequence: The finished one.
+        convention: One of `CONVENTIONS`.
+    """
     return Converter(convention, sequence.intrinsics, *sequence.near_far)
 
 
@@ -77,7 +91,11 @@ def fit_scaling(
 
 
 def is_sky(z: np.ndarray) -> np.ndarray:
-    """Where planar z (H, W) stands for no depth."""
+    """Where planar z (H, W) stands for no depth.
+
+    Args:
+        z: As the sequence's files have it.
+    """
     return z >= 5e9
 
 
