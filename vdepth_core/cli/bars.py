@@ -36,14 +36,14 @@ class Bars(Progress):
         self._bars.stop()
 
     def stage(self, name: str, total: int | None) -> None:
-        """Adds a bar, or says how long it is."""
+        """Adds a bar, or says how long it is; see `Progress.stage`."""
         if name in self._tasks:
             self._bars.update(self._tasks[name], total=total)
         else:
             self._tasks[name] = self._bars.add_task(self._words.get(name, name.capitalize()), total=total)
 
     def advance(self, name: str, done: int = 1) -> None:
-        """Moves a bar."""
+        """Moves a bar; see `Progress.advance`."""
         if name not in self._tasks:
             self.stage(name, None)
         self._bars.advance(self._tasks[name], done)
@@ -53,5 +53,5 @@ class Bars(Progress):
             self._lines.progress(name, task.description, int(task.completed), total)
 
     def warn(self, message: str) -> None:
-        """Shows a sentence above the bars."""
+        """Shows a sentence above the bars; see `Progress.warn`."""
         self._bars.console.print(f"Warning: {message}", style="yellow", markup=False, soft_wrap=True)

@@ -40,6 +40,9 @@ class EventLines:
     def on_event(self, event: Event) -> None:
         """Prints ``event``.
 
+        Args:
+            event: Of any clip.
+
         Raises:
             ResourceError: nobody can read them any more; once, so that the job stops and can end in peace.
         """
@@ -82,7 +85,11 @@ class ConsoleDisplay:
         self._bars.stop()
 
     def on_event(self, event: Event) -> None:
-        """Shows ``event``."""
+        """Shows ``event``.
+
+        Args:
+            event: Of any clip.
+        """
         name = Path(event.clip).name
         match event:
             case Started():

@@ -58,7 +58,16 @@ def run_clips(
     shots: str | None = None,
     shard: str | None = None,
 ) -> None:
-    """Runs the jobs with a live display or events on stdout; exits with the first failure's code."""
+    """Runs the jobs with a live display or events on stdout; exits with the first failure's code.
+
+    Args:
+        clips: As the user named them.
+        out: Output folder.
+        options: Fields of `EstimateConfig` that the user gave.
+        events: Whether to print events, not a display.
+        overwrite: Whether a different job in the folder gives way.
+        shots, shard: As of `Part.parse`.
+    """
     from ..jobs.config import EstimateConfig
     from ..jobs.parts import Part
     from .display import ConsoleDisplay, EventLines

@@ -40,7 +40,12 @@ class Option(NamedTuple):
 
 
 def options_of(seam: Seam[Any], taken: Iterable[str] = ()) -> list[Option]:
-    """The options of all of a seam's things but for those ``taken``, each under the names of whose it is."""
+    """The options of all of a seam's things but for those ``taken``, each under the names of whose it is.
+
+    Args:
+        seam: Methods, refiners or exporters.
+        taken: Names of options that the verb has already.
+    """
     from ..options import user_name
 
     owners: dict[str, list[str]] = {}
@@ -59,7 +64,11 @@ def options_of(seam: Seam[Any], taken: Iterable[str] = ()) -> list[Option]:
 
 
 def given(context: typer.Context) -> dict[str, Any]:
-    """The options made of fields that the user gave, by their names in Python."""
+    """The options made of fields that the user gave, by their names in Python.
+
+    Args:
+        context: Of the verb.
+    """
     values: dict[str, Any] = context.meta[_GIVEN]
     return values
 
@@ -72,13 +81,21 @@ class FieldsCommand(TyperCommand):
         raise NotImplementedError
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """The verb's own, required ones first, and those made of fields."""
+        """The verb's own, required ones first, and those made of fields.
+
+        Args:
+            ctx: Of the verb.
+        """
         own = super().get_params(ctx)
         first = [param for param in own if param.required]
         return [*first, *self._made(), *(param for param in own if param not in first)]
 
     def invoke(self, ctx: Any) -> Any:
-        """Runs the verb's function, which does not know the names of the fields."""
+        """Runs the verb's function, which does not know the names of the fields.
+
+        Args:
+            ctx: Of the verb.
+        """
         ctx.meta[_GIVEN] = found = {}
         for param in self._made():
             value, source = ctx.params.pop(param.name), ctx.get_parameter_source(param.name)
@@ -88,7 +105,12 @@ class FieldsCommand(TyperCommand):
         return super().invoke(ctx)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """As typer does, but under the headings."""
+        """As typer does, but under the headings.
+
+        Args:
+            ctx: Of the verb.
+            formatter: Of click, which takes the text.
+        """
         sections: dict[str, list[tuple[str, str]]] = {}
         for param in self.get_params(ctx):
             title = "Arguments" if param.param_type_name == "argument" else "Options"

@@ -69,6 +69,9 @@ def inspect(
 def describe(clip: Clip) -> dict[str, Any]:
     """Everything `inspect` reports about a scanned clip, ready for JSON; rates and aspects as ``n/d``.
 
+    Args:
+        clip: After its scan is over.
+
     Raises:
         ValueError: the clip was not scanned.
     """

@@ -68,7 +68,11 @@ _MADE_OF_FIELDS: dict[Callable[..., None], type[FieldsCommand]] = {
 
 
 def examples(*commands: str) -> str:
-    """The paragraph of examples at the end of a help text."""
+    """The paragraph of examples at the end of a help text.
+
+    Args:
+        *commands: Without ``vdepth``.
+    """
     return "\b\nExamples:\n" + "\n".join(f"  vdepth {command}" for command in commands)
 
 

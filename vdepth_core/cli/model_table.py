@@ -26,7 +26,12 @@ class ModelRow(NamedTuple):
 
 
 def print_table(rows: Iterable[ModelRow], caption: str = "") -> None:
-    """Prints the table to stdout, as wide as the terminal allows."""
+    """Prints the table to stdout, as wide as the terminal allows.
+
+    Args:
+        rows: One a model.
+        caption: What stands below it.
+    """
     from rich.console import Console
     from rich.table import Table
 
@@ -47,7 +52,11 @@ def print_table(rows: Iterable[ModelRow], caption: str = "") -> None:
 
 
 def size_in_words(count: int) -> str:
-    """Bytes as a person reads them: ``4.4 MB``."""
+    """Bytes as a person reads them: ``4.4 MB``.
+
+    Args:
+        count: Bytes.
+    """
     return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 

@@ -23,7 +23,13 @@ class ModelShelf:
         self._models: dict[_Key, DepthModel] = {}
 
     def put(self, name: str, device: str, dtype: str, model: DepthModel) -> None:
-        """Adds a model that is already there, under the name a configuration will ask for."""
+        """Adds a model that is already there, under the name a configuration will ask for.
+
+        Args:
+            name: As of `load_model`, or any word.
+            device, dtype: As of `load_model`.
+            model: Loaded.
+        """
         with self._lock:
             self._models[name, device, dtype, None, False] = model
 
@@ -57,6 +63,11 @@ class Accelerator:
     @contextmanager
     def turn(self, clip: int, rank: int, progress: Progress) -> Iterator[None]:
         """The accelerator, for work of ``clip``; less ``rank`` comes first.
+
+        Args:
+            clip: Its place in the command, from 0.
+            rank: Of clips' work, what comes first.
+            progress: May cancel the waiting.
 
         Raises:
             Cancelled: the user asked to stop while it waited.

@@ -16,6 +16,10 @@ _ZOOM = 1.15  # spread of the estimated field of view from which a user should h
 def plate_camera(info: ClipInfo, config: EstimateConfig) -> Intrinsics:
     """The plate's camera: from the file, the field of view, or assumed.
 
+    Args:
+        info: The clip.
+        config: With what the user said of the camera.
+
     Raises:
         InputError: the file cannot be read or says something else.
     """
@@ -32,6 +36,11 @@ def shot_camera(plate: Intrinsics, fov: FrameArray, info: ClipInfo) -> tuple[Int
 
     What the user gave wins; then the median of what the model saw, because a focal length that changes from
     frame to frame makes depth breathe; then the assumption.
+
+    Args:
+        plate: What `plate_camera` gave.
+        fov: Horizontal degrees that the model saw in each frame of the shot; empty without a `CameraModel`.
+        info: The clip.
     """
     if plate.source == "given" or not fov.done(0):
         return plate, ()

@@ -156,6 +156,9 @@ class EstimateConfig(_AllOptions):
     def parse(cls, **options: Any) -> EstimateConfig:
         """Builds a configuration from options.
 
+        Args:
+            **options: Values of the fields, by name.
+
         Raises:
             UsageError: with one sentence naming the first bad option.
         """

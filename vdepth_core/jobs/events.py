@@ -127,6 +127,9 @@ _ADAPTER: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator=
 def parse_event(line: str | bytes) -> Event:
     """Reads one line of ``--events`` output back.
 
+    Args:
+        line: With or without its line break.
+
     Raises:
         pydantic.ValidationError: the line is not an event of this version.
     """
@@ -171,7 +174,11 @@ class JobProgress(Progress):
         self._counters: dict[str, _Counter] = {}
 
     def tell(self, event: Event) -> None:
-        """Passes one event on."""
+        """Passes one event on.
+
+        Args:
+            event: Of this clip.
+        """
         if self._on_event is not None:
             with self._lock:
                 self._on_event(event)
@@ -225,9 +232,19 @@ class JobProgress(Progress):
             self.tell(Warning_(clip=self.clip, message=message))
 
     def frame_done(self, index: int, number: int, path: Path) -> None:
-        """Tells that all files of output frame ``number``, which shows clip frame ``index``, are there."""
+        """Tells that all files of an output frame are there.
+
+        Args:
+            index: Of the frame in the clip, from 0.
+            number: Of the output frame, as in the files' names.
+            path: The first of its files.
+        """
         self.tell(FrameDone(clip=self.clip, index=index, number=number, path=str(path)))
 
     def fail(self, error: VdepthError) -> None:
-        """Tells why the clip stopped."""
+        """Tells why the clip stopped.
+
+        Args:
+            error: What it raised.
+        """
         self.tell(Error(clip=self.clip, code=error.code, message=error.message, hint=error.hint))

@@ -108,9 +108,13 @@ class JobFolder:
     def claim(self, record: JobRecord, *, overwrite: bool) -> bool:
         """Makes the folder this job's own; returns True when it goes on from an earlier run of the same job.
 
-        With ``overwrite`` another job's files stay until this one replaces them, one by one; a job that has
+        Another job's files then stay until this one replaces them, one by one; a job that has
         neither predicted nor written anything yet gives way without being asked. A job that is not finished
         goes on when its clip has changed: what it keeps of each frame says which picture it was made of.
+
+        Args:
+            record: Of this job.
+            overwrite: Whether another job gives way.
 
         Raises:
             JobConflictError: the folder belongs to another configuration, or its job was finished with
@@ -137,31 +141,60 @@ class JobFolder:
         return False
 
     def record(self, record: JobRecord) -> None:
-        """Writes ``job.json``."""
+        """Writes ``job.json``.
+
+        Args:
+            record: Of this job.
+        """
         self._save(JOB, record.model_dump_json(indent=1))
 
     def save_scan(self, predictions: str, scan: ClipScan) -> None:
-        """Keeps what the pass over the clip found, for jobs with these `JobRecord.predictions`."""
+        """Keeps what the pass over the clip found, for jobs with these `JobRecord.predictions`.
+
+        Args:
+            predictions: What they are identified by.
+            scan: The clip's.
+        """
         self._save(_SCAN, json.dumps({"of": predictions, "scan": json.loads(scan.to_json())}))
 
     def load_scan(self, predictions: str) -> ClipScan | None:
-        """What `save_scan` kept; None where it is missing or damaged."""
+        """What `save_scan` kept; None where it is missing or damaged.
+
+        Args:
+            predictions: As of `save_scan`.
+        """
         return read_scan(self.out, predictions)
 
     def result(self, shot: int, job: str) -> ShotResult | None:
-        """What is left of a shot of ``job`` that is finished; its EXR files need not be there any more."""
+        """What is left of a shot of ``job`` that is finished; its EXR files need not be there any more.
+
+        Args:
+            shot: Its number, from 0.
+            job: Its identity.
+        """
         return read_result(self.work, shot, job)
 
     def whole(self, result: ShotResult) -> bool:
-        """Whether every EXR file of a finished shot is there and as it was written."""
+        """Whether every EXR file of a finished shot is there and as it was written.
+
+        Args:
+            result: Of the shot.
+        """
         return not self.lost(result)
 
     def lost(self, result: ShotResult) -> set[str]:
-        """Names of the EXR files of a finished shot that are missing or damaged."""
+        """Names of the EXR files of a finished shot that are missing or damaged.
+
+        Args:
+            result: Of the shot.
+        """
         return {name for name, entry in result.files.items() if self.journal.owned(name) != entry}
 
     def save_result(self, result: ShotResult) -> None:
         """Keeps the result of a shot, whose film is there.
+
+        Args:
+            result: Of the shot.
 
         Raises:
             ResourceError: the disk is full.
@@ -169,7 +202,11 @@ class JobFolder:
         write_bytes(result_path(self.work, result.entry.index), result.to_json(), self.own)
 
     def film(self, shot: int) -> Path:
-        """A shot's part of the preview."""
+        """A shot's part of the preview.
+
+        Args:
+            shot: Its number, from 0.
+        """
         make_folder(self.work / "results")
         return film_path(self.work, shot)
 
@@ -179,6 +216,9 @@ class JobFolder:
 
     def retire(self, keep: Iterable[str]) -> None:
         """Removes the files of former jobs except those named ``keep``, where they are still as written.
+
+        Args:
+            keep: Names of files of this job.
 
         Raises:
             ResourceError: one cannot be removed.
@@ -191,17 +231,28 @@ class JobFolder:
     def keep(self, manifest: Manifest) -> None:
         """Keeps a second manifest, for when the first is lost or damaged.
 
+        Args:
+            manifest: The finished job's.
+
         Raises:
             ResourceError: the disk is full or not writable.
         """
         write_manifest(manifest, manifest_path(self.work), self.own)
 
     def conclude(self, names: Iterable[str]) -> None:
-        """The job is done, its files are ``names``; nothing can be written any more."""
+        """The job is done, its files are ``names``; nothing can be written any more.
+
+        Args:
+            names: All others that are ours are forgotten.
+        """
         self.journal.conclude(names)
 
     def store(self, shot: int) -> Path:
-        """Folder of a shot's prediction store."""
+        """Folder of a shot's prediction store.
+
+        Args:
+            shot: Its number, from 0.
+        """
         return self.work / f"shot_{shot:04d}"
 
     def drop_stores(self) -> None:
@@ -218,6 +269,9 @@ class JobFolder:
 
     def need(self, size: int) -> None:
         """Refuses to start what cannot fit.
+
+        Args:
+            size: Bytes.
 
         Raises:
             ResourceError: less than ``size`` bytes are free.
@@ -291,7 +345,11 @@ class JobFolder:
         )
 
     def own(self, path: Path) -> Draft:
-        """A draft of a file of the work folder."""
+        """A draft of a file of the work folder.
+
+        Args:
+            path: Below the work folder.
+        """
         return Draft(path, self.journal.temporary())
 
     def _save(self, name: str, text: str) -> None:
@@ -326,12 +384,21 @@ def _same_folder(one: Path, other: Path) -> bool:
 
 
 def folder_checksums(out: Path) -> Checksums:
-    """What a job's folder remembers of the files in it, and of the clip's."""
+    """What a job's folder remembers of the files in it, and of the clip's.
+
+    Args:
+        out: The job's folder.
+    """
     return Checksums(out / WORK / SEEN)
 
 
 def read_scan(out: Path, predictions: str) -> ClipScan | None:
-    """What the pass over the clip found, if it is of these predictions, there and whole."""
+    """What the pass over the clip found, if it is of these predictions, there and whole.
+
+    Args:
+        out: The job's folder.
+        predictions: What they are identified by.
+    """
     try:
         saved = json.loads((out / WORK / _SCAN).read_text(encoding="utf-8"))
         return ClipScan.from_json(json.dumps(saved["scan"])) if saved["of"] == predictions else None
@@ -342,6 +409,10 @@ def read_scan(out: Path, predictions: str) -> ClipScan | None:
 @contextmanager
 def planning(out: Path, progress: Progress) -> Iterator[None]:
     """Holds the lock of whoever plans a job that several processes work on; waits for its turn.
+
+    Args:
+        out: The job's folder, made if it is not there.
+        progress: May cancel the waiting.
 
     Raises:
         ResourceError: the folder cannot be written.
@@ -361,7 +432,12 @@ def planning(out: Path, progress: Progress) -> Iterator[None]:
 
 
 def tidy(out: Path, job: str) -> None:
-    """Drops what ``job``, killed after its manifest was written, left of its work; or does nothing."""
+    """Drops what ``job``, killed after its manifest was written, left of its work; or does nothing.
+
+    Args:
+        out: The job's folder.
+        job: Its identity.
+    """
     work, record = out / WORK, read_record(out)
     if record is None or record.job != job or record.given.keep_store:
         return
@@ -379,7 +455,12 @@ def tidy(out: Path, job: str) -> None:
 
 
 def found_manifest(path: Path, job: str) -> Manifest | None:
-    """The manifest at ``path``, if it is there, whole and of ``job``."""
+    """The manifest at ``path``, if it is there, whole and of ``job``.
+
+    Args:
+        path: The file, which need not be there.
+        job: Its identity.
+    """
     try:
         manifest = read_manifest(path)
     except InputError:

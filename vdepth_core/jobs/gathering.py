@@ -49,9 +49,12 @@ class Gathered:
 def gather(names: Sequence[Path], out: Path, every_file: bool = False) -> list[Gathered]:
     """The clips that ``names`` mean, in the order of their first names; a single one gets ``out`` itself.
 
-    With ``every_file``, image sequences are found as `find_sequence` does then.
-
     Clips that cannot be opened keep a place of their own; opening them says what is wrong.
+
+    Args:
+        names: As the user gave them: files, folders, patterns; several frames of one sequence are one clip.
+        out: The folder of the command; several clips get folders in it.
+        every_file: As of `find_sequence`.
     """
     found: dict[tuple[str, ...], Gathered] = {}
     members: dict[Path, tuple[str, ...]] = {}  # frame -> its sequence, so that a folder is listed once
@@ -73,7 +76,11 @@ def gather(names: Sequence[Path], out: Path, every_file: bool = False) -> list[G
 
 
 def folder_names(clips: Sequence[Gathered]) -> list[str]:
-    """One folder name a clip, each different from all others and from every other clip's own name."""
+    """One folder name a clip, each different from all others and from every other clip's own name.
+
+    Args:
+        clips: All of the command.
+    """
     choices = [_choices(clip) for clip in clips]
     own = Counter(folded(choice[0]) for choice in choices)
     chosen = [0 if own[folded(choice[0])] == 1 else 1 for choice in choices]

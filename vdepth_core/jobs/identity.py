@@ -111,29 +111,50 @@ class Identity:
         return cls(facts)
 
     def job(self, clip: str) -> str:
-        """Identity of the job on a clip of fingerprint ``clip``: 16 hex digits."""
+        """Identity of the job on a clip of fingerprint ``clip``: 16 hex digits.
+
+        Args:
+            clip: SHA-256 of what it holds.
+        """
         facts = json.dumps([self.facts, clip], sort_keys=True)
         return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
 
 def predictions_of(facts: dict[str, Any], clip: str) -> str:
-    """Identity of the predictions of a job with these facts, on a clip of fingerprint ``clip``."""
+    """Identity of the predictions of a job with these facts, on a clip of fingerprint ``clip``.
+
+    Args:
+        facts: `Identity.facts`.
+        clip: SHA-256 of what it holds.
+    """
     deciding = {name: value for name, value in facts.items() if name not in FILES}
     return hashlib.sha256(json.dumps([deciding, clip], sort_keys=True).encode()).hexdigest()[:16]
 
 
 def differing(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Names of the facts in which two identities differ."""
+    """Names of the facts in which two identities differ.
+
+    Args:
+        before, now: `Identity.facts` of each.
+    """
     return sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """What two identities differ in, as the user knows it."""
+    """What two identities differ in, as the user knows it.
+
+    Args:
+        before, now: `Identity.facts` of each.
+    """
     return [_WORDS.get(name, name.replace("_", "-")) for name in differing(before, now)]
 
 
 def frame_range(info: ClipInfo, config: EstimateConfig) -> tuple[int, int | None]:
     """Clip frame indices [start, stop) that a job reads; None: to the end of a movie.
+
+    Args:
+        info: The clip.
+        config: With the range that the user asked for, if any.
 
     Raises:
         UsageError: the range is malformed, or begins before the clip or behind its end.

@@ -33,7 +33,12 @@ class Numbering:
 
     @classmethod
     def of(cls, info: ClipInfo, config: EstimateConfig) -> Numbering:
-        """The numbering a clip gets under a configuration."""
+        """The numbering a clip gets under a configuration.
+
+        Args:
+            info: The clip.
+            config: With the first number and the rate that the user asked for, if any.
+        """
         own = info.first_number
         first = config.start_frame
         if first is None:
@@ -44,6 +49,9 @@ class Numbering:
     def indices(self, frames: str | None) -> tuple[int, int | None]:
         """Clip frame indices [start, stop) of ``A-B``; everything for None.
 
+        Args:
+            frames: As the user wrote it, in the clip's own numbering.
+
         Raises:
             UsageError: the range is malformed or begins before the clip.
         """
@@ -51,6 +59,11 @@ class Numbering:
 
     def names(self, info: ClipInfo, kinds: tuple[SequenceKind, ...], frames: str | None) -> JobNames:
         """Names of the files a job writes; how many frames a movie really has only a pass over it can tell.
+
+        Args:
+            info: The clip.
+            kinds: The sequences that are written.
+            frames: As of `indices`.
 
         Raises:
             UsageError: see `indices`.
@@ -64,7 +77,12 @@ class Numbering:
         return JobNames(info.name, kinds, self.output_first + start, last)
 
     def numbers(self, index: int, time: Fraction, next_time: Fraction) -> range:
-        """Output frame numbers that show clip frame ``index``, on screen in [time, next_time) seconds."""
+        """Output frame numbers that show clip frame ``index``, on screen in [time, next_time) seconds.
+
+        Args:
+            index: Of the frame in the clip, from 0.
+            time, next_time: Seconds since the clip's first frame.
+        """
         if not self.constant:
             return range(self.output_first + index, self.output_first + index + 1)
         span = cfr_span(time, next_time, self.rate)
@@ -72,6 +90,9 @@ class Numbering:
 
     def check_shown(self, begin: Fraction, end: Fraction) -> None:
         """Refuses a constant rate so low that nothing on screen in [begin, end) seconds would be written.
+
+        Args:
+            begin, end: Seconds since the clip's first frame.
 
         Raises:
             UsageError: no output frame falls into that time.

@@ -29,6 +29,10 @@ class Part:
     def parse(cls, shots: str | None, shard: str | None) -> Part | None:
         """The part that ``--shots A-B`` or ``--shard K/N`` name; None without either.
 
+        Args:
+            shots: ``A-B`` or ``A``, from 0.
+            shard: ``K/N``, K from 1.
+
         Raises:
             UsageError: one is malformed, or both are given.
         """
@@ -54,6 +58,9 @@ class Part:
 
     def shots(self, shots: Sequence[Shot]) -> range:
         """Numbers of the shots to do; empty where there are more shares than shots.
+
+        Args:
+            shots: All of the job.
 
         Raises:
             UsageError: the clip has no such shot.

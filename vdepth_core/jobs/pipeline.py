@@ -26,7 +26,11 @@ class Channel(Generic[Item]):
         self._progress = progress
 
     def put(self, item: Item) -> None:
-        """Hands an item on, unless the job stops."""
+        """Hands an item on, unless the job stops.
+
+        Args:
+            item: For whoever takes next; waits while the channel is full.
+        """
         self._put(item)
 
     def end(self) -> None:
@@ -56,6 +60,11 @@ class Channel(Generic[Item]):
 
 def run_stages(name: str, progress: Progress, *stages: Callable[[], None]) -> None:
     """Runs every stage in a thread of its own, and waits for all of them.
+
+    Args:
+        name: Of the work, for the threads' names.
+        progress: Cancelled as soon as a stage fails, so that the others end.
+        *stages: What to run.
 
     Raises:
         BaseException: what the first stage that failed raised; a cancellation yields to a real failure.

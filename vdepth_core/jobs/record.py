@@ -39,11 +39,20 @@ class ClipRecord(_Part):
 
     @classmethod
     def of(cls, info: ClipInfo, source: Fingerprint) -> ClipRecord:
-        """The record of a clip."""
+        """The record of a clip.
+
+        Args:
+            info: The clip.
+            source: What it holds.
+        """
         return cls(name=info.name, file=info.path.name, digest=source.digest, frames=dict(source.frames))
 
     def changes(self, now: ClipRecord) -> str:
-        """What changed since, as the subject of a sentence."""
+        """What changed since, as the subject of a sentence.
+
+        Args:
+            now: The same clip's record of today.
+        """
         numbers = sorted(self.frames.keys() | now.frames.keys())
         changed = [number for number in numbers if self.frames.get(number) != now.frames.get(number)]
         if not self.frames or not changed:
@@ -93,6 +102,9 @@ class JobRecord(_Part):
         """Whether this is the job ``before``, whatever became of its clip.
 
         A sequence that has grown is the same clip if no range was asked for.
+
+        Args:
+            before: What the folder has; None: no job.
         """
         if before is None:
             return False
@@ -103,6 +115,9 @@ class JobRecord(_Part):
         """What a `DepthStore` of ``shot`` is made of.
 
         The frames of a movie lie in one file: it has changed or not, as a whole.
+
+        Args:
+            shot: Of the clip.
         """
         clip = "" if self.clip.frames else self.clip.digest
         options = {
@@ -118,7 +133,11 @@ class JobRecord(_Part):
 
 
 def read_record(out: Path) -> JobRecord | None:
-    """The record of the job in folder ``out``; None where there is none, or it is damaged."""
+    """The record of the job in folder ``out``; None where there is none, or it is damaged.
+
+    Args:
+        out: The folder.
+    """
     try:
         return JobRecord.model_validate_json((out / WORK / JOB).read_bytes())
     except (OSError, ValidationError):
@@ -126,7 +145,11 @@ def read_record(out: Path) -> JobRecord | None:
 
 
 def weights_seen(path: Path | None) -> str:
-    """What a weights file or folder looks like, without reading it; empty where there is none."""
+    """What a weights file or folder looks like, without reading it; empty where there is none.
+
+    Args:
+        path: File or folder of the weights; None: a model that has none.
+    """
     if path is None or not path.exists():
         return ""
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
@@ -138,6 +161,10 @@ def keep_choice(given: EstimateConfig, record: JobRecord | None) -> EstimateConf
     """Fills what the user left open with what the job chose under the same words.
 
     Weights installed since, or a machine with another accelerator, do not change what a job is.
+
+    Args:
+        given: What the user asks for now.
+        record: Of the folder's job; None: there is none.
     """
     if record is None:
         return given

@@ -78,17 +78,33 @@ class ShotResult(BaseModel):
 
 
 def result_path(work: Path, shot: int) -> Path:
-    """The JSON file of a shot in a work folder."""
+    """The JSON file of a shot in a work folder.
+
+    Args:
+        work: The work folder.
+        shot: Its number, from 0.
+    """
     return work / "results" / f"{shot:04d}.json"
 
 
 def film_path(work: Path, shot: int) -> Path:
-    """A shot's part of the preview in a work folder."""
+    """A shot's part of the preview in a work folder.
+
+    Args:
+        work: The work folder.
+        shot: Its number, from 0.
+    """
     return work / "results" / f"{shot:04d}.mp4"
 
 
 def read_result(work: Path, shot: int, job: str) -> ShotResult | None:
-    """The result of a shot of ``job``; None where there is none, or it or its film is damaged."""
+    """The result of a shot of ``job``; None where there is none, or it or its film is damaged.
+
+    Args:
+        work: The work folder.
+        shot: Its number, from 0.
+        job: Its identity.
+    """
     try:
         result = ShotResult.model_validate(json.loads(result_path(work, shot).read_text(encoding="utf-8")))
         if result.job != job or result.entry.index != shot:

@@ -86,6 +86,9 @@ class ClipJob:
     def run(self, *, overwrite: bool = False) -> Manifest | None:
         """Runs or resumes the job; returns its manifest, or None after a part of it.
 
+        Args:
+            overwrite: Whether another job in the folder gives way.
+
         Raises:
             VdepthError: one of its subclasses says what is wrong; everything finished stays on disk.
         """

@@ -26,6 +26,11 @@ _ALIGNMENT, _WARNINGS, _SECONDS = "alignment", "warnings", "seconds"
 def open_store(plan: Plan, folder: JobFolder, shot: Shot) -> DepthStore:
     """The store of a shot; what it holds of other predictions, or of another refiner, is dropped.
 
+    Args:
+        plan: The job.
+        folder: Of the job.
+        shot: Which one.
+
     Raises:
         ResourceError: the folder cannot be written.
     """
@@ -37,22 +42,39 @@ def open_store(plan: Plan, folder: JobFolder, shot: Shot) -> DepthStore:
 
 
 def is_settled(store: DepthStore) -> bool:
-    """Whether the method is through with a shot."""
+    """Whether the method is through with a shot.
+
+    Args:
+        store: Of the shot.
+    """
     return store.load(_ALIGNMENT) is not None and not store.final.missing()
 
 
 def is_refined(store: DepthStore) -> bool:
-    """Whether nothing but `finish` is left to do, which needs no model."""
+    """Whether nothing but `finish` is left to do, which needs no model.
+
+    Args:
+        store: Of the shot.
+    """
     return is_settled(store) and not store.result.missing()
 
 
 def refines(plan: Plan) -> int:
-    """How often a settled shot of this job is worked on again: by its method, and by a refiner."""
+    """How often a settled shot of this job is worked on again: by its method, and by a refiner.
+
+    Args:
+        plan: The job.
+    """
     return int(_method_refines(plan)) + int(plan.refiner is not None)
 
 
 def needs_model(plan: Plan, store: DepthStore) -> bool:
-    """Whether `refine` does."""
+    """Whether `refine` does.
+
+    Args:
+        plan: The job.
+        store: Of the shot.
+    """
     return not is_settled(store) or (plan.refiner is not None and plan.refiner.needs_model)
 
 
@@ -61,13 +83,27 @@ def _method_refines(plan: Plan) -> bool:
 
 
 def predict(plan: Plan, view: ShotView, store: DepthStore, progress: Progress) -> None:
-    """Needs the model: predicts what the store lacks; see `Method.run` for what it raises."""
+    """Needs the model: predicts what the store lacks; see `Method.run` for what it raises.
+
+    Args:
+        plan: The job.
+        view: The shot's frames.
+        store: Of the shot.
+        progress: Told of each frame, stage ``infer``; may cancel.
+    """
     with _noted(store, progress, "infer") as noting:
         plan.method.run(view, plan.load(), store, noting)
 
 
 def settle(plan: Plan, shot: Shot, store: DepthStore, progress: Progress) -> None:
-    """Aligns and filters a predicted shot; see `Method.settle` for what it raises."""
+    """Aligns and filters a predicted shot; see `Method.settle` for what it raises.
+
+    Args:
+        plan: The job.
+        shot: Which one.
+        store: Of the shot.
+        progress: Told of each frame, stage ``settle``; may cancel.
+    """
     with _noted(store, progress, "settle") as noting:
         alignment = plan.method.settle(shot, plan.spec, store, noting)
     store.save(_ALIGNMENT, asdict(alignment))
@@ -77,6 +113,12 @@ def refine(plan: Plan, view: ShotView, store: DepthStore, progress: Progress) ->
     """Needs the model as `needs_model` says: what is left of the method after `settle`, then the refiner.
 
     See `RefiningMethod.refine` and `Refiner.refine` for what it raises.
+
+    Args:
+        plan: The job.
+        view: The shot's frames.
+        store: Of the shot.
+        progress: Told of each frame, stage ``refine``; may cancel.
     """
     with _noted(store, progress, "refine") as noting:
         if not is_settled(store):
@@ -91,6 +133,9 @@ def refine(plan: Plan, view: ShotView, store: DepthStore, progress: Progress) ->
 def alignment_of(store: DepthStore) -> ShotAlignment:
     """What `settle` did to the shot.
 
+    Args:
+        store: Of the shot.
+
     Raises:
         KeyError: it is not settled.
     """
@@ -102,12 +147,20 @@ def alignment_of(store: DepthStore) -> ShotAlignment:
 
 
 def warnings_of(store: DepthStore) -> list[str]:
-    """What was said to the user about the shot, whichever process said it."""
+    """What was said to the user about the shot, whichever process said it.
+
+    Args:
+        store: Of the shot.
+    """
     return list(store.load(_WARNINGS) or [])
 
 
 def seconds_of(store: DepthStore) -> dict[str, float]:
-    """Stage -> how long it took, over all runs."""
+    """Stage -> how long it took, over all runs.
+
+    Args:
+        store: Of the shot.
+    """
     return dict(store.load(_SECONDS) or {})
 
 

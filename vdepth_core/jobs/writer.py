@@ -79,6 +79,10 @@ class ShotWriter:
 
         At a constant output rate the clip's scan must be over: a frame's last moment is known only then.
 
+        Args:
+            shot: Which one.
+            store: Of the shot.
+
         Raises:
             ResourceError: the disk is full or not writable.
             InputError: the clip cannot be read any more.
@@ -270,19 +274,32 @@ class _Job:
 
 
 def room_for(info: ClipInfo, normals: bool) -> tuple[int, int]:
-    """How many threads write a clip's frames, and how many full-size frames may be in memory for them."""
+    """How many threads write a clip's frames, and how many full-size frames may be in memory for them.
+
+    Args:
+        info: The clip.
+        normals: Whether they are written, which takes more memory.
+    """
     each = info.width * info.height * (_PIXEL_BYTES + (_NORMAL_BYTES if normals else 0))
     frames = at_most(_THREADS + 2, each, _FRAMES_BYTES)
     return min(_THREADS, frames), frames
 
 
 def sequence_settings(config: EstimateConfig) -> SequenceSettings:
-    """Which sequences a job writes, and how."""
+    """Which sequences a job writes, and how.
+
+    Args:
+        config: Of the job.
+    """
     return SequenceSettings(normals=config.normals, layered=config.layered, compression=config.compression)
 
 
 def job_names(info: ClipInfo, config: EstimateConfig) -> JobNames:
     """Names of all files a job writes.
+
+    Args:
+        info: The clip.
+        config: Of the job.
 
     Raises:
         UsageError: the range of frames is malformed or begins before the clip.
