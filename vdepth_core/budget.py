@@ -13,7 +13,13 @@ _KEPT, _LARGEST = 64 * MB, 32 * MB  # the second is the most glibc takes
 
 
 def at_most(count: int, each: int, budget: int) -> int:
-    """How many of ``count`` things of ``each`` bytes fit into ``budget`` bytes; one always does."""
+    """How many of ``count`` things of ``each`` bytes fit into ``budget`` bytes; one always does.
+
+    Args:
+        count: How many there are, or are wanted.
+        each: Bytes of one.
+        budget: Bytes.
+    """
     return max(1, min(count, budget // max(each, 1)))
 
 

@@ -23,6 +23,9 @@ _COARSE_S = 2.0  # FAT counts time in steps of two seconds, others in whole ones
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file's content.
 
+    Args:
+        path: The file; links are followed.
+
     Raises:
         OSError: it cannot be read.
     """
@@ -30,7 +33,11 @@ def sha256_of(path: Path) -> str:
 
 
 def read_digest(path: Path, *, follow: bool = True) -> tuple[str, int]:
-    """SHA-256 of a file's content, and how many bytes that is; ``follow`` symbolic links or refuse them.
+    """SHA-256 of a file's content, and how many bytes that is.
+
+    Args:
+        path: The file.
+        follow: Whether to follow a symbolic link; else it is refused.
 
     Raises:
         OSError: it cannot be read.
@@ -42,6 +49,9 @@ def read_digest(path: Path, *, follow: bool = True) -> tuple[str, int]:
 
 def sampled_sha256(path: Path) -> str:
     """SHA-256 of a file up to `WHOLE` bytes; of its size, its ends and evenly spread samples of a larger one.
+
+    Args:
+        path: The file; links are followed.
 
     Raises:
         OSError: it cannot be read.
@@ -83,7 +93,11 @@ class Checksums:
                 self._known = {str(key): value for key, value in known.items() if isinstance(value, str)}
 
     def of(self, path: Path, *, sampled: bool = False) -> str:
-        """SHA-256 of a file, of a large one's samples with ``sampled``.
+        """SHA-256 of a file, or of a large one's samples.
+
+        Args:
+            path: The file; links are followed.
+            sampled: Whether a large file's samples will do.
 
         Raises:
             OSError: it cannot be read.
@@ -102,7 +116,12 @@ class Checksums:
         return digest
 
     def learn(self, path: Path, digest: str) -> None:
-        """Remembers the SHA-256 of a file whose content the caller just wrote, and nobody else could."""
+        """Remembers the SHA-256 of a file whose content the caller just wrote, and nobody else could.
+
+        Args:
+            path: The file.
+            digest: 64 hex digits.
+        """
         with suppress(OSError):
             facts = path.stat()
             if _settled(facts, time.time()):
@@ -110,7 +129,11 @@ class Checksums:
                     self._asked[_key(facts)] = digest
 
     def save(self, place: Place = atomic_path) -> None:
-        """Remembers what was asked for; a folder that cannot be written only costs reading again."""
+        """Remembers what was asked for; a folder that cannot be written only costs reading again.
+
+        Args:
+            place: How the file gets to its place.
+        """
         with self._lock:
             asked = dict(self._asked)
         if self._memory is None or asked == self._known:

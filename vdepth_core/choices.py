@@ -20,7 +20,12 @@ TemporalForm = Literal["residual", "plain"]
 
 
 def one_of(word: str, known: Iterable[str]) -> str:
-    """The hint for a word that is not ``known``: the one probably meant, then all, in their order if any."""
+    """The hint for a word that is not ``known``: the one probably meant, then all, in their order if any.
+
+    Args:
+        word: As the user wrote it.
+        known: What there is; a sequence keeps its order, anything else is sorted.
+    """
     names = list(known) if isinstance(known, Sequence) else sorted(known)
     folded = {name.casefold(): name for name in names}
     near = get_close_matches(word.casefold(), folded, 1, 0.6)
@@ -29,10 +34,18 @@ def one_of(word: str, known: Iterable[str]) -> str:
 
 
 def is_device(word: str) -> bool:
-    """Whether ``word`` is a `Device`, or names one of several CUDA devices."""
+    """Whether ``word`` is a `Device`, or names one of several CUDA devices.
+
+    Args:
+        word: As the user wrote it.
+    """
     return word.replace("cuda:", "", 1).isdecimal() if ":" in word else word in get_args(Device)
 
 
 def menu(words: Any) -> str:
-    """How the help shows what an option takes: ``[draft|balanced|best]``, of one of the types above."""
+    """How the help shows what an option takes: ``[draft|balanced|best]``, of one of the types above.
+
+    Args:
+        words: A ``Literal``.
+    """
     return f"[{'|'.join(get_args(words))}]"

@@ -74,7 +74,11 @@ class Cancelled(VdepthError):
 
 
 def as_vdepth_error(error: BaseException) -> VdepthError:
-    """The sentence, hint and exit code for whatever went wrong: the one map at every door."""
+    """The sentence, hint and exit code for whatever went wrong: the one map at every door.
+
+    Args:
+        error: Anything that was raised.
+    """
     if isinstance(error, VdepthError):
         return error
     if isinstance(error, KeyboardInterrupt):

@@ -94,7 +94,11 @@ class Draft:
 
 
 def printable(path: str | os.PathLike[str]) -> str:
-    """A path as text for people, manifests and events: bytes that are no UTF-8 become question marks."""
+    """A path as text for people, manifests and events: bytes that are no UTF-8 become question marks.
+
+    Args:
+        path: As the system has it.
+    """
     return os.fspath(path).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
@@ -105,6 +109,9 @@ Place = Callable[[Path], Draft]
 def atomic_path(path: Path) -> Draft:
     """A draft of ``path`` in the same folder; no host takes its temporary name for a frame of a sequence.
 
+    Args:
+        path: The file, replaced if it is there.
+
     Raises:
         ResourceError: the folder cannot be written or the disk is full.
     """
@@ -114,6 +121,10 @@ def atomic_path(path: Path) -> Draft:
 def take_place(temporary: Path, path: Path) -> None:
     """Gives what is finished, a file or a folder, its name, in one step; a file of that name is replaced.
 
+    Args:
+        temporary: On the same disk.
+        path: Its place.
+
     Raises:
         OSError: the folder cannot be written, or a folder that is not empty has the name.
     """
@@ -121,19 +132,33 @@ def take_place(temporary: Path, path: Path) -> None:
 
 
 def flush(path: Path) -> None:
-    """Forces a file to the disk."""
+    """Forces a file to the disk.
+
+    Args:
+        path: The file.
+    """
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 
 
 def write_error(path: Path, error: OSError) -> ResourceError:
-    """The sentence and the hint for a failed write of ``path``."""
+    """The sentence and the hint for a failed write of ``path``.
+
+    Args:
+        path: What was to be written.
+        error: What writing it raised.
+    """
     reason = os.strerror(error.errno) if error.errno else str(error)
     return ResourceError(f"Cannot write {path}: {reason}.", _HINTS.get(error.errno or 0, "Check the disk."))
 
 
 def write_bytes(path: Path, data: bytes, place: Place = atomic_path) -> None:
     """Writes ``data`` to ``path``, whole or not at all.
+
+    Args:
+        path: The file, replaced if it is there.
+        data: All of its content.
+        place: How the file gets to its place.
 
     Raises:
         ResourceError: see `atomic_path`.
@@ -144,6 +169,9 @@ def write_bytes(path: Path, data: bytes, place: Place = atomic_path) -> None:
 
 def make_folder(path: Path) -> Path:
     """Creates folder ``path`` with its parents and returns it.
+
+    Args:
+        path: May be there already.
 
     Raises:
         ResourceError: it cannot be created.
@@ -158,6 +186,9 @@ def make_folder(path: Path) -> Path:
 def require_folder(path: Path) -> None:
     """Refuses a file where a folder is to be made.
 
+    Args:
+        path: Need not be there.
+
     Raises:
         ResourceError: ``path``, or what it would lie in, is there and no folder.
     """
@@ -169,6 +200,9 @@ def require_folder(path: Path) -> None:
 
 def require_file(path: Path) -> None:
     """Refuses what is there and no file: a pipe or a device may be waited for without end.
+
+    Args:
+        path: Need not be there.
 
     Raises:
         InputError: it is.
@@ -184,6 +218,9 @@ def said_by_oiio(source: Any) -> str:
     """Takes the message OpenImageIO, or one of its images, holds: it would be printed on stdout at the end.
 
     Names out of damaged files need not be text, and then there is no message.
+
+    Args:
+        source: The library, or an image of it.
     """
     try:
         return str(source.geterror())
@@ -195,6 +232,9 @@ def plain_files(folder: Path) -> dict[Path, os.stat_result]:
     """All files below a work folder, after making sure that it leads nowhere else.
 
     What lies behind a link is not ours: a program that empties or writes its work folder must not get there.
+
+    Args:
+        folder: Need not be there.
 
     Raises:
         ResourceError: the folder, or anything in it, is a link, or no plain file or folder.
@@ -240,6 +280,10 @@ def _entries(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
 def refuse_link(path: Path, facts: os.stat_result | None = None) -> None:
     """Refuses a link where vdepth works on what is its own; what is not there is none.
 
+    Args:
+        path: Need not be there.
+        facts: Its ``lstat``, where that is known already.
+
     Raises:
         ResourceError: ``path`` is a symbolic link, or a junction of Windows.
     """
@@ -257,6 +301,9 @@ def refuse_link(path: Path, facts: os.stat_result | None = None) -> None:
 
 def free_space(folder: Path) -> int:
     """Bytes that are free on the disk of ``folder``.
+
+    Args:
+        folder: Any on the disk.
 
     Raises:
         OSError: the folder is not there.

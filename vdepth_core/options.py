@@ -28,17 +28,33 @@ class Options(BaseModel):
 
 
 def user_name(owner: str, name: str, field: FieldInfo) -> str:
-    """What users know a field as."""
+    """What users know a field as.
+
+    Args:
+        owner: Name of the method, refiner or exporter.
+        name: Of the field in Python.
+        field: With an alias, where users know it under a name of no owner.
+    """
     return field.alias or f"{owner.replace('-', '_')}_{name}"
 
 
 def user_names(owner: str, options: type[BaseModel]) -> dict[str, str]:
-    """The user's names of all options -> those of the fields."""
+    """The user's names of all options -> those of the fields.
+
+    Args:
+        owner: Name of the method, refiner or exporter.
+        options: Its model.
+    """
     return {user_name(owner, name, field): name for name, field in options.model_fields.items()}
 
 
 def read_options(owner: str, options: type[_Model], values: Mapping[str, Any]) -> _Model:
     """The options of ``owner`` among ``values``, by the user's names; the others are left alone.
+
+    Args:
+        owner: Name of the method, refiner or exporter.
+        options: Its model.
+        values: Values of any owners' options.
 
     Raises:
         UsageError: with one sentence naming the first bad option.
@@ -52,13 +68,23 @@ def read_options(owner: str, options: type[_Model], values: Mapping[str, Any]) -
 
 
 def written_options(owner: str, options: BaseModel) -> dict[str, Any]:
-    """Options by the user's names, ready for JSON."""
+    """Options by the user's names, ready for JSON.
+
+    Args:
+        owner: Name of the method, refiner or exporter.
+        options: Its options.
+    """
     values = options.model_dump(mode="json")
     return {name: values[field] for name, field in user_names(owner, type(options)).items()}
 
 
 def extended(base: type[_Model], owner: str, options: type[BaseModel]) -> type[_Model]:
     """A model with the fields of ``base`` and, by the user's names, those of ``options``.
+
+    Args:
+        base: A model.
+        owner: Name of the method, refiner or exporter.
+        options: Its model.
 
     Raises:
         ValueError: a name is taken, and not stated in order to share it.
@@ -75,12 +101,21 @@ def extended(base: type[_Model], owner: str, options: type[BaseModel]) -> type[_
 
 
 def flag(name: str) -> str:
-    """An option as it is typed: ``--rolling-steps``."""
+    """An option as it is typed: ``--rolling-steps``.
+
+    Args:
+        name: The user's, in Python's spelling.
+    """
     return f"--{name.replace('_', '-')}"
 
 
 def limits_of(options: type[BaseModel], name: str) -> str:
-    """What numbers an option takes, in words; "" for one that is no number."""
+    """What numbers an option takes, in words; "" for one that is no number.
+
+    Args:
+        options: The model.
+        name: Of the field.
+    """
     schema = options.model_json_schema()["properties"].get(name, {})
     for kind in schema.get("anyOf", [schema]):
         low, high = kind.get("minimum"), kind.get("maximum")
@@ -98,7 +133,13 @@ def limits_of(options: type[BaseModel], name: str) -> str:
 
 
 def sentence(error: ValidationError, options: type[BaseModel], owner: str = "") -> str:
-    """The first thing that is wrong with ``options``, by the user's names, which are ``owner``'s if given."""
+    """The first thing that is wrong with ``options``, by the user's names.
+
+    Args:
+        error: What pydantic raised.
+        options: The model that it raised it of.
+        owner: Name of the method, refiner or exporter; empty: the fields are nobody's.
+    """
     first = error.errors()[0]
     text = first["msg"].removeprefix("Value error, ")
     if not first["loc"]:
@@ -116,6 +157,10 @@ def sentence(error: ValidationError, options: type[BaseModel], owner: str = "") 
 
 
 def document(options: type[BaseModel]) -> None:
-    """Lists the fields with their help at the end of a model's docstring."""
+    """Lists the fields with their help at the end of a model's docstring.
+
+    Args:
+        options: Its docstring is changed.
+    """
     lines = [f"    {name}: {field.description}" for name, field in options.model_fields.items()]
     options.__doc__ = "\n".join([(options.__doc__ or "").rstrip(), "", "Attributes:", *lines, ""])

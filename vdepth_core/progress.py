@@ -20,17 +20,36 @@ class Progress:
         self._cancelled = threading.Event()
 
     def stage(self, name: str, total: int | None) -> None:
-        """Announces stage ``name`` with ``total`` units of work (None: not known yet)."""
+        """Announces a stage, or how long it is.
+
+        Args:
+            name: Of the stage, one word.
+            total: Units of work; None: not known yet.
+        """
 
     def advance(self, name: str, done: int = 1) -> None:
-        """Says that ``done`` more units of stage ``name`` are finished."""
+        """Says that more of a stage is finished.
+
+        Args:
+            name: Of the stage.
+            done: Units of work.
+        """
 
     def skip(self, name: str, done: int = 1) -> None:
-        """Says that ``done`` units of stage ``name`` were finished before: they count, and took no time."""
+        """Says that a part of a stage was finished before: it counts, and took no time.
+
+        Args:
+            name: Of the stage.
+            done: Units of work.
+        """
         self.advance(name, done)
 
     def warn(self, message: str) -> None:
-        """Passes on one sentence the user should see; the job goes on."""
+        """Passes on one sentence the user should see; the job goes on.
+
+        Args:
+            message: With its full stop.
+        """
 
     def cancel(self) -> None:
         """Asks the work to stop at its next `check`; safe in a signal handler."""
@@ -52,7 +71,12 @@ class Progress:
 
     @contextmanager
     def step(self, name: str, done: int = 1) -> Iterator[None]:
-        """One unit of work: checks for cancellation before it, advances ``name`` after it."""
+        """One unit of work: checks for cancellation before it, advances ``name`` after it.
+
+        Args:
+            name: Of the stage.
+            done: What it is worth, in units of work.
+        """
         self.check()
         yield
         self.advance(name, done)
@@ -63,6 +87,9 @@ def cancelling(*watched: Progress) -> Iterator[None]:
     """Ctrl-C or SIGTERM asks the work to stop at its next good moment; a second one stops at once.
 
     Only the main thread may use it.
+
+    Args:
+        *watched: Each is cancelled.
     """
 
     def stop(number: int, _frame: object) -> None:

@@ -31,7 +31,11 @@ class ShotFrames(Protocol):
         """Number of frames in the shot."""
 
     def frames(self, start: int = 0, stop: int | None = None) -> Generator[Frame]:
-        """Yields frames [start, stop) of the shot, 0-based within it, in order; decoded ahead in a thread."""
+        """Yields frames [start, stop) of the shot, 0-based within it, in order; decoded ahead in a thread.
+
+        Args:
+            start, stop: Frames of the shot; stop None: to its end.
+        """
 
 
 class Light(Protocol):
@@ -71,7 +75,11 @@ class DepthModel(Protocol):
     spec: ModelSpec
 
     def predict(self, frames: Tensor) -> Tensor:
-        """Predicts ``spec.quantity`` for frames (T, 3, H, W) -> (T, H, W)."""
+        """Predicts ``spec.quantity`` for frames (T, 3, H, W) -> (T, H, W).
+
+        Args:
+            frames: sRGB in [0, 1] on the model's device; sides are multiples of ``spec.multiple``.
+        """
 
 
 @runtime_checkable
@@ -82,6 +90,10 @@ class PreparingModel(DepthModel, Protocol):
         """Decoded pictures (T, H, W, 3) or (T, 3, H, W) uint8 -> what `predict` takes, (T, 3, *size).
 
         In [0, 1] sRGB on the model's device: bytes travel there, and are scaled there.
+
+        Args:
+            rgb: sRGB, on any device.
+            size: (height, width) of the network's input.
         """
 
 
@@ -93,6 +105,9 @@ class CameraModel(DepthModel, Protocol):
         """Frames (T, 3, H, W) -> canonical disparity (T, H, W) and horizontal field of view (T,), degrees.
 
         `predict` of such a model returns the same canonical disparity.
+
+        Args:
+            frames: As of `DepthModel.predict`.
         """
 
 
@@ -110,25 +125,54 @@ class SnippetModel(Protocol):
     low_memory: bool
 
     def encode(self, frames: Tensor) -> Tensor:
-        """Pictures (T, 3, H, W) in [0, 1] -> latents (T, 4, H/8, W/8)."""
+        """Pictures (T, 3, H, W) in [0, 1] -> latents (T, 4, H/8, W/8).
+
+        Args:
+            frames: sRGB.
+        """
 
     def noise(self, height: int, width: int, seed: int) -> Tensor:
-        """The noise (1, 4, H/8, W/8) that all frames and snippets of a shot share."""
+        """The noise (1, 4, H/8, W/8) that all frames and snippets of a shot share.
+
+        Args:
+            height, width: Of the network's input, in pixels.
+            seed: Of the job.
+        """
 
     def predict_snippets(self, latents: Tensor, noise: Tensor, steps: int = 1) -> Tensor:
         """Latents (B, n, 4, H/8, W/8) -> raw inverse depth (B, n, H, W), one scale and shift each.
 
-        ``steps``: denoising steps.
+        Args:
+            latents: Of B snippets of n frames.
+            noise: What `noise` gave.
+            steps: Of denoising.
         """
 
     def start_refinement(self, disparity: Tensor, noise: Tensor, steps: int) -> Tensor:
-        """Disparity (T, H, W) in [-1, 1] -> noisy depth latents (T, 4, H/8, W/8)."""
+        """Disparity (T, H, W) in [-1, 1] -> noisy depth latents (T, 4, H/8, W/8).
+
+        Args:
+            disparity: The merged maps.
+            noise: What `noise` gave.
+            steps: Of refinement that are to come; they decide how much noise.
+        """
 
     def refine_snippets(self, latents: Tensor, depth_latents: Tensor, step: int, steps: int) -> Tensor:
-        """Depth latents (B, n, 4, H/8, W/8) after refinement step ``step`` of ``steps``, from 0."""
+        """Depth latents (B, n, 4, H/8, W/8) after one step of refinement.
+
+        Args:
+            latents: Of the pictures, (B, n, 4, H/8, W/8).
+            depth_latents: Before the step.
+            step: From 0.
+            steps: Of refinement in all.
+        """
 
     def decode(self, depth_latents: Tensor) -> Tensor:
-        """Depth latents (T, 4, H/8, W/8) -> inverse depth (T, H, W)."""
+        """Depth latents (T, 4, H/8, W/8) -> inverse depth (T, H, W).
+
+        Args:
+            depth_latents: After the last step.
+        """
 
 
 @runtime_checkable
@@ -158,7 +202,11 @@ class Method(Protocol):
         """Its own, resolved: nothing is left to a preset of its own any more."""
 
     def dtype(self, device: str) -> Dtype | None:
-        """The precision it asks for on ``device`` where the user leaves it open; None: any."""
+        """The precision it asks for on ``device`` where the user leaves it open; None: any.
+
+        Args:
+            device: As torch spells it.
+        """
 
     def input_size(self, info: ClipInfo, spec: ModelSpec, size: int | None) -> tuple[int, int]:
         """(height, width) of the network's input for a clip.
@@ -180,6 +228,9 @@ class Method(Protocol):
 
     def check(self, model: DepthModel) -> None:
         """Refuses a model it does not run, before anything is written.
+
+        Args:
+            model: Loaded.
 
         Raises:
             UsageError: it is one.
@@ -360,5 +411,8 @@ class Recipe(Protocol):
         """Prepares what it learns from, and says what is minimised.
 
         Modules that it needs beside the student (poses, intrinsics) it brings into the session, where they
-        are trained and saved with the student. ``session``: an `adaptation.session.Session`.
+        are trained and saved with the student.
+
+        Args:
+            session: An `adaptation.session.Session`.
         """

@@ -6,7 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 
 
 def runs(numbers: Iterable[int]) -> list[tuple[int, int]]:
-    """Ascending numbers as the runs [start, stop) they consist of."""
+    """Ascending numbers as the runs [start, stop) they consist of.
+
+    Args:
+        numbers: Each once.
+    """
     found: list[tuple[int, int]] = []
     for number in numbers:
         if found and found[-1][1] == number:
@@ -17,7 +21,11 @@ def runs(numbers: Iterable[int]) -> list[tuple[int, int]]:
 
 
 def in_words(run: tuple[int, int]) -> str:
-    """A run as people write it: ``7``, or ``7-9`` with its last number."""
+    """A run as people write it: ``7``, or ``7-9`` with its last number.
+
+    Args:
+        run: [start, stop), not empty.
+    """
     start, stop = run
     return str(start) if stop - start == 1 else f"{start}-{stop - 1}"
 
@@ -38,7 +46,12 @@ def missing_runs(count: int, size: int, done: Callable[[int], bool]) -> list[tup
 
 
 def batches(found: Iterable[tuple[int, int]], size: int) -> Iterator[tuple[int, int]]:
-    """The batches [start, stop) that the runs ``found`` consist of."""
+    """The batches [start, stop) that the runs ``found`` consist of.
+
+    Args:
+        found: [start, stop) each.
+        size: Numbers a batch, at most.
+    """
     for first, last in found:
         for start in range(first, last, size):
             yield start, min(start + size, last)

@@ -61,6 +61,10 @@ class Seam(Generic[T]):
     def create(self, name: str, options: BaseModel) -> T:
         """One of the seam's things, made of its options.
 
+        Args:
+            name: As the user wrote it.
+            options: What `read` gave, or an instance of what `options_of` gave.
+
         Raises:
             UsageError: there is none of that name, or it does not load.
         """
@@ -69,6 +73,9 @@ class Seam(Generic[T]):
 
     def options_of(self, name: str) -> type[BaseModel]:
         """The options of one.
+
+        Args:
+            name: As the user wrote it.
 
         Raises:
             UsageError: there is none of that name, or it does not load.
@@ -79,6 +86,10 @@ class Seam(Generic[T]):
 
     def read(self, name: str, values: Mapping[str, Any]) -> BaseModel:
         """The options of one among values by the user's names.
+
+        Args:
+            name: As the user wrote it.
+            values: Those of other things are left alone.
 
         Raises:
             UsageError: there is none of that name, it does not load, or an option is wrong.
@@ -109,7 +120,12 @@ class Seam(Generic[T]):
         return found
 
     def refuse(self, name: str, reason: str) -> None:
-        """Takes a plug-in for broken from now on."""
+        """Takes a plug-in for broken from now on.
+
+        Args:
+            name: Of the plug-in.
+            reason: The end of a sentence.
+        """
         self._refused[name] = reason
 
     def _working(self, name: str) -> Any:

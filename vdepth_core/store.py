@@ -60,6 +60,10 @@ class FrameArray:
     def write(self, start: int, frames: np.ndarray) -> None:
         """Writes frames (n, *shape) at [start, start + n); data first, checksums after.
 
+        Args:
+            start: From 0.
+            frames: Converted to the array's dtype.
+
         Raises:
             ValueError: shape or range does not fit.
             OSError: the disk is full or gone; nothing of this call counts as done.
@@ -79,7 +83,10 @@ class FrameArray:
             self._checked[start : start + len(frames)] = True
 
     def read(self, start: int, stop: int | None = None) -> np.ndarray:
-        """Reads frames [start, stop) as (n, *shape); ``stop`` None means one frame, with its leading axis.
+        """Reads frames [start, stop) as (n, *shape).
+
+        Args:
+            start, stop: From 0; stop None: the one frame, with its leading axis.
 
         Raises:
             KeyError: a frame of the range was never written, or its bytes are damaged.
@@ -91,7 +98,11 @@ class FrameArray:
         return self._read(start, stop)
 
     def done(self, index: int) -> bool:
-        """Whether frame ``index`` is written and its bytes match their checksum (checked once a process)."""
+        """Whether frame ``index`` is written and its bytes match their checksum (checked once a process).
+
+        Args:
+            index: From 0.
+        """
         if not 0 <= index < self.count:
             raise IndexError(f"frame {index} outside 0..{self.count - 1}")
         with self._lock:
@@ -106,7 +117,11 @@ class FrameArray:
             return True
 
     def drop(self, indices: Iterable[int]) -> None:
-        """Forgets frames, on the disk too when this returns: they count as never written."""
+        """Forgets frames, on the disk too when this returns: they count as never written.
+
+        Args:
+            indices: From 0.
+        """
         with self._lock:
             self._crc[list(indices)] = 0
             self._index.seek(0)
@@ -235,6 +250,10 @@ class DepthStore:
     def open_refined(self, refiner: str, height: int, width: int) -> FrameArray:
         """Opens or creates ``refined`` for a refiner, identified with its options; another one's is dropped.
 
+        Args:
+            refiner: Name and options, as text.
+            height, width: Of its maps, in pixels.
+
         Raises:
             OSError: the folder cannot be written.
         """
@@ -249,6 +268,10 @@ class DepthStore:
     def save(self, name: str, value: Any) -> None:
         """Keeps a JSON value beside the maps: what is known of the shot that is no map.
 
+        Args:
+            name: What it is called in the shot's JSON file.
+            value: Anything JSON holds.
+
         Raises:
             ResourceError: the disk is full.
         """
@@ -257,7 +280,11 @@ class DepthStore:
             write_bytes(self.folder / _FACTS, json.dumps(facts).encode())
 
     def load(self, name: str) -> Any:
-        """What `save` kept, floats bit for bit; None where it is missing or damaged."""
+        """What `save` kept, floats bit for bit; None where it is missing or damaged.
+
+        Args:
+            name: As of `save`.
+        """
         with self._lock:
             return self._facts().get(name)
 
@@ -283,6 +310,9 @@ class DepthStore:
 
 def has_predictions(folder: Path) -> bool:
     """Whether any frame of the store in ``folder`` was predicted: something would be lost with it.
+
+    Args:
+        folder: Of the store, or above it.
 
     Raises:
         ResourceError: the folder cannot be read.
@@ -317,6 +347,9 @@ def remove_store(folder: Path) -> None:
     """Removes a store with what methods keep in it: arrays, known by the checksums beside them, and JSON.
 
     Anything else is somebody else's and stays, and so does the folder then. Links are not followed.
+
+    Args:
+        folder: Of the store.
 
     Raises:
         OSError: something cannot be removed.

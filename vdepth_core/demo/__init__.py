@@ -73,6 +73,9 @@ def pack(depth: np.ndarray) -> np.ndarray:
     Disparity of a plane is linear in the picture, so these differences are almost zero and compress well.
     Signs go to the lowest bit, and low bytes come before high bytes.
 
+    Args:
+        depth: Infinite where there is nothing.
+
     Raises:
         ValueError: a depth is nearer than 1/8 m and does not fit 16 bits.
     """
@@ -88,7 +91,12 @@ def pack(depth: np.ndarray) -> np.ndarray:
 
 
 def unpack(stream: np.ndarray, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
-    """The reverse of `pack`: (n,) uint8 -> depth (height, width) float32 in metres, infinite where it was."""
+    """The reverse of `pack`: (n,) uint8 -> depth (height, width) float32 in metres, infinite where it was.
+
+    Args:
+        stream: What `pack` gave.
+        height, width: In pixels.
+    """
     planes = np.frombuffer(lzma.decompress(stream.tobytes()), np.uint8).reshape(2, height, width)
     folded = planes[0].astype(np.uint16) | (planes[1].astype(np.uint16) << 8)
     difference = (folded >> 1) ^ np.where(folded & 1, np.uint16(0xFFFF), np.uint16(0))
