@@ -11,7 +11,7 @@ import pytest
 from generated import write_movie
 
 import vdepth_core
-from vdepth_core import errors, types
+from vdepth_core import errors
 
 ROOT = Path(vdepth_core.__file__).parent
 IN_ORDER = (
@@ -24,7 +24,9 @@ IN_ORDER = (
     "list_models",
     "open_clip",
 )
-FILES = sorted(path for path in ROOT.rglob("*.py") if "cli" not in path.parts)  # whose docstrings are help
+EVERY = sorted(ROOT.rglob("*.py"))
+VERBS = [path for path in EVERY if "cli" in path.parts]  # whose docstrings are help
+FILES = [path for path in EVERY if path not in VERBS]
 
 
 @pytest.fixture(scope="module")
@@ -65,21 +67,11 @@ def _arguments(docstring):
     return [name.strip(" *") for line in lines for name in line.split(",")]
 
 
-SEAMS = {  # what each seam asks of whoever fills it (SnippetModel lies between two files of ours)
-    f"{name}.{method}": function
-    for name, seam in vars(types).items()
-    if getattr(seam, "_is_protocol", False) and seam.__module__ == types.__name__ and name != "SnippetModel"
-    for method, function in vars(seam).items()
-    if inspect.isfunction(function) and method[0] != "_"
-}
-
-
-@pytest.mark.parametrize("name", [*IN_ORDER, *SEAMS])
-def test_arguments_are_explained(name):
-    function = SEAMS[name] if name in SEAMS else getattr(vdepth_core, name)
-    wanted = [name for name in inspect.signature(function).parameters if name != "self"]
-    if len(wanted) > (2 if name in SEAMS else 0):  # a sentence says what one or two of a seam are
-        assert _arguments(function.__doc__) == wanted
+@pytest.mark.parametrize("name", IN_ORDER)
+def test_arguments_of_verbs_are_explained(name):
+    """Themselves, not by pointing elsewhere."""
+    function = getattr(vdepth_core, name)
+    assert _arguments(function.__doc__) == list(inspect.signature(function).parameters)
 
 
 ERRORS = {name for name, value in vars(errors).items() if inspect.isclass(value)} | {"ValueError"}
@@ -99,47 +91,73 @@ def _raised(node):
             yield from _raised(child)
 
 
-def _public(node):
-    """Public functions and what is said of them; a class may speak for its constructor."""
+def _public(node, owner=""):
+    """Names of public functions, they, and what is said of them; a class may speak for its constructor."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.ClassDef) and child.name[0] != "_":
-            yield from _public(child)
+            yield from _public(child, f"{child.name}.")
         elif isinstance(child, ast.FunctionDef) and (child.name[0] != "_" or child.name == "__init__"):
             of_class = ast.get_docstring(node) if child.name == "__init__" else ""
-            yield child, f"{of_class}{ast.get_docstring(child)}"
+            yield f"{owner}{child.name}", child, f"{of_class}{ast.get_docstring(child)}"
+
+
+def _public_of(path):
+    return _public(ast.parse(path.read_text(encoding="utf-8")))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_errors_are_explained(path):
     """Every public function names the errors that it raises itself."""
     silent = {}
-    for function, docstring in _public(ast.parse(path.read_text(encoding="utf-8"))):
-        if missing := {name for name in _raised(function) if name not in docstring}:
-            silent[function.name] = missing
+    for name, function, docstring in _public_of(path):
+        if missing := {error for error in _raised(function) if error not in docstring}:
+            silent[name] = missing
     assert silent == {}
 
 
-MANY = 5  # arguments that no sentence explains any more
-SAME_AS = re.compile(
-    r"\b(arguments|As|see)\b[^.]*`", re.IGNORECASE
-)  # another one's, which are explained there
+SEE = re.compile(r"\b(?:see|arguments [^.`]*?) `([\w.]+)`", re.IGNORECASE)  # another's, explained there
 
 
-@pytest.mark.parametrize(
-    "path",
-    [path for path in FILES if not {"scenes", "networks"} & set(path.parts)],  # formulas and tensors
-    ids=lambda path: str(path.relative_to(ROOT)),
-)
-def test_many_arguments_are_explained(path):
-    """Where a function takes many arguments, all of them are."""
+def _taken(function):
+    """Names of the arguments a caller gives, in order."""
+    taken = function.args
+    every = [*taken.posonlyargs, *taken.args, taken.vararg, *taken.kwonlyargs, taken.kwarg]
+    return [each.arg for each in every if each is not None and each.arg not in ("self", "cls")]
+
+
+@pytest.fixture(scope="module")
+def explained():
+    """Name of a function, with and without its class -> the arguments that each of that name explains."""
+    found = {}
+    for path in FILES + VERBS:
+        for name, _, docstring in _public_of(path):
+            for word in {name, name.rpartition(".")[2]}:
+                found.setdefault(word, []).append(set(_arguments(docstring)))
+    return found
+
+
+def _decorators(function):
+    return " ".join(map(ast.unparse, function.decorator_list))
+
+
+def _is_verb(function):
+    """Whether typer shows the docstring, and the help of each argument, as the verb's own."""
+    return "typer." in ast.unparse(function.args) or ".command(" in _decorators(function)
+
+
+@pytest.mark.parametrize("path", FILES + VERBS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_argument_is_explained(path, explained):
+    """Under ``Args:``, all and in order, or where a function of the same arguments is: "See `Clip.read`."."""
     wrong = {}
-    for function, docstring in _public(ast.parse(path.read_text(encoding="utf-8"))):
-        taken = function.args
-        names = [each.arg for each in (*taken.posonlyargs, *taken.args, *taken.kwonlyargs)]
-        names = [name for name in names if name not in ("self", "cls")]
-        if len(names) < MANY or function.name == "__init__":  # a class explains its attributes
+    for name, function, docstring in _public_of(path):
+        names, said = _taken(function), _arguments(docstring)
+        if function.name == "__init__" or ".setter" in _decorators(function):
+            continue  # a class explains its attributes
+        if function.name == "forward" and "networks" in path.parts:
+            continue  # torch says what it is for; shapes stand beside it
+        if said == names or ("cli" in path.parts and _is_verb(function)):
             continue
-        missing = [name for name in names if name not in _arguments(docstring)]
-        if missing and not SAME_AS.search(docstring):
-            wrong[function.name] = missing
+        elsewhere = [found for word in SEE.findall(docstring) for found in explained.get(word, ())]
+        if said or not any(set(names) <= found for found in elsewhere):
+            wrong[name] = f"takes {names}, explains {said}"
     assert wrong == {}

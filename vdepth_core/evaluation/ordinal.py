@@ -42,7 +42,12 @@ class Ordinal:
 
 
 def order(a: np.ndarray, b: np.ndarray, ratio: float) -> np.ndarray:
-    """+1 where ``a`` is more than ``ratio`` times ``b``, −1 where ``b`` is of ``a``, else 0; any shape."""
+    """+1 where ``a`` is more than ``ratio`` times ``b``, −1 where ``b`` is of ``a``, else 0; any shape.
+
+    Args:
+        a, b: Numbers >= 0.
+        ratio: Above 1.
+    """
     q = (a + _EPS) / (b + _EPS)
     return (q > ratio).astype(np.int8) - (q < 1 / ratio).astype(np.int8)
 
@@ -122,6 +127,9 @@ def mean_ordinal(frames: Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]) ->
 def superpixels(disparity: np.ndarray) -> np.ndarray:
     """Labels (H, W) from 0 on, of about `SUPERPIXELS` superpixels of disparity (H, W) in 0..1.
 
+    Args:
+        disparity: Of the truth.
+
     Raises:
         UsageError: scikit-image is not installed.
     """
@@ -139,7 +147,11 @@ def superpixels(disparity: np.ndarray) -> np.ndarray:
 
 
 def touching(labels: np.ndarray) -> np.ndarray:
-    """(n, 2) pairs of labels (H, W) that share an edge of a pixel, each once, the smaller first."""
+    """(n, 2) pairs of labels (H, W) that share an edge of a pixel, each once, the smaller first.
+
+    Args:
+        labels: Integers.
+    """
     sides = ((labels[:, :-1], labels[:, 1:]), (labels[:-1], labels[1:]))
     found = [np.stack([a.ravel(), b.ravel()], axis=1) for a, b in sides]
     pairs = np.sort(np.concatenate(found), axis=1)

@@ -36,10 +36,14 @@ class ModelShelf:
     def get(
         self, name: str, device: str, dtype: str, predicts: Predicts | None = None, compile: bool = False
     ) -> DepthModel:
-        """A model, loaded where it is not yet; arguments and errors are those of `load_model`.
+        """A model, loaded where it is not yet.
+
+        Args:
+            name: Of the model, or path of its weights.
+            device, dtype, predicts, compile: As of `load_model`.
 
         Raises:
-            WeightsError, UsageError: see there.
+            WeightsError, UsageError: as `load_model`.
         """
         key = (name, device, dtype, predicts, compile)
         with self._lock:

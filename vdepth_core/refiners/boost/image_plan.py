@@ -38,7 +38,11 @@ class ImagePlan:
         return bool(self.patches) or self.whole > self.base
 
     def scaled(self, scale: float) -> ImagePlan:
-        """The same plan on a working picture ``scale`` times as large."""
+        """The same plan on a working picture of another size.
+
+        Args:
+            scale: New over old size.
+        """
         height, width = (round(side * scale) for side in self.size)
         patches = tuple(patch.scaled(scale) for patch in self.patches)
         return replace(self, size=(height, width), patches=patches)

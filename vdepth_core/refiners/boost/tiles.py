@@ -20,7 +20,11 @@ class Patch(NamedTuple):
     height: int
 
     def scaled(self, scale: float) -> Patch:
-        """The same rectangle of a picture ``scale`` times as large."""
+        """The same rectangle of the same picture in another size.
+
+        Args:
+            scale: New over old size.
+        """
         return Patch(*(round(value * scale) for value in self))
 
     @property
