@@ -1,0 +1,122 @@
+"""Boosting one picture as published: one estimate after the other, each merged at 1024 x 1024.
+
+Miangoleh, Dille, Mai, Paris, Aksoy: Boosting Monocular Depth Estimation Models to High-Resolution via
+Content-Adaptive Multi-Resolution Merging, CVPR 2021.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from .blending import fit_line, is_flat, resized_map, soft_mask, spread
+from .image_plan import ImagePlan, plan_image, resized_picture
+
+if TYPE_CHECKING:
+    from ...protocols import Merge
+    from .estimates import Estimate
+
+Output = Literal["input", "working"]
+MERGE_SIZE = (1024, 1024)  # whatever the aspect
+
+
+def boost_picture(
+    rgb: np.ndarray,
+    estimate: Estimate,
+    merge: Merge,
+    base: int,
+    *,
+    max_size: float,
+    output: Output = "input",
+) -> np.ndarray:
+    """Boosts the depth of one picture by the published algorithm.
+
+    Args:
+        rgb: (H, W, 3), uint8, or floating point where 1 is white.
+        estimate: The model.
+        merge: Puts the detail of one map into another.
+        base: Size the model was trained at, a multiple of 32, in pixels.
+        max_size: The most pixels the longer side of the working picture may have; ``math.inf``: any.
+        output: Of which picture's size the result is. A picture that is not boosted, or not locally, has
+            no working picture.
+
+    Returns:
+        (height, width) float32, in the terms of ``estimate``; about 0..1.
+    """
+    return boost_planned(rgb, plan_image(rgb, base, max_size), estimate, merge, output)
+
+
+def boost_planned(
+    rgb: np.ndarray, plan: ImagePlan, estimate: Estimate, merge: Merge, output: Output = "input"
+) -> np.ndarray:
+    """`boost_picture` of a picture whose plan is known.
+
+    Args:
+        rgb: (H, W, 3), uint8, or floating point where 1 is white.
+        plan: From `plan_image`, or of its like.
+        estimate: The model.
+        merge: Puts the detail of one map into another.
+        output: Of which picture's size the result is.
+
+    Returns:
+        (height, width) float32.
+    """
+    size = (rgb.shape[0], rgb.shape[1])
+    source = rgb / 255 if rgb.dtype == np.uint8 else rgb.astype(np.float64, copy=False)
+    if not plan.boosts:
+        return estimate(source, plan.base)
+    whole = double_estimate(source, estimate, merge, plan.base, plan.whole)
+    scaled = plan.scaled(size[0] / plan.size[0]) if output == "input" else plan
+    base = resized_map(whole, scaled.size)
+    result = base.copy()
+    picture = _working_picture(rgb, plan.size, scaled.size) if plan.patches else source
+    for patch in scaled.patches:
+        at = patch.rows_and_columns
+        high = double_estimate(picture[at], estimate, merge, plan.base, 2 * plan.base)
+        detail = _fitted(merge, resized_map(base[at], MERGE_SIZE), high)
+        if detail is not None:
+            crop = result[at]  # a view; rounding may have cut it at the border
+            crop += (resized_map(detail, crop.shape) - crop) * soft_mask(crop.shape)
+    return result if output == "working" else resized_map(result, size)
+
+
+def double_estimate(rgb: np.ndarray, estimate: Estimate, merge: Merge, low: int, high: int) -> np.ndarray:
+    """An estimate with the layout of one size and the detail of another.
+
+    Args:
+        rgb: (H, W, 3) float64 where 1 is white.
+        estimate: The model.
+        merge: Puts the detail of one map into another.
+        low, high: Sizes in pixels.
+
+    Returns:
+        (1024, 1024) float32, 0..1; of a flat map zeros.
+    """
+    soft, sharp = (resized_map(estimate(rgb, size), MERGE_SIZE) for size in (low, high))
+    return spread(soft if is_flat(soft) or is_flat(sharp) else _merged(merge, soft, sharp))
+
+
+def _merged(merge: Merge, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    import torch
+
+    merged = merge(*(torch.from_numpy(values)[None, None] for values in (low, high)))
+    return merged[0, 0].float().cpu().numpy()
+
+
+def _fitted(merge: Merge, low: np.ndarray, high: np.ndarray) -> np.ndarray | None:
+    """The detail of ``high`` in the terms of ``low``; None where it has none."""
+    if is_flat(high):
+        return None
+    merged = _merged(merge, low, high)
+    line = fit_line(merged, low)
+    if line is None:
+        return None
+    scale, shift = line
+    return np.asarray(scale * merged.astype(np.float64) + shift, np.float32)
+
+
+def _working_picture(rgb: np.ndarray, working: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
+    """The working picture at the size of the result, if need be by way of its own."""
+    picture = resized_picture(rgb, working)
+    return picture if size == working else resized_picture(picture, size)
