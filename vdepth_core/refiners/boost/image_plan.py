@@ -98,18 +98,22 @@ def working_size(
     return factor, (wide, narrow) if size[0] > size[1] else (narrow, wide)
 
 
-def resized_picture(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def resized_picture(rgb: np.ndarray, *sizes: tuple[int, int]) -> np.ndarray:
     """A picture in float64 at another size, bicubic, its overshoot kept.
 
     Args:
         rgb: (H, W, 3), uint8, or floating point where 1 is white.
-        size: (height, width).
+        sizes: (height, width) of the result, after those it goes by way of.
 
     Returns:
         (height, width, 3) float64.
     """
-    out = np.empty((*size, 3))
+    out = np.empty((*sizes[-1], 3))
     for channel in range(3):  # one at a time: an 8K picture in float64 is 0.8 GB
-        plane = rgb[..., channel] / 255 if rgb.dtype == np.uint8 else rgb[..., channel].astype(np.float64)
-        out[..., channel] = cv2.resize(plane, (size[1], size[0]), interpolation=cv2.INTER_CUBIC)
+        plane: np.ndarray = (
+            rgb[..., channel] / 255 if rgb.dtype == np.uint8 else rgb[..., channel].astype(np.float64)
+        )
+        for height, width in sizes:
+            plane = cv2.resize(plane, (width, height), interpolation=cv2.INTER_CUBIC)
+        out[..., channel] = plane
     return out
