@@ -78,7 +78,7 @@ class DepthModel(Protocol):
         """Predicts ``spec.quantity`` for frames (T, 3, H, W) -> (T, H, W).
 
         Args:
-            frames: sRGB in [0, 1] on the model's device; sides are multiples of ``spec.multiple``.
+            frames: sRGB in [0, 1], on any device; sides are multiples of ``spec.multiple``.
         """
 
 

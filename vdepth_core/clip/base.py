@@ -68,7 +68,7 @@ class Clip(ABC):
 
         Args:
             start, stop: Pictures of frames [start, stop); stop None: to the clip's end.
-            warnings: What the clip's timing gives cause for is added here, a sentence each.
+            warnings: Sentences about what is wrong with the clip are added here.
         """
 
     def scan(

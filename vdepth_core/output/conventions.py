@@ -48,7 +48,7 @@ class Converter:
         """Planar z (H, W) -> the convention, float32; see `sky` for pixels without depth.
 
         Args:
-            z: In the units of the sequence; `FAR_AWAY` and beyond: no depth.
+            z: In the units of the sequence; beyond half of `FAR_AWAY` there is no depth.
         """
         if self.convention == "z":
             return z.astype(np.float32)

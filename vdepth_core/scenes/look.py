@@ -33,7 +33,7 @@ class Look:
         """(3, H, W) linear light -> display-referred [0, 1].
 
         Args:
-            linear: Exposed, see `exposure`.
+            linear: Times its `exposure`.
             rng: Decides the noise.
             noise: Whether there is any.
         """

@@ -188,7 +188,7 @@ def stairs(b: Builder, f: Frame) -> None:
     """A flight of steps rising towards +z.
 
     Args:
-        b, f: The scene being built, and where in it: before the lowest step.
+        b, f: The scene being built, and where in it: the lowest step.
     """
     m, w = b.paint("noise", "tiles", "wood"), b.u(0.6, 2)
     for k in range(int(b.rng.integers(3, 12))):
