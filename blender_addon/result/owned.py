@@ -21,7 +21,7 @@ from .journal import JOURNAL, MOST, WORK, Entry, read_entry, read_journal
 from .manifest import ResultError
 
 _NAMES = re.compile(
-    r"[^/\\]+_(depth|disparity|confidence|normal|layers|sky)\.-?\d{1,10}\.exr|preview\.mp4|report\.html"
+    r"[^/\\]+_(depth|disparity|confidence|normal|layers|sky)\.-?\d{1,10}\.exr|preview\.(mp4|png)|report\.html"
 )
 _KEPT = "damaged"  # in the work folder: what the core set aside, which may be the user's
 

@@ -86,7 +86,7 @@ def test_frames_of_a_long_sequence_are_found_once(tmp_path, monkeypatch):
     frames = touch(tmp_path, *(f"p.{number:04d}.png" for number in range(50)))
     calls, real = [], gathering.find_sequence
     monkeypatch.setattr(
-        gathering, "find_sequence", lambda path, every: (calls.append(path), real(path, every))[1]
+        gathering, "find_sequence", lambda path, *how: (calls.append(path), real(path, *how))[1]
     )
     assert len(gather(frames, tmp_path / "out")) == 1
     assert len(calls) == 1

@@ -30,6 +30,7 @@ _PLACEHOLDER = re.compile(
 )
 _WILD = re.compile(r"[*?]|\[.+\]")
 _EVERY_FILE = "--every-file takes all images, in the order of their numbers"
+_STILL = "--still takes single images by themselves"
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def is_sequence(path: Path) -> bool:
     return bool(_WILD.search(path.name)) and not path.exists() and bool(_wild(path))
 
 
-def find_sequence(path: Path, every_file: bool = False) -> Sequence:
+def find_sequence(path: Path, every_file: bool = False, still: bool = False) -> Sequence:
     """Finds the files ``path`` stands for.
 
     A folder must hold one sequence. One file stands for all that differ from it in the frame number only;
@@ -73,11 +74,18 @@ def find_sequence(path: Path, every_file: bool = False) -> Sequence:
         path: Folder, file, or pattern.
         every_file: Take all images there are, numbered from 1 in the order of their numbers: all of a
             folder, all that match a pattern, all that differ from one file in numbers only.
+        still: Take the file that ``path`` is by itself, with its whole name and without a number.
 
     Raises:
-        InputError: nothing is found, there are several sequences, or a frame number is missing or there
-            twice.
+        InputError: nothing is found, there are several sequences, a frame number is missing or there
+            twice, or a still is no file.
     """
+    if still:
+        if not path.is_file():
+            raise InputError(
+                f"{path} is no single image.", "Name the images themselves, or leave out --still."
+            )
+        return Sequence((path,), None, path.stem, path.name)
     listed = _listed(path if path.is_dir() else path.parent)
     if path.is_dir():
         if not listed:
@@ -233,7 +241,7 @@ def _check_numbers(source: Path, files: list[tuple[int, Path]]) -> None:
                 f"Frame {number + 1} of {source} is missing: the files run from {files[0][0]} to "
                 f"{files[-1][0]}{apart or ' with a gap there'}.",
                 "Add the missing images, or name an unbroken part, for example shot.0001-0100.exr; "
-                f"{_EVERY_FILE}.",
+                f"{_EVERY_FILE}; {_STILL}.",
             )
 
 

@@ -25,6 +25,7 @@ def open_clip(
     colorspace: str | None = None,
     layer: str | None = None,
     every_file: bool = False,
+    still: bool = False,
 ) -> Clip:
     """Opens a movie, a folder of images, one image of a sequence, or a pattern like ``shot.####.exr``.
 
@@ -38,6 +39,7 @@ def open_clip(
             force); by default what the files' metadata name.
         layer: The layer of an EXR sequence; by default the beauty.
         every_file: Take all images there are in the order of the numbers in their names, gaps or not.
+        still: Take one image by itself, whatever numbers it and its neighbours have.
 
     Raises:
         InputError: it does not exist or cannot be used; one sentence says why.
@@ -54,7 +56,7 @@ def open_clip(
     path = Path(path).expanduser()
     code = None if timecode is None else parse_timecode(timecode)
     try:
-        clip = _open(path, rate, code, transfer, colorspace, layer, every_file)
+        clip = _open(path, rate, code, transfer, colorspace, layer, every_file, still)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.", "Check the path.") from error
     if code is not None:
@@ -71,9 +73,10 @@ def _open(
     colorspace: str | None,
     layer: str | None,
     every_file: bool,
+    still: bool,
 ) -> Clip:
     if is_sequence(path):
-        sequence = find_sequence(path, every_file)
+        sequence = find_sequence(path, every_file, still)
         if not (len(sequence.files) == 1 and peek(sequence.files[0]).animated):
             from .sequence import SequenceClip
 
@@ -88,7 +91,7 @@ def _open(
         raise InputError(f"{path} is empty (0 bytes).", "Copy or record it again.")
     if rate is not None:
         raise UsageError(f"{path.name} is a movie and has its own frame rate.", "Leave the rate out.")
-    for given, option in ((layer is not None, "--layer"), (every_file, "--every-file")):
+    for given, option in ((layer is not None, "--layer"), (every_file, "--every-file"), (still, "--still")):
         if given:
             raise UsageError(f"{path.name} is a movie; {option} is for images.", f"Leave {option} out.")
     from .movie import MovieClip

@@ -26,6 +26,9 @@ class ClipOptions(BaseModel):
     every_file: bool = Field(
         default=False, description="All images, in the order of their numbers, gaps or not."
     )
+    still: bool = Field(
+        default=False, description="Each image by itself, whatever numbers it and its neighbours have."
+    )
     layer: str | None = Field(
         default=None,
         description="Layer of an EXR (default: the beauty).",
@@ -64,11 +67,13 @@ class ClipOptions(BaseModel):
     def _one_meaning(self) -> Self:
         if self.transfer and self.colorspace:
             raise ValueError("transfer and colorspace both say what the picture's numbers mean; give one")
+        if self.still and self.every_file:
+            raise ValueError("still takes one image and every_file all there are; give one")
         return self
 
     def clip_options(self) -> dict[str, Any]:
         """The same for `open_clip`."""
-        same = ("timecode", "transfer", "colorspace", "layer", "every_file")
+        same = ("timecode", "transfer", "colorspace", "layer", "every_file", "still")
         rate = parse_rate(self.rate) if self.rate else None
         return {"rate": rate} | {name: getattr(self, name) for name in same}
 

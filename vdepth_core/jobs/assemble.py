@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..clip import ClipScan
 from ..errors import InputError
+from ..files import write_bytes
 from ..output.channels import SequenceKind
 from ..output.journal import not_ours
 from ..output.manifest import (
@@ -47,8 +48,13 @@ def assemble(
     """
     results = _finished(folder, record, scan)
     out, place = folder.out, folder.place
-    films = [(folder.film(result.entry.index), _begin(results, result)) for result in results if result.shown]
-    join_films(films, preview_path(out), place)
+    preview = preview_path(out, results[0].still)
+    if results[0].still:
+        write_bytes(preview, folder.film(results[0].entry.index, still=True).read_bytes(), place)
+    else:
+        shown = [result for result in results if result.shown]
+        films = [(folder.film(result.entry.index, still=False), _begin(results, result)) for result in shown]
+        join_films(films, preview, place)
     manifest = _manifest(record, scan, results, seconds or {})
     assert record.source is not None
     report = ReportCollector(Fraction(record.source.pixel_aspect))
@@ -57,7 +63,7 @@ def assemble(
         report.take(result.pictures, len(result.shown))
     report.write(report_path(out), manifest, place)
     files = {name: entry for result in results for name, entry in result.files.items()}
-    for path in (preview_path(out), report_path(out)):
+    for path in (preview, report_path(out)):
         entry = folder.journal.owned(path.name)
         if entry is None:
             raise not_ours([path])
@@ -146,7 +152,8 @@ def _names(record: JobRecord, scan: ClipScan) -> JobNames:
     if record.chosen.cfr:
         return JobNames(record.clip.name, _kinds(record), first)
     start, stop = scan.shots[0].start, scan.shots[-1].stop
-    return JobNames(record.clip.name, _kinds(record), first + start, first + stop)
+    still = record.source is not None and record.source.kind == "sequence" and stop == start + 1
+    return JobNames(record.clip.name, _kinds(record), first + start, first + stop, still)
 
 
 def _kinds(record: JobRecord) -> tuple[SequenceKind, ...]:
@@ -179,7 +186,7 @@ def _manifest(
         method=str(record.chosen.method),
         camera=results[0].entry.camera,
         sequences={kind: frame_pattern(record.clip.name, kind) for kind in _kinds(record)},
-        preview=preview_path(Path()).name,
+        preview=preview_path(Path(), results[0].still).name,
         report=report_path(Path()).name,
         configuration=record.chosen.model_dump(mode="json"),
         warnings=list(dict.fromkeys(said)),

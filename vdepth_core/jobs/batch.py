@@ -112,7 +112,7 @@ def estimate_clips(
     if not clips:
         raise UsageError("No clip given.", "Name at least one movie or image sequence.")
     keep_pages()
-    gathered = gather(clips, out, config.every_file)
+    gathered = gather(clips, out, config.every_file, config.still)
     results = [ClipResult(clip.path, clip.folder) for clip in gathered]
     told = threading.Lock()
 
@@ -127,7 +127,7 @@ def estimate_clips(
             if len(clip.names) < clip.files:
                 message = (
                     f"The {len(clip.names)} names given are of this clip, which has {clip.files} images; "
-                    "all of it is done, once. --frames A-B does a part."
+                    "all of it is done, once. --frames A-B does a part, --still each image by itself."
                 )
             tell(Warning_(clip=str(clip.path), message=message))
     progress = [JobProgress(str(result.clip), tell) for result in results]

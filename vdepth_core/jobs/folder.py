@@ -1,8 +1,9 @@
 """The job folder: who works in it, what it was made for, and what may be replaced or removed in it.
 
-``OUT`` holds the frames, ``manifest.json``, ``preview.mp4`` and ``report.html``; ``OUT/.vdepth`` holds the
-lock, the journal of every file written, the configuration (``job.json``), the scan and the prediction stores,
-everything a killed job needs to go on. What the journal does not know is the user's, and stays.
+``OUT`` holds the frames, ``manifest.json``, ``preview.mp4`` (of a still ``preview.png``) and ``report.html``;
+``OUT/.vdepth`` holds the lock, the journal of every file written, the configuration (``job.json``), the scan
+and the prediction stores, everything a killed job needs to go on. What the journal does not know is the
+user's, and stays.
 """
 
 from __future__ import annotations
@@ -201,14 +202,15 @@ class JobFolder:
         """
         write_bytes(result_path(self.work, result.entry.index), result.to_json(), self.own)
 
-    def film(self, shot: int) -> Path:
-        """A shot's part of the preview.
+    def film(self, shot: int, still: bool) -> Path:
+        """A shot's part of the preview; see `film_path`.
 
         Args:
             shot: Its number, from 0.
+            still: Whether it is a picture: the job is of a single image.
         """
         make_folder(self.work / "results")
-        return film_path(self.work, shot)
+        return film_path(self.work, shot, still)
 
     def place(self, path: Path) -> Draft:
         """A draft of a file of the job; see `Journal.place`."""

@@ -46,7 +46,7 @@ class Gathered:
     folder: Path = Path()
 
 
-def gather(names: Sequence[Path], out: Path, every_file: bool = False) -> list[Gathered]:
+def gather(names: Sequence[Path], out: Path, every_file: bool = False, still: bool = False) -> list[Gathered]:
     """The clips that ``names`` mean, in the order of their first names; a single one gets ``out`` itself.
 
     Clips that cannot be opened keep a place of their own; opening them says what is wrong.
@@ -54,7 +54,7 @@ def gather(names: Sequence[Path], out: Path, every_file: bool = False) -> list[G
     Args:
         names: As the user gave them: files, folders, patterns; several frames of one sequence are one clip.
         out: The folder of the command; several clips get folders in it.
-        every_file: As of `find_sequence`.
+        every_file, still: As of `find_sequence`.
     """
     found: dict[tuple[str, ...], Gathered] = {}
     members: dict[Path, tuple[str, ...]] = {}  # frame -> its sequence, so that a folder is listed once
@@ -62,7 +62,7 @@ def gather(names: Sequence[Path], out: Path, every_file: bool = False) -> list[G
         path = Path(os.path.abspath(name.expanduser()))
         key = members.get(path)
         if key is None:
-            clip, files = _identify(name, path, every_file)
+            clip, files = _identify(name, path, every_file, still)
             key = clip.key
             found.setdefault(key, clip)
             members.update(dict.fromkeys(files, key))
@@ -107,11 +107,11 @@ def _choices(clip: Gathered) -> list[str]:
     return [name, *(f"{name}_{safe_name(part)}" for part in (*more, digest[:8], digest))]
 
 
-def _identify(name: Path, path: Path, every_file: bool) -> tuple[Gathered, Sequence[Path]]:
+def _identify(name: Path, path: Path, every_file: bool, still: bool) -> tuple[Gathered, Sequence[Path]]:
     """The clip that a name means, and the files that stand for the whole of it."""
     if is_sequence(path):
         try:
-            sequence = find_sequence(path, every_file)
+            sequence = find_sequence(path, every_file, still)
         except (VdepthError, OSError):
             stem = _PLACEHOLDER.sub("", path.stem) or "clip"
             return Gathered((str(path),), name, stem, path), ()

@@ -74,7 +74,8 @@ class Numbering:
         if info.kind == "sequence":
             stop = min(filter(None, (stop, info.frames_declared)), default=None)
         last = None if stop is None else self.output_first + stop
-        return JobNames(info.name, kinds, self.output_first + start, last)
+        still = info.kind == "sequence" and stop == start + 1
+        return JobNames(info.name, kinds, self.output_first + start, last, still)
 
     def numbers(self, index: int, time: Fraction, next_time: Fraction) -> range:
         """Output frame numbers that show clip frame ``index``, on screen in [time, next_time) seconds.

@@ -43,6 +43,7 @@ class ShotResult(BaseModel):
         shown: Its output frames, in order; at a constant rate there may be none.
         files: Its EXR files.
         film: The SHA-256 and size of its part of the preview; None without frames.
+        still: Whether that is a picture: the job is of a single image.
         pictures: Its part of the report.
         warnings: Sentences said on the way.
         seconds: Stage -> how long it took.
@@ -56,6 +57,7 @@ class ShotResult(BaseModel):
     shown: list[Shown] = Field(default_factory=list)
     files: dict[str, FileEntry] = Field(default_factory=dict)
     film: FileEntry | None = None
+    still: bool = False
     pictures: ReportPictures = ReportPictures()
     warnings: list[str] = Field(default_factory=list)
     seconds: dict[str, float] = Field(default_factory=dict)
@@ -87,14 +89,15 @@ def result_path(work: Path, shot: int) -> Path:
     return work / "results" / f"{shot:04d}.json"
 
 
-def film_path(work: Path, shot: int) -> Path:
+def film_path(work: Path, shot: int, still: bool) -> Path:
     """A shot's part of the preview in a work folder.
 
     Args:
         work: The work folder.
         shot: Its number, from 0.
+        still: Whether it is a picture, and all of the preview: the job is of a single image.
     """
-    return work / "results" / f"{shot:04d}.mp4"
+    return work / "results" / f"{shot:04d}{'.png' if still else '.mp4'}"
 
 
 def read_result(work: Path, shot: int, job: str) -> ShotResult | None:
@@ -109,7 +112,7 @@ def read_result(work: Path, shot: int, job: str) -> ShotResult | None:
         result = ShotResult.model_validate(json.loads(result_path(work, shot).read_text(encoding="utf-8")))
         if result.job != job or result.entry.index != shot:
             return None
-        if result.film is not None and FileEntry.of(film_path(work, shot)) != result.film:
+        if result.film is not None and FileEntry.of(film_path(work, shot, result.still)) != result.film:
             return None
         return result
     except (OSError, ValueError, ValidationError, RecursionError):

@@ -21,7 +21,7 @@ from ..output.finish import DepthMapping, fit_mapping
 from ..output.journal import FileEntry, not_ours
 from ..output.manifest import ShotEntry, ratio
 from ..output.naming import JobNames
-from ..output.preview import PreviewWriter
+from ..output.preview import PreviewWriter, write_picture
 from ..output.report import ReportCollector, ReportPictures
 from ..output.writer import SequenceSettings, SequenceWriter, WrittenFrame
 from ..runs import runs
@@ -127,7 +127,8 @@ class ShotWriter:
     def _whole(self, job: _Job) -> ShotResult:
         """Passes over all frames of the shot: the preview needs them."""
         plan, info, shot = self._plan, self._plan.clip.info, job.shot
-        path = self._folder.film(shot.index)
+        still = job_names(info, plan.config).still
+        path = self._folder.film(shot.index, still)
         size = (info.width, info.height)
         shown: list[Shown] = []
         files: dict[str, FileEntry] = {}
@@ -139,14 +140,19 @@ class ShotWriter:
                 if report is None:
                     begin = self._place(number)
                     report = ReportCollector(info.pixel_aspect, begin)
-                    film = opened.enter_context(
-                        PreviewWriter(path, self._numbering.rate, size, info.pixel_aspect, self._folder.own)
-                    )
-                assert film is not None
+                    if not still:
+                        film = opened.enter_context(
+                            PreviewWriter(
+                                path, self._numbering.rate, size, info.pixel_aspect, self._folder.own
+                            )
+                        )
                 steps = number - self._numbering.output_first
                 seconds = steps / self._numbering.rate if self._numbering.constant else frame.time
                 shown.append(Shown(number, frame.index, frame.pts, ratio(seconds)))
-                film.write(frame.rgb, written.d, seconds - shown[0].seconds)
+                if film is None:
+                    write_picture(path, frame.rgb, written.d, info.pixel_aspect, self._folder.own)
+                else:
+                    film.write(frame.rgb, written.d, seconds - shown[0].seconds)
                 report.add(number, frame.rgb, written.d)
                 files |= {file.name: self._entry(file.name) for file in written.paths}
         first = self._numbers_at(shot.start)
@@ -159,6 +165,7 @@ class ShotWriter:
             shown=shown,
             files=files,
             film=FileEntry.of(path) if shown else None,
+            still=still,
             pictures=report.pictures() if report is not None else ReportPictures(),
         )
 

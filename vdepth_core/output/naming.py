@@ -52,12 +52,14 @@ class JobNames:
         kinds: The sequences.
         first: Number of the first frame.
         stop: One past the last frame's number; None when only a pass over the clip can tell.
+        still: Whether the job is of a single image: its preview is a picture.
     """
 
     clip_name: str
     kinds: tuple[SequenceKind, ...]
     first: int = 0
     stop: int | None = None
+    still: bool = False
 
     def among(self, names: Iterable[str]) -> list[str]:
         """The job's names that an entry of ``names`` stands for, whatever its case, sorted.
@@ -66,7 +68,7 @@ class JobNames:
             names: Of entries of a folder.
         """
         out = Path()
-        fixed = [path(out).name for path in (manifest_path, preview_path, report_path)]
+        fixed = [manifest_path(out).name, preview_path(out, self.still).name, report_path(out).name]
         starts = {folded(f"{safe_name(self.clip_name)}_{kind}."): kind for kind in self.kinds}
         found = set()
         for name in map(folded, names):
@@ -107,13 +109,14 @@ def frame_pattern(clip_name: str, kind: SequenceKind) -> str:
     return f"{safe_name(clip_name)}_{kind}.####.exr"
 
 
-def preview_path(out: Path) -> Path:
-    """The preview film of a job.
+def preview_path(out: Path, still: bool) -> Path:
+    """The preview of a job: a film, or a picture.
 
     Args:
         out: Its folder.
+        still: Whether the job is of a single image.
     """
-    return out / "preview.mp4"
+    return out / ("preview.png" if still else "preview.mp4")
 
 
 def report_path(out: Path) -> Path:

@@ -1,4 +1,7 @@
-"""The preview film: the plate beside its colour-mapped disparity, as float EXRs open black in viewers."""
+"""The preview: the plate beside its colour-mapped disparity, as float EXRs open black in viewers.
+
+A film, or of a single image a picture.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,11 @@ import cv2
 import numpy as np
 
 from ..errors import ResourceError
-from ..files import Place, atomic_path, write_error
+from ..files import Place, atomic_path, write_bytes, write_error
 
 _LOG = logging.getLogger(__name__)
 _PANEL = (640, 720)  # largest width and height of one of the two pictures
+_STILL_PANEL = (1920, 1920)  # and of a still's, which is looked at closely
 _SMALLEST = 16
 _ENCODERS = (  # name, options, clock ticks a nominal frame: constant rates are exact, others rounded to ticks
     # x264's macroblock tree gives other bytes from run to run on small pictures (seen with its build 165).
@@ -127,6 +131,30 @@ class PreviewWriter:
         self._draft.discard()
 
 
+def write_picture(
+    path: Path,
+    rgb: np.ndarray,
+    d: np.ndarray,
+    pixel_aspect: Fraction = Fraction(1),
+    place: Place = atomic_path,
+) -> None:
+    """Writes the preview of a still.
+
+    Args:
+        path: The file, ``.png``.
+        rgb: (H, W, 3) uint8 plate.
+        d: (H, W) normalised disparity in [0, 1], 1 = near.
+        pixel_aspect: Width of a plate's pixel over its height; the preview has square ones.
+        place: How the picture gets to its place.
+
+    Raises:
+        ResourceError: the disk is full or not writable.
+    """
+    picture = beside(rgb, d, _panel((rgb.shape[1], rgb.shape[0]), pixel_aspect, _STILL_PANEL))
+    _, data = cv2.imencode(".png", np.ascontiguousarray(picture[..., ::-1]))
+    write_bytes(path, data.tobytes(), place)
+
+
 def join_films(parts: Iterable[tuple[Path, Fraction]], path: Path, place: Place = atomic_path) -> None:
     """Puts the films of shots, as `PreviewWriter` made them, one behind the other without decoding them.
 
@@ -188,9 +216,11 @@ def beside(rgb: np.ndarray, d: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.asarray(cv2.hconcat([cv2.resize(rgb, size, interpolation=how), colour_map(small)]))
 
 
-def _panel(size: tuple[int, int], pixel_aspect: Fraction) -> tuple[int, int]:
+def _panel(
+    size: tuple[int, int], pixel_aspect: Fraction, largest: tuple[int, int] = _PANEL
+) -> tuple[int, int]:
     width, height = float(size[0] * pixel_aspect), float(size[1])
-    scale = min(1.0, _PANEL[0] / width, _PANEL[1] / height)
+    scale = min(1.0, largest[0] / width, largest[1] / height)
     return max(_SMALLEST, round(width * scale / 2) * 2), max(_SMALLEST, round(height * scale / 2) * 2)
 
 
