@@ -196,3 +196,10 @@ def test_no_local_stage_is_the_double_estimate():
     np.testing.assert_allclose(
         boosted, cv2.resize(double, (421, 300), interpolation=cv2.INTER_CUBIC), atol=1e-6
     )
+
+
+def test_estimates_in_double_precision_will_do():
+    rgb = pictures.noise(150, 210)
+    made = boost_picture(rgb, lambda *a: estimate(*a).astype(np.float64), MERGE, BASE, max_size=900)
+    assert made.dtype == np.float32
+    np.testing.assert_allclose(made, boost_picture(rgb, estimate, MERGE, BASE, max_size=900), atol=1e-5)

@@ -108,12 +108,13 @@ def resized_picture(rgb: np.ndarray, *sizes: tuple[int, int]) -> np.ndarray:
     Returns:
         (height, width, 3) float64.
     """
-    out = np.empty((*sizes[-1], 3))
-    for channel in range(3):  # one at a time: an 8K picture in float64 is 0.8 GB
-        plane: np.ndarray = (
-            rgb[..., channel] / 255 if rgb.dtype == np.uint8 else rgb[..., channel].astype(np.float64)
-        )
-        for height, width in sizes:
+    planes = np.empty((3, *sizes[-1]))  # one at a time: an 8K picture in float64 is 0.8 GB
+    for channel, last in enumerate(planes):
+        plane: np.ndarray = rgb[..., channel].astype(np.float64)
+        if rgb.dtype == np.uint8:
+            plane /= 255
+        for height, width in sizes[:-1]:
             plane = cv2.resize(plane, (width, height), interpolation=cv2.INTER_CUBIC)
-        out[..., channel] = plane
-    return out
+        cv2.resize(plane, last.shape[::-1], dst=last, interpolation=cv2.INTER_CUBIC)
+        del plane  # before there is another
+    return np.moveaxis(planes, 0, 2)

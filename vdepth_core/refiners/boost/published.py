@@ -65,7 +65,7 @@ def boost_planned(
     size = (rgb.shape[0], rgb.shape[1])
     source = rgb / 255 if rgb.dtype == np.uint8 else rgb.astype(np.float64, copy=False)
     if not plan.boosts:
-        return estimate(source, plan.base)
+        return np.asarray(estimate(source, plan.base), np.float32)
     whole = double_estimate(source, estimate, merge, plan.base, plan.whole)
     del source  # of an 8K picture 0.8 GB, as is the working picture
     scaled = plan.scaled(size[0] / plan.size[0]) if output == "input" else plan
@@ -101,7 +101,8 @@ def double_estimate(rgb: np.ndarray, estimate: Estimate, merge: Merge, low: int,
 def _merged(merge: Merge, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     import torch
 
-    merged = merge(*(torch.from_numpy(values)[None, None] for values in (low, high)))
+    maps = (torch.from_numpy(np.asarray(values, np.float32))[None, None] for values in (low, high))
+    merged = merge(*maps)
     return merged[0, 0].float().cpu().numpy()
 
 

@@ -28,7 +28,7 @@ def edge_strength(rgb: np.ndarray) -> np.ndarray:
     for top in range(0, height, _STRIP):
         stop = min(top + _STRIP, height)
         first, last = max(top - 1, 0), min(stop + 1, height)  # a row more on either side, where there is one
-        rows = rgb[first:last]
+        rows = np.ascontiguousarray(rgb[first:last])
         gray = np.dot(rows / 255 if rgb.dtype == np.uint8 else rows.astype(np.float64, copy=False), GRAY)
         edges = np.abs(cv2.Sobel(gray, cv2.CV_64F, 0, 1, ksize=3))
         edges += np.abs(cv2.Sobel(gray, cv2.CV_64F, 1, 0, ksize=3))
