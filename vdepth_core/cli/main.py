@@ -31,6 +31,7 @@ from .inspect import InspectCommand, inspect
 from .make_tiny import make_tiny
 from .models import models
 from .train_embedded import train_embedded
+from .train_merge import train_merge
 from .verify import verify
 from .weights import weights_app
 
@@ -56,6 +57,7 @@ VERBS: dict[Callable[..., None], tuple[str, ...]] = {  # in the order of the hel
     adapt: ("adapt shot.mov -o steady.safetensors", "estimate shot.mov -o depth/ --model steady.safetensors"),
     doctor: ("doctor",),
     train_embedded: ("train-embedded -o mine.safetensors --minutes 5",),
+    train_merge: ("train-merge -o merge.safetensors --minutes 25 --clips shot.mov",),
     make_tiny: ("make-tiny rollingdepth tiny/", "estimate shot.mov -o depth/ --model tiny/ --method rolling"),
 }
 

@@ -8,11 +8,13 @@ from pathlib import Path
 from ....choices import one_of
 from ....errors import UsageError
 from ....protocols import Merge
+from ....weights.loading import load_state_dict
 
 MERGES = {  # name -> module beside this file and what makes the merge of a device; the first is the default
     "transfer": "transfer:Transfer",
     "poisson": "poisson:Poisson",
     "pix2pix": "pix2pix:Pix2Pix.load",
+    "learned": "learned:Learned.load",
 }
 
 
@@ -32,7 +34,8 @@ def load_merge(name_or_path: str | Path, device: str = "cpu") -> Merge:
     path = Path(name_or_path).expanduser()
     if not path.suffix and not path.exists():
         raise UsageError(f"There is no merge {name_or_path}.", one_of(str(name_or_path), MERGES))
-    return _made("pix2pix", device, path)
+    ours = any(key.startswith("down.") for key in load_state_dict(path))
+    return _made("learned" if ours else "pix2pix", device, path)
 
 
 def _made(name: str, *arguments: str | Path) -> Merge:

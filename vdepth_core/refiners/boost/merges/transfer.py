@@ -24,6 +24,8 @@ class Transfer:
     """Analytic detail transfer; a `Merge` of maps of any size."""
 
     name = "transfer"
+    license = "Apache-2.0"
+    commercial = True
 
     def __init__(self, device: str = "cpu") -> None:
         """It has no weights, and works wherever the maps are.
@@ -46,8 +48,8 @@ class Transfer:
             (N, 1, H, W) float32 in the terms of ``low``.
         """
         cell = max(1, round(min(low.shape[-2:]) / CELLS))
-        unit, centre, spread = _standard(low)
-        guide, _, _ = _standard(high)
+        unit, centre, spread = standardised(low)
+        guide, _, _ = standardised(high)
         sharp = unit
         for size in STAGES:
             sharp = _fit(sharp, guide, size * cell)
@@ -55,8 +57,12 @@ class Transfer:
         return _within(sharp, unit, cell).mul_(spread).add_(centre)
 
 
-def _standard(maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Each map with mean 0 and variance 1, its mean and its deviation (N, 1, 1, 1); flat ones become 0."""
+def standardised(maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Each map with mean 0 and variance 1, its mean and its deviation (N, 1, 1, 1); flat ones become 0.
+
+    Args:
+        maps: (N, 1, H, W).
+    """
     spread, centre = torch.std_mean(maps, dim=(1, 2, 3), keepdim=True, correction=0)
     spread = spread.clamp(min=1e-12)
     return (maps - centre) / spread, centre, spread

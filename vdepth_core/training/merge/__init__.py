@@ -1,0 +1,1 @@
+"""Training of a merge network for boosting."""
