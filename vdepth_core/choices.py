@@ -16,6 +16,7 @@ Predicts = Literal[
 ]
 Protocol = Literal["clip-lstsq", "first-frame", "per-frame", "median", "none"]
 Convention = Literal["z", "inverse-z", "ray", "white-near"]
+BoostPlan = Literal["shot", "published"]
 TemporalForm = Literal["residual", "plain"]
 
 

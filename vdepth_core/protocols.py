@@ -299,6 +299,9 @@ class Refiner(Protocol):
             info: The clip.
             spec: The model.
             size: Of the network's input, (height, width).
+
+        Raises:
+            UsageError: it is nothing for this model, or for this clip.
         """
 
     def refine(

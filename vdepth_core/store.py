@@ -25,6 +25,7 @@ from .files import NOFOLLOW, write_bytes, write_error
 
 _FORMAT = 2
 _FACTS, _REFINED, _REFINED_FILE = "facts.json", "refined", "refined.f32"
+_OF_REFINER = f"{_REFINED}."  # names of all that goes with its maps
 _OPEN = os.O_RDWR | os.O_CREAT | NOFOLLOW | getattr(os, "O_BINARY", 0)
 
 
@@ -219,6 +220,7 @@ class DepthStore:
                 self.luma = array("luma.u8", (height, width), "u1")
                 self.fov = array("fov.f32", (), "<f4")
                 self.refined: FrameArray | None = None
+                self._beside: list[FrameArray] = []
                 if stale:
                     for part in (self.raw, self.luma, self.fov):
                         part.drop(stale)
@@ -238,7 +240,7 @@ class DepthStore:
 
     def close(self) -> None:
         """Closes all files of the store."""
-        for array in (self.raw, self.final, self.luma, self.fov, self.refined):
+        for array in (self.raw, self.final, self.luma, self.fov, self.refined, *self._beside):
             if array is not None:
                 array.close()
 
@@ -259,11 +261,29 @@ class DepthStore:
         """
         made_by = [refiner, height, width]
         if self.load(_REFINED) != made_by:
-            for name in (_REFINED_FILE, f"{_REFINED_FILE}.crc"):
-                (self.folder / name).unlink(missing_ok=True)
-            self.save(_REFINED, made_by)
+            self._drop_refined()
+            with self._lock:
+                kept = {
+                    name: value for name, value in self._facts().items() if not name.startswith(_OF_REFINER)
+                }
+                write_bytes(self.folder / _FACTS, json.dumps(kept | {_REFINED: made_by}).encode())
         self.refined = FrameArray(self.folder / _REFINED_FILE, self.count, (height, width), "<f4")
         return self.refined
+
+    def open_beside(self, name: str, shape: tuple[int, ...]) -> FrameArray:
+        """Opens or creates an array (count, *shape) float32 of the refiner's own, dropped with its maps.
+
+        Facts of its own, `save` keeps under names that begin with ``refined.``; they are dropped too.
+
+        Args:
+            name: Of its own.
+            shape: Of a frame.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        self._beside.append(FrameArray(self.folder / f"{_OF_REFINER}{name}.f32", self.count, shape, "<f4"))
+        return self._beside[-1]
 
     def save(self, name: str, value: Any) -> None:
         """Keeps a JSON value beside the maps: what is known of the shot that is no map.
@@ -297,15 +317,20 @@ class DepthStore:
 
     def _forget(self) -> None:
         """Drops what was said of the shot as a whole."""
-        for name in (_FACTS, _REFINED_FILE, f"{_REFINED_FILE}.crc"):
-            (self.folder / name).unlink(missing_ok=True)
+        (self.folder / _FACTS).unlink(missing_ok=True)
+        self._drop_refined()
+
+    def _drop_refined(self) -> None:
+        for path in self.folder.glob(f"{_OF_REFINER}*"):
+            path.unlink(missing_ok=True)
 
     def _has_more(self) -> bool:
         """Whether a method keeps files of its own beside the store's."""
         ours = {"store.json", _FACTS}
-        for name in ("raw.f32", "final.f32", "luma.u8", "fov.f32", _REFINED_FILE):
+        for name in ("raw.f32", "final.f32", "luma.u8", "fov.f32"):
             ours |= {name, f"{name}.crc"}
-        return any(path.name not in ours for path in self.folder.iterdir())
+        names = [path.name for path in self.folder.iterdir() if not path.name.startswith(_OF_REFINER)]
+        return any(name not in ours for name in names)
 
 
 def has_predictions(folder: Path) -> bool:

@@ -38,6 +38,23 @@ class Option(NamedTuple):
     field: FieldInfo
     heading: str | None = None
 
+    @property
+    def flag(self) -> str:
+        """How it is typed."""
+        return f"--{self.name.replace('_', '-')}"
+
+    @property
+    def alone(self) -> str:
+        """What it means without a value; empty where it must have one."""
+        extra = self.field.json_schema_extra
+        return str(extra.get("alone", "")) if isinstance(extra, Mapping) else ""
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words it takes; none where it takes anything."""
+        kind = _plain(self.field.annotation)
+        return get_args(kind) if get_origin(kind) is Literal else ()
+
 
 def options_of(seam: Seam[Any], taken: Iterable[str] = ()) -> list[Option]:
     """The options of all of a seam's things but for those ``taken``, each under the names of whose it is.
@@ -89,6 +106,25 @@ class FieldsCommand(TyperCommand):
         own = super().get_params(ctx)
         first = [param for param in own if param.required]
         return [*first, *self._made(), *(param for param in own if param not in first)]
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Options that may stand alone get their value where the next word is none of theirs.
+
+        Args:
+            ctx: Click's.
+            args: The words behind the verb.
+        """
+        alone = {option.flag: option for option in self.fields() if option.alone}
+        words: list[str] = []
+        for index, word in enumerate(args):
+            if word == "--":
+                words += args[index:]
+                break
+            words.append(word)
+            option = alone.get(word)
+            if option is not None and (index + 1 == len(args) or args[index + 1] not in option.choices):
+                words.append(option.alone)
+        return super().parse_args(ctx, words)
 
     def invoke(self, ctx: Any) -> Any:
         """Runs the verb's function, which does not know the names of the fields.

@@ -16,7 +16,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from ..choices import Compression, Device, Dtype, Predicts, Preset, is_device, menu
+from ..choices import BoostPlan, Compression, Device, Dtype, Predicts, Preset, is_device, menu
 from ..clip.options import ClipOptions, valid_rate
 from ..clip.timing import parse_range
 from ..errors import UsageError
@@ -48,6 +48,12 @@ class JobOptions(ClipOptions):
     method: str | None = Field(default=None, description=f"{METHODS.words()} (default: preset's).")
     refiner: str | None = Field(
         default=None, description=f"Improves what the method found: {REFINERS.words()} (default: nothing)."
+    )
+    boost: BoostPlan | None = Field(
+        default=None,
+        description="Sharp depth at the plate's size: --refiner boost, planned once a shot (alone: shot), or "
+        "each picture by itself, as published.",
+        json_schema_extra={"alone": "shot"},
     )
     model: str | None = Field(default=None, description="Model name, or path of weights (default: preset's).")
     predicts: Predicts | None = Field(
@@ -100,6 +106,17 @@ class JobOptions(ClipOptions):
     )
     keep_store: bool = Field(default=False, description="Keep the raw predictions.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _boosted(cls, values: Any) -> Any:
+        """``boost`` and ``refiner`` say the same in two ways; whichever is given, both are known."""
+        if isinstance(values, dict):
+            if values.get("boost") and values.get("refiner") is None:
+                return {**values, "refiner": "boost"}
+            if values.get("refiner") == "boost" and values.get("boost") is None:
+                return {**values, "boost": "shot"}
+        return values
+
     @field_validator("cfr")
     @classmethod
     def _is_constant_rate(cls, value: str | None) -> str | None:
@@ -121,6 +138,8 @@ class JobOptions(ClipOptions):
     def _consistent(self) -> Self:
         if self.fov is not None and self.intrinsics is not None:
             raise ValueError("fov and intrinsics both say what the lens is; give one")
+        if self.boost and self.refiner != "boost":
+            raise ValueError(f"boost is a refiner, and so is {self.refiner}; give one")
         near, far = self.near or NEAR, self.far or FAR
         if near >= far:
             raise ValueError(f"near ({near:g}) must be less than far ({far:g})")

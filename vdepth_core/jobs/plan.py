@@ -120,6 +120,8 @@ def make_plan(
     spec = known or load().spec
     info = clip.info
     size = method.input_size(info, spec, config.size)
+    if refiner is not None:
+        refiner.size(info, spec, size)  # refuses what it is nothing for
     camera = plate_camera(info, config)
     start, stop = frame_range(info, config)
     if info.kind == "sequence" and stop is not None:

@@ -199,6 +199,9 @@ class ClipJob:
         info, (start, stop) = plan.clip.info, plan.frames
         frames = max(0, min(stop or info.frames_declared or 0, info.frames_declared or stop or 0) - start)
         store = frames * plan.size[0] * plan.size[1] * 9  # raw and final float32, luma uint8
+        if plan.refiner is not None:
+            height, width = plan.refiner.size(info, plan.spec, plan.size)
+            store += frames * height * width * 4
         pictures = frames * info.width * info.height * 3  # 12 bytes a pixel before compression
         folder.need(store + pictures)
 

@@ -1,0 +1,211 @@
+"""Boosting in a job: composed with methods, by the command line, resumed, refused."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from generated import RampModel, write_movie
+from jobs.test_run import digest, run
+from rolling_fakes import FakeSnippets
+
+from vdepth_core.cli.main import app
+from vdepth_core.clip import ShotView, open_clip
+from vdepth_core.errors import UsageError
+from vdepth_core.jobs.config import EstimateConfig
+from vdepth_core.jobs.identity import FILES
+from vdepth_core.jobs.record import read_record
+from vdepth_core.models.sizing import frames_to_tensor
+from vdepth_core.output.sequence import read_sequence
+from vdepth_core.refiners.boost import boost as room
+from vdepth_core.refiners.boost.boost import Boost
+from vdepth_core.refiners.boost.composite import resized
+from vdepth_core.refiners.boost.merges.registry import MERGES
+from vdepth_core.refiners.boost.options import BoostOptions
+from vdepth_core.store import FrameArray
+from vdepth_core.types import Shot
+
+SIZE = {"size": 64}
+
+
+@pytest.fixture(scope="module")
+def movie(tmp_path_factory):
+    return write_movie(tmp_path_factory.mktemp("clip") / "shot.mp4", 12, size=(384, 256))
+
+
+@pytest.fixture(scope="module")
+def boosted(movie, tmp_path_factory):
+    out = tmp_path_factory.mktemp("boosted")
+    assert run([movie], out, boost="shot", method="temporal", keep_store=True, **SIZE)[0].error is None
+    return out
+
+
+def test_a_boosted_shot_has_the_detail_of_a_larger_picture(movie, boosted):
+    """What the model would say of frame 5 at the size of the maps is nearer than what it said."""
+    shot = boosted / ".vdepth" / "shot_0000"
+    with (
+        FrameArray(shot / "final.f32", 12, (64, 96), "<f4") as final,
+        FrameArray(shot / "refined.f32", 12, (128, 192), "<f4") as refined,
+    ):
+        assert refined.missing() == []
+        low, sharp = resized(final.read(5)[0], (128, 192)), refined.read(5)[0]
+    picture = next(iter(ShotView(open_clip(movie), Shot(0, 0, 12)).frames(5, 6))).rgb
+    truth = RampModel().predict(frames_to_tensor([picture], (128, 192)))[0].numpy()
+    plain, ours = (np.corrcoef(map_.ravel(), truth.ravel())[0, 1] for map_ in (low, sharp))
+    assert 1 - ours < 0.3 * (1 - plain)
+
+
+@pytest.mark.parametrize("method", ["framewise", "temporal"])
+def test_two_runs_are_byte_identical_and_the_same_by_either_name(movie, tmp_path, method):
+    for name, how in (("a", {"boost": "shot"}), ("b", {"refiner": "boost"})):
+        assert run([movie], tmp_path / name, method=method, frames="0-3", **how, **SIZE)[0].error is None
+    assert digest(tmp_path / "a") == digest(tmp_path / "b")
+    first, second = (read_record(tmp_path / name).identity for name in "ab")
+    assert first == second
+
+
+def test_published_plans_every_picture_and_is_in_the_terms_of_the_estimate(movie, tmp_path):
+    options = {"frames": "0-0", "method": "framewise", **SIZE}
+    how = {"boost": "published", "boost_max_size": 256}
+    assert run([movie], tmp_path / "plain", **options)[0].error is None
+    assert run([movie], tmp_path / "out", **how, **options)[0].error is None
+    plain, sharp = (read_sequence(tmp_path / name)[0] for name in ("plain", "out"))
+    assert np.corrcoef(plain.ravel(), sharp.ravel())[0, 1] > 0.5
+
+
+@pytest.mark.parametrize(("quantity", "space"), [("depth", "affine_invariant"), ("depth", "metric")])
+def test_models_of_depth_are_boosted_in_their_own_terms(movie, tmp_path, quantity, space):
+    class Depths(RampModel):
+        def __init__(self):
+            super().__init__()
+            self.spec = replace(self.spec, quantity=quantity, space=space)
+
+        def predict(self, frames):
+            return 2.0 + 4.0 / (1.0 + super().predict(frames))
+
+    options = {"frames": "0-2", "method": "temporal", **SIZE}
+    for name, how in (("plain", {}), ("out", {"boost": "shot"})):
+        assert run([movie], tmp_path / name, Depths(), **how, **options)[0].error is None
+    plain, sharp = (read_sequence(tmp_path / name)[1] for name in ("plain", "out"))
+    assert np.corrcoef(plain.ravel(), sharp.ravel())[0, 1] > 0.8
+    if space == "metric":
+        assert 3 < sharp.min() <= sharp.max() < 6.5
+
+
+KILLED = textwrap.dedent(
+    """
+    import sys
+    sys.path[:0] = {paths!r}
+    from pathlib import Path
+    from jobs.test_run import run
+    from vdepth_core.refiners.boost import boost
+    frame = boost._Boosting._frame
+
+    def loud(*arguments):
+        last = frame(*arguments)
+        print("frame", flush=True)
+        return last
+
+    boost._Boosting._frame = loud
+    run([Path(sys.argv[1])], Path(sys.argv[2]), boost="shot", method="temporal", keep_store=True, size=64)
+    """
+)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL does not exist on Windows")
+def test_killed_in_the_middle_it_goes_on_to_the_same_bytes(movie, boosted, tmp_path, monkeypatch):
+    tests = Path(__file__).parents[2]
+    script = tmp_path / "job.py"
+    script.write_text(KILLED.format(paths=[str(tests)]))
+    out = tmp_path / "out"
+    with subprocess.Popen(
+        [sys.executable, str(script), str(movie), str(out)], stdout=subprocess.PIPE, text=True
+    ) as job:
+        for _ in range(4):
+            assert job.stdout.readline() == "frame\n"
+        job.send_signal(signal.SIGKILL)
+    done = []
+    frame = room._Boosting._frame
+    monkeypatch.setattr(room, "plan_shot", None)  # it is planned
+    monkeypatch.setattr(
+        room._Boosting, "_frame", lambda self, t, *rest: done.append(t) or frame(self, t, *rest)
+    )
+    assert run([movie], out, boost="shot", method="temporal", keep_store=True, **SIZE)[0].error is None
+    assert done[0] >= 4
+    assert done == list(range(done[0], 12))
+    assert digest(out) == digest(boosted)
+
+
+def test_out_of_memory_halves_the_batch(movie, boosted, tmp_path, monkeypatch):
+    class Small(RampModel):
+        def predict(self, frames):
+            if len(frames) > 1:
+                raise torch.cuda.OutOfMemoryError("no")
+            return super().predict(frames)
+
+    assert run([movie], tmp_path, Small(), boost="shot", method="temporal", **SIZE)[0].error is None
+    kept = {name: value for name, value in digest(boosted).items() if name.endswith(".exr")}
+    assert kept == {name: value for name, value in digest(tmp_path).items() if name.endswith(".exr")}
+
+
+def test_models_that_cannot_look_at_parts_are_refused_before_anything_is_written(movie, tmp_path):
+    class Fixed(RampModel):
+        def __init__(self):
+            super().__init__()
+            self.spec = replace(self.spec, fixed_size=(64, 96))
+
+    error = run([movie], tmp_path / "out", Fixed(), boost="shot")[0].error
+    assert isinstance(error, UsageError)
+    assert "96x64 only" in error.message
+    assert "--boost" in error.hint
+    assert not list((tmp_path / "out").rglob("*.f32"))
+    with pytest.raises(UsageError, match="3 frames at once"):
+        Boost().size(None, FakeSnippets().spec, (64, 64))
+
+
+def test_a_refiner_is_a_file_fact_and_named_once():
+    assert "refiner" in FILES
+    config = EstimateConfig.parse(boost="published")
+    assert (config.refiner, config.refiner_options().plan) == ("boost", "published")
+    assert EstimateConfig.parse(refiner="boost").boost == "shot"
+    assert EstimateConfig.parse(**EstimateConfig.parse(boost="shot").model_dump()).boost == "shot"
+    with pytest.raises(UsageError, match="give one"):
+        EstimateConfig.parse(boost="shot", refiner="other")
+
+
+def test_merges_of_the_options_are_those_there_are():
+    words = BoostOptions.model_json_schema()["properties"]["merge"]["enum"]
+    assert set(MERGES) <= set(words)
+
+
+@pytest.mark.parametrize(
+    ("words", "boost", "clips"),
+    [
+        ("--boost photo.jpg -o out", "shot", ["photo.jpg"]),
+        ("photo.jpg -o out --boost", "shot", ["photo.jpg"]),
+        ("--boost published photo.jpg -o out", "published", ["photo.jpg"]),
+        ("--boost=published photo.jpg -o out", "published", ["photo.jpg"]),
+        ("--boost shot a.mov b.mov -o out", "shot", ["a.mov", "b.mov"]),
+        ("-o out --boost -- published", "shot", ["published"]),
+        ("photo.jpg -o out", None, ["photo.jpg"]),
+    ],
+)
+def test_boost_may_stand_before_a_clip(words, boost, clips, monkeypatch):
+    from typer.testing import CliRunner
+
+    from vdepth_core.cli import estimate
+
+    taken = {}
+    monkeypatch.setattr(
+        estimate, "run_clips", lambda clips, out, options, **_: taken.update(clips=clips, options=options)
+    )
+    done = CliRunner().invoke(app, ["estimate", *words.split()])
+    assert done.exit_code == 0, done.output
+    assert [str(clip) for clip in taken["clips"]] == clips
+    assert taken["options"].get("boost") == boost
