@@ -92,7 +92,7 @@ def _weights() -> str:
     rows = ["| name | size | predicts | licence | commercial |", "|---|---|---|---|---|"]
     for entry in catalogue().values():
         licence = f"[{entry.license}]({entry.license_url})"
-        means = f"{entry.space.replace('_invariant', '')} {entry.quantity}"
+        means = f"{entry.space.replace('_invariant', '')} {entry.quantity}" if entry.space else "merges two"
         yes = "yes" if entry.commercial else "no"
         rows.append(f"| `{entry.name}` | {size_in_words(entry.size)} | {means} | {licence} | {yes} |")
     return "\n".join(rows)

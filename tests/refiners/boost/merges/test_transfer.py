@@ -48,7 +48,7 @@ def rough():
 def test_a_sharp_edge_replaces_the_soft_one_where_it_is(step):
     low = soften(step, 2)
     merged = Transfer()(low, 5 * step - 3)
-    assert (merged - step).abs().mean() < 0.12 * (low - step).abs().mean()
+    assert (merged - step).abs().mean() < 0.15 * (low - step).abs().mean()
     rise = (merged[..., EDGE] - merged[..., EDGE - 1]).squeeze()
     assert rise.min() > 0.9
     others = (merged[..., 1:] - merged[..., :-1]).abs().squeeze()
@@ -62,7 +62,7 @@ def test_a_displaced_edge_moves_to_where_the_sharp_map_has_it(step, shift):
     low[..., :8], low[..., -8:] = step[..., :8], step[..., -8:]
     merged = Transfer()(low, step)
     assert (merged[..., EDGE] - merged[..., EDGE - 1]).min() > 0.75
-    assert (merged - step).abs().mean() < 0.35 * (low - step).abs().mean()
+    assert (merged - step).abs().mean() < 0.5 * (low - step).abs().mean()
 
 
 def test_nothing_overshoots(step):
@@ -124,6 +124,13 @@ def test_noise_on_a_flat_wall_stays_out(step):
     merged = Transfer()(low, wall + 0.02 * noise)
     far = (torch.arange(WIDTH) - EDGE).abs() > 60
     assert (merged - low)[..., far].std() < 0.002
+
+
+def test_tiles_of_a_rising_floor_stay_out(step):
+    floor = step[..., :1].repeat(1, 1, 1, WIDTH)
+    tiles = 0.03 * torch.sign(torch.sin(torch.arange(WIDTH) / 9))
+    merged = Transfer()(floor, 2 * (floor + tiles))
+    assert (merged - floor).std() < 0.05 * tiles.std()
 
 
 @pytest.mark.parametrize("maps", [torch.zeros(1, 1, 40, 60), torch.full((1, 1, 40, 60), 7.0)])

@@ -3,8 +3,9 @@
 What the published merge network was taught to imitate, without a network: where ``high`` explains ``low``
 (a local line, fitted over windows on averaged cells: the guided filter of He et al., ECCV 2010, blind to how
 soft ``low`` is), the answer is that line of ``high``, whose edges are sharp and in place; where it does not,
-``low`` stays. Windows shrink from stage to stage: the first moves swollen edges to where ``high`` has them,
-the last keeps small things. Then what ``high`` brought in beyond edges is taken out again.
+``low`` stays, and where both are just sloping planes, too. Windows shrink from stage to stage: the first
+moves swollen edges to where ``high`` has them, the last keeps small things. Then what ``high`` brought in
+beyond edges is taken out again.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ CELLS = 128  # across the shorter side in the last stage: half a pixel of a netw
 STAGES = (8, 4, 2, 1)  # cells of the stages, in those of the last
 REACH = 4  # cells from a window's centre to its border
 FLAT = 1e-6  # a variance of the whole map's below which there is nothing to fit
+FAINT = 1e-5  # a variance beyond a plane's below which agreement is chance: steps of a hundredth of the whole
 DOUBT = 1e-3  # share of a window's variance that a perfect fit is taken to leave: no window outvotes all
 
 
@@ -73,16 +75,37 @@ def _fit(low: Tensor, high: Tensor, cell: int) -> Tensor:
     grid = _grid(low, cell)
     x, y = (functional.adaptive_avg_pool2d(maps, grid) for maps in (high, low))
     mean_x, mean_y = _box(x), _box(y)
-    var_x = (_box(x * x) - mean_x * mean_x).clamp(min=0)
-    var_y = (_box(y * y) - mean_y * mean_y).clamp(min=0)
-    common = (_box(x * y) - mean_x * mean_y).clamp(min=0)  # no edge is turned over
-    slope = common / (var_x + FLAT)
-    trust = (common * common / (var_x * var_y + FLAT * FLAT)).clamp(max=1)
+    var_x, var_y = (_box(x * x) - mean_x * mean_x).clamp(min=0), (_box(y * y) - mean_y * mean_y).clamp(min=0)
+    common = _box(x * y) - mean_x * mean_y
+    slope = common.clamp(min=0) / (var_x + FLAT)  # no edge is turned over
+    left = (var_y - slope * common.clamp(min=0)).clamp(min=0)
     # Of the windows that see a pixel, those that explain what they see say most.
-    weight = 1 / ((var_y - slope * common).clamp(min=0) + DOUBT * var_y + 1e-7)
+    weight = 1 / (left + DOUBT * var_y + 1e-7)
+    trust = _trust(x, y, (mean_x, mean_y), (var_x, var_y, common))
     lines = torch.cat((trust * slope, trust * (mean_y - slope * mean_x), trust), 1)
     lines = _spread(_box(weight * lines) / _box(weight), low)
     return torch.addcmul(lines[:, 1:2], lines[:, :1], high).add_((1 - lines[:, 2:]).mul_(low))
+
+
+def _trust(x: Tensor, y: Tensor, means: tuple[Tensor, Tensor], moments: tuple[Tensor, ...]) -> Tensor:
+    """Squared correlation of two maps within windows, once a plane is taken from either.
+
+    Two floors agree in that they rise, which says nothing of the tiles that one of them has.
+    """
+    var_x, var_y, common = moments
+    for axis in (-2, -1):
+        steps = torch.linspace(-1, 1, x.shape[axis], device=x.device, dtype=x.dtype)
+        place = (steps[:, None] if axis == -2 else steps).expand(1, 1, *x.shape[-2:])
+        middle = _box(place)
+        spread = _box(place * place) - middle * middle + 1e-12
+        along_x, along_y = (
+            _box(place * maps) - middle * mean for maps, mean in zip((x, y), means, strict=True)
+        )
+        var_x = var_x - along_x * along_x / spread
+        var_y = var_y - along_y * along_y / spread
+        common = common - along_x * along_y / spread
+    var_x, var_y, common = (moment.clamp(min=0) for moment in (var_x, var_y, common))
+    return common * common / ((var_x + FAINT) * (var_y + FAINT))
 
 
 def _calm(difference: Tensor, cell: int) -> Tensor:
