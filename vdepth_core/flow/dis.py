@@ -49,10 +49,15 @@ def reduce(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 class DisFlow:
-    """A DIS estimator, one a thread (it keeps buffers). The number of threads does not change results."""
+    """A DIS estimator, one a thread (it keeps buffers). The number of threads does not change results.
 
-    def __init__(self, preset: Preset = "fast") -> None:
+    ``finest``: the pyramid's level at which it ends, None: the preset's own. Flow is enlarged from there.
+    """
+
+    def __init__(self, preset: Preset = "fast", finest: int | None = None) -> None:
         self._dis = cv2.DISOpticalFlow.create(_PRESETS[preset])
+        if finest is not None:
+            self._dis.setFinestScale(finest)
 
     def flow(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Where each pixel of ``a`` is in ``b``, both (h, w) uint8: p lies at p + flow.

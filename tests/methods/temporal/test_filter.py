@@ -13,6 +13,7 @@ from procedural_shots import corridor
 from vdepth_core.align.pairs import Alignment
 from vdepth_core.flow.guided import spread_by_guide
 from vdepth_core.methods.temporal.filter import _difference, _residual, _Window, stabilize
+from vdepth_core.methods.temporal.flows import Flows
 from vdepth_core.progress import Progress
 from vdepth_core.store import DepthStore
 
@@ -70,7 +71,7 @@ def slow_difference(maps: np.ndarray, t: int, carry: tuple[float, float] = (1.0,
 @pytest.mark.parametrize("t", [0, 2, 5, 10])
 def test_the_filter_agrees_with_a_slow_one(store: DepthStore, maps: np.ndarray, t: int) -> None:
     with store:
-        window = _Window(store, lambda t: maps[t], lambda t: maps[t])
+        window = _Window(Flows(store), lambda t: maps[t], lambda t: maps[t])
         np.testing.assert_array_equal(window.weight(t, (t + 1) % COUNT), 1)  # or nothing is compared here
         found = _difference(window, still_alignment(), t, COUNT)
     np.testing.assert_allclose(found, slow_difference(maps, t), atol=1e-5 * float(np.ptp(maps[t])))
@@ -86,7 +87,7 @@ def test_neighbours_are_carried_into_the_frames_chart(store: DepthStore, maps: n
     charted = maps.copy()
     charted[5] = 2 * maps[5] + carry[1]
     with store:
-        window = _Window(store, lambda t: charted[t], lambda t: charted[t])
+        window = _Window(Flows(store), lambda t: charted[t], lambda t: charted[t])
         found = _difference(window, alignment, 5, COUNT)
     np.testing.assert_allclose(found, slow_difference(charted, 5, carry), atol=2e-5 * float(np.ptp(maps[5])))
 
@@ -94,7 +95,8 @@ def test_neighbours_are_carried_into_the_frames_chart(store: DepthStore, maps: n
 def test_a_frame_alone_stays_as_it_is(tmp_path: Path, maps: np.ndarray) -> None:
     with DepthStore(tmp_path, 1, *SIZE) as store:
         store.luma.write(0, np.zeros((1, *SIZE)))
-        curves = stabilize(store, lambda t: maps[0], lambda t: maps[0], still_alignment(1), Progress(), "x")
+        shown = (lambda t: maps[0],) * 2
+        curves = stabilize(store, Flows(store), *shown, still_alignment(1), Progress(), "x")
         np.testing.assert_array_equal(store.final.read(0)[0], maps[0])
     assert np.isnan([curves.before[0], curves.after[0], curves.visible[0]]).all()
 
@@ -102,9 +104,8 @@ def test_a_frame_alone_stays_as_it_is(tmp_path: Path, maps: np.ndarray) -> None:
 def test_curves_are_the_median_change_over_the_frames_range(store: DepthStore, maps: np.ndarray) -> None:
     aligned = [2 * values + 1 for values in maps]
     with store:
-        curves = stabilize(
-            store, lambda t: maps[t], lambda t: aligned[t], still_alignment(), Progress(), "x", smooth=False
-        )
+        shown = (lambda t: maps[t], lambda t: aligned[t])
+        curves = stabilize(store, Flows(store), *shown, still_alignment(), Progress(), "x", smooth=False)
         np.testing.assert_array_equal(store.final.read(0, COUNT), np.stack(aligned))
     change = [
         np.median(np.abs(b - a)) / np.subtract(*np.quantile(a[::3, ::3], (0.95, 0.05)))
@@ -127,11 +128,13 @@ def test_a_residual_of_nothing_seen_is_none() -> None:
 
 def test_only_what_later_frames_need_is_kept(store: DepthStore, maps: np.ndarray) -> None:
     with store:
-        window = _Window(store, lambda t: maps[t], lambda t: maps[t])
+        flows = Flows(store)
+        window = _Window(flows, lambda t: maps[t], lambda t: maps[t])
         for t in range(3):
             window.aligned(t)
         window.flow(0, 2)
         window.flow(2, 1)
         window.forget(1)
         kept = set(window._kept)
-    assert {("aligned", 1, 1), ("aligned", 2, 2), ("flow", 2, 1), ("luma", 1, 1), ("luma", 2, 2)} == kept
+    assert {("aligned", 1, 1), ("aligned", 2, 2), ("flow", 2, 1)} == kept
+    assert set(flows._lumas) == {1, 2}

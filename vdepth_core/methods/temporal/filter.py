@@ -19,24 +19,24 @@ import cv2
 import numpy as np
 
 from ...align.scale_shift import MAD_TO_SIGMA
-from ...flow.dis import DisFlow, reduce, working_size
+from ...flow.dis import reduce
 from ...flow.guided import spread_by_guide
-from ...flow.visibility import forward_backward, photometric
+from ...flow.visibility import seen_again
 from ...flow.warp import sample, target
 
 if TYPE_CHECKING:
     from ...align.pairs import Alignment
     from ...progress import Progress
     from ...store import DepthStore
+    from .flows import Flows
 
 # Frames to either side; measured: each more costs about 2.5 ms and gains less than the one before.
 OFFSETS = (1, 2, 3, 4)
 KERNEL = 3.0  # frames, standard deviation of the temporal Gaussian
-LONGEST = 256  # pixels; measured: 256..384 give the same consistency within 0.5 %, at half the time
 ROUNDS = 2  # re-weightings around the mean; a third changes nothing
 SAME_SURFACE = 5.0  # times the robust spread of the pair's differences
 SAME_SURFACE_FLOOR = 0.015  # of the frame's own 5..95 % range
-RADIUS = 5  # pixels at LONGEST over which a correction is spread on its surface
+RADIUS = 5  # pixels at the flow's size over which a correction is spread on its surface
 FLAT = 1e-4  # of the squared range
 
 
@@ -54,6 +54,7 @@ class Curves:
 
 def stabilize(
     store: DepthStore,
+    flows: Flows,
     disparity: Callable[[int], np.ndarray],
     aligned: Callable[[int], np.ndarray],
     alignment: Alignment,
@@ -65,7 +66,8 @@ def stabilize(
     """Writes every missing frame of ``store.final``.
 
     Args:
-        store: ``luma`` is read, ``final`` written.
+        store: ``final`` is written.
+        flows: Of the shot.
         disparity: Frame index -> raw disparity (h, w), for the curve "before".
         aligned: Frame index -> aligned disparity (h, w) float32.
         alignment: The joint solution ``aligned`` comes from.
@@ -73,7 +75,7 @@ def stabilize(
         stage: Of ``progress``.
         smooth: False writes the aligned maps as they are and only measures.
     """
-    window = _Window(store, disparity, aligned)
+    window = _Window(flows, disparity, aligned)
     count = store.count
     before, after, visible = (np.full(count, np.nan) for _ in range(3))
     previous: np.ndarray | None = None
@@ -158,15 +160,11 @@ class _Window:
     """Reduced frames, flows and visibilities around the frame being filtered; each is made once."""
 
     def __init__(
-        self, store: DepthStore, disparity: Callable[[int], np.ndarray], aligned: Callable[[int], np.ndarray]
+        self, flows: Flows, disparity: Callable[[int], np.ndarray], aligned: Callable[[int], np.ndarray]
     ) -> None:
-        self.size = working_size(store.height, store.width, LONGEST)
-        self._store, self._disparity, self._aligned = store, disparity, aligned
-        self._estimator = DisFlow("fast")
+        self.size = flows.size
+        self._flows, self._disparity, self._aligned = flows, disparity, aligned
         self._kept: dict[tuple[str, int, int], np.ndarray] = {}
-
-    def luma(self, t: int) -> np.ndarray:
-        return self._once("luma", t, t, lambda: reduce(self._store.luma.read(t)[0], self.size))
 
     def raw(self, t: int) -> np.ndarray:
         return self._once("raw", t, t, lambda: reduce(self._disparity(t), self.size))
@@ -175,7 +173,7 @@ class _Window:
         return self._once("aligned", t, t, lambda: reduce(self._aligned(t), self.size))
 
     def flow(self, a: int, b: int) -> np.ndarray:
-        return self._once("flow", a, b, lambda: self._estimator.flow(self.luma(a), self.luma(b)))
+        return self._once("flow", a, b, lambda: self._flows.flow(a, b))
 
     def where(self, a: int, b: int) -> np.ndarray:
         return self._once("where", a, b, lambda: target(self.flow(a, b)))
@@ -186,9 +184,12 @@ class _Window:
             "weight",
             a,
             b,
-            lambda: (
-                forward_backward(self.flow(a, b), self.flow(b, a))
-                * photometric(self.luma(a), self.look(self.luma(b), a, b))
+            lambda: seen_again(
+                self.flow(a, b),
+                self.flow(b, a),
+                self._flows.luma(a),
+                self._flows.luma(b),
+                self.where(a, b),
             ),
         )
 
@@ -200,6 +201,7 @@ class _Window:
         """Drops all that only frames before ``oldest`` need."""
         for key in [key for key in self._kept if min(key[1], key[2]) < oldest]:
             del self._kept[key]
+        self._flows.forget(oldest)
 
     def _once(self, kind: str, a: int, b: int, make: Callable[[], np.ndarray]) -> np.ndarray:
         key = (kind, a, b)

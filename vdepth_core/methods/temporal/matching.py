@@ -18,20 +18,21 @@ import numpy as np
 from ...align.pairs import Pair
 from ...align.scale_shift import fit_pair
 from ...errors import Cancelled
-from ...flow.dis import DisFlow, reduce, working_size
-from ...flow.visibility import forward_backward, photometric, squared_length
+from ...flow.dis import reduce
+from ...flow.visibility import seen_again, squared_length
 from ...flow.warp import sample, target
+from .flows import Flows
 
 if TYPE_CHECKING:
     from ...progress import Progress
     from ...store import DepthStore
 
 OFFSETS = (1, 2, 4, 8, 16)
-LONGEST = 256  # pixels; measured: 384 changes the fitted scales by less than their noise
+KEPT = 4  # frames; flow over farther ones is not asked for again
 GRID = 3  # every third pixel both ways is matched
 MIN_VISIBLE = 0.1  # pairs that share less than this part of the picture say nothing
 EVIDENCE = 0.4  # of the picture must be found again before a pair says whether the camera moved
-STILL_PIXELS = 0.35  # a pixel that moved less than this (at LONGEST) stood still; DIS noise is about 0.1
+STILL_PIXELS = 0.35  # of the working size; a pixel that moved less stood still; DIS noise is about 0.1
 _POLL_S = 0.01
 TEXTURE = 6.0  # luma steps; flow is only evidence where there is something to see
 
@@ -57,6 +58,7 @@ def match_shot(
     scale_only: bool,
     progress: Progress,
     ready: Callable[[int], None] = lambda t: None,
+    flows: Flows | None = None,
 ) -> Matches:
     """Matches the frames of a shot.
 
@@ -66,10 +68,9 @@ def match_shot(
         scale_only: The model's disparities have no unknown shift.
         progress: Asked for cancellation once a frame.
         ready: Called with a frame's index before it is read; may block until the frame is there.
+        flows: Of the shot; keeps what the second pass will ask for.
     """
-    size = working_size(store.height, store.width, LONGEST)
-    estimator = DisFlow("fast")
-    lumas: dict[int, np.ndarray] = {}
+    flows = flows or Flows(store)
     maps: dict[int, np.ndarray] = {}
     pairs: list[Pair] = []
     moved: list[tuple[int, int, float]] = []
@@ -78,18 +79,17 @@ def match_shot(
     for t in range(store.count):
         progress.check()
         ready(t)
-        lumas[t] = reduce(store.luma.read(t)[0], size)
         full = disparity(t)
         clamped[t] = float(np.count_nonzero(full[::4, ::4] == 0)) / full[::4, ::4].size
-        maps[t] = reduce(full, size)
+        maps[t] = reduce(full, flows.size)
         for offset in OFFSETS:
             first = t - offset
             if first < 0 or first % max(1, offset // 2):
                 continue
-            forward = estimator.flow(lumas[first], lumas[t])
-            backward = estimator.flow(lumas[t], lumas[first])
+            forward = flows.flow(first, t, keep=offset <= KEPT)
+            backward = flows.flow(t, first, keep=offset <= KEPT)
             where = target(forward)
-            weight = forward_backward(forward, backward) * photometric(lumas[first], sample(lumas[t], where))
+            weight = seen_again(forward, backward, flows.luma(first), flows.luma(t), where)
             w = weight[grid].ravel()
             if w.mean() < MIN_VISIBLE:
                 continue
@@ -101,8 +101,8 @@ def match_shot(
                 continue
             pairs.append(Pair(first, t, fit))
             if fit.weight > 0 and weight.mean() > EVIDENCE:
-                moved.append((first, t, _still_share(lumas[first], forward, weight)))
-        lumas.pop(t - OFFSETS[-1], None)
+                moved.append((first, t, _still_share(flows.luma(first), forward, weight)))
+        flows.forget(t - OFFSETS[-1] + 1)
         maps.pop(t - OFFSETS[-1], None)
     return Matches(tuple(pairs), _stillness(store.count, moved), clamped)
 
@@ -112,6 +112,9 @@ class MatchAhead:
 
     The result is the same as afterwards: it depends on the store's contents only. The accelerator does the
     predicting, so this work is off the way by the time the last frame is there.
+
+    Attributes:
+        flows: What it knows of the shot's motion once `result` is there.
     """
 
     def __init__(
@@ -119,8 +122,11 @@ class MatchAhead:
     ) -> None:
         self._store, self._progress = store, progress
         self._stopped = threading.Event()
+        self.flows = Flows(store)
         thread = ThreadPoolExecutor(1, "vdepth-match")
-        self._matches = thread.submit(match_shot, store, disparity, scale_only, progress, self._ready)
+        self._matches = thread.submit(
+            match_shot, store, disparity, scale_only, progress, self._ready, self.flows
+        )
         thread.shutdown(wait=False)
 
     def result(self) -> Matches:

@@ -18,6 +18,7 @@ from ..frames import predict_shot, to_disparity
 from ..framewise import SETTLE, Framewise
 from ..per_frame import PerFrame
 from .filter import stabilize
+from .flows import Flows
 from .matching import MatchAhead, Matches, match_shot
 from .options import TemporalOptions
 
@@ -66,7 +67,8 @@ class Temporal(PerFrame):
         scale_only = spec.space != "affine_invariant"
         disparity = _disparity(store, spec)
         ahead = self._ahead.pop(store.folder, None)
-        matches = ahead.result() if ahead else match_shot(store, disparity, scale_only, progress)
+        flows = ahead.flows if ahead else Flows(store)
+        matches = ahead.result() if ahead else match_shot(store, disparity, scale_only, progress, flows=flows)
         alignment = solve(store.count, matches.pairs, matches.still, scale_only=scale_only)
         floor = _floor(matches, alignment) if not scale_only else 0.0
 
@@ -77,9 +79,8 @@ class Temporal(PerFrame):
             out += np.float32(alignment.shift[t])
             return np.maximum(out, floor, out=out)
 
-        curves = stabilize(
-            store, disparity, aligned, alignment, progress, SETTLE, smooth=self.options.stabilize == "filter"
-        )
+        smooth = self.options.stabilize == "filter"
+        curves = stabilize(store, flows, disparity, aligned, alignment, progress, SETTLE, smooth=smooth)
         return ShotAlignment(
             tuple(alignment.scale.tolist()),
             tuple(alignment.shift.tolist()),
