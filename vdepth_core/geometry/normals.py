@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
 from .camera import Intrinsics
 
 _STRIP = 256  # rows at a time: an 8K frame in double precision would fill gigabytes
+# Of a strip at a time, as many pixels: what is made in between stays in the processor's cache.
+_TILE = (32, 512)
 _BENT = 2e-3  # residual of a fit over its inverse depth (rms) above which another window may fit better
 
 
@@ -35,11 +39,15 @@ def normals_from_depth(depth: np.ndarray, intrinsics: Intrinsics, radius: int = 
     for start in range(0, height, _STRIP):
         stop = min(start + _STRIP, height)
         above, below = max(start - 2 * radius, 0), min(stop + 2 * radius, height)  # all windows it may take
-        q = np.reciprocal(depth[above:below].astype(np.float64))
-        inner = slice(start - above, stop - above)
-        q_u, q_v = _slopes(q, radius)
-        rows = normals[start:stop]
-        _unit_normals(q[inner], q_u[inner], q_v[inner], u, v[start:stop], intrinsics, rows)
+        fits = _fit(np.reciprocal(depth[above:below].astype(np.float64)), radius)
+        for top in range(start, stop, _TILE[0]):
+            rows = slice(top, min(top + _TILE[0], stop))
+            for left in range(0, width, _TILE[1]):
+                columns = slice(left, min(left + _TILE[1], width))
+                inner = slice(rows.start - above, rows.stop - above), columns
+                q_u, q_v = _flattest(fits, inner, radius)
+                place = normals[rows, columns]
+                _unit_normals(fits.q[inner], q_u, q_v, u[:, columns], v[rows], intrinsics, place)
     return normals
 
 
@@ -53,58 +61,114 @@ def _unit_normals(
     out: np.ndarray,
 ) -> None:
     """Writes the normals (h, W, 3) of planes with these slopes to ``out``; u, v from the principal point."""
-    np.multiply(q_u, -camera.fx, out=out[..., 0], casting="unsafe")
-    np.multiply(q_v, camera.fy, out=out[..., 1], casting="unsafe")
+    x, y = (q_u * -camera.fx).astype(np.float32), (q_v * camera.fy).astype(np.float32)
     # A plane a little beside its pixel (noise, a step's foot) must face the camera all the same.
-    out[..., 2] = np.maximum(q - u * q_u - v * q_v, 0)
-    facing = out[..., 0] * -(u / camera.fx) + out[..., 1] * (v / camera.fy) + out[..., 2]
-    out[facing <= 0] = 0
-    length = np.sqrt(np.einsum("hwc,hwc->hw", out, out))
-    nowhere = length == 0
+    ahead = q - u * q_u
+    ahead -= v * q_v
+    z = np.maximum(ahead, 0).astype(np.float32)
+    facing = z - x * (u / camera.fx).astype(np.float32)
+    facing += y * (v / camera.fy).astype(np.float32)
+    length = x * x
+    length += y * y
+    length += z * z
+    np.sqrt(length, out=length)
+    nowhere = (facing <= 0) | (length == 0)
     length[nowhere] = 1
-    out /= length[..., None]
-    out[nowhere, 2] = 1
+    for axis, values in enumerate((x, y, z)):
+        values[nowhere] = axis == 2
+        np.divide(values, length, out=out[..., axis])
 
 
-def _slopes(q: np.ndarray, radius: int) -> tuple[np.ndarray, np.ndarray]:
-    """Slopes of the best plane at each pixel: q (H, W) float64 -> q_u, q_v (H, W) float64."""
+@dataclass(frozen=True)
+class _Fits:
+    """The plane fitted in the window round each pixel; arrays (H, W) float64.
+
+    Attributes:
+        q: What it is fitted to.
+        q_u, q_v: Its slopes.
+        level: Its value at the pixel.
+        bend: Mean square of the residual.
+        unit: Square of the mean, which bends are measured by.
+    """
+
+    q: np.ndarray
+    q_u: np.ndarray
+    q_v: np.ndarray
+    level: np.ndarray
+    bend: np.ndarray
+    unit: np.ndarray
+
+
+def _fit(q: np.ndarray, radius: int) -> _Fits:
     height, width = q.shape
-    side = 2 * radius + 1
     nx, mx, vx = _extent(width, radius)
     ny, my, vy = (values[:, None] for values in _extent(height, radius))
-    ones, ramp = np.ones(side), np.arange(-radius, radius + 1.0)
+    side = (2 * radius + 1, 2 * radius + 1)
 
-    def sums(values: np.ndarray, across: np.ndarray, down: np.ndarray) -> np.ndarray:
-        return np.asarray(cv2.sepFilter2D(values, cv2.CV_64F, across, down, borderType=cv2.BORDER_CONSTANT))
+    def sums(values: np.ndarray) -> np.ndarray:  # takes as long for any radius
+        return np.asarray(
+            cv2.boxFilter(values, cv2.CV_64F, side, normalize=False, borderType=cv2.BORDER_CONSTANT)
+        )
 
-    total = sums(q, ones, ones)
-    # x and y of a whole rectangle do not correlate: each slope is a regression of its own
-    q_u = (sums(q, ramp, ones) - mx * total) / np.maximum(ny * vx, 1)
-    q_v = (sums(q, ones, ramp) - my * total) / np.maximum(nx * vy, 1)
-    count = nx * ny
-    mean = total / count
-    bend = sums(q * q, ones, ones) / count - mean * mean
-    bend -= (q_u * q_u * vx) / nx + (q_v * q_v * vy) / ny
-    rows, columns = np.nonzero(bend > (_BENT * mean) ** 2)
-    if rows.size:
-        mx, my = np.broadcast_to(mx, q.shape), np.broadcast_to(my, q.shape)
-        here, best = q[rows, columns], np.full(rows.size, np.inf)
-        at = rows.copy(), columns.copy()
-        for down in (0, -radius, radius):
-            for right in (0, -radius, radius):
-                r, c = np.clip(rows + down, 0, height - 1), np.clip(columns + right, 0, width - 1)
-                off = (
-                    here
-                    - mean[r, c]
-                    - q_u[r, c] * (columns - c - mx[r, c])
-                    - q_v[r, c] * (rows - r - my[r, c])
-                )
-                cost = (np.maximum(bend[r, c], 0) + off * off) / (mean[r, c] * mean[r, c])
-                better = cost < best
-                best[better] = cost[better]
-                at[0][better], at[1][better] = r[better], c[better]
-        q_u[rows, columns], q_v[rows, columns] = q_u[at], q_v[at]
-    return q_u, q_v
+    x, y = np.arange(width) - width / 2.0, np.arange(height)[:, None] - height / 2.0
+    total, squares, along, down = sums(q), sums(q * q), sums(q * x), sums(q * y)
+    fits = _Fits(q, along, down, total, squares, np.empty_like(q))
+    step = max(1, _TILE[0] * _TILE[1] // width)
+    for start in range(0, height, step):
+        rows = slice(start, start + step)
+        mean, bend, q_u, q_v = total[rows], squares[rows], along[rows], down[rows]
+        # x and y of a whole rectangle do not correlate: each slope is a regression of its own
+        q_u -= (x + mx) * mean
+        q_u /= np.maximum(ny[rows] * vx, 1)
+        q_v -= (y[rows] + my[rows]) * mean
+        q_v /= np.maximum(nx * vy[rows], 1)
+        count, unit = nx * ny[rows], fits.unit[rows]
+        mean /= count
+        np.multiply(mean, mean, out=unit)
+        bend /= count
+        bend -= unit
+        bend -= q_u * q_u * (vx / nx) + q_v * q_v * (vy[rows] / ny[rows])
+        np.maximum(bend, 0, out=bend)
+        mean -= q_u * mx  # now the level at the pixel
+        mean -= q_v * my[rows]
+    return fits
+
+
+def _flattest(fits: _Fits, tile: tuple[slice, slice], radius: int) -> tuple[np.ndarray, np.ndarray]:
+    """Slopes of the best plane at each pixel of ``tile``: q_u, q_v (h, w) float64."""
+    here, own_u, own_v = fits.q[tile], fits.q_u[tile], fits.q_v[tile]
+    bent = fits.bend[tile] > _BENT**2 * fits.unit[tile]
+    if not bent.any():
+        return own_u, own_v
+    best, best_u, best_v = np.full(here.shape, np.inf), own_u.copy(), own_v.copy()
+    for down in (0, -radius, radius):
+        rows, y = _moved(tile[0], down, fits.q.shape[0])
+        for right in (0, -radius, radius):
+            columns, x = _moved(tile[1], right, fits.q.shape[1])
+            q_u, q_v, level, bend, unit = (
+                values[rows][:, columns] for values in (fits.q_u, fits.q_v, fits.level, fits.bend, fits.unit)
+            )
+            cost = here - level
+            cost -= q_u * x
+            cost -= q_v * y[:, None]
+            cost *= cost
+            cost += bend
+            cost /= unit
+            better = cost < best
+            better &= bent
+            np.copyto(best, cost, where=better)
+            np.copyto(best_u, q_u, where=better)
+            np.copyto(best_v, q_v, where=better)
+    return best_u, best_v
+
+
+def _moved(where: slice, by: int, length: int) -> tuple[slice | np.ndarray, np.ndarray]:
+    """Rows or columns ``by`` further, at the picture's border the last, and the way back from each."""
+    at = np.arange(where.start, where.stop)
+    if where.start + by >= 0 and where.stop + by <= length:
+        return slice(where.start + by, where.stop + by), np.full(len(at), -by)
+    there = np.clip(at + by, 0, length - 1)
+    return there, at - there
 
 
 def _extent(length: int, radius: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
