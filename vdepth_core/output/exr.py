@@ -1,7 +1,7 @@
 """EXR files: single part, scanlines, written whole or not at all, and checked without decoding.
 
-Written with the official OpenEXR module, which releases the interpreter while it compresses: a pool of
-threads scales.
+Written with the official OpenEXR module, the pixels of PXR24 by `pxr24`; both release the interpreter while
+they compress: a pool of threads scales.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ import numpy as np
 from ..clip.smpte import TimeCode
 from ..errors import InputError, UsageError
 from ..files import Place, atomic_path
-from .exr_header import read_header
+from .exr_header import header_bytes, read_header
 from .finish import all_finite
+from .pxr24 import write_pxr24
 
 COMPRESSIONS = ("zip", "zips", "pxr24")
 """ZIP (16 lines) and ZIPS (1 line) keep every bit, PXR24 rounds FLOAT to 24 bits; DWA and B44 lose more."""
@@ -39,7 +40,8 @@ def write_exr(
     place: Place = atomic_path,
     origin: tuple[int, int] = (0, 0),
 ) -> None:
-    """Writes one EXR file atomically; the same arguments give the same bytes, with the same OpenEXR module.
+    """Writes one EXR file atomically; the same arguments give the same bytes, with the same libraries on the
+    same kind of processor.
 
     Args:
         path: The file; its folder exists.
@@ -61,14 +63,18 @@ def write_exr(
     header["compression"] = getattr(OpenEXR, f"{compression.upper()}_COMPRESSION")
     header["type"] = OpenEXR.scanlineimage
     pixels = _checked(channels)
-    if origin != (0, 0):
-        rows, columns = next(iter(pixels.values())).shape
-        corners = np.array([origin, (origin[0] + columns - 1, origin[1] + rows - 1)], np.int32)
+    rows, columns = next(iter(pixels.values())).shape
+    corners = np.array([origin, (origin[0] + columns - 1, origin[1] + rows - 1)], np.int32)
+    by_us = compression == "pxr24"
+    if origin != (0, 0) and not by_us:
         header["dataWindow"] = header["displayWindow"] = tuple(corners)
     with place(path) as temporary:
         try:
-            with OpenEXR.File(header, pixels) as file:
+            with OpenEXR.File(header, {n: p[:1] for n, p in pixels.items()} if by_us else pixels) as file:
                 file.write(str(temporary))
+            if by_us:  # what was written of the first line is the header, but for its windows
+                head = header_bytes(temporary, corners)
+                write_pxr24(temporary, head, origin[1], pixels)
         except RuntimeError as error:  # what OpenEXR makes of a failed write; the errno is only in its text
             raise OSError(_errno(str(error)), str(error)) from error
 

@@ -1,4 +1,4 @@
-"""Reads the header of a single-part scanline EXR file without touching its pixels.
+"""The header of a single-part scanline EXR file, without touching its pixels.
 
 The official module decodes every pixel to tell that a file is cut short, and reports damage on stderr; a
 resuming job asks this of thousands of files. Layout: OpenEXR file format,
@@ -14,6 +14,8 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ..clip.smpte import unpack
 
@@ -84,6 +86,27 @@ def read_header(path: Path) -> ExrHeader:
     attributes.pop("type", None)
     attributes.pop("screenWindowWidth", None)
     return ExrHeader(x1 - x0 + 1, y1 - y0 + 1, channels, attributes, complete)
+
+
+def header_bytes(path: Path, window: np.ndarray) -> bytes:
+    """The header of ``path``, up to the table of chunks, with another data and display window.
+
+    Args:
+        path: A single-part scanline EXR file.
+        window: (2, 2) int32, the first and the last pixel, x then y.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no such file.
+    """
+    head = path.read_bytes()
+    attributes, _ = _attributes(head)
+    corners = window.astype("<i4").tobytes()
+    parts = [head[:8]]
+    for name, (kind, data) in attributes.items():
+        value = corners if name in ("dataWindow", "displayWindow") else data
+        parts.append(b"%b\0%b\0%b%b" % (name.encode(), kind.encode(), struct.pack("<i", len(value)), value))
+    return b"".join([*parts, b"\0"])
 
 
 def _attributes(head: bytes) -> tuple[dict[str, tuple[str, bytes]], int]:
