@@ -33,7 +33,11 @@ class Flows:
     """
 
     def __init__(self, store: DepthStore) -> None:
-        """Reads ``store.luma``; flows are kept in a nameless file in the store's folder."""
+        """Keeps flows in a nameless file in the store's folder.
+
+        Args:
+            store: Of the shot; its ``luma`` is read.
+        """
         self.size = working_size(store.height, store.width, LONGEST)
         self._store = store
         height, width = self.size
@@ -46,11 +50,20 @@ class Flows:
         self._file: IO[bytes] | None = None
 
     def luma(self, t: int) -> np.ndarray:
-        """(h, w) uint8 of frame t."""
+        """Luma of a frame, (h, w) uint8.
+
+        Args:
+            t: The frame, 0-based within the shot.
+        """
         return self._luma(t)[0]
 
     def flow(self, a: int, b: int, *, keep: bool = False) -> np.ndarray:
-        """(h, w, 2) float32, pixels, from frame a to frame b; ``keep`` it for whoever asks again."""
+        """Flow from one frame to another, (h, w, 2) float32 in pixels.
+
+        Args:
+            a, b: The frames.
+            keep: For whoever asks again.
+        """
         coarse = self._kept(a, b)
         if coarse is None:
             coarse = self._estimator.flow(self._luma(a)[1], self._luma(b)[1])
@@ -63,7 +76,11 @@ class Flows:
         return flow
 
     def forget(self, oldest: int) -> None:
-        """Drops the pictures of frames before ``oldest``."""
+        """Drops the pictures of frames nobody will ask for any more.
+
+        Args:
+            oldest: The first that is kept.
+        """
         self._lumas = {t: pictures for t, pictures in self._lumas.items() if t >= oldest}
 
     def _luma(self, t: int) -> tuple[np.ndarray, np.ndarray]:
