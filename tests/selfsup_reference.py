@@ -57,18 +57,16 @@ def ssim_distance(a, b):
     def mirrored(k, size):
         return -k if k < 0 else 2 * (size - 1) - k if k >= size else k
 
-    rows = []
-    for y in range(height):
-        row = []
-        for x in range(width):
-            at = [(mirrored(y + j, height), mirrored(x + i, width)) for j in (-1, 0, 1) for i in (-1, 0, 1)]
-            p, q = torch.stack([a[k] for k in at]), torch.stack([b[k] for k in at])
-            mp, mq = p.mean(), q.mean()
-            vp, vq, cov = ((p - mp) ** 2).mean(), ((q - mq) ** 2).mean(), ((p - mp) * (q - mq)).mean()
-            ssim = (2 * mp * mq + 1e-4) * (2 * cov + 9e-4) / ((mp**2 + mq**2 + 1e-4) * (vp + vq + 9e-4))
-            row.append(((1 - ssim) / 2).clamp(0, 1))
-        rows.append(torch.stack(row))
-    return torch.stack(rows)
+    around = [
+        ([mirrored(y + j, height) for y in range(height)], [mirrored(x + i, width) for x in range(width)])
+        for j in (-1, 0, 1)
+        for i in (-1, 0, 1)
+    ]
+    p, q = (torch.stack([maps[rows][:, columns] for rows, columns in around]) for maps in (a, b))
+    mp, mq = p.mean(0), q.mean(0)
+    vp, vq, cov = ((p - mp) ** 2).mean(0), ((q - mq) ** 2).mean(0), ((p - mp) * (q - mq)).mean(0)
+    ssim = (2 * mp * mq + 1e-4) * (2 * cov + 9e-4) / ((mp**2 + mq**2 + 1e-4) * (vp + vq + 9e-4))
+    return ((1 - ssim) / 2).clamp(0, 1)
 
 
 def error(a, b, ssim=0.85, charbonnier=False):
@@ -150,3 +148,43 @@ def same(ours, theirs, *inputs, tolerance=1e-12):
 def random(*shape, seed=0, low=0.0, high=1.0, grad=True):
     drawn = torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=F64)
     return (low + (high - low) * drawn).requires_grad_(grad)
+
+
+def least(warped, still, minimum, mask=None):
+    """Lists of (H, W) errors -> the mean over pixels of what is left of them."""
+    if mask is not None:
+        warped = [e * m for e, m in zip(warped, mask, strict=True)]
+    if not minimum:
+        warped, still = [sum(warped) / len(warped)], [sum(still) / len(still)] if still else []
+    every = list(zip(*[e.flatten() for e in (*still, *warped)], strict=True))
+    return sum(min(pixel, key=lambda e: float(e.detach())) for pixel in every) / len(every)
+
+
+def pinhole(vector):
+    """[translation, euler] -> (4, 4), written out."""
+    tx, ty, tz, rx, ry, rz = vector
+    (cx, sx), (cy, sy), (cz, sz) = ((a.cos(), a.sin()) for a in (rx, ry, rz))
+    one, no = torch.ones_like(tx), torch.zeros_like(tx)
+    rows = (
+        (cy * cz, -cy * sz, sy, tx),
+        (cx * sz + sx * sy * cz, cx * cz - sx * sy * sz, -sx * cy, ty),
+        (sx * sz - cx * sy * cz, sx * cz + cx * sy * sz, cx * cy, tz),
+        (no, no, no, one),
+    )
+    return torch.stack([torch.stack(row) for row in rows])
+
+
+class Shot:
+    """A target, two sources and a camera; 6x8 pixels, disparities of two scales, everything random."""
+
+    def __init__(self):
+        self.target = random(1, 3, 6, 8)
+        self.sources = [random(1, 3, 6, 8, seed=1), random(1, 3, 6, 8, seed=2)]
+        self.K = camera(7.0, 6.5, 3.6, 2.4)
+        vectors = torch.tensor([[0.1, -0.05, 0.1, 0.05, -0.1, 0.1], [-0.1, 0.02, -0.12, 0.0, 0.04, -0.1]])
+        self.poses = [pinhole(vector)[None].requires_grad_() for vector in vectors.double()]
+        self.disparities = [
+            random(1, 1, 6, 8, seed=3, low=0.03, high=0.2),
+            random(1, 1, 3, 4, seed=4, low=0.03, high=0.2),
+        ]
+        self.inputs = (*self.disparities, *self.poses, *self.sources)

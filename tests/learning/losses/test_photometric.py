@@ -57,3 +57,6 @@ def test_clipping():
     clipped.sum().backward()
     assert errors.grad.tolist() == [1, 1, 1, 1, 0]
     assert clip_errors(errors, 0) is errors
+    level = torch.ones(4, requires_grad=True)
+    clip_errors(level, 0.5).sum().backward()
+    assert level.grad.tolist() == [1, 1, 1, 1]  # none is above the limit

@@ -89,4 +89,4 @@ def clip_errors(errors: Tensor, spread: float) -> Tensor:
         return errors
     with torch.no_grad():
         limit = errors.mean() + spread * errors.std()
-    return errors.minimum(limit)
+    return errors.clamp(max=limit)  # equal errors keep their gradient
