@@ -21,8 +21,10 @@ from ..models.network_model import Family
 from ..models.registry import family_of, match_family, plugins
 from ..types import ModelSpec
 from ..weights.catalogue import published_models
-from ..weights.loading import OURS, Weights, load_into, read_weights
+from ..weights.folders import holds_checkpoints
+from ..weights.loading import OURS, Weights
 from ..weights.location import find_weights
+from ..weights.parts import read_network
 from ..weights.saving import save_tensors
 
 
@@ -66,9 +68,7 @@ def load_student(name_or_path: str | Path, device: str = "cpu") -> Student:
         WeightsError: its weights are missing, damaged or of an unknown layout.
     """
     family, weights, spec = _find(name_or_path)
-    network = family.build()
-    load_into(network, weights.state, weights.path)
-    network = network.eval().requires_grad_(True).to(device)
+    network = family.network(weights).requires_grad_(True).to(device)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Student(network, family, family.spec_of(weights, spec), device)
 
@@ -113,20 +113,20 @@ def _find(name_or_path: str | Path) -> tuple[Family, Weights, ModelSpec | None]:
     hint = f"These can: {', '.join(sorted(named))}, and weights files of the same networks."
     if isinstance(name_or_path, str) and name_or_path in named:
         entry = published_models()[name_or_path]
-        return named[name_or_path], read_weights(find_weights(entry.name)), entry.spec(name_or_path)
+        return named[name_or_path], read_network(find_weights(entry.name)), entry.spec(name_or_path)
     if isinstance(name_or_path, str) and name_or_path in {*published_models(), *plugins()}:
         raise UsageError(
             f"The model {name_or_path} cannot be adapted: its network is not ours to train.", hint
         )
     path = Path(name_or_path).expanduser()
-    if path.is_dir():
+    if path.is_dir() and not holds_checkpoints(path):
         raise UsageError(
             f"{path} is a transformers or diffusers model, which cannot be adapted (it can be the teacher).",
             hint,
         )
     if isinstance(name_or_path, str) and not path.exists() and len(path.parts) == 1 and not path.suffix:
         raise UsageError(f"There is no model {name_or_path}.", hint)
-    weights = read_weights(path)
+    weights = read_network(path)
     family = match_family(weights.state)
     if family is None:
         raise WeightsError(f"{path.name} holds no network that can be adapted.", hint)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from .network_model import Family, fold
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 
-def _build() -> nn.Module:
+def _build(_: Mapping[str, Tensor]) -> nn.Module:
     from ..networks.embedded import EmbeddedNet
 
     return EmbeddedNet()

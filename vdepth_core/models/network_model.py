@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,9 +13,11 @@ from ..errors import UsageError
 from ..protocols import DepthModel
 from ..types import ModelSpec
 from ..weights.catalogue import find_entry, published_file
-from ..weights.loading import Weights, load_into, read_weights
+from ..weights.loading import Weights, check_fit, load_into
+from ..weights.parts import read_network
 from .device import kind_of
 from .licence import claim_of_file
+from .sizing import LARGEST_INPUT
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -24,6 +26,7 @@ _log = logging.getLogger(__name__)
 
 DTYPES = ("fp32", "fp16", "bf16")
 Normalise = Callable[["Tensor"], "Tensor"]
+Resample = Callable[["Tensor", tuple[int, int]], "Tensor"]
 
 
 def fold(network: nn.Module) -> nn.Module:
@@ -135,29 +138,55 @@ class NetworkModel:
         return self.network(batch)
 
 
+class ResamplingModel(NetworkModel):
+    """A network with a published resampling of its own."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        spec: ModelSpec,
+        device: str,
+        dtype: str,
+        normalise: Normalise | None,
+        resampled: Resample,
+    ) -> None:
+        """As `NetworkModel`; ``resampled`` makes frames in [0, 1] of a size from decoded pictures."""
+        super().__init__(network, spec, device, dtype, normalise)
+        self._resampled = resampled
+
+    def prepare(self, rgb: Tensor, size: tuple[int, int]) -> Tensor:
+        """Decoded pictures as frames for `predict`; see `PreparingModel.prepare`."""
+        return self._resampled(rgb, size).to(self.device)
+
+
 @dataclass(frozen=True)
 class Family:
-    """Networks of one architecture, whose weights are one file; calling it loads one.
+    """Networks of one architecture, whose weights are one file or a few parts; calling it loads one.
 
     Attributes:
-        stands_for: The published model whose facts a user's own weights have.
-        build: Makes the empty network.
+        stands_for: The published model whose facts a user's own weights have, or these facts where none is.
+        build: Makes the empty network that a state is of.
         finish: Turns the loaded network into the one that runs (folding), may be the same.
         matches: Whether a file with these keys belongs here.
         normalise: Maps frames in [0, 1] to the network's input; None: nothing to do.
+        arrange: What of a checkpoint is this network's, under its keys: checkpoints may hold pose networks
+            too. Entries that belong to nothing stay, so that they are refused. None: all of it.
+        resampled: The published resampling; None: `sizing.resample`.
     """
 
-    stands_for: str
-    build: Callable[[], nn.Module]
+    stands_for: str | ModelSpec
+    build: Callable[[Mapping[str, Tensor]], nn.Module]
     finish: Callable[[nn.Module], nn.Module]
     matches: Callable[[Collection[str]], bool]
     normalise: Normalise | None = None
+    arrange: Callable[[Weights], Mapping[str, Tensor]] | None = None
+    resampled: Resample | None = None
 
     def __call__(
         self, path: Path, device: str = "cpu", dtype: str = "fp32", spec: ModelSpec | None = None
     ) -> DepthModel:
-        """Loads the weights file ``path``; see `load`."""
-        return self.load(read_weights(path), device, dtype, spec)
+        """Loads the weights file or folder ``path``; see `load`."""
+        return self.load(read_network(path), device, dtype, spec)
 
     def load(
         self, weights: Weights, device: str = "cpu", dtype: str = "fp32", spec: ModelSpec | None = None
@@ -174,26 +203,61 @@ class Family:
             WeightsError: the weights are of another layout.
             UsageError: ``dtype`` does not exist.
         """
-        network = self.build()
-        load_into(network, weights.state, weights.path)
+        network = self.network(weights)
         spec = self.spec_of(weights, spec)
-        return NetworkModel(self.finish(network.eval()), spec, device, dtype, self.normalise)
+        if self.resampled is not None:
+            return ResamplingModel(self.finish(network), spec, device, dtype, self.normalise, self.resampled)
+        return NetworkModel(self.finish(network), spec, device, dtype, self.normalise)
+
+    def network(self, weights: Weights) -> nn.Module:
+        """The network as published, on the CPU, in evaluation mode.
+
+        Args:
+            weights: What the file holds.
+
+        Raises:
+            WeightsError: the weights are of another layout.
+        """
+        import torch
+
+        state = weights.state if self.arrange is None else self.arrange(weights)
+        with torch.device("meta"):  # weights that do not fit cost no memory, and none is filled with chance
+            network = self.build(state)
+        check_fit(network, state, weights.path)
+        network = network.to_empty(device="cpu")
+        load_into(network, state, weights.path)
+        return network.eval()
 
     def spec_of(self, weights: Weights, spec: ModelSpec | None = None) -> ModelSpec:
         """``spec`` with the hash of the file; of a user's own we know of the licence what the file claims.
 
-        A file that is published, wherever it lies, is what the catalogue says.
+        A file that is published, wherever it lies, is what the catalogue says. Where a network takes one size
+        only, the file may say which.
 
         Args:
             weights: As read.
             spec: Of a model of the catalogue; None: it is a file of the user's own.
         """
         digest = weights.sha256
-        if spec is None:
-            entry = published_file(digest)
-            spec = find_entry(self.stands_for).spec() if entry is None else entry.spec()
-            if entry is None:
-                license_, commercial = claim_of_file(weights.metadata)
-                name = weights.path.name
-                spec = replace(spec, name=name, license=license_, commercial=commercial)
+        entry = published_file(digest) if spec is None else None
+        if entry is not None:
+            spec = entry.spec()
+        elif spec is None:
+            known = self.stands_for
+            spec = known if isinstance(known, ModelSpec) else find_entry(known).spec()
+            license_, commercial = claim_of_file(weights.metadata)
+            name = weights.path.resolve().name
+            spec = replace(spec, name=name, license=license_, commercial=commercial)
+            if spec.fixed_size is not None:
+                size = _stated_size(weights, spec.multiple) or spec.fixed_size
+                spec = replace(spec, fixed_size=size, native_size=min(size))
         return replace(spec, weights_sha256=digest)
+
+
+def _stated_size(weights: Weights, multiple: int) -> tuple[int, int] | None:
+    """(height, width) of the network's input as the file says it, if it does."""
+    height, width = (weights.metadata.get(side, "") for side in ("height", "width"))
+    if not (height.isdecimal() and width.isdecimal()):
+        return None
+    size = int(height[:6]), int(width[:6])
+    return size if all(side and side % multiple == 0 and side <= LARGEST_INPUT for side in size) else None

@@ -18,8 +18,8 @@ from ..protocols import DepthModel
 from ..types import ModelSpec, Quantity, Space
 from ..weights.catalogue import published_models
 from ..weights.folders import folder_kind
-from ..weights.loading import read_weights
 from ..weights.location import find_weights
+from ..weights.parts import read_network
 from ..weights.reading import unreadable
 from .device import pick_device
 from .network_model import Family, NetworkModel
@@ -36,6 +36,7 @@ _FAMILIES = {  # a family of the catalogue -> what loads it: ``load(path, device
     "embedded": "embedded:FAMILY",
     "tcmonodepth-small": "tcmonodepth:SMALL",
     "midas": "tcmonodepth:LARGE",
+    "monodepth2": "monodepth2:FAMILY",
     **dict.fromkeys(("dpt", "depth-anything", "depth-pro", "zoedepth"), _FOLDERS["transformers"]),
     **dict.fromkeys(("marigold", "rollingdepth"), _FOLDERS["diffusers"]),
 }
@@ -74,8 +75,9 @@ def load_model(
     """Loads a registered model, or weights of a known family.
 
     Args:
-        name_or_path: A name of `list_models`, or the path of a weights file, or of the folder of a
-            transformers depth model, of Marigold or of RollingDepth.
+        name_or_path: A name of `list_models`, or the path of a weights file, of the archive or folder of a
+            network saved in parts, or of the folder of a transformers depth model, of Marigold or of
+            RollingDepth.
         device: ``auto``, ``cpu``, ``mps``, ``cuda``, or one of several: ``cuda:1``.
         dtype: ``fp32``, ``fp16`` or ``bf16``: what an accelerator computes in; CPUs take ``fp32`` for
             ``fp16``.
@@ -218,10 +220,10 @@ def _as_path(name_or_path: str | Path) -> Path:
 
 def _load_path(path: Path, device: str, dtype: str) -> DepthModel:
     """A user's own: what it is, its keys or its configuration say."""
-    if path.is_dir():
-        load: Load = _loader(_FOLDERS[folder_kind(path)])
+    if path.is_dir() and (kind := folder_kind(path)) in _FOLDERS:
+        load: Load = _loader(_FOLDERS[kind])
         return load(path, device, dtype)
-    weights = read_weights(path)
+    weights = read_network(path)
     family = match_family(weights.state)
     if family is None:
         raise WeightsError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from .network_model import Family, fold
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-def _build_small() -> nn.Module:
+def _build_small(_: Mapping[str, Tensor]) -> nn.Module:
     from ..networks.tcmonodepth_small import TCSmallNet
 
     return TCSmallNet()
 
 
-def _build_large() -> nn.Module:
+def _build_large(_: Mapping[str, Tensor]) -> nn.Module:
     from ..networks.midas import MidasNet
 
     return MidasNet()

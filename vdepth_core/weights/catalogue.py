@@ -48,6 +48,7 @@ class CatalogueFile(_Strict):
         aliases: Other names it is published under, looked for by ``--from``.
         size: Bytes, exact; None: not known.
         sha256: What it hashes to; None: not known.
+        md5: The same where its publisher gives this sum only.
         becomes: What a checkpoint is stored as; default its name with ``.safetensors``. A zip archive with
             several weights files becomes one file each, under their own names.
     """
@@ -57,6 +58,7 @@ class CatalogueFile(_Strict):
     aliases: tuple[str, ...] = ()
     size: Annotated[int, Field(gt=0)] | None = None
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    md5: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None = None
     becomes: Annotated[str, Field(pattern=r"\.safetensors$")] | None = None
 
     @property

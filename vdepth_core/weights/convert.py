@@ -1,6 +1,6 @@
 """Turns checkpoints into safetensors, once, at install: nothing that could run is stored or loaded later.
 
-Reading goes through `load_state_dict` alone. The same checkpoint gives the same bytes: safetensors orders
+Reading goes through `read_weights` alone. The same checkpoint gives the same bytes: safetensors orders
 tensors by itself but not its metadata, so all facts go into one entry of sorted JSON.
 """
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ..errors import WeightsError
 from ..files import atomic_path, make_folder
 from .archive import WEIGHTS, extract
-from .loading import OURS, check_safetensors, load_state_dict
+from .loading import OURS, check_safetensors, read_weights
 from .saving import save_tensors
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ def to_safetensors(source: Path, target: Path, facts: Mapping[str, str]) -> None
         with atomic_path(target) as temporary:
             shutil.copyfile(source, temporary)
     else:
-        _save(load_state_dict(source), target, facts, source.name)
+        weights = read_weights(source)  # what a checkpoint says beside its tensors is kept
+        _save(weights.state, target, {**weights.metadata, **facts}, source.name)
 
 
 def _save(state: dict[str, Tensor], target: Path, facts: Mapping[str, str], name: str) -> None:

@@ -7,6 +7,7 @@ tensors is refused before it can run.
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import WeightsError
 from .archive import check_not_a_bomb
-from .hashing import file_sha256
+from .hashing import file_sha256, folder_sha256
 from .reading import check_readable, unreadable
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 PICKLES = (".pt", ".pth", ".tar", ".ckpt", ".bin")
 OURS = "vdepth"  # the one metadata entry of files we convert: several come out in random order
 _WRAPPERS = ("state_dict", "model_state_dict", "model")  # what training scripts put around the tensors
+_INERT = ((OrderedDict, "yacs.config.CfgNode"),)  # PackNet's checkpoints hold their configuration: a table
 _AGAIN = "Get the file again from its publisher, or choose another model."
 
 
@@ -31,9 +33,10 @@ class Weights:
     """What a weights file holds, read once.
 
     Attributes:
-        path: The file.
+        path: The file, or the archive or folder of the files.
         state: Key -> tensor on the CPU, in the file's order.
-        metadata: What `read_metadata` says of it.
+        metadata: What `read_metadata` says of it; of a checkpoint the plain numbers and words that lie
+            beside its tensors, as text (Monodepth2's ``height`` and ``width``).
     """
 
     path: Path
@@ -42,8 +45,8 @@ class Weights:
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of the file; see `hashing.file_sha256` for what it raises."""
-        return file_sha256(self.path)
+        """SHA-256 of the file or folder; see `hashing.file_sha256` for what it raises."""
+        return folder_sha256(self.path) if self.path.is_dir() else file_sha256(self.path)
 
 
 def load_state_dict(path: Path) -> dict[str, Tensor]:
@@ -65,13 +68,13 @@ def read_weights(path: Path) -> Weights:
 
     Raises:
         WeightsError: the file is missing, may not be read, is damaged, of an unknown type, or holds something
-            other than tensors and plain numbers or words beside them, which are left out.
+            other than tensors and plain numbers or words beside them.
     """
     if path.suffix == ".safetensors":
         content, metadata = _read_safetensors(path)
-        return Weights(path, _plain(content, path), metadata)
+        return Weights(path, _plain(content, path)[0], metadata)
     if path.suffix in PICKLES:
-        return Weights(path, _plain(_read_pickle(path), path), {})
+        return Weights(path, *_plain(_read_pickle(path), path))
     check_readable(path)
     raise WeightsError(
         f"{path.name} is no weights file by its name.", f"Known endings: .safetensors, {', '.join(PICKLES)}."
@@ -107,13 +110,15 @@ def check_fit(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> No
     own = network.state_dict()
     missing, extra = [k for k in own if k not in state], [k for k in state if k not in own]
     wrong = [k for k in own if k in state and own[k].shape != state[k].shape]
-    for problem, keys in (("lacks", missing), ("has unknown", extra), ("has wrong shapes for", wrong)):
-        if keys:
-            some = ", ".join(keys[:3]) + (" …" if len(keys) > 3 else "")
-            raise WeightsError(
-                f"{path.name} does not fit {type(network).__name__}: it {problem} {len(keys)} keys ({some}).",
-                _AGAIN,
-            )
+    problems = [
+        f"{problem} {len(keys)} keys ({', '.join(keys[:3]) + (' …' if len(keys) > 3 else '')})"
+        for problem, keys in (("lacks", missing), ("has unknown", extra), ("has wrong shapes for", wrong))
+        if keys
+    ]
+    if problems:
+        raise WeightsError(
+            f"{path.name} does not fit {type(network).__name__}: it {' and '.join(problems)}.", _AGAIN
+        )
 
 
 def read_metadata(path: Path) -> dict[str, str]:
@@ -187,7 +192,8 @@ def _read_pickle(path: Path) -> Any:
     with file:
         check_not_a_bomb(path, file)
         try:
-            return torch.load(file, map_location="cpu", weights_only=True)
+            with torch.serialization.safe_globals(list(_INERT)):  # read as a plain table, no code of its own
+                return torch.load(file, map_location="cpu", weights_only=True)
         except pickle.UnpicklingError as error:
             raise WeightsError(
                 f"The weights file {path.name} is damaged, or holds more than tensors and could run code.",
@@ -197,7 +203,8 @@ def _read_pickle(path: Path) -> Any:
             raise WeightsError(f"The weights file {path.name} is damaged: {_line(error)}.", _AGAIN) from error
 
 
-def _plain(content: Any, path: Path) -> dict[str, Tensor]:
+def _plain(content: Any, path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors, and what lies beside them in words."""
     from torch import Tensor
 
     for _ in _WRAPPERS:  # wrappers may be nested
@@ -219,7 +226,7 @@ def _plain(content: Any, path: Path) -> dict[str, Tensor]:
     if strange or not tensors:
         some = ", ".join((strange or [str(k) for k in content])[:3])
         raise WeightsError(f"{path.name} holds entries that are no tensors ({some}).", _AGAIN)
-    return tensors
+    return tensors, {k: str(v) for k, v in content.items() if not isinstance(v, Tensor)}
 
 
 def _is_entry(key: Any, value: Any, kinds: Any) -> bool:

@@ -143,6 +143,7 @@ def download_into(staging: Staging, entry: CatalogueEntry, progress: Progress) -
         hashes[file.path] = download(
             file.url, target, size=file.size, sha256=file.sha256, progress=progress, stage=stage
         )
+        check_file(file, target, hashes[file.path])
     return Fetched(entry.source, "", hashes)
 
 
@@ -196,6 +197,8 @@ def check_file(file: CatalogueFile, path: Path, sha256: str) -> None:
         what = f"it has {size:,} bytes, not {file.size:,}"
     elif file.sha256 is not None and sha256 != file.sha256:
         what = f"its SHA-256 is {sha256}, not {file.sha256}"
+    elif file.md5 is not None and (md5 := _md5(path)) != file.md5:
+        what = f"its MD5 is {md5}, not {file.md5}"
     else:
         return
     path.unlink()
@@ -243,6 +246,11 @@ def _need(staging: Staging, entry: CatalogueEntry, sizes: list[int | None]) -> N
         f"{entry.name} needs",
         "Free some space, or set VDEPTH_WEIGHTS to a folder on another disk.",
     )
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def _find(file: CatalogueFile, source: Path, only: bool) -> Path | None:
