@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UsageError, WeightsError
-from ..models.network_model import Family
+from ..models.network_model import Family, channels_last
 from ..models.registry import family_of, match_family, plugins
 from ..types import ModelSpec
 from ..weights.catalogue import published_models
@@ -69,7 +69,7 @@ def load_student(name_or_path: str | Path, device: str = "cpu") -> Student:
     """
     family, weights, spec = _find(name_or_path)
     network = family.network(weights).requires_grad_(True).to(device)
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = channels_last(network)
     return Student(network, family, family.spec_of(weights, spec), device)
 
 

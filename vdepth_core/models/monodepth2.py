@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
-from .network_model import Family
+from .network_model import Family, as_published
 from .pillow_resampling import lanczos
 
 if TYPE_CHECKING:
@@ -18,14 +18,9 @@ def _build(state: Mapping[str, Tensor]) -> nn.Module:
     return Monodepth2.for_state(state)
 
 
-def _as_published(network: nn.Module) -> nn.Module:
-    """Normalisations stay: folded, the last digits would differ from the published ones."""
-    return network
-
-
 def _matches(keys: Collection[str]) -> bool:
     encoder = any(key.startswith("encoder.layer4.0.") for key in keys)
     return encoder and any(key.startswith("decoder.0.conv.conv.") for key in keys)
 
 
-FAMILY = Family("monodepth2-mono-640x192", _build, _as_published, _matches, resampled=lanczos)
+FAMILY = Family("monodepth2-mono-640x192", _build, as_published, _matches, resampled=lanczos)

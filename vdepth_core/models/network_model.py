@@ -40,6 +40,32 @@ def fold(network: nn.Module) -> nn.Module:
     return fold_batchnorms(network)
 
 
+def channels_last(network: nn.Module) -> nn.Module:
+    """Puts the weights of a network's 2D convolutions into channels-last order; 3D ones have none.
+
+    Args:
+        network: Changed in place.
+
+    Returns:
+        The same.
+    """
+    import torch
+
+    for value in network.parameters():
+        if value.ndim == 4:
+            value.data = value.data.contiguous(memory_format=torch.channels_last)
+    return network
+
+
+def as_published(network: nn.Module) -> nn.Module:
+    """What a `Family` makes of its network whose last digits are to be the published ones: nothing.
+
+    Args:
+        network: In evaluation mode.
+    """
+    return network
+
+
 class NetworkModel:
     """A per-frame network as a `DepthModel`.
 
@@ -73,7 +99,7 @@ class NetworkModel:
             dtype = "fp32"
         self._half = {"fp16": torch.float16, "bf16": torch.bfloat16}.get(dtype)
         network = network.eval().requires_grad_(False).to(device)
-        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = channels_last(network)
         self._compiled: Callable[..., Any] | None = None
 
     def compile(self) -> None:

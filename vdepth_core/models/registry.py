@@ -36,7 +36,10 @@ _FAMILIES = {  # a family of the catalogue -> what loads it: ``load(path, device
     "embedded": "embedded:FAMILY",
     "tcmonodepth-small": "tcmonodepth:SMALL",
     "midas": "tcmonodepth:LARGE",
-    "monodepth2": "monodepth2:FAMILY",
+    **{
+        name: f"{name}:FAMILY"
+        for name in ("monodepth2", "sfmlearner", "featdepth", "packnet", "diffnet", "ddv")
+    },
     **dict.fromkeys(("dpt", "depth-anything", "depth-pro", "zoedepth"), _FOLDERS["transformers"]),
     **dict.fromkeys(("marigold", "rollingdepth"), _FOLDERS["diffusers"]),
 }

@@ -44,14 +44,18 @@ class DepthDecoder(nn.ModuleList):
         self.scales = tuple(scales)
 
     def forward(self, features: Sequence[Tensor], scales: Sequence[int] | None = None) -> dict[int, Tensor]:
-        """Decodes.
+        """As `logits`, in (0, 1)."""
+        return {scale: torch.sigmoid(x) for scale, x in self.logits(features, scales).items()}
+
+    def logits(self, features: Sequence[Tensor], scales: Sequence[int] | None = None) -> dict[int, Tensor]:
+        """What the heads say before the sigmoid.
 
         Args:
             features: Five, (N, channels[i], H/2^(i+1), W/2^(i+1)).
             scales: Which are wanted; None: all there are.
 
         Returns:
-            Scale -> (N, outputs, H/2^scale, W/2^scale) in (0, 1).
+            Scale -> (N, outputs, H/2^scale, W/2^scale).
         """
         wanted = self.scales if scales is None else scales
         answers: dict[int, Tensor] = {}
@@ -62,7 +66,7 @@ class DepthDecoder(nn.ModuleList):
                 x = torch.cat((x, features[i - 1]), 1)
             x = self[2 * (4 - i) + 1](x)
             if i in wanted:
-                answers[i] = torch.sigmoid(self[10 + self.scales.index(i)](x))
+                answers[i] = self[10 + self.scales.index(i)](x)
         return answers
 
 

@@ -89,9 +89,66 @@ def _monodepth2(drawn: Draw, layers: int = 18) -> Files:
     }
 
 
+def _sfmlearner(drawn: Draw) -> Files:
+    from ...networks.dispnet import DispNet
+    from ...networks.pose_exp import PoseExpNet
+
+    narrow = (8, 8, 8, 16, 16, 16, 16)
+    return {
+        "dispnet_model_best.pth.tar": {"epoch": 1, "state_dict": drawn(DispNet(narrow, narrow))},
+        "exp_pose_model_best.pth.tar": {"epoch": 1, "state_dict": drawn(PoseExpNet())},
+    }
+
+
+def _featdepth(drawn: Draw) -> Files:
+    from ...networks.featdepth_train import MonoFm
+
+    state = drawn(MonoFm(width=_WIDTH, planes=16, narrow=_WIDTH))
+    return {"fm_depth.pth": {"meta": {"epoch": 1}, "state_dict": state, "optimizer": {}}}
+
+
+def _packnet(drawn: Draw) -> Files:
+    from ...networks.packnet import PackNet01
+    from ...networks.packnet_pose import PackPoseNet
+
+    depth, pose = drawn(PackNet01((16,) * 5, 16, 2)), drawn(PackPoseNet())
+    state = {f"model.pose_net.{key}": value for key, value in pose.items()}
+    state |= {f"model.depth_net.{key}": value for key, value in depth.items()}
+    return {"PackNet01.ckpt": {"config": {}, "epoch": 1, "state_dict": state, "optimizer": {}}}
+
+
+def _diffnet(drawn: Draw) -> Files:
+    from ...networks.diffnet import DiffNet
+    from ...networks.monodepth2_pose import SeparatePose
+
+    state, pose = drawn(DiffNet(4, _WIDTH)), drawn(SeparatePose(width=_WIDTH))
+    decoder = _split(state, "convs.", "decoder.")
+    return {
+        "encoder.pth": {key: value for key, value in state.items() if key not in decoder} | _SIZE,
+        "depth.pth": decoder,
+        "pose_encoder.pth": _split(pose, "encoder."),
+        "pose.pth": _split(pose, "net."),
+    }
+
+
+def _ddv(drawn: Draw) -> Files:
+    from ...networks.ddv import Ddv
+
+    state = drawn(Ddv(_WIDTH))
+    return {
+        "encoder.pth": _split(state, "resnet_model.") | _SIZE,
+        "depth.pth": _split(state, "deconv"),
+    }
+
+
 _FAMILIES: dict[str, Callable[[Draw], Files]] = {
     "monodepth2": _monodepth2,
     "monodepth2-resnet50": lambda drawn: _monodepth2(drawn, 50),
+    "sfmlearner": _sfmlearner,
+    "featdepth": _featdepth,
+    "packnet01": _packnet,
+    "diffnet": _diffnet,
+    "ddv": _ddv,
 }
 
 FAMILIES: tuple[str, ...] = tuple(_FAMILIES)
