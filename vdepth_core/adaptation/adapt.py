@@ -233,6 +233,7 @@ def _threads(count: int) -> Iterator[None]:
 def _facts(student: Student, teacher: DepthModel | None, recipe: str, steps: int) -> dict[str, str]:
     """What the weights say about themselves: the stricter terms of student and teacher hold."""
     specs = [student.spec] if teacher is None else [student.spec, teacher.spec]
+    sides = zip(("height", "width"), student.spec.fixed_size or (), strict=False)
     return {
         "license": " AND ".join(dict.fromkeys(spec.license for spec in specs)),
         "commercial": "true" if all(spec.commercial for spec in specs) else "false",
@@ -240,4 +241,5 @@ def _facts(student: Student, teacher: DepthModel | None, recipe: str, steps: int
         "sha256": student.spec.weights_sha256,
         "recipe": recipe,
         "steps": str(steps),
+        **{side: str(pixels) for side, pixels in sides},  # of a network of one size
     } | ({} if teacher is None else {"teacher": teacher.spec.name})
