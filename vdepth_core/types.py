@@ -6,10 +6,11 @@ display-referred sRGB, rates and times as `fractions.Fraction`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 if TYPE_CHECKING:
     import numpy as np
@@ -162,3 +163,16 @@ class ShotAlignment:
     shift: tuple[float, ...]
     curves: dict[str, tuple[float, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> Self:
+        """The alignment again that `dataclasses.asdict` made JSON of.
+
+        Args:
+            facts: Its fields, tuples as lists.
+
+        Raises:
+            KeyError: one is missing.
+        """
+        curves = {name: tuple(map(float, values)) for name, values in facts["curves"].items()}
+        return cls(tuple(facts["scale"]), tuple(facts["shift"]), curves, tuple(facts["notes"]))

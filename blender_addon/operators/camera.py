@@ -122,7 +122,7 @@ class VDEPTH_OT_import_camera_path(OnClip, bpy.types.Operator, ImportHelper):
         if mesh is not None:
             cameras.put_under(mesh, camera)
         context.scene.camera = camera
-        self.report({"INFO"}, f"{len(poses)} poses from frame {first} on")
+        self.report({"INFO"}, f"{len(poses)} pose{'s' * (len(poses) != 1)} from frame {first} on")
         return {"FINISHED"}
 
 

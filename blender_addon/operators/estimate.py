@@ -63,7 +63,9 @@ class VDEPTH_OT_estimate(ClipOperator, bpy.types.Operator):
             return {"CANCELLED"}
         for warning in STATE.warnings:
             self.report({"WARNING"}, warning)
-        self.report({"INFO"}, f"{finished.count} frames of depth for {clip.name}.")
+        self.report(
+            {"INFO"}, f"{finished.count} frame{'s' * (finished.count != 1)} of depth for {clip.name}."
+        )
         return {"FINISHED"}
 
 

@@ -62,8 +62,8 @@ class VDEPTH_OT_clear_result(_OnResult, bpy.types.Operator):
         clip.vdepth.manifest = clip.vdepth.folder = ""
         if owned.changed:
             kept = ", ".join(path.name for path in owned.changed[:3])
-            self.report({"WARNING"}, f"{len(owned.changed)} files were changed since and stay: {kept}.")
-        self.report({"INFO"}, f"{len(owned.files)} files of {clip.name} are deleted.")
+            self.report({"WARNING"}, f"Changed since, and left alone: {len(owned.changed)} ({kept}).")
+        self.report({"INFO"}, f"Files of {clip.name} deleted: {len(owned.files)}.")
         return {"FINISHED"}
 
 
@@ -103,7 +103,7 @@ class VDEPTH_OT_relink(_OnResult, bpy.types.Operator):
         problems = check(found)
         for problem in problems:
             self.report({"WARNING"}, problem)
-        self.report({"INFO"}, f"{clip.name} has its depth from {path.parent}; {moved} images follow.")
+        self.report({"INFO"}, f"{clip.name} has its depth from {path.parent}; images that follow: {moved}.")
         return {"FINISHED"}
 
 

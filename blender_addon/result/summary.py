@@ -39,7 +39,8 @@ class Summary:
         camera = found.shots[0].camera
         angle = math.degrees(2 * math.atan(found.width / 2 / camera.fx))
         return [
-            f"{found.count} frames{shots}, files {found.first_number} to {found.last_number}",
+            f"{found.count} frame{'s' * (found.count != 1)}{shots}, "
+            f"files {found.first_number} to {found.last_number}",
             f"{found.model}, {found.method}",
             f"Licence {terms}",
             f"Depth {near:.3g} to {far:.3g}, {_SPACES.get(found.space, found.space)}",

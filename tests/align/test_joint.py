@@ -199,7 +199,7 @@ def test_contradicting_snippets_stay_positive_and_are_reported(noisy: Case) -> N
     values[50, 1] = np.random.default_rng(8).uniform(size=values.shape[2]) * 5  # one bad frame only
     found = coalign(replace(noisy.snippets, values=values))
     assert (found.scale > 0).all()
-    assert "1 snippets look like no other" in found.notes[0]
+    assert "1 snippet looks like no other" in found.notes[0]
     assert len(found.notes) == 1  # what it creeps on by is not waited for
     gain = np.delete(found.scale / noisy.scale, 5)
     assert np.std(np.log(gain)) < 0.01

@@ -238,7 +238,7 @@ def test_a_job_and_its_clip(tmp_path: Path) -> None:
     assert own.accuracy.abs_rel == pytest.approx(0, abs=1e-6)
     assert own.consistency is None
     short = write_movie(tmp_path / "short.mp4", 2)
-    with pytest.raises(InputError, match=r"holds 1 frames from frame 1 on, but .*job holds 3"):
+    with pytest.raises(InputError, match=r"holds 1 frame from frame 1 on, but .*job holds 3"):
         evaluate(job, sequence[:], clip=short, max_depth=1e3)
 
 
@@ -287,7 +287,7 @@ def test_a_camera_that_does_not_fit_is_named(rgbd: Path, truth: np.ndarray, tmp_
     (tmp_path / "depth").symlink_to(rgbd / "depth")
     np.savetxt(tmp_path / "K.txt", np.eye(3))
     np.savetxt(tmp_path / "poses_cam_to_world.txt", np.eye(4).reshape(1, 16))
-    with pytest.raises(InputError, match="4 depth maps but 1 poses"):
+    with pytest.raises(InputError, match="4 depth maps but 1 pose"):
         evaluate(truth, tmp_path, quantity="depth")
     np.savetxt(tmp_path / "K.txt", np.eye(2))
     with pytest.raises(InputError, match="camera"):

@@ -12,9 +12,10 @@ from vdepth_core.jobs.numbering import Numbering
 from vdepth_core.types import ClipInfo
 
 
-def info(first_number=None):
+def info(first_number=None, frames_declared=None):
     kind = "movie" if first_number is None else "sequence"
-    return ClipInfo(Path("a"), kind, "a", 64, 64, Fraction(1), Fraction(24), first_number=first_number)
+    return ClipInfo(Path("a"), kind, "a", 64, 64, Fraction(1), Fraction(24), first_number=first_number,
+                    frames_declared=frames_declared)  # fmt: skip
 
 
 def test_a_movie_starts_at_1001_and_its_ranges_count_from_0():
@@ -29,6 +30,22 @@ def test_a_sequence_keeps_its_numbers():
     assert list(numbering.numbers(3, Fraction(0), Fraction(0))) == [1000]
     with pytest.raises(UsageError, match="997"):
         numbering.indices("10-20")
+
+
+def test_only_numbers_a_movie_may_have_are_its_own():
+    movie = info(frames_declared=24)
+    kinds = ("depth",)
+
+    def names(frames=None, clip=movie, **options):
+        found = Numbering.of(clip, EstimateConfig.parse(**options)).names(clip, kinds, frames)
+        return found.first, found.stop
+
+    assert names() == (1001, 1025)
+    assert names("10-99") == (1011, 1025)
+    assert names("30-99") == (1031, 1101)  # what it declares is wrong
+    assert names(cfr="12") == (1001, 1013)
+    assert names("12-23", cfr="12") == (1007, 1013)
+    assert names(clip=info()) == (1001, None)
 
 
 def test_start_frame_wins():

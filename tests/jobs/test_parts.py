@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from vdepth_core.jobs.events import PartDone
 from vdepth_core.jobs.folder import JobFolder
 from vdepth_core.jobs.parts import Part
 from vdepth_core.output.verify import verify
+from vdepth_core.progress import Progress
 from vdepth_core.types import Shot
 
 
@@ -209,3 +211,42 @@ def test_a_job_of_parts_is_plain_json(movie, tmp_path):
     assert plan["threads"] >= 1
     assert plan["spec"]["name"] == "ramp"
     assert len(json.loads((tmp_path / ".vdepth" / "scan.json").read_text())["scan"]["shots"]) == 4
+
+
+def test_a_share_with_other_options_hears_which_and_both_ways_out(movie, tmp_path):
+    assert run(movie, tmp_path, part=Part(share=(1, 2)), far=50.0).error is None
+    error = run(movie, tmp_path, part=Part(share=(2, 2)), far=80.0, normals=True).error
+    assert isinstance(error, JobConflictError)
+    assert "(far differs: 50 there, 80 here; normals differs: off there, on here)" in error.message
+    assert error.hint.startswith("Give the options that the other shots were begun with, or use --overwrite")
+    assert run(movie, tmp_path, part=Part(share=(2, 2)), far=50.0).error is None
+
+
+class Heard(Progress):
+    def __init__(self):
+        super().__init__()
+        self.warnings = []
+
+    def warn(self, message):
+        self.warnings.append(message)
+
+
+def test_finishing_says_that_the_clip_changed_and_does_without_it(movie, whole, tmp_path):
+    clip, out = Path(shutil.copy(movie, tmp_path / "shot.mp4")), tmp_path / "out"
+    for share in (1, 2):
+        assert run(clip, out, part=Part(share=(share, 2))).error is None
+    gone = shutil.copytree(out, tmp_path / "gone")
+    data = bytearray(clip.read_bytes())
+    data[len(data) // 2] ^= 1
+    clip.write_bytes(data)
+    heard = Heard()
+    finish(out, heard)
+    assert len(heard.warnings) == 1
+    assert "The clip changed since its depth was predicted (shot.mp4)" in heard.warnings[0]
+    clip.unlink()
+    heard = Heard()
+    finish(gone, heard)
+    assert heard.warnings == []
+    whole = digest(whole)
+    for done in (out, gone):
+        assert {name for name in digest(done) if digest(done)[name] != whole[name]} <= {"manifest.json"}

@@ -242,4 +242,4 @@ def test_the_options_as_given_and_as_chosen_are_kept(movie, tmp_path):
     assert record.chosen.method == "temporal"
     error = run([movie], tmp_path, near=3.0)[0].error
     assert isinstance(error, JobConflictError)
-    assert "(near differ)" in error.message
+    assert "(near differs: 2 there, 3 here)" in error.message

@@ -20,6 +20,7 @@ from generated import RampModel, write_movie
 from vdepth_core.clip.movie import MovieClip
 from vdepth_core.errors import InputError, JobConflictError
 from vdepth_core.jobs.accelerator import ModelShelf
+from vdepth_core.jobs.assemble import finish
 from vdepth_core.jobs.batch import estimate_clips
 from vdepth_core.jobs.config import EstimateConfig
 from vdepth_core.jobs.events import Done, Error, FrameDone, Started
@@ -27,6 +28,7 @@ from vdepth_core.jobs.folder import JobFolder
 from vdepth_core.output.exr import write_exr
 from vdepth_core.output.manifest import read_manifest
 from vdepth_core.output.sequence import read_sequence
+from vdepth_core.output.verify import verify
 
 OPTIONS = {"model": "ramp", "device": "cpu", "dtype": "fp32", "size": 64}
 
@@ -380,3 +382,57 @@ def test_killed_at_random_moments_the_result_is_the_same(movie, finished, tmp_pa
     assert run([movie], out, on_event=events.append)[0].error is None
     assert digest(out) == digest(finished)
     assert sum(isinstance(event, FrameDone) for event in events) in (0, 24)
+
+
+@pytest.mark.parametrize("lost", ["everything", "the manifest's line", "a line and its file"])
+def test_a_finished_job_whose_journal_lost_lines_mends_it(movie, finished, tmp_path, lost):
+    out = shutil.copytree(finished, tmp_path / "out")
+    journal, before = out / ".vdepth" / "journal.jsonl", digest(out)
+    whole = journal.read_bytes()
+    named = {"the manifest's line": b"manifest.json", "a line and its file": b"1005.exr"}.get(lost)
+    kept = [line for line in whole.splitlines(keepends=True) if named is not None and named not in line]
+    journal.write_bytes(b"".join(kept))
+    if lost == "a line and its file":
+        (out / "shot_depth.1005.exr").unlink()
+    else:
+        assert not verify(out).faults
+    assert run([movie], out)[0].error is None
+    assert sorted(journal.read_bytes().splitlines()) == sorted(whole.splitlines())
+    assert not verify(out).faults
+    assert digest(out) == before
+    assert run([movie], out, near=2.0, overwrite=True)[0].error is None  # they are all its own again
+
+
+def test_a_manifest_that_verify_calls_damaged_is_not_called_done(movie, finished, tmp_path):
+    out = shutil.copytree(finished, tmp_path / "out")
+    text = (out / "manifest.json").read_text()
+    (out / "manifest.json").write_text(text + "\n")
+    assert [fault.name for fault in verify(out).faults] == ["manifest.json"]
+    error = run([movie], out)[0].error
+    assert isinstance(error, JobConflictError)
+    assert "manifest.json" in error.message
+    (out / "manifest.json").write_text(text[:-20])  # spoiled, and nobody's work
+    assert run([movie], out)[0].error is None
+    assert not verify(out).faults
+
+
+@pytest.mark.parametrize("options", [{}, {"cfr": "12"}])
+def test_a_users_frame_outside_the_range_is_in_nobodys_way(movie, tmp_path, options):
+    assert run([movie], tmp_path, **options)[0].error is None
+    for number in (1000, 1025, 5000):
+        (tmp_path / f"shot_depth.{number}.exr").write_bytes(b"theirs")
+    assert run([movie], tmp_path, near=2.0, overwrite=True, **options)[0].error is None
+    finish(tmp_path)
+    assert (tmp_path / "shot_depth.5000.exr").read_bytes() == b"theirs"
+    (tmp_path / "shot_depth.1002.exr").write_bytes(b"theirs")
+    assert "1002" in run([movie], tmp_path, near=3.0, overwrite=True, **options)[0].error.message
+
+
+def test_a_movie_longer_than_it_says_is_looked_at_again(movie, tmp_path, monkeypatch):
+    monkeypatch.setattr("vdepth_core.clip.movie.declared_frames", lambda *_: 3)
+    taken = tmp_path / "shot_depth.1020.exr"
+    taken.write_bytes(b"theirs")
+    error = run([movie], tmp_path)[0].error
+    assert isinstance(error, JobConflictError)
+    assert taken.name in error.message
+    assert taken.read_bytes() == b"theirs"

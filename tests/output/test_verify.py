@@ -92,6 +92,23 @@ def test_a_manifest_is_the_journals_too(known):
     assert not verify(known).finished
 
 
+@pytest.mark.parametrize("lost", ["everything", "the manifest's line"])
+def test_a_journal_that_lost_lines_is_filled_from_the_second_manifest(known, lost):
+    journal = begun(known)
+    journal.begin("f00d")
+    for path in known.iterdir():
+        if path.is_file():
+            journal.note(path.name, FileEntry.of(path))
+    journal.close()
+    write_manifest(read_manifest(manifest_path(known)), manifest_path(known / WORK))
+    lines = (known / WORK / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    kept = [] if lost == "everything" else [line for line in lines if b"manifest.json" not in line]
+    (known / WORK / "journal.jsonl").write_bytes(b"".join(kept))
+    assert verify(known).faults == ()
+    manifest_path(known).write_text(manifest_path(known).read_text() + "\n")
+    assert verify(known).faults == (Fault("manifest.json", "damaged"),)
+
+
 @pytest.mark.parametrize(
     ("name", "whole", "spoiled", "theirs"),
     [

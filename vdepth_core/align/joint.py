@@ -114,7 +114,9 @@ def coalign(
     )
     notes = _notes(parts, found.flat)
     if found.alone.any():
-        notes += (f"{int(found.alone.sum())} snippets look like no other; only their contrast was matched.",)
+        count = int(found.alone.sum())
+        who, its = ("1 snippet looks", "its") if count == 1 else (f"{count} snippets look", "their")
+        notes += (f"{who} like no other; only {its} contrast was matched.",)
     if not found.settled:
         notes += (f"The co-alignment did not settle within {most} iterations.",)
     return CoAlignment(found.scale, found.shift, found.objective, found.flat, parts, notes)
@@ -140,7 +142,10 @@ def _notes(parts: np.ndarray, flat: np.ndarray) -> tuple[str, ...]:
             "shift of its own."
         )
     if (parts < 0).any():
-        notes.append(f"No snippet covers {int((parts < 0).sum())} frames.")
+        count = int((parts < 0).sum())
+        notes.append(f"No snippet covers {count} frame{'s' * (count != 1)}.")
     if flat.any():
-        notes.append(f"{int(flat.sum())} snippets are flat; their scale could not be measured.")
+        count = int(flat.sum())
+        who, its = ("1 snippet is", "its") if count == 1 else (f"{count} snippets are", "their")
+        notes.append(f"{who} flat; {its} scale could not be measured.")
     return tuple(notes)

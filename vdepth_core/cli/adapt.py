@@ -86,5 +86,8 @@ def adapt(
     if not result.changed:
         typer.echo("Nothing improved: the weights are those of the model as it was.", err=True)
     elif result.early:
-        typer.echo(f"Stopped after {result.steps} steps: nothing improved any more.", err=True)
+        typer.echo(
+            f"Stopped after {result.steps} step{'s' * (result.steps != 1)}: nothing improved any more.",
+            err=True,
+        )
     typer.echo(f"Weights: {result.weights}. Use them with --model {result.weights}")

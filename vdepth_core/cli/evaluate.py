@@ -72,12 +72,12 @@ def _table(result: Evaluation) -> list[str]:
         f"Prediction  {result.prediction} ({result.quantity})",
         f"Truth       {result.truth}, {result.min_depth:g} to {result.max_depth:g} m",
         "",
-        f"Accuracy under {a.protocol}: {a.frames} frames, {a.pixels} pixels",
+        f"Accuracy under {a.protocol}: {a.frames} frame{'s' * (a.frames != 1)}, {a.pixels} pixels",
         f"  AbsRel {a.abs_rel:.4f}   SqRel {a.sq_rel:.4f} m   RMSE {a.rmse:.4f} m   RMSElog {a.rmse_log:.4f}",
         f"  δ1 {a.delta1:.4f}   δ2 {a.delta2:.4f}   δ3 {a.delta3:.4f}",
     ]
     if a.frames_without_truth:
-        lines.append(f"  {a.frames_without_truth} frames have no valid truth")
+        lines.append(f"  Frames without valid truth: {a.frames_without_truth}")
     lines += _boundaries(result)
     lines += _baselines(result)
     temporal = _temporal(result)

@@ -46,4 +46,4 @@ def export(
         typer.echo(file)
     chosen = EXPORTERS.read(to, options)
     words = "".join(f", {name.replace('_', ' ')} {value}" for name, value in chosen if value is not None)
-    typer.echo(f"{len(files)} {'file' if len(files) == 1 else 'files'} written{words}", err=True)
+    typer.echo(f"{len(files)} file{'s' * (len(files) != 1)} written{words}", err=True)

@@ -14,7 +14,11 @@ def finish(
     """Assemble what shards wrote: preview, report and manifest."""
     from ..jobs.assemble import finish as run
     from ..output.naming import manifest_path
+    from .bars import Bars
 
-    manifest = run(out)
-    typer.echo(f"{manifest.count} frames of {len(manifest.shots)} shots are finished.", err=True)
+    with Bars() as progress:
+        manifest = run(out, progress)
+    frames, shots = manifest.count, len(manifest.shots)
+    words = f"{frames} frame{'s' * (frames != 1)} of {shots} shot{'s' * (shots != 1)}"
+    typer.echo(f"{words} {'are' if frames != 1 else 'is'} finished.", err=True)
     typer.echo(str(manifest_path(out)))

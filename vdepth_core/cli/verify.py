@@ -27,10 +27,15 @@ def verify(
         for fault in found.faults:
             typer.echo(f"{fault.kind}: {out / fault.name}")
     if found.faults:
+        count, verb = (
+            len(found.faults),
+            "is not as it was" if len(found.faults) == 1 else "are not as they were",
+        )
         raise InputError(
-            f"Of the {found.files} files in {out}, {len(found.faults)} are not as they were written.",
+            f"Of the {found.files} file{'s' * (found.files != 1)} in {out}, {count} {verb} written.",
             "Run the same vdepth estimate again to write them anew; move a file that you changed away first.",
         )
     if not json_:
         state = "" if found.finished else ", of a job that is not finished"
-        typer.echo(f"{found.files} files in {out} are as they were written{state}.", err=True)
+        files, verb = found.files, "is as it was" if found.files == 1 else "are as they were"
+        typer.echo(f"{files} file{'s' * (files != 1)} in {out} {verb} written{state}.", err=True)

@@ -127,9 +127,13 @@ class MovieClip(Clip):
         if complete and not damage.tail and not damage.unreadable:
             warnings += self._shortfall(damage.packets, index + 1, timeline.origin, time)
         if timeline.repaired:
+            what, how = (
+                ("1 timestamp", "is missing or runs")
+                if timeline.repaired == 1
+                else (f"{timeline.repaired} timestamps", "are missing or run")
+            )
             warnings.append(
-                f"{timeline.repaired} timestamps of {name} are missing or run backwards; "
-                "its frames are taken in the order they are stored."
+                f"{what} of {name} {how} backwards; its frames are taken in the order they are stored."
             )
         if resized >= 0:
             warnings.append(
@@ -159,7 +163,9 @@ class MovieClip(Clip):
             missing.append((self._end - origin * self._time_base - last) * rate - 1)
         if not missing or min(missing) < 1:
             return []
-        promised = f"{declared} frames" if declared else f"{float(self._end or 0):.2f} seconds"
+        promised = (
+            f"{declared} frame{'s' * (declared != 1)}" if declared else f"{float(self._end or 0):.2f} seconds"
+        )
         return [
             f"{self.info.path.name} promises {promised} but ends after frame {frames - 1} "
             f"({float(last + 1 / rate):.2f} seconds); it is probably cut short."

@@ -262,7 +262,10 @@ def _camera(folder: Path, maps: DepthMaps, pictures: list[Path]) -> Camera | Non
     except (OSError, ValueError) as error:
         raise InputError(f"The camera of {folder} cannot be read: {error}.", hint) from error
     if len(poses) != maps.count:
-        raise InputError(f"{folder} holds {maps.count} depth maps but {len(poses)} poses.", hint)
+        words = [
+            f"{n} {what}{'s' * (n != 1)}" for n, what in ((maps.count, "depth map"), (len(poses), "pose"))
+        ]
+        raise InputError(f"{folder} holds {' but '.join(words)}.", hint)
     if pictures:
         (height, width), (rows, columns) = maps.read(0).shape, read_image(pictures[0]).pixels.shape[:2]
         intrinsics = intrinsics.scaled(width / columns, height / rows)

@@ -6,7 +6,7 @@ scale, so they are taken under one alignment for the clip, which the result name
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -239,9 +239,14 @@ class _Aligned:
 def _same_count(pred: DepthMaps, truth: DepthMaps) -> None:
     if len(pred) != len(truth):
         raise InputError(
-            f"{pred.name} holds {len(pred)} predictions, {truth.name} holds {len(truth)} frames of truth.",
+            f"{pred.name} holds {_counted(pred, 'prediction')}, {truth.name} holds "
+            f"{_counted(truth, 'frame')} of truth.",
             "Give both the same frames.",
         )
+
+
+def _counted(things: Sized, what: str) -> str:
+    return f"{len(things)} {what}{'s' * (len(things) != 1)}"
 
 
 def _pictures(
@@ -253,7 +258,8 @@ def _pictures(
     size = truth.read(0).shape[::-1]
     if clip is None and len(files) != len(truth):
         raise InputError(
-            f"{files[0].parent} holds {len(files)} pictures, but {truth.name} holds {len(truth)} depth maps.",
+            f"{files[0].parent} holds {_counted(files, 'picture')}, but {truth.name} holds "
+            f"{_counted(truth, 'depth map')}.",
             "Give the plate with --clip.",
         )
 
@@ -269,8 +275,8 @@ def _pictures(
                 yield _resized(frame.rgb, size)
         if count < len(pred):
             raise InputError(
-                f"{clip} holds {count} frames from frame {pred.first} on, but {pred.name} holds {len(pred)} "
-                "predictions.",
+                f"{clip} holds {count} frame{'s' * (count != 1)} from frame {pred.first} on, but {pred.name} "
+                f"holds {_counted(pred, 'prediction')}.",
                 "Give the clip the prediction was made from.",
             )
 

@@ -60,7 +60,7 @@ def alignment_error(
         if d is None or pose is None or (mask is None and valid is not None):
             what = "depth" if d is None else "pose" if pose is None else "mask"
             raise InputError(
-                f"Frame {index} has no {what}.", f"There are {len(poses)} poses; give as many of each."
+                f"Frame {index} has no {what}.", f"Poses there are {len(poses)}; give as many of each."
             )
         z = np.asarray(d, np.float64)
         with np.errstate(invalid="ignore"):
@@ -76,7 +76,7 @@ def alignment_error(
                 apart += 1
         previous = current
     if not pairs:
-        reason = f"none of its {apart} pairs overlap" if apart else "it has no two frames"
+        reason = "no two frames of it overlap" if apart else "it has no two frames"
         raise UndefinedMeasure(
             f"TAE of the clip is undefined: {reason}.", "Check poses, intrinsics and depth range."
         )

@@ -109,7 +109,7 @@ def consistency(
                 unmatched += 1
         previous = current
     if not pairs:
-        reason = f"none of its {unmatched} pairs has a visible pixel" if unmatched else "it has no two frames"
+        reason = "no two frames of it share a visible pixel" if unmatched else "it has no two frames"
         raise UndefinedMeasure(
             f"Temporal consistency of the clip is undefined: {reason}.",
             "Give a longer shot without cuts, or a larger max_difference.",

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from ..clip import ClipScan
-from ..errors import InputError
+from ..checksums import Checksums
+from ..clip import ClipScan, fingerprint, open_clip
+from ..errors import InputError, UsageError
 from ..files import write_bytes
 from ..output.channels import SequenceKind
 from ..output.journal import not_ours
@@ -22,8 +23,9 @@ from ..output.preview import join_films
 from ..output.report import ReportCollector
 from ..progress import Progress
 from ..runs import in_words, runs
-from .folder import JobFolder, folder_checksums, found_manifest, read_scan
-from .record import JobRecord, read_record
+from .folder import JobFolder, finished_manifest, folder_checksums, found_manifest, read_scan, tidy
+from .numbering import Numbering
+from .record import ClipRecord, JobRecord, read_record
 from .results import ShotResult
 from .writer import sequence_settings
 
@@ -85,9 +87,11 @@ def assemble(
 def finish(out: Path, progress: Progress | None = None) -> Manifest:
     """Assembles what ``vdepth estimate --shard`` or ``--shots`` wrote, in whatever processes and order.
 
+    The clip need not be there any more; that it changed since is told.
+
     Args:
         out: The job's folder.
-        progress: Asked for cancellation.
+        progress: Hears of a clip that changed, and is asked for cancellation.
 
     Returns:
         The manifest; that of a finished job whose files are all there as it is.
@@ -104,8 +108,15 @@ def finish(out: Path, progress: Progress | None = None) -> Manifest:
             f"{out} holds no job that vdepth estimate began.", "Give the folder of vdepth estimate -o."
         )
     checksums = folder_checksums(out)
-    manifest = found_manifest(manifest_path(out), record.job)
-    if manifest is not None and manifest.complete(out, checksums):
+    changed = _changed(record, checksums, progress)
+    if changed:
+        progress.warn(
+            f"The clip changed since its depth was predicted ({changed}); what is finished is depth of the "
+            "clip as it was. vdepth estimate --overwrite predicts it again."
+        )
+    manifest = finished_manifest(out, record.job, checksums)
+    if manifest is not None:
+        tidy(out, record.job)
         return manifest
     scan = read_scan(out, record.predictions)
     if scan is None:
@@ -116,6 +127,18 @@ def finish(out: Path, progress: Progress | None = None) -> Manifest:
     progress.check()
     with JobFolder(out, _names(record, scan), (), checksums) as folder:
         return assemble(folder, record, scan)
+
+
+def _changed(record: JobRecord, checksums: Checksums, progress: Progress) -> str:
+    """What of the clip is not as the job saw it; empty where nothing is, or the clip is gone."""
+    assert record.source is not None
+    try:
+        clip = open_clip(Path(record.source.path), **record.given.clip_options())
+        source = fingerprint(clip, *record.identity["frames"], checksums=checksums, progress=progress)
+    except (InputError, UsageError):
+        return ""
+    now = ClipRecord.of(clip.info, source)
+    return record.clip.changes(now) if now.digest != record.clip.digest else ""
 
 
 def _finished(folder: JobFolder, record: JobRecord, scan: ClipScan) -> list[ShotResult]:
@@ -132,10 +155,11 @@ def _finished(folder: JobFolder, record: JobRecord, scan: ClipScan) -> list[Shot
         else:
             results.append(result)
     if missing:
-        verb = "is" if len(missing) == 1 else "are"
+        count, verb = len(scan.shots), "is" if len(missing) == 1 else "are"
         shots = " ".join(map(in_words, runs(missing)))
         raise InputError(
-            f"{len(missing)} of the {len(scan.shots)} shots in {folder.out} {verb} not finished: {shots}.",
+            f"{len(missing)} of the {count} shot{'s' * (count != 1)} in {folder.out} {verb} not "
+            f"finished: {shots}.",
             "Run vdepth estimate with the same options and --shots A-B for them, then vdepth finish again.",
         )
     return results
@@ -148,12 +172,12 @@ def _begin(results: Sequence[ShotResult], result: ShotResult) -> Fraction:
 
 
 def _names(record: JobRecord, scan: ClipScan) -> JobNames:
-    first: int = record.identity["start_frame"]
-    if record.chosen.cfr:
-        return JobNames(record.clip.name, _kinds(record), first)
-    start, stop = scan.shots[0].start, scan.shots[-1].stop
-    still = record.source is not None and record.source.kind == "sequence" and stop == start + 1
-    return JobNames(record.clip.name, _kinds(record), first + start, first + stop, still)
+    rate, cfr = Fraction(record.identity["rate"]), record.chosen.cfr
+    numbering = Numbering(0, record.identity["start_frame"], Fraction(cfr) if cfr else rate, bool(cfr))
+    numbers = numbering.shown(scan, rate)
+    sequence = record.source is not None and record.source.kind == "sequence"
+    still = sequence and not cfr and len(numbers) == 1
+    return JobNames(record.clip.name, _kinds(record), numbers.start, numbers.stop, still)
 
 
 def _kinds(record: JobRecord) -> tuple[SequenceKind, ...]:

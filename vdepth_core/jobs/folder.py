@@ -23,11 +23,11 @@ from ..clip import ClipScan
 from ..errors import InputError, JobConflictError, ResourceError, VdepthError
 from ..files import Draft, make_folder, plain_files, require_space, write_bytes, write_error
 from ..output.journal import DAMAGED, JOB, LOCK, SEEN, WORK, Journal, lock_folder, not_ours
-from ..output.manifest import Manifest, read_manifest, write_manifest
+from ..output.manifest import Manifest, known_journal, read_manifest, recall, write_manifest
 from ..output.naming import JobNames, manifest_path
 from ..progress import Progress
 from ..store import has_predictions, remove_store
-from .identity import differences
+from .identity import told
 from .record import JobRecord, read_record
 from .results import ShotResult, film_path, read_result, result_path
 
@@ -77,8 +77,8 @@ class JobFolder:
         self.checksums = checksums or folder_checksums(out)
         part = f"shots_{shots.start:04d}-{shots.stop - 1:04d}" if shots is not None else ""
         self.journal = Journal(out, self.checksums, part)
+        self._shared, self._locks = shared, ExitStack()
         self._survey(names, sources)
-        self._locks = ExitStack()
         try:
             if shots is None:
                 self._locks.callback(lock_folder(out).release)
@@ -302,6 +302,18 @@ class JobFolder:
         except OSError as error:
             raise write_error(self.out, error) from error
         self.journal.reload()  # after looking: what another process puts there it has noted before
+        recall(self.journal)
+        self._refuse_foreign(names, present)
+
+    def check_names(self, names: JobNames) -> None:
+        """Looks again, now that it is known how long the clip really is.
+
+        Raises:
+            JobConflictError: something that vdepth did not write stands under one of the job's names.
+        """
+        self._refuse_foreign(names, os.listdir(self.out))
+
+    def _refuse_foreign(self, names: JobNames, present: Sequence[str]) -> None:
         wanted = [name for name in names.among(present) if os.path.lexists(self.out / name)]
         with ThreadPoolExecutor(_READERS) as pool:  # a finished job may hold a hundred gigabytes
             ours = list(pool.map(self.journal.ours, wanted))
@@ -337,13 +349,14 @@ class JobFolder:
                 f"{self.out} was finished with another state of the clip: {changed} changed since.",
                 "Use --overwrite to predict it again, or another folder with -o.",
             )
-        changed = ", ".join(differences(before.identity, now.identity)) if before else ""
+        changed = told(before.identity, now.identity) if before else ""
         kept = before is not None and before.predictions == now.predictions and any(self._stores())
         anew = "write its files anew from the predictions that were kept" if kept else "replace it"
+        same = "Give the options that the other shots were begun with, or use" if self._shared else "Use"
         return JobConflictError(
             f"{self.out} holds a job with another configuration "
-            f"({changed or 'the clip or the options'} differ).",
-            f"Use --overwrite to {anew}, or another folder with -o.",
+            f"({changed or 'the clip or the options differ'}).",
+            f"{same} --overwrite to {anew}, or another folder with -o.",
         )
 
     def own(self, path: Path) -> Draft:
@@ -433,27 +446,48 @@ def planning(out: Path, progress: Progress) -> Iterator[None]:
         lock.release()
 
 
-def tidy(out: Path, job: str) -> None:
-    """Drops what ``job``, killed after its manifest was written, left of its work; or does nothing.
+def tidy(out: Path, job: str, *, keep_store: bool = False) -> None:
+    """Drops what ``job``, killed after its manifest was written, left of its work, and mends its journal.
+
+    Does nothing where nothing is to be done, or can be.
+
+    Args:
+        out: The job's folder.
+        job: Identity of a finished job.
+        keep_store: Its predictions stay.
+    """
+    work, record = out / WORK, read_record(out)
+    if record is None or record.job != job:
+        return
+    keep_store = keep_store or record.given.keep_store
+    with suppress(VdepthError, OSError):
+        left = not keep_store and (_stores(work) or any((work / "tmp").iterdir()))
+        if not left and not known_journal(out).forgot:
+            return
+        with lock_folder(out):
+            plain_files(work)
+            journal = known_journal(out)
+            if journal.exists:
+                journal.open()
+                journal.close()
+                for path in _stores(work) if not keep_store else ():
+                    remove_store(path)
+
+
+def finished_manifest(out: Path, job: str, checksums: Checksums) -> Manifest | None:
+    """The manifest of ``job``, if it and every file that it names are there and as they were written.
 
     Args:
         out: The job's folder.
         job: Its identity.
+        checksums: Of files read before.
     """
-    work, record = out / WORK, read_record(out)
-    if record is None or record.job != job or record.given.keep_store:
-        return
-    with suppress(VdepthError, OSError):
-        if not _stores(work) and not any((work / "tmp").iterdir()):
-            return
-        with lock_folder(out):
-            plain_files(work)
-            journal = Journal(out)
-            if journal.exists:
-                journal.open()
-                journal.close()
-                for path in _stores(work):
-                    remove_store(path)
+    path = manifest_path(out)
+    manifest = found_manifest(path, job)
+    if manifest is None or not manifest.complete(out, checksums):
+        return None
+    journal = known_journal(out, checksums)
+    return None if journal.exists and journal.owned(path.name) is None else manifest
 
 
 def found_manifest(path: Path, job: str) -> Manifest | None:

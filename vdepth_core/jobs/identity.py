@@ -140,6 +140,23 @@ def differing(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     return sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
 
 
+def told(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """In what two identities differ, in words: ``near differs: 1 there, 2 here``."""
+    facts = []
+    for name, word in zip(differing(before, now), differences(before, now), strict=True):
+        values = [before.get(name), now.get(name)]
+        shown = name not in _WORDS and all(isinstance(value, str | int | float) for value in values)
+        there, here = map(_shown, values)
+        facts.append(f"{word} differs{f': {there} there, {here} here' if shown else ''}")
+    return "; ".join(facts)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return ("off", "on")[value]
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What two identities differ in, as the user knows it.
 

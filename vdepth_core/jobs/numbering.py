@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ..clip import cfr_span, parse_range
+from ..clip import ClipScan, cfr_span, parse_range
+from ..clip.timing import last_duration
 from ..errors import UsageError
 from ..output.channels import SequenceKind
 from ..output.naming import JobNames
@@ -58,7 +59,12 @@ class Numbering:
         return (0, None) if frames is None else parse_range(frames, self.source_first)
 
     def names(self, info: ClipInfo, kinds: tuple[SequenceKind, ...], frames: str | None) -> JobNames:
-        """Names of the files a job writes; how many frames a movie really has only a pass over it can tell.
+        """Names of the files a job writes, as far as the clip says how long it is; see `shown`.
+
+        Args:
+            info: The clip.
+            kinds: The sequences.
+            frames: ``A-B``; None: all.
 
         Args:
             info: The clip.
@@ -69,13 +75,28 @@ class Numbering:
             UsageError: see `indices`.
         """
         start, stop = self.indices(frames)
+        declared = info.frames_declared or 0
+        if declared > start:  # else it is wrong
+            stop = min(stop or declared, declared)
+        first, last = self.output_first + start, None if stop is None else self.output_first + stop
         if self.constant:
-            return JobNames(info.name, kinds, self.output_first)
-        if info.kind == "sequence":
-            stop = min(filter(None, (stop, info.frames_declared)), default=None)
-        last = None if stop is None else self.output_first + stop
-        still = info.kind == "sequence" and stop == start + 1
-        return JobNames(info.name, kinds, self.output_first + start, last, still)
+            span = cfr_span(start / info.rate, (stop or start + 1) / info.rate, self.rate)
+            first = self.output_first + span.start
+            last = None if stop is None else self.output_first + span.stop
+        still = info.kind == "sequence" and not self.constant and stop == start + 1
+        return JobNames(info.name, kinds, first, last, still)
+
+    def shown(self, scan: ClipScan, rate: Fraction) -> range:
+        """Numbers of all files of a sequence that a job writes of a clip which was passed over.
+
+        Args:
+            scan: What the pass found.
+            rate: The clip's frames per second.
+        """
+        first, stop = scan.shots[0].start, scan.shots[-1].stop
+        if not self.constant:
+            return range(self.output_first + first, self.output_first + stop)
+        return self.numbers(first, scan.times[first], end_of(scan, rate))
 
     def numbers(self, index: int, time: Fraction, next_time: Fraction) -> range:
         """Output frame numbers that show clip frame ``index``, on screen in [time, next_time) seconds.
@@ -104,3 +125,8 @@ class Numbering:
                 f"{float(begin):.2f} to {float(end):.2f} seconds.",
                 "Choose a higher --cfr, or more frames.",
             )
+
+
+def end_of(scan: ClipScan, rate: Fraction) -> Fraction:
+    """The second at which the last frame that was passed over leaves the screen; ``rate``: the clip's."""
+    return scan.times[-1] + last_duration(scan.times, 1 / rate)

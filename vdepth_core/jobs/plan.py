@@ -208,7 +208,8 @@ def _doubts(clip: Clip, start: int) -> list[str]:
     declared = clip.info.frames_declared
     if clip.info.kind == "movie" and declared and start >= declared:
         return [
-            f"{clip.info.path.name} declares {declared} frames only, and the frame range starts at {start}; "
+            f"{clip.info.path.name} declares {declared} frame{'s' * (declared != 1)} only, and the frame "
+            f"range starts at {start}; "
             "declarations can be wrong, so it is read to its end."
         ]
     return []

@@ -70,9 +70,7 @@ class ShotResult(BaseModel):
     @property
     def alignment(self) -> ShotAlignment:
         """What the method did to it."""
-        curves = {name: tuple(values) for name, values in self.curves.items()}
-        entry = self.entry
-        return ShotAlignment(tuple(entry.scale), tuple(entry.shift), curves, tuple(entry.notes))
+        return ShotAlignment.of({**self.entry.model_dump(), "curves": self.curves})
 
     def to_json(self) -> bytes:
         """For `read_result`; curves may hold what is not a number."""

@@ -21,12 +21,11 @@ from pathlib import Path
 
 from ..checksums import Checksums
 from ..clip import ClipReader, ShotView, fingerprint
-from ..clip.timing import last_duration
 from ..errors import InputError
 from ..files import require_folder
 from ..models.device import cpu_threads, set_threads
 from ..output.manifest import Manifest
-from ..output.naming import frame_path, manifest_path
+from ..output.naming import JobNames, frame_path, manifest_path
 from ..store import DepthStore
 from ..types import Shot
 from ..version import __version__
@@ -35,7 +34,8 @@ from .accelerator import Accelerator, ModelShelf
 from .assemble import assemble
 from .config import EstimateConfig
 from .events import Done, JobProgress, PartDone, Started, Warning_
-from .folder import JobFolder, folder_checksums, found_manifest, planning, tidy
+from .folder import JobFolder, finished_manifest, folder_checksums, planning, read_scan, tidy
+from .numbering import end_of
 from .parts import Part
 from .pipeline import Channel, run_stages
 from .plan import Plan, make_plan
@@ -99,12 +99,11 @@ class ClipJob:
             self.path, self.out, self.config, self._shelf, checksums, self.progress, overwrite=overwrite
         )
         self.progress.check()  # a job that has not begun leaves its folder alone
-        manifest = found_manifest(manifest_path(self.out), plan.record.job)
-        if manifest is not None and manifest.complete(self.out, checksums):
+        manifest = finished_manifest(self.out, plan.record.job, checksums)
+        if manifest is not None:
             # Nothing is written, so nothing is asked of the folder.
             self._tell_started(plan, resumed=True, finished=True)
-            if not plan.config.keep_store:
-                tidy(self.out, plan.record.job)
+            tidy(self.out, plan.record.job, keep_store=plan.config.keep_store)
         elif self._part is not None:
             self._run_part(plan, self._part, checksums, overwrite)
             return None
@@ -129,8 +128,7 @@ class ClipJob:
                 if shots:
                     self._set_threads(plan, folder)
             if shots:
-                names = job_names(plan.clip.info, plan.config)
-                folder = JobFolder(self.out, names, plan.clip.files, checksums, shots)
+                folder = JobFolder(self.out, self._names(plan), plan.clip.files, checksums, shots)
         if shots:
             with folder:
                 self._work(plan, folder, shots)
@@ -139,8 +137,12 @@ class ClipJob:
         self.progress.tell(PartDone(clip=clip, out=str(self.out), shots=list(shots), of=len(scan)))
 
     def _open(self, plan: Plan, checksums: Checksums, *, shared: bool = False) -> JobFolder:
-        names = job_names(plan.clip.info, plan.config)
-        return JobFolder(self.out, names, (*plan.clip.files, *self._others), checksums, shared=shared)
+        files = (*plan.clip.files, *self._others)
+        return JobFolder(self.out, self._names(plan), files, checksums, shared=shared)
+
+    def _names(self, plan: Plan) -> JobNames:
+        scan = plan.clip.facts or read_scan(self.out, plan.record.predictions)
+        return job_names(plan.clip.info, plan.config, scan)
 
     def _begin(self, plan: Plan, folder: JobFolder, overwrite: bool) -> None:
         resumed = folder.claim(plan.record, overwrite=overwrite)
@@ -214,6 +216,7 @@ class ClipJob:
         yield from clip.scan(shots=plan.config.shots, start=start, stop=stop, progress=self.progress)
         assert clip.facts is not None
         folder.save_scan(plan.record.predictions, clip.facts)
+        folder.check_names(self._names(plan))
 
     def _threads(self, plan: Plan, folder: JobFolder) -> int:
         """How many the network runs on: what the job was begun with, or what is measured now."""
@@ -327,7 +330,7 @@ class ClipJob:
         assert facts is not None
         for warning in facts.warnings:
             self.progress.warn(warning)
-        end = facts.times[-1] + last_duration(facts.times, 1 / plan.clip.info.rate)
+        end = end_of(facts, plan.clip.info.rate)
         plan.numbering.check_shown(facts.times[facts.shots[0].start], end)
         total = sum(len(shot) for shot in facts.shots if part is None or shot.index in part)
         for stage in ("infer", "settle", "write"):

@@ -142,8 +142,7 @@ def alignment_of(store: DepthStore) -> ShotAlignment:
     saved = store.load(_ALIGNMENT)
     if saved is None:
         raise KeyError(f"{store.folder.name} is not settled")
-    curves = {name: tuple(values) for name, values in saved["curves"].items()}
-    return ShotAlignment(tuple(saved["scale"]), tuple(saved["shift"]), curves, tuple(saved["notes"]))
+    return ShotAlignment.of(saved)
 
 
 def warnings_of(store: DepthStore) -> list[str]:

@@ -13,7 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from ..budget import MB, at_most
-from ..clip import ClipReader, ShotView
+from ..clip import ClipReader, ClipScan, ShotView
 from ..clip.timing import last_duration
 from ..geometry.camera import Intrinsics
 from ..output.attributes import FrameAttributes
@@ -301,15 +301,20 @@ def sequence_settings(config: EstimateConfig) -> SequenceSettings:
     return SequenceSettings(normals=config.normals, layered=config.layered, compression=config.compression)
 
 
-def job_names(info: ClipInfo, config: EstimateConfig) -> JobNames:
+def job_names(info: ClipInfo, config: EstimateConfig, scan: ClipScan | None = None) -> JobNames:
     """Names of all files a job writes.
 
     Args:
         info: The clip.
-        config: Of the job.
+        config: The options.
+        scan: What the pass over the clip found; None: it is taken to be as long as it says.
 
     Raises:
         UsageError: the range of frames is malformed or begins before the clip.
     """
-    kinds = sequence_settings(config).kinds
-    return Numbering.of(info, config).names(info, kinds, config.frames)
+    kinds, numbering = sequence_settings(config).kinds, Numbering.of(info, config)
+    if scan is None:
+        return numbering.names(info, kinds, config.frames)
+    numbers = numbering.shown(scan, info.rate)
+    still = info.kind == "sequence" and not numbering.constant and len(numbers) == 1
+    return JobNames(info.name, kinds, numbers.start, numbers.stop, still)

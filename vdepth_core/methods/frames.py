@@ -165,9 +165,10 @@ def decode_batches(
                 first += len(pictures)
                 pictures = []
     if first < stop:
+        lost = stop - first - len(pictures)
         raise InputError(
-            f"{shot.info.path.name} ends after frame {shot.shot.start + first + len(pictures) - 1}, "
-            f"{stop - first - len(pictures)} frames before it should.",
+            f"{shot.info.path.name} ends after frame {shot.shot.start + stop - lost - 1}, "
+            f"{lost} frame{'s' * (lost != 1)} before it should.",
             "Check that the file is complete and did not change.",
         )
 

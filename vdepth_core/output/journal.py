@@ -15,7 +15,7 @@ import secrets
 import shutil
 import stat
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,6 +111,8 @@ class Journal:
     exists: bool
     job: str | None
     _latest: set[str]  # names noted for the job
+    _recalled: list[dict[str, Any]]  # lines that are yet to be written
+    _length: int  # of the whole lines of the one that is written
 
     def __init__(self, out: Path, checksums: Checksums | None = None, part: str = "") -> None:
         """Reads the journal.
@@ -129,6 +131,30 @@ class Journal:
         self._waiting: list[bytes] = []
         self._asked = self._written = 0
         self.reload()
+
+    def recall(self, job: str, entries: Mapping[str, FileEntry]) -> None:
+        """Learns what a journal that was emptied or damaged does not say any more; `open` writes it down.
+
+        Args:
+            job: The finished job.
+            entries: Its files.
+        """
+        lost = {name: entry for name, entry in entries.items() if entry not in self._entries.get(name, ())}
+        if not self.exists or not lost:
+            return
+        for name, entry in lost.items():
+            self._entries.setdefault(name, []).insert(0, entry)
+        if self.job is None:
+            self.job = job
+            self._recalled.append({"job": job})
+        if self.job == job:
+            self._latest |= lost.keys()
+            self._recalled += [{"name": name, **entry.model_dump()} for name, entry in sorted(lost.items())]
+
+    @property
+    def forgot(self) -> bool:
+        """Whether it was told by `recall` of something that it should know itself."""
+        return bool(self._recalled)
 
     @property
     def names(self) -> list[str]:
@@ -195,6 +221,9 @@ class Journal:
             if not self._length:
                 self._put([_HEADER] + ([_line({"job": self.job})] if self._part else []))
                 flush_folder(self.work)
+            if self._recalled and not self._part:
+                self._put([_line(facts) for facts in self._recalled])
+                self._recalled = []
         except OSError as error:
             raise write_error(path, error) from error
         self.exists = True
@@ -315,7 +344,8 @@ class Journal:
         self.exists, self.job = False, None
         self._entries: dict[str, list[FileEntry]] = {}  # oldest first: a replaced file may still stand there
         self._latest = set()
-        self._length = 0  # of the whole lines of the one that is written
+        self._recalled = []
+        self._length = 0
         whole = self.work / JOURNAL
         self._read(whole)
         for path in sorted(self.work.glob(_PARTS)) if self.exists else ():

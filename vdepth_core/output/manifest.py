@@ -22,7 +22,8 @@ from ..version import __version__
 from .channels import SequenceKind
 from .exr import exr_matches
 from .finish import DepthMapping, DisparityRange
-from .journal import Fault, FileEntry, find_fault
+from .journal import WORK, Fault, FileEntry, Journal, find_fault
+from .naming import manifest_path
 
 SCHEMA_VERSION = 2
 
@@ -392,6 +393,28 @@ def read_manifest(path: Path) -> Manifest:
         raise InputError(
             f"{path} is damaged: {where}: {first['msg']}.", "Run the same vdepth estimate again."
         ) from error
+
+
+def known_journal(out: Path, checksums: Checksums | None = None) -> Journal:
+    """The journal of ``out``; what it should say and does not, it has from the job's second manifest.
+
+    Args:
+        out: A job's folder.
+        checksums: Of files read before; None: those the folder remembers.
+    """
+    journal = Journal(out, checksums)
+    recall(journal)
+    return journal
+
+
+def recall(journal: Journal) -> None:
+    """Tells a journal of the files of the finished job in its folder, which the second manifest names."""
+    path = manifest_path(journal.out / WORK)
+    try:
+        kept, entry = read_manifest(path), FileEntry.of(path)
+    except (InputError, OSError):
+        return
+    journal.recall(kept.job, {**kept.files, path.name: entry})
 
 
 def _refuse_constant(word: str) -> None:

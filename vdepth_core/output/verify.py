@@ -10,7 +10,7 @@ from ..checksums import Checksums
 from ..errors import InputError
 from ..progress import Progress
 from .journal import WORK, Fault, Journal, find_fault
-from .manifest import Manifest, read_manifest
+from .manifest import Manifest, known_journal, read_manifest
 from .naming import manifest_path
 
 STAGE = "verify"
@@ -47,7 +47,7 @@ def verify(out: Path, progress: Progress | None = None) -> Verification:
         Cancelled: ``progress`` says so.
     """
     progress, checksums = progress or Progress(), Checksums()
-    journal = Journal(out, checksums)
+    journal = known_journal(out, checksums)
     name = manifest_path(out).name
     manifest, reason = _finished(out, journal)
     if manifest is None:

@@ -76,12 +76,12 @@ def write(out: Path, sources: Sequence[Source], config: TrainConfig, counters: C
         "Seed": str(config.seed),
         "Steps": f"{counters.step}" + (f" of {config.steps}" if config.steps else ""),
         "Hours": f"{counters.elapsed / 3600:.2f}, {config.threads} CPU thread(s)",
-        "Batch": f"{config.batch} frames; peak rate {config.rate:g}, weight decay {config.decay:g}",
+        "Batch": f"frames a step: {config.batch}; peak rate {config.rate:g}, weight decay {config.decay:g}",
         "Temporal loss": f"{config.form}, λ = {config.temporal:g}, σ = {config.sigma:g}"
         if config.temporal
         else "none",
         "Released": f"{config.blend:g} of the way from the start to the moving average of the weights",
-        "Training loss": f"{sum(recent) / len(recent):.4f}, mean of the last {len(recent)} steps"
+        "Training loss": f"{sum(recent) / len(recent):.4f}, mean of the last steps ({len(recent)})"
         if recent
         else "no step yet",
         "Made with": f"vdepth {__version__}, torch {torch.__version__}",

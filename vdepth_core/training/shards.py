@@ -88,7 +88,7 @@ def from_rgbd(folder: Path, out: Path) -> Path:
     colour, depth = (sorted((folder / part).glob("*.*")) for part in ("color", "depth"))
     if not colour or len(colour) != len(depth):
         raise InputError(
-            f"{folder} has {len(colour)} pictures in color and {len(depth)} in depth.",
+            f"Pictures in color of {folder}: {len(colour)}, in depth: {len(depth)}.",
             "Give a folder with as many of either.",
         )
     scale = folder / "scale.txt"

@@ -154,7 +154,7 @@ class Shards(Source):
         self.paths = sorted(path for folder in folders for path in folder.glob("train-*.npz"))
         self._held = sorted(path for folder in folders for path in folder.glob("held-*.npz"))
         self.origins = tuple(origins or folders)
-        self.contents = f"{len(self.paths)} shards, {len(self._held)} more held out"
+        self.contents = f"shards: {len(self.paths)}, {len(self._held)} more held out"
         if not self.paths:
             raise InputError(
                 f"There are no shards for {kind} in {', '.join(map(str, folders)) or 'no folder'}.",

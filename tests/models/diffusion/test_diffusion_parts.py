@@ -48,11 +48,11 @@ SPOILED = {
         f / "unet/config.json", down_block_types=["Odd"]
     ),
     f"{WEIGHTS} is damaged": lambda f: (f / "vae" / WEIGHTS).write_bytes(b"nothing"),
-    f"lacks 1 keys .{BIAS}": lambda f: change_weights(f / "unet" / WEIGHTS, lambda state: state.pop(BIAS)),
-    "unknown 1 keys .more": lambda f: change_weights(
+    f"lacks 1 key .{BIAS}": lambda f: change_weights(f / "unet" / WEIGHTS, lambda state: state.pop(BIAS)),
+    "unknown 1 key .more": lambda f: change_weights(
         f / "vae" / WEIGHTS, lambda state: state.update(more=torch.zeros(1))
     ),
-    f"wrong shapes for 1 keys .{BIAS}": lambda f: change_weights(f / "unet" / WEIGHTS, widen),
+    f"wrong shapes for 1 key .{BIAS}": lambda f: change_weights(f / "unet" / WEIGHTS, widen),
     "scheduler EulerDiscreteScheduler": lambda f: change_json(
         f / "scheduler/scheduler_config.json", _class_name="EulerDiscreteScheduler"
     ),

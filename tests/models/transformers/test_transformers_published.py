@@ -270,11 +270,11 @@ def test_the_hash_is_that_of_what_was_read(tiny, checkpoint):
 @pytest.mark.parametrize(
     ("work", "message"),
     [
-        (lambda state: state.pop("head.conv3.bias"), r"lack 1 keys \(head\.conv3\.bias\)"),
-        (lambda state: state.update(other=torch.zeros(2)), r"have unknown 1 keys \(other\)"),
+        (lambda state: state.pop("head.conv3.bias"), r"lack 1 key \(head\.conv3\.bias\)"),
+        (lambda state: state.update(other=torch.zeros(2)), r"have unknown 1 key \(other\)"),
         (
             lambda state: state.update({"head.conv3.weight": torch.zeros(1, 9, 1, 1)}),
-            r"wrong shapes for 1 keys \(head\.conv3\.weight\)",
+            r"wrong shapes for 1 key \(head\.conv3\.weight\)",
         ),
     ],
 )

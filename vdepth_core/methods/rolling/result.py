@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +35,11 @@ def save_result(
         spread: Of the snippets at each frame (N,).
         notes: Sentences for the report.
     """
-    coverage = [len(slots) for slots in plan.covering()]
-    facts = {
-        "scale": scale.tolist(),
-        "shift": shift.tolist(),
-        "curves": {"coverage": coverage, "spread": spread.tolist()},
-        "notes": list(notes),
-    }
-    save_json(store.folder / _NAME, facts)
-    return _alignment(facts)
+    coverage = [float(len(slots)) for slots in plan.covering()]
+    curves = {"coverage": tuple(coverage), "spread": tuple(spread.tolist())}
+    alignment = ShotAlignment(tuple(scale.tolist()), tuple(shift.tolist()), curves, notes)
+    save_json(store.folder / _NAME, asdict(alignment))
+    return alignment
 
 
 def load_result(store: DepthStore) -> ShotAlignment | None:
@@ -52,7 +49,7 @@ def load_result(store: DepthStore) -> ShotAlignment | None:
         store: Of the shot.
     """
     facts = load_json(store.folder / _NAME)
-    return None if facts is None else _alignment(facts)
+    return None if facts is None else ShotAlignment.of(facts)
 
 
 def load_json(path: Path) -> Any:
@@ -80,8 +77,3 @@ def save_json(path: Path, value: Any) -> None:
 
 def _checksum(value: Any) -> int:
     return zlib.crc32(json.dumps(value).encode())
-
-
-def _alignment(facts: dict[str, Any]) -> ShotAlignment:
-    curves = {name: tuple(map(float, values)) for name, values in facts["curves"].items()}
-    return ShotAlignment(tuple(facts["scale"]), tuple(facts["shift"]), curves, tuple(facts["notes"]))

@@ -114,6 +114,5 @@ def _notes(alignment: Alignment) -> tuple[str, ...]:
     alone = int(alignment.alone.sum())
     if not alone or len(alignment.alone) == 1:
         return ()
-    return (
-        f"{alone} frames could not be matched to any other (black or flat); their scale was interpolated.",
-    )
+    frames, its = ("1 frame", "its") if alone == 1 else (f"{alone} frames", "their")
+    return (f"{frames} could not be matched to any other (black or flat); {its} scale was interpolated.",)

@@ -61,6 +61,7 @@ def _check(folder: Path, report: Report) -> None:
         if keys:
             some = ", ".join(keys[:3]) + (" …" if len(keys) > 3 else "")
             raise WeightsError(
-                f"The weights in {folder} do not fit config.json: they {problem} {len(keys)} keys ({some}).",
+                f"The weights in {folder} do not fit config.json: they {problem} {len(keys)} "
+                f"key{'s' * (len(keys) != 1)} ({some}).",
                 AGAIN,
             )

@@ -8,6 +8,7 @@ again with exponential backoff and jitter, or after the time the server names in
 from __future__ import annotations
 
 import logging
+import math
 import random
 import ssl
 import time
@@ -115,7 +116,8 @@ def refusal(response: httpx2.Response, what: str) -> Hiccup | ServerRefusal:
         sentence = f"{host} has no {what} ({told})."
     elif status == 429:
         sentence = f"{host} asks to slow down and does not send {what} now ({told})."
-        hint = f"Try again in {pause / 60:.0f} minutes." if pause and pause > 60 else "Try again later."
+        minutes = math.ceil((pause or 0) / 60)
+        hint = f"Try again in {minutes} minutes." if minutes > 1 else "Try again later."
     elif status >= 500:
         sentence = f"{host} has trouble and does not send {what} now ({told})."
         hint = "Try again later."
