@@ -141,6 +141,22 @@ def flush(path: Path) -> None:
         os.fsync(file.fileno())
 
 
+def flush_folder(folder: Path) -> None:
+    """Forces the names in a folder to the disk, where the system can.
+
+    Args:
+        folder: The folder.
+    """
+    if os.name == "nt":
+        return
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
 def write_error(path: Path, error: OSError) -> ResourceError:
     """The sentence and the hint for a failed write of ``path``.
 

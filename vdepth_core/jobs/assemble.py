@@ -16,6 +16,7 @@ from ..output.manifest import (
     FramesEntry,
     Manifest,
     ModelEntry,
+    found_manifest,
     write_manifest,
 )
 from ..output.naming import JobNames, frame_pattern, manifest_path, preview_path, report_path
@@ -23,7 +24,7 @@ from ..output.preview import join_films
 from ..output.report import ReportCollector
 from ..progress import Progress
 from ..runs import in_words, runs
-from .folder import JobFolder, finished_manifest, folder_checksums, found_manifest, read_scan, tidy
+from .folder import JobFolder, finished_manifest, folder_checksums, read_scan, tidy
 from .numbering import Numbering
 from .record import ClipRecord, JobRecord, read_record
 from .results import ShotResult

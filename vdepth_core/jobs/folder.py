@@ -11,21 +11,19 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from ..checksums import Checksums
 from ..clip import ClipScan
-from ..errors import InputError, JobConflictError, ResourceError, VdepthError
+from ..errors import JobConflictError, ResourceError, VdepthError
 from ..files import Draft, make_folder, plain_files, require_space, write_bytes, write_error
-from ..output.journal import DAMAGED, JOB, LOCK, SEEN, WORK, Journal, lock_folder, not_ours
-from ..output.manifest import Manifest, known_journal, read_manifest, recall, write_manifest
+from ..output.journal import DAMAGED, JOB, LOCK, SEEN, WORK, Journal, not_ours
+from ..output.locks import lock_folder
+from ..output.manifest import Manifest, found_manifest, known_journal, recall, write_manifest
 from ..output.naming import JobNames, manifest_path
-from ..progress import Progress
 from ..store import has_predictions, remove_store
 from .identity import told
 from .record import JobRecord, read_record
@@ -33,7 +31,6 @@ from .results import ShotResult, film_path, read_result, result_path
 
 _SCAN = "scan.json"
 _READERS = min(4, os.cpu_count() or 1)  # threads; hashing releases the interpreter
-_WAIT_S = 0.2
 _SHOT_LOCK = f"{LOCK}.shot_"
 _STORE = re.compile(r"shot_\d{4,}")
 
@@ -421,31 +418,6 @@ def read_scan(out: Path, predictions: str) -> ClipScan | None:
         return None
 
 
-@contextmanager
-def planning(out: Path, progress: Progress) -> Iterator[None]:
-    """Holds the lock of whoever plans a job that several processes work on; waits for its turn.
-
-    Args:
-        out: The job's folder, made if it is not there.
-        progress: May cancel the waiting.
-
-    Raises:
-        ResourceError: the folder cannot be written.
-        Cancelled: the user asked to stop meanwhile.
-    """
-    make_folder(out / WORK)
-    lock = FileLock(out / WORK / f"{LOCK}.plan")
-    while True:
-        progress.check()
-        with suppress(Timeout):
-            lock.acquire(timeout=_WAIT_S)
-            break
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 def tidy(out: Path, job: str, *, keep_store: bool = False) -> None:
     """Drops what ``job``, killed after its manifest was written, left of its work, and mends its journal.
 
@@ -488,17 +460,3 @@ def finished_manifest(out: Path, job: str, checksums: Checksums) -> Manifest | N
         return None
     journal = known_journal(out, checksums)
     return None if journal.exists and journal.owned(path.name) is None else manifest
-
-
-def found_manifest(path: Path, job: str) -> Manifest | None:
-    """The manifest at ``path``, if it is there, whole and of ``job``.
-
-    Args:
-        path: The file, which need not be there.
-        job: Its identity.
-    """
-    try:
-        manifest = read_manifest(path)
-    except InputError:
-        return None
-    return manifest if manifest.job == job else None

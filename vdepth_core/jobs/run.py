@@ -24,6 +24,7 @@ from ..clip import ClipReader, ShotView, fingerprint
 from ..errors import InputError
 from ..files import require_folder
 from ..models.device import cpu_threads, set_threads
+from ..output.locks import planning
 from ..output.manifest import Manifest
 from ..output.naming import JobNames, frame_path, manifest_path
 from ..store import DepthStore
@@ -34,7 +35,7 @@ from .accelerator import Accelerator, ModelShelf
 from .assemble import assemble
 from .config import EstimateConfig
 from .events import Done, JobProgress, PartDone, Started, Warning_
-from .folder import JobFolder, finished_manifest, folder_checksums, planning, read_scan, tidy
+from .folder import JobFolder, finished_manifest, folder_checksums, read_scan, tidy
 from .numbering import end_of
 from .parts import Part
 from .pipeline import Channel, run_stages

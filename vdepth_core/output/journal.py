@@ -21,12 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..checksums import Checksums, read_digest
-from ..errors import JobConflictError, ResourceError
-from ..files import NOFOLLOW, Draft, write_bytes, write_error
+from ..errors import JobConflictError
+from ..files import NOFOLLOW, Draft, flush_folder, write_bytes, write_error
 from .damage import damaged
 
 WORK = ".vdepth"
@@ -443,35 +442,6 @@ class _Noted(Draft):
         self._journal.learn(self.path, entry)
 
 
-def lock_folder(out: Path, name: str = LOCK, what: str = "") -> FileLock:
-    """Takes a lock of an output folder, whose work folder is made if it is not there.
-
-    Args:
-        out: The folder.
-        name: The lock's file in its work folder.
-        what: What is locked, for the sentence; empty: all of it.
-
-    Raises:
-        JobConflictError: another process holds it.
-        ResourceError: it cannot be written.
-    """
-    try:
-        (out / WORK).mkdir(parents=True, exist_ok=True)
-        lock = FileLock(out / WORK / name)
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise JobConflictError(
-            f"Another vdepth process is working {f'on {what} ' if what else ''}in {out}.",
-            "Wait for it, or choose another folder with -o.",
-        ) from error
-    except OSError as error:
-        raise ResourceError(
-            f"The output folder {out} cannot be written ({error.strerror or error}).",
-            "Choose a folder you may write to with -o.",
-        ) from error
-    return lock
-
-
 def not_ours(paths: Iterable[Path]) -> JobConflictError:
     """The refusal to touch files that vdepth did not write, or that were changed since.
 
@@ -486,22 +456,6 @@ def not_ours(paths: Iterable[Path]) -> JobConflictError:
         f"this job would replace {it}.",
         f"Move {it} away, or choose another folder with -o.",
     )
-
-
-def flush_folder(folder: Path) -> None:
-    """Forces the names in a folder to the disk, where the system can.
-
-    Args:
-        folder: The folder.
-    """
-    if os.name == "nt":
-        return
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _rename_beside(temporary: Path, path: Path) -> None:

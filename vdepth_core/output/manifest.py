@@ -395,6 +395,20 @@ def read_manifest(path: Path) -> Manifest:
         ) from error
 
 
+def found_manifest(path: Path, job: str) -> Manifest | None:
+    """The manifest at ``path``, if it is there, whole and of ``job``.
+
+    Args:
+        path: The file, which need not be there.
+        job: Its identity.
+    """
+    try:
+        manifest = read_manifest(path)
+    except InputError:
+        return None
+    return manifest if manifest.job == job else None
+
+
 def known_journal(out: Path, checksums: Checksums | None = None) -> Journal:
     """The journal of ``out``; what it should say and does not, it has from the job's second manifest.
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from ...errors import JobConflictError
 from ...files import flush, make_folder, plain_files, write_error
-from ..journal import JOB, JOURNAL, LOCK, WORK, FileEntry, Journal, lock_folder, not_ours
+from ..journal import JOB, JOURNAL, LOCK, WORK, FileEntry, Journal, not_ours
+from ..locks import lock_folder
 
 _STAGE = "export"
 
