@@ -27,7 +27,7 @@ ROOMS = [
         "budget",
         "runs",
     ),
-    ("options", "seams"),
+    ("options", "plugins", "seams"),
     ("clip",),
     ("geometry", "flow"),
     ("align",),

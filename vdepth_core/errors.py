@@ -66,6 +66,12 @@ class ResourceError(VdepthError):
     exit_code = 5
 
 
+class PluginError(VdepthError):
+    """Code of another package failed, or gave what nobody can use."""
+
+    code = "plugin"
+
+
 class Cancelled(VdepthError):
     """The user asked to stop; what is done stays done."""
 
@@ -121,6 +127,8 @@ def _of_system(error: OSError) -> VdepthError | None:
         return ResourceError("Too many files are open.", "Close other programs (or: ulimit -n).")
     if error.errno == errno.EPIPE:
         return ResourceError("Nobody reads the output any more (broken pipe).", "Run the same command again.")
+    if error.errno == errno.ENOENT and not name:  # of all calls, the one for the current folder names none
+        return InputError("The folder that this runs in does not exist any more.", "Change to another one.")
     if error.errno in _UNREADABLE and name:
         reason = (error.strerror or str(error)).lower()
         return InputError(f"{name} cannot be used: {reason}.", "Check the path: has it been moved?")

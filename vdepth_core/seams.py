@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from .choices import one_of
 from .errors import UsageError
 from .options import read_options
+from .plugins import Plugin, answering
 
 log = logging.getLogger(__name__)
 
@@ -68,8 +69,10 @@ class Seam(Generic[T]):
         Raises:
             UsageError: there is none of that name, or it does not load.
         """
-        thing: T = self._working(name)(options)
-        return thing
+        make = self._working(name)
+        with answering(self.plugin(name)):
+            thing: T = make(options)
+            return thing
 
     def options_of(self, name: str) -> type[BaseModel]:
         """The options of one.
@@ -94,7 +97,18 @@ class Seam(Generic[T]):
         Raises:
             UsageError: there is none of that name, it does not load, or an option is wrong.
         """
-        return read_options(name, self.options_of(name), values)
+        options = self.options_of(name)
+        with answering(self.plugin(name)):
+            return read_options(name, options, values)
+
+    def plugin(self, name: str | None) -> Plugin | None:
+        """The plug-in behind a name; None: it is ours, or there is none.
+
+        Args:
+            name: Of one of the seam's things.
+        """
+        point = None if name in self._ours else self._plugins().get(name or "")
+        return None if point is None else Plugin(self.kind, point)
 
     def all_options(self) -> dict[str, type[BaseModel]]:
         """The options of all that load, by name."""
@@ -146,10 +160,9 @@ class Seam(Generic[T]):
                 if not callable(getattr(thing, method, None)):
                     raise TypeError(f"it has no method {method}")
         except Exception as error:  # a plug-in may fail in any way at all
-            raise UsageError(
-                f"The {self.kind} plug-in {name} ({point.value}) does not load: {error}.",
-                "Update or uninstall the package that provides it.",
-            ) from error
+            plugin = Plugin(self.kind, point)
+            reason = str(error).rstrip(".") or type(error).__name__
+            raise UsageError(f"{plugin} does not load: {reason}.", plugin.hint) from error
         return thing
 
     def _plugins(self) -> dict[str, EntryPoint]:

@@ -1,6 +1,7 @@
 """The command's contract: help, version handshake, one-sentence errors and exit codes."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -8,6 +9,8 @@ import pytest
 from generated import write_movie
 
 import vdepth_core
+from vdepth_core.cli.inspect import _range
+from vdepth_core.errors import as_vdepth_error
 from vdepth_core.jobs.events import Done, Started, parse_event
 
 COMMAND = [sys.executable, "-c", "from vdepth_core.cli.main import main; main()"]
@@ -50,6 +53,7 @@ def test_help_names_every_verb():
         ("estimate {clip} -o {clip}/below", 5, "below"),
         ("inspect {text}", 3, "text.mp4"),
         ("export {out} --to npz", 3, "manifest"),
+        ("estimate {clip} --out=", 2, "--out has no value"),
     ],
 )
 def test_failures_are_one_sentence_with_the_documented_code(tmp_path, command, code, words, monkeypatch):
@@ -82,3 +86,27 @@ def test_events_are_one_json_object_a_line(tmp_path):
     assert isinstance(events[0], Started)
     assert isinstance(events[-1], Done)
     assert done.stderr == ""
+
+
+def test_an_argument_of_nothing_is_no_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = vdepth("estimate", write_movie(tmp_path / "clip.mp4", 1), "-o", "", check=2)
+    assert "One of the arguments is empty" in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell's way to close a stream")
+def test_a_closed_stdout_is_no_failure(tmp_path):
+    clip = write_movie(tmp_path / "clip.mp4", 1)
+    command = f"'{sys.executable}' -m vdepth_core inspect '{clip}' >&-"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_current_folder_that_is_gone_is_said_so():
+    error = as_vdepth_error(FileNotFoundError(2, "No such file or directory"))
+    assert error.exit_code == 3
+    assert "The folder that this runs in does not exist any more." in error.message
+
+
+def test_a_single_frame_and_negative_numbers_are_told_as_people_write_them():
+    assert [_range(0, 1), _range(0, 9), _range(-5, 0)] == ["0", "0-8", "-5 to -1"]

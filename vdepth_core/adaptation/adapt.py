@@ -28,15 +28,16 @@ from ..learning.config import LoopConfig
 from ..learning.state import parts_of
 from ..learning.student import Student, load_student, write_weights
 from ..models.device import pick_device, probe_threads
-from ..models.registry import load_model
+from ..models.registry import load_model, plugin_of
 from ..models.sizing import network_size
 from ..options import sentence
+from ..plugins import answering
 from ..progress import Progress
 from ..protocols import DepthModel, Recipe
 from ..types import Shot
 from .footage import Footage, read_frames
 from .places import Places
-from .recipes import create_recipe
+from .recipes import RECIPES, create_recipe
 from .session import STUDENT, Session, train
 from .supervision import check_teacher
 
@@ -156,7 +157,8 @@ def adapt(
             session = Session(
                 opened, shots, footage, student, guide, guide_size, places.folder, seed, progress
             )
-            standing = train(session, chosen, config, counters, places.state, trained)
+            with answering(plugin_of(str(teacher)), plugin_of(str(model)), RECIPES.plugin(recipe)):
+                standing = train(session, chosen, config, counters, places.state, trained)
     kept = parts_of(standing.kept, STUDENT)
     write_weights(out, kept, _facts(student, guide, recipe, counters.step))
     places.tidy()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..runs import in_words
 from .fields import FieldsCommand, Option, given
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def _rows(found: dict[str, Any]) -> list[_Row]:
     numbers = "" if first is None else f", numbered {first} to {first + found['frames'] - 1}"
     base = first or 0
     shots = [
-        f"{base + shot['start']}-{base + shot['stop'] - 1}"
+        _range(base + shot["start"], base + shot["stop"])
         + ("" if shot["exposure"] == 1 else f" (exposure {shot['exposure']:.3g})")
         for shot in found["shots"]
     ]
@@ -183,3 +184,7 @@ def _colour(found: dict[str, Any]) -> str:
     taken = found["colorspace"] or found["transfer"]
     coded = [found["codec"], found["pixel_format"], f"{found['bit_depth']} bits"]
     return ", ".join([*coded, taken, *declared, *extra])
+
+
+def _range(start: int, stop: int) -> str:
+    return f"{start} to {stop - 1}" if start < 0 else in_words((start, stop))

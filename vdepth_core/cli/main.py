@@ -16,7 +16,7 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
-from ..errors import InputError, ResourceError, as_vdepth_error
+from ..errors import InputError, ResourceError, UsageError, as_vdepth_error
 from ..files import printable
 from ..version import __version__
 from .adapt import AdaptCommand, adapt
@@ -125,7 +125,8 @@ def main() -> None:
     arguments = [word for word in arguments[:end] if word != "--debug"] + arguments[end:]
     try:
         code = _run(arguments)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it may be closed
+            sys.stdout.flush()
     except typer.Abort:
         code = _fail(KeyboardInterrupt())
     except SystemExit:  # rich's way to say that nobody reads on
@@ -139,6 +140,11 @@ def main() -> None:
 
 def _run(arguments: list[str]) -> int:
     for word in arguments:
+        if not word or (word.startswith("--") and word.endswith("=")):
+            raise UsageError(
+                f"{f'{word[:-1]} has no value' if word else 'One of the arguments is empty'}.",
+                "Write a path or value there; in a script, a variable may not be set.",
+            )
         if printable(word) != word:
             raise InputError(f"The name {printable(word)} is not UTF-8.", "Rename the file or its folder.")
     try:

@@ -88,7 +88,8 @@ def scan_frames(
         number = info.first_number or 0
         raise UsageError(
             f"The frame range starts at {start + number}, "
-            f"but {info.path.name} ends at frame {frames - 1 + number}."
+            f"but {info.path.name} ends at frame {frames - 1 + number}.",
+            "Choose frames the clip has.",
         )
     if stop is not None and frames < stop:
         warnings.append(

@@ -305,6 +305,9 @@ class JobFolder:
     def check_names(self, names: JobNames) -> None:
         """Looks again, now that it is known how long the clip really is.
 
+        Args:
+            names: The names of the files that the job is going to write.
+
         Raises:
             JobConflictError: something that vdepth did not write stands under one of the job's names.
         """

@@ -141,7 +141,12 @@ def differing(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 
 def told(before: dict[str, Any], now: dict[str, Any]) -> str:
-    """In what two identities differ, in words: ``near differs: 1 there, 2 here``."""
+    """In what two identities differ, in words: ``near differs: 1 there, 2 here``.
+
+    Args:
+        before: The facts of the job in a folder.
+        now: Those of the job that is asked for.
+    """
     facts = []
     for name, word in zip(differing(before, now), differences(before, now), strict=True):
         values = [before.get(name), now.get(name)]

@@ -128,5 +128,10 @@ class Numbering:
 
 
 def end_of(scan: ClipScan, rate: Fraction) -> Fraction:
-    """The second at which the last frame that was passed over leaves the screen; ``rate``: the clip's."""
+    """The second at which the last frame that was passed over leaves the screen.
+
+    Args:
+        scan: What the pass found.
+        rate: The clip's frames per second.
+    """
     return scan.times[-1] + last_duration(scan.times, 1 / rate)

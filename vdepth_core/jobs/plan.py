@@ -12,8 +12,9 @@ from ..errors import UsageError, WeightsError
 from ..geometry.camera import Intrinsics
 from ..methods.registry import METHODS
 from ..models.device import pick_device
-from ..models.registry import list_models
+from ..models.registry import list_models, plugin_of
 from ..output.manifest import CameraEntry, ClipEntry
+from ..plugins import Plugin, answering
 from ..progress import Progress
 from ..protocols import DepthModel, Method, Refiner
 from ..refiners.registry import REFINERS
@@ -59,6 +60,25 @@ class Plan:
     size: tuple[int, int]
     camera: Intrinsics
     frames: tuple[int, int | None]
+
+    def plugins(self, *kinds: str) -> list[Plugin]:
+        """What of the job is other packages'.
+
+        Args:
+            *kinds: Of which: ``model``, ``method``, ``refiner``.
+        """
+        return _plugins(self.config, *kinds)
+
+    @property
+    def refined_size(self) -> tuple[int, int]:
+        """(height, width) of the refiner's maps; there must be one.
+
+        Raises:
+            PluginError: it gave no size.
+        """
+        assert self.refiner is not None
+        with answering(*self.plugins("refiner")):
+            return _checked_size("size", self.refiner.size(self.clip.info, self.spec, self.size))
 
     @property
     def numbering(self) -> Numbering:
@@ -108,7 +128,8 @@ def make_plan(
 
     def load() -> DepthModel:
         model = _model(config, given, shelf, out)
-        method.check(model)
+        with answering(*_plugins(config, "model", "method")):
+            method.check(model)
         if known is not None and model.spec != known:
             raise WeightsError(
                 f"The weights of {known.name} changed since the job in {out} was begun.",
@@ -119,9 +140,11 @@ def make_plan(
     known = _known_spec(before, config, weights)
     spec = known or load().spec
     info = clip.info
-    size = method.input_size(info, spec, config.size)
-    if refiner is not None:
-        refiner.size(info, spec, size)  # refuses what it is nothing for
+    with answering(*_plugins(config, "method")):
+        size = _checked_size("input_size", method.input_size(info, spec, config.size))
+    with answering(*_plugins(config, "refiner")):
+        if refiner is not None:
+            _checked_size("size", refiner.size(info, spec, size))  # refuses what it is nothing for
     camera = plate_camera(info, config)
     start, stop = frame_range(info, config)
     if info.kind == "sequence" and stop is not None:
@@ -154,6 +177,22 @@ def make_plan(
     return Plan(
         clip, record, before, config, device, spec, load, method, refiner, size, camera, (start, stop)
     )
+
+
+def _plugins(config: EstimateConfig, *kinds: str) -> list[Plugin]:
+    found = {
+        "model": plugin_of(config.model),
+        "method": METHODS.plugin(config.method),
+        "refiner": REFINERS.plugin(config.refiner),
+    }
+    return [plugin for kind in kinds if (plugin := found[kind]) is not None]
+
+
+def _checked_size(function: str, size: tuple[int, int]) -> tuple[int, int]:
+    height, width = size
+    if not all(isinstance(side, int) and side > 0 for side in size):
+        raise ValueError(f"{function} gave {size}, which is no height and width")
+    return height, width
 
 
 def _known_spec(before: JobRecord | None, config: EstimateConfig, weights: str) -> ModelSpec | None:

@@ -27,6 +27,7 @@ from ..models.device import cpu_threads, set_threads
 from ..output.locks import planning
 from ..output.manifest import Manifest
 from ..output.naming import JobNames, frame_path, manifest_path
+from ..plugins import answering
 from ..store import DepthStore
 from ..types import Shot
 from ..version import __version__
@@ -224,7 +225,8 @@ class ClipJob:
         if self._thread_count is None:
             self._thread_count = plan.record.threads
         if self._thread_count is None:
-            self._thread_count = cpu_threads(plan.load(), plan.size, self.progress)
+            with answering(*plan.plugins("model")):
+                self._thread_count = cpu_threads(plan.load(), plan.size, self.progress)
             folder.record(plan.record.model_copy(update={"threads": self._thread_count}))
         return self._thread_count
 

@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from dataclasses import asdict
 
 from ..clip import ShotView
+from ..plugins import answering
 from ..progress import Progress
 from ..protocols import RefiningMethod
-from ..store import DepthStore
+from ..store import DepthStore, FrameArray
 from ..types import Shot, ShotAlignment
 from .folder import JobFolder
 from .plan import Plan
@@ -37,7 +38,7 @@ def open_store(plan: Plan, folder: JobFolder, shot: Shot) -> DepthStore:
     store = DepthStore(folder.store(shot.index), len(shot), *plan.size, **plan.record.made_of(shot))
     if plan.refiner is not None:
         made_by = json.dumps(plan.record.identity["refiner"], sort_keys=True)
-        store.open_refined(made_by, *plan.refiner.size(plan.clip.info, plan.spec, plan.size))
+        store.open_refined(made_by, *plan.refined_size)
     return store
 
 
@@ -91,7 +92,7 @@ def predict(plan: Plan, view: ShotView, store: DepthStore, progress: Progress) -
         store: Of the shot.
         progress: Told of each frame, stage ``infer``; may cancel.
     """
-    with _noted(store, progress, "infer") as noting:
+    with _noted(store, progress, "infer") as noting, answering(*plan.plugins("model", "method")):
         plan.method.run(view, plan.load(), store, noting)
 
 
@@ -104,8 +105,11 @@ def settle(plan: Plan, shot: Shot, store: DepthStore, progress: Progress) -> Non
         store: Of the shot.
         progress: Told of each frame, stage ``settle``; may cancel.
     """
-    with _noted(store, progress, "settle") as noting:
+    with _noted(store, progress, "settle") as noting, answering(*plan.plugins("method")):
         alignment = plan.method.settle(shot, plan.spec, store, noting)
+        _check_alignment(alignment, len(shot))
+        if not _method_refines(plan):
+            _check_whole("settle", store.final)
     store.save(_ALIGNMENT, asdict(alignment))
 
 
@@ -123,11 +127,15 @@ def refine(plan: Plan, view: ShotView, store: DepthStore, progress: Progress) ->
     with _noted(store, progress, "refine") as noting:
         if not is_settled(store):
             assert isinstance(plan.method, RefiningMethod)
-            plan.method.refine(view, plan.load(), store, noting)
+            with answering(*plan.plugins("model", "method")):
+                plan.method.refine(view, plan.load(), store, noting)
+                _check_whole("refine", store.final)
         if plan.refiner is not None:
             assert store.refined is not None
             model = plan.load() if plan.refiner.needs_model else None
-            plan.refiner.refine(view, model, store, store.refined, noting)
+            with answering(*plan.plugins("model", "refiner")):
+                plan.refiner.refine(view, model, store, store.refined, noting)
+                _check_whole("refine", store.refined)
 
 
 def alignment_of(store: DepthStore) -> ShotAlignment:
@@ -161,6 +169,22 @@ def seconds_of(store: DepthStore) -> dict[str, float]:
         store: Of the shot.
     """
     return dict(store.load(_SECONDS) or {})
+
+
+def _check_alignment(alignment: object, count: int) -> None:
+    if not isinstance(alignment, ShotAlignment):
+        raise TypeError(f"settle gave {type(alignment).__name__}, which is no ShotAlignment")
+    for values in (alignment.scale, alignment.shift, *alignment.curves.values()):
+        if len(values) != count:
+            raise ValueError(f"settle gave an alignment of length {len(values)} for a shot of {count}")
+
+
+def _check_whole(function: str, maps: FrameArray) -> None:
+    missing = maps.missing()
+    if missing:
+        raise ValueError(
+            f"{function} left {len(missing)} of {maps.count} maps out, the first is {missing[0]}"
+        )
 
 
 class _Noting(Progress):

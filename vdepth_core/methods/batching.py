@@ -122,7 +122,8 @@ class Batcher:
             try:
                 with torch.inference_mode():
                     parts = function(*(item[done : done + self._limit] for item in items))
-                found.append(tuple(_at_home(part) for part in parts))
+                size = len(items[0][done : done + self._limit])
+                found.append(tuple(_at_home(part, size) for part in parts))
             except torch.cuda.OutOfMemoryError:
                 self._shrink()
                 torch.cuda.empty_cache()
@@ -152,7 +153,11 @@ def on_cuda(model: object) -> bool:
     return str(getattr(model, "device", "cpu")).startswith("cuda")
 
 
-def _at_home(part: Tensor) -> Tensor:
+def _at_home(part: Tensor, size: int) -> Tensor:
     import torch
+
+    if not isinstance(part, torch.Tensor) or not part.ndim or len(part) != size:
+        what = tuple(part.shape) if isinstance(part, torch.Tensor) else type(part).__name__
+        raise ValueError(f"the model gave {what} for a batch of {size}")
 
     return part.detach().to("cpu", torch.promote_types(part.dtype, torch.float32))

@@ -209,8 +209,12 @@ def _predict(model: DepthModel, batcher: Batcher, frames: Tensor) -> tuple[np.nd
     """(n, h, w) float32, and fields of view (n,) or (0,)."""
     if isinstance(model, CameraModel):
         raw, view = batcher.several(model.predict_with_fov, frames)
-        return raw.float().numpy(), view.float().numpy()
-    return batcher(model.predict, frames).float().numpy(), np.empty(0, np.float32)
+    else:
+        raw, view = batcher(model.predict, frames), None
+    wanted = (len(frames), *frames.shape[2:])
+    if tuple(raw.shape) != wanted:
+        raise ValueError(f"the model gave {tuple(raw.shape)} for frames {tuple(frames.shape)}, not {wanted}")
+    return raw.float().numpy(), np.empty(0, np.float32) if view is None else view.float().numpy()
 
 
 def _write(store: DepthStore, item: FrameBatch, raw: np.ndarray, fov: np.ndarray, progress: Progress) -> None:

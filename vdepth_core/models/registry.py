@@ -14,7 +14,8 @@ from typing import Any, cast, get_args
 
 from ..choices import Predicts, one_of
 from ..errors import UsageError, WeightsError
-from ..protocols import DepthModel
+from ..plugins import Plugin, answering
+from ..protocols import DepthModel, SnippetModel
 from ..types import ModelSpec, Quantity, Space
 from ..weights.catalogue import published_models
 from ..weights.folders import folder_kind
@@ -109,7 +110,10 @@ def load_model(
             "Leave --predicts out.",
         )
     if plugin is not None:
-        model = plugin(None, device, dtype)
+        with answering(plugin_of(str(name_or_path))):
+            model = plugin(None, device, dtype)
+            if not isinstance(model, DepthModel | SnippetModel) or not isinstance(model.spec, ModelSpec):
+                raise TypeError(f"what it loads is no model but {type(model).__name__}")
     elif entry is not None:
         load = _loader(_FAMILIES[entry.family])
         model = load(find_weights(entry.name), device, dtype, entry.spec(str(name_or_path)))
@@ -159,6 +163,17 @@ def plugins() -> dict[str, Load]:
     return found
 
 
+def plugin_of(name: str | None) -> Plugin | None:
+    """The plug-in that a model's name stands for, broken or not; None: it is ours, or there is none.
+
+    Args:
+        name: What ``--model`` takes.
+    """
+    points = (point for point in entry_points(group=GROUP) if point.name == name)
+    found = next((point for point in points if not point.value.startswith(f"{__package__}.")), None)
+    return None if found is None or name in published_models() else Plugin("model", found)
+
+
 def broken_plugins() -> dict[str, str]:
     """Names of the plug-ins that do not work -> a sentence each."""
     found = ((point.name, _plugin(point)) for point in entry_points(group=GROUP))
@@ -200,20 +215,25 @@ def _plugin(point: EntryPoint) -> Load | str | None:
     """What loads a plug-in, or what is wrong with it; None: an older vdepth's own, in stale metadata."""
     if point.value.startswith(f"{__package__}."):
         return None
-    what = f"The model plug-in {point.name} ({point.value})"
+    what = str(Plugin("model", point))
     if point.name in published_models():
         return f"{what} is shadowed by vdepth's own."
     try:
         load: Any = point.load()
     except Exception as error:  # whatever a plug-in does wrong, the others go on
-        return f"{what} does not load: {error}."
-    return cast(Load, load) if callable(load) else f"{what} is not callable."
+        return f"{what} does not load: {str(error).rstrip('.') or type(error).__name__}."
+    if not isinstance(getattr(load, "spec", None), ModelSpec | None):
+        return f"{what} does not load: its spec is no ModelSpec."
+    return cast(Load, load) if callable(load) else f"{what} does not load: it is not callable."
 
 
 def _as_path(name_or_path: str | Path) -> Path:
     path = Path(name_or_path).expanduser()
     if isinstance(name_or_path, Path) or path.exists() or len(path.parts) > 1 or path.suffix:
         return path
+    broken, plugin = broken_plugins().get(str(name_or_path)), plugin_of(str(name_or_path))
+    if broken is not None and plugin is not None:
+        raise UsageError(broken, plugin.hint)
     known = [*published_models(), *plugins()]
     raise UsageError(
         f"There is no model {name_or_path}.",

@@ -422,7 +422,11 @@ def known_journal(out: Path, checksums: Checksums | None = None) -> Journal:
 
 
 def recall(journal: Journal) -> None:
-    """Tells a journal of the files of the finished job in its folder, which the second manifest names."""
+    """Tells a journal of the files of the finished job in its folder, which the second manifest names.
+
+    Args:
+        journal: Of the folder.
+    """
     path = manifest_path(journal.out / WORK)
     try:
         kept, entry = read_manifest(path), FileEntry.of(path)

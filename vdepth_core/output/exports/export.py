@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ...errors import UsageError
 from ...options import flag, user_names
+from ...plugins import answering
 from ...progress import Progress
 from ..sequence import read_sequence
 from .folder import ExportFolder
@@ -39,6 +41,7 @@ def export(
         InputError: the job is not finished, or a frame is missing or damaged.
         JobConflictError: a file that vdepth did not write would be replaced.
         ResourceError: the disk is full or not writable.
+        PluginError: the format is another package's, which failed.
 
     Examples:
         >>> import vdepth_core
@@ -56,4 +59,13 @@ def export(
     exporter = EXPORTERS.create(to, EXPORTERS.read(to, given))
     sequence = read_sequence(out)
     with ExportFolder(Path(destination) if destination else Path(out) / f"export_{to}") as folder:
-        return folder.publish(exporter.export(sequence, folder.stage, progress or Progress()))
+        with answering(EXPORTERS.plugin(to)):
+            files = exporter.export(sequence, folder.stage, progress or Progress())
+            _check_files(files, folder.stage)
+        return folder.publish(files)
+
+
+def _check_files(files: Iterable[object], stage: Path) -> None:
+    for file in files:
+        if not isinstance(file, Path) or file.parent != stage or not file.is_file():
+            raise ValueError(f"export gave {file!r}, which is no file of its folder")
