@@ -90,8 +90,8 @@ def test_wrong_and_missing_keys_are_refused_by_name(family, tiny):
     name = re.escape(key.removeprefix("model.depth_net."))
     without = {k: value for k, value in weights.state.items() if k != key}
     for state, words in (
-        (without, rf"lacks 1 keys \({name}\)"),
-        (weights.state | {"odd.weight": torch.zeros(3)}, r"has unknown 1 keys \(odd\.weight\)"),
+        (without, rf"lacks 1 key \({name}\)"),
+        (weights.state | {"odd.weight": torch.zeros(3)}, r"has unknown 1 key \(odd\.weight\)"),
         (without | {f"{key}x": weights.state[key]}, rf"lacks.*{name}.*unknown.*{name}x"),
         (weights.state | {key: torch.zeros(2, 3, 7)}, rf"wrong shapes.*{name}"),
     ):
@@ -150,7 +150,7 @@ def test_a_pose_network_in_the_same_file_must_be_whole(family, file, key, tiny, 
     state = content["state_dict"]
     del state[next(name for name in state if name.endswith(key))]
     torch.save(content, tmp_path / file)
-    with pytest.raises(WeightsError, match=rf"lacks 1 keys \({re.escape(key)}\)"):
+    with pytest.raises(WeightsError, match=rf"lacks 1 key \({re.escape(key)}\)"):
         load_model(tmp_path / file)
 
 

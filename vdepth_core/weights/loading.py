@@ -111,7 +111,8 @@ def check_fit(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> No
     missing, extra = [k for k in own if k not in state], [k for k in state if k not in own]
     wrong = [k for k in own if k in state and own[k].shape != state[k].shape]
     problems = [
-        f"{problem} {len(keys)} key{'s' * (len(keys) != 1)} ({', '.join(keys[:3]) + (' …' if len(keys) > 3 else '')})"
+        f"{problem} {len(keys)} key{'s' * (len(keys) != 1)} "
+        f"({', '.join(keys[:3]) + (' …' if len(keys) > 3 else '')})"
         for problem, keys in (("lacks", missing), ("has unknown", extra), ("has wrong shapes for", wrong))
         if keys
     ]
