@@ -9,13 +9,13 @@ from vdepth_core.output.upsample import (
     _LINEAR,
     Upsampler,
     _apply,
-    _beyond,
     _linear_model,
     _smooth_resize,
     _smoothed,
-    _smoothstep,
     _spans,
+    beyond,
     resize_surface,
+    smoothstep,
 )
 
 LINEAR = cv2.INTER_LINEAR
@@ -178,17 +178,17 @@ def test_the_colour_model_agrees_with_least_squares_window_by_window():
 def test_a_smooth_step_is_the_cubic_one():
     values = np.float32([[0, 0.25, 0.375, 0.5, 0.75, 1]])
     t = np.clip((values - 0.25) / 0.5, 0, 1)
-    np.testing.assert_allclose(_smoothstep(values, 0.25, 0.75), 3 * t**2 - 2 * t**3, atol=1e-6)
+    np.testing.assert_allclose(smoothstep(values, 0.25, 0.75), 3 * t**2 - 2 * t**3, atol=1e-6)
 
 
 def test_beyond_its_border_a_map_goes_on_straight():
     p = np.float32([[1, 2, 4], [1, 3, 9]])
-    out = _beyond(p, 2)
+    out = beyond(p, 2)
     assert out.shape == (6, 7)
     np.testing.assert_array_equal(out[2:4, 2:5], p)
     np.testing.assert_array_equal(out[2], [-1, 0, 1, 2, 4, 6, 8])
     np.testing.assert_array_equal(out[:, 4], [-6, -1, 4, 9, 14, 19])
-    np.testing.assert_array_equal(_beyond(p[:1, :1], 1), np.ones((3, 3)))
+    np.testing.assert_array_equal(beyond(p[:1, :1], 1), np.ones((3, 3)))
 
 
 @pytest.mark.parametrize("size", [(160, 96), (61, 53), (100, 7)])

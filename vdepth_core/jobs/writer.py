@@ -298,7 +298,12 @@ def sequence_settings(config: EstimateConfig) -> SequenceSettings:
     Args:
         config: Of the job.
     """
-    return SequenceSettings(normals=config.normals, layered=config.layered, compression=config.compression)
+    return SequenceSettings(
+        normals=config.normals,
+        layered=config.layered,
+        compression=config.compression,
+        crisp=config.refiner is not None,
+    )
 
 
 def job_names(info: ClipInfo, config: EstimateConfig, scan: ClipScan | None = None) -> JobNames:

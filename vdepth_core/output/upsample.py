@@ -30,9 +30,9 @@ _AROUND = np.ones((9, 9), np.uint8)
 # Local range over the shot's range: below the first it is a slope, above the second a step.
 _STEP = (0.04, 0.12)
 _TRUST = (0.2, 0.5)  # R² below the first: the picture has no such edge; above the second: it has
-_CORE = (0.55, 0.75)  # range within reach over range around: 0.5 on a slope, 1 in the middle of a step
+CORE = (0.55, 0.75)  # range within reach over range around: 0.5 on a slope, 1 in the middle of a step
 _SMALLEST = 8  # pixels a side of a map with surfaces
-_SHARPEN = (0.25, 0.75)  # membership below the first is far, above the second near
+SHARPEN = (0.25, 0.75)  # membership below the first is far, above the second near
 _TILE = (32, 160)  # of the large picture at a time: what it needs stays in the cache, and an 8K frame small
 
 
@@ -70,22 +70,22 @@ class Upsampler:
         far, near = cv2.erode(p, _REACH), cv2.dilate(p, _REACH)
         spread = near - far
         tiny = np.float32(1e-6 * self._span)
-        step = _smoothstep(spread / np.float32(self._span), *_STEP)
+        step = smoothstep(spread / np.float32(self._span), *_STEP)
         out = _smooth_resize(p, size)
         if not step.any():
             return out
         # The two sides without the blur between them; on slopes p itself.
-        side = _smoothstep((p - far) / np.maximum(spread, tiny), *_SHARPEN)
+        side = smoothstep((p - far) / np.maximum(spread, tiny), *SHARPEN)
         sides = p + step * (far + side * spread - p)
         guide = _averaged(rgb, (width, height))
         slopes, offset, trust = _linear_model(guide, sides / np.float32(self._span))
-        beyond = _beyond(p, 4)  # or a slope would look like a step where the map ends
+        wider = beyond(p, 4)  # or a slope would look like a step where the map ends
         within, around = (
-            (cv2.dilate(beyond, reach) - cv2.erode(beyond, reach))[4:-4, 4:-4] for reach in (_REACH, _AROUND)
+            (cv2.dilate(wider, reach) - cv2.erode(wider, reach))[4:-4, 4:-4] for reach in (_REACH, _AROUND)
         )
-        core = _smoothstep(within / np.maximum(around, tiny), *_CORE)
+        core = smoothstep(within / np.maximum(around, tiny), *CORE)
         steep = np.minimum(4 * step * core, 1)  # a step, seen in the picture or not; 0 on a slope
-        step *= _smoothstep(trust, *_TRUST)
+        step *= smoothstep(trust, *_TRUST)
         # Only the middle of a step has both sides in reach. At its foot the side is known and colour noise
         # would speckle; a slope goes on rising outside the reach.
         weight = step * core
@@ -104,7 +104,7 @@ class Upsampler:
             small = planes[:, rows.low : rows.high, columns.low : columns.high]
             *model, base, gain, abrupt = rows.weights @ small @ columns.weights.T
             plate = _smoothed(rgb, rows.start, rows.stop, columns.start, columns.stop)
-            near_side = _smoothstep(_apply(model, plate), *_SHARPEN)
+            near_side = smoothstep(_apply(model, plate), *SHARPEN)
             near_side *= gain
             near_side += base
             here = out[rows.start : rows.stop, columns.start : columns.stop]
@@ -247,7 +247,7 @@ def _smooth_resize(p: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """
     if min(p.shape) < _SMALLEST:  # nothing that could be called a surface
         return np.asarray(cv2.resize(p, size, interpolation=cv2.INTER_LINEAR))
-    p = _beyond(p, 2)
+    p = beyond(p, 2)
     wide = np.empty((len(p), size[0]), np.float32)
     for columns in _spans(p.shape[1] - 4, size[0], _TILE[1], _CUBIC, 2):
         for top in range(0, len(p), _TILE[0]):
@@ -259,8 +259,13 @@ def _smooth_resize(p: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return out
 
 
-def _beyond(p: np.ndarray, count: int) -> np.ndarray:
-    """The map with ``count`` more pixels on every side, on a straight line through its last two."""
+def beyond(p: np.ndarray, count: int) -> np.ndarray:
+    """The map with ``count`` more pixels on every side, on a straight line through its last two.
+
+    Args:
+        p: (h, w).
+        count: In pixels.
+    """
     steps = np.arange(1, count + 1, dtype=np.float32)
     for _ in range(2):
         first, last = p[:1], p[-1:]
@@ -312,7 +317,13 @@ def _mean(plane: np.ndarray) -> np.ndarray:
     return np.asarray(cv2.boxFilter(plane, -1, (side, side), borderType=cv2.BORDER_REFLECT))
 
 
-def _smoothstep(values: np.ndarray, low: float, high: float) -> np.ndarray:
+def smoothstep(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """0 up to ``low``, 1 from ``high`` on, and level at both.
+
+    Args:
+        values: float32.
+        low, high: In their unit.
+    """
     t = (values - np.float32(low)) * np.float32(1 / (high - low))
     np.clip(t, 0, 1, out=t)
     slope = np.float32(3) - np.float32(2) * t

@@ -14,6 +14,7 @@ from ..files import Place, atomic_path, make_folder
 from ..geometry.normals import normals_from_depth
 from .attributes import FrameAttributes
 from .channels import SequenceKind, channels_of
+from .crisp import crisped
 from .exr import COMPRESSIONS, exr_matches, write_exr
 from .finish import all_finite
 from .naming import frame_path
@@ -24,7 +25,8 @@ from .upsample import Upsampler, resize_surface
 class SequenceSettings:
     """Which sequences a job writes and how.
 
-    ``layered`` replaces the other sequences by one file a frame.
+    ``layered`` replaces the other sequences by one file a frame. ``crisp``: edges are made one
+    pixel wide where they lie, as refined maps have them in the right place.
     """
 
     depth: bool = True
@@ -33,6 +35,7 @@ class SequenceSettings:
     normals: bool = False
     layered: bool = False
     compression: str = "zip"
+    crisp: bool = False
 
     def __post_init__(self) -> None:
         if self.compression not in COMPRESSIONS:
@@ -138,7 +141,10 @@ class SequenceWriter:
         size = rgb.shape[1], rgb.shape[0]
         mapping = attributes.mapping
         missing = self._missing(attributes, size)
-        full = Upsampler(mapping.range.hi - mapping.range.lo)(disparity, rgb)
+        span = mapping.range.hi - mapping.range.lo
+        full = Upsampler(span)(disparity, rgb)
+        if self.settings.crisp:
+            full = crisped(full, span)
         np.maximum(full, 0.0, out=full)  # nothing is farther than infinity; NaN stays
         planes = {"disparity": full}
         wanted = set(missing)
