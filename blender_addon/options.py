@@ -27,6 +27,7 @@ class Option:
         choices: Words it takes; empty if it takes others.
         minimum, maximum: Limits of a number, which may be reached.
         above, below: Limits which may not.
+        cost: How much longer an estimate takes with it; empty where it hardly matters.
     """
 
     help: str
@@ -36,11 +37,13 @@ class Option:
     maximum: float | None = None
     above: float | None = None
     below: float | None = None
+    cost: str = ""
 
     @property
     def tooltip(self) -> str:
-        """The help as Blender writes its own: without a full stop and without the default, which it shows."""
-        return re.sub(r"\s*\(default[^)]*\)", "", self.help).removesuffix(".")
+        """The help as Blender writes its own: no full stop, no default, which it shows; and the cost."""
+        text = re.sub(r"\s*\((default|alone)[^)]*\)", "", self.help).removesuffix(".")
+        return f"{text}; takes {self.cost}" if self.cost else text
 
     @property
     def least(self) -> float:

@@ -9,14 +9,7 @@ from __future__ import annotations
 import math
 
 import bpy
-from bpy.props import (
-    BoolProperty,
-    EnumProperty,
-    FloatProperty,
-    IntProperty,
-    PointerProperty,
-    StringProperty,
-)
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
 from . import menus
 from .compat import VERSION
@@ -229,6 +222,7 @@ class VDEPTH_Settings(bpy.types.PropertyGroup):
         ),
         description="How the model is run over the clip",
     )
+    boost: BoolProperty(name="Boost", description=OPTIONS["boost"].tooltip)  # type: ignore[valid-type]
     size: IntProperty(  # type: ignore[valid-type]
         name="Size",
         min=0,

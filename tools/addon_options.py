@@ -21,7 +21,7 @@ from vdepth_core.methods.registry import METHODS
 
 FILE = Path(__file__).parents[1] / "blender_addon" / "options.json"
 SHOWN = (
-    *("preset", "method", "model", "size", "near", "far", "fov"),
+    *("preset", "method", "model", "boost", "size", "near", "far", "fov"),
     *("normals", "non_commercial", "overwrite"),
 )
 RESOLVED = {"near": NEAR, "far": FAR}  # what None stands for, whatever the machine
@@ -44,6 +44,9 @@ def described(name: str) -> dict[str, Any]:
     default = RESOLVED.get(name, field.default)
     if default is not None:
         facts["default"] = default
+    extra = field.json_schema_extra
+    if isinstance(extra, dict) and "cost" in extra:
+        facts["cost"] = extra["cost"]
     schema = EstimateConfig.model_json_schema()["properties"][name]
     for kind in schema.get("anyOf", [schema]):
         facts |= {ours: kind[theirs] for theirs, ours in LIMITS.items() if theirs in kind}

@@ -41,6 +41,7 @@ class Request:
     far: float = 100.0
     fov: float | None = None
     normals: bool = False
+    boost: bool = False
     non_commercial: bool = False
     overwrite: bool = False
 
@@ -71,6 +72,7 @@ class Request:
         words += ["--fov", f"{self.fov:.6g}"] if self.fov is not None else []
         flags = {
             "--normals": self.normals,
+            "--boost": self.boost,
             "--non-commercial": self.non_commercial,
             "--overwrite": self.overwrite,
         }

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from .. import presets
 from ..core_process.models import MODELS
 from ..operators.state import STATE, duration_text
+from ..options import OPTIONS
 from ..preferences import FINDER, preferences
 from ..result.manifest import ResultError
 from ..result.problems import problems
@@ -78,6 +79,9 @@ class Quality:
         column.prop(settings, "model_choice")
         column.prop(settings, "method")
         column.prop(settings, "size")
+        column.prop(settings, "boost")
+        if settings.boost:
+            draw_text(self.layout, context, f"Boost takes {OPTIONS['boost'].cost}.", "TIME")
         column.prop(settings, "non_commercial")
 
 

@@ -31,7 +31,10 @@ class VDEPTH_OT_add_preset(AddPresetBase, bpy.types.Operator):
     preset_defines = ("settings = bpy.context.scene.vdepth",)
     preset_values = tuple(
         f"settings.{name}"
-        for name in ("preset", "model", "method", "size", "non_commercial", "near", "far", "lens", "normals")
+        for name in (
+            *("preset", "model", "method", "size", "boost", "non_commercial"),
+            *("near", "far", "lens", "normals"),
+        )
     )
 
 

@@ -43,6 +43,16 @@ def test_a_tooltip_has_neither_stop_nor_default():
         assert not option.tooltip.endswith("."), name
 
 
+def test_what_boost_costs_is_the_cores_word(tool):
+    from vdepth_core.jobs.config import EstimateConfig
+
+    assert "times as long" in OPTIONS["boost"].cost
+    assert EstimateConfig.model_fields["boost"].json_schema_extra["cost"] == OPTIONS["boost"].cost
+    assert OPTIONS["boost"].tooltip.endswith(f"takes {OPTIONS['boost'].cost}")
+    assert "alone" not in OPTIONS["boost"].tooltip
+    assert OPTIONS["near"].cost == ""
+
+
 def test_a_choice_that_nobody_described_is_shown_by_its_name():
     option = Option("", choices=("draft", "huge"))
     assert option.items({"draft": ("Draft", "Quick")}) == (("draft", "Draft", "Quick"), ("huge", "Huge", ""))
@@ -55,7 +65,7 @@ def test_all_that_is_asked_for_is_an_option_of_the_command():
 
     everything = {
         "preset": "best", "method": "rolling", "model": "x", "size": 256, "near": 0.5, "far": 20.0,
-        "fov": 60.0, "normals": True, "non_commercial": True, "overwrite": True,
+        "fov": 60.0, "normals": True, "boost": True, "non_commercial": True, "overwrite": True,
     }  # fmt: skip
     shot = {"clip": "a", "folder": Path("b"), "duration": 9, "first": 1, "last": 2, "number": 1}
     asked = set()
@@ -65,4 +75,4 @@ def test_all_that_is_asked_for_is_an_option_of_the_command():
     command = typer.main.get_command(app).commands["estimate"]
     known = {option for param in command.get_params(typer.Context(command)) for option in param.opts}
     assert asked <= known
-    assert len(asked) == 14
+    assert len(asked) == 15

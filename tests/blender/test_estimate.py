@@ -236,6 +236,19 @@ def test_presets_are_blenders_own_and_apply(blender, settings) -> None:
     assert (settings.preset, settings.size, settings.normals) == ("best", 0, True)
 
 
+def test_boost_reaches_the_core(blender, settings) -> None:
+    from blender_addon.operators.state import STATE
+    from blender_addon.scene.active import result_of
+
+    settings.frame_end = settings.frame_start
+    settings.boost = True
+    assert blender.ops.vdepth.estimate() == {"FINISHED"}
+    assert "--boost" in STATE.command
+    folder = result_of(settings.clip).path("depth", 6).parent
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["configuration"]["boost"] == "shot"
+
+
 class Layout:
     """Draws nothing, and refuses what Blender's own layout would: unknown calls, operators, properties."""
 
@@ -302,6 +315,10 @@ def test_panel_before_during_and_after(blender, settings, demo_job) -> None:
     draw(blender, "Estimate", "CLIP_EDITOR")
     for panel in ("Quality", "Output"):
         draw(blender, panel)
+    assert not any("Boost takes" in row for row in draw(blender, "Quality"))
+    settings.boost = True
+    assert any("Boost takes about" in row for row in draw(blender, "Quality"))
+    settings.boost = False
 
     STATE.start("clip.mp4")
     STATE.take({"event": "started", "model": "embedded", "method": "temporal", "resumed": True})
@@ -360,7 +377,7 @@ def test_options_have_the_cores_words_and_limits(blender) -> None:
     from blender_addon.options import OPTIONS
 
     properties = blender.context.scene.vdepth.bl_rna.properties
-    for name in ("preset", "model", "size", "near", "far", "fov", "normals", "non_commercial"):
+    for name in ("preset", "model", "size", "near", "far", "fov", "normals", "boost", "non_commercial"):
         assert properties[name].description.startswith(OPTIONS[name].tooltip), name
     for name in ("preset", "near", "far"):
         assert properties[name].default == OPTIONS[name].default

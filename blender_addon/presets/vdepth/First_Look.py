@@ -8,6 +8,7 @@ settings.preset = "draft"
 settings.model = ""
 settings.method = "PRESET"
 settings.size = 0
+settings.boost = False
 settings.non_commercial = False
 settings.near = 1.0
 settings.far = 100.0

@@ -8,6 +8,7 @@ settings.preset = "best"
 settings.model = ""
 settings.method = "PRESET"
 settings.size = 0
+settings.boost = False
 settings.non_commercial = False
 settings.near = 1.0
 settings.far = 30.0
