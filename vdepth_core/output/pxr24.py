@@ -31,7 +31,7 @@ def write_pxr24(path: Path, head: bytes, first: int, pixels: Mapping[str, np.nda
     Raises:
         OSError: the disk is full or not writable.
     """
-    planes = [np.asarray(pixels[name], pixels[name].dtype.newbyteorder("<")) for name in sorted(pixels)]
+    planes = [pixels[name] for name in sorted(pixels)]
     height = len(planes[0])
     count = -(-height // LINES)
     offsets, end = [], len(head) + 8 * count
@@ -50,7 +50,7 @@ def write_pxr24(path: Path, head: bytes, first: int, pixels: Mapping[str, np.nda
                     plane[lines].nbytes for plane in planes
                 ):  # then they are kept as they are
                     data = b"".join(
-                        plane[y].tobytes()
+                        _little(plane[y]).tobytes()
                         for y in range(lines.start, min(lines.stop, height))
                         for plane in planes
                     )
@@ -64,16 +64,19 @@ def write_pxr24(path: Path, head: bytes, first: int, pixels: Mapping[str, np.nda
 
 def _packed(lines: np.ndarray) -> np.ndarray:
     """(n, bytes a pixel × W) uint8: differences along each line, the high bytes of all, then the lower."""
-    if lines.dtype.itemsize == 2:
-        codes = np.ascontiguousarray(lines).view("<u2").copy()
-        kept = 2
+    if lines.dtype == np.float16:
+        codes, kept = _little(lines).view("<u2"), 2
     else:
-        codes = _rounded(np.ascontiguousarray(lines).view("<u4"))
-        kept = 3
+        codes, kept = _rounded(_little(lines).view("<u4")), 3
     steps = codes.copy()
     steps[:, 1:] -= codes[:, :-1]
     parts = steps.view(np.uint8).reshape(*lines.shape, -1)
     return np.ascontiguousarray(parts[:, :, kept - 1 :: -1].transpose(0, 2, 1)).reshape(len(lines), -1)
+
+
+def _little(values: np.ndarray) -> np.ndarray:
+    """In a row, the lowest byte of each number first."""
+    return np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
 
 
 def _rounded(bits: np.ndarray) -> np.ndarray:
