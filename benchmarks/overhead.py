@@ -74,7 +74,7 @@ def alone(model: StandIn, size: tuple[int, int], frames: int) -> float:
     return frames / (time.perf_counter() - began)
 
 
-# Commit f299d53, the best of three runs between three of the code of today, on 2 cores of a virtual machine on
+# Commit f299d53, best of three runs in turn with three of today's code, on 2 cores of a virtual machine on
 # which others worked too.
 BEFORE: dict[str, tuple[float, float]] = {  # at 720p and at 1080p
     "scan": (2.6, 4.5),
