@@ -15,6 +15,7 @@ from generated import RampModel, write_movie
 from jobs.test_run import digest, run
 from rolling_fakes import FakeSnippets
 
+from vdepth_core import estimate
 from vdepth_core.cli.main import app
 from vdepth_core.clip import ShotView, open_clip
 from vdepth_core.errors import UsageError
@@ -59,6 +60,11 @@ def test_a_boosted_shot_has_the_detail_of_a_larger_picture(movie, boosted):
     truth = RampModel().predict(frames_to_tensor([picture], (128, 192)))[0].numpy()
     plain, ours = (np.corrcoef(map_.ravel(), truth.ravel())[0, 1] for map_ in (low, sharp))
     assert 1 - ours < 0.3 * (1 - plain)
+
+
+def test_networks_of_patches_of_14_pixels_are_boosted(movie, tmp_path, tiny):
+    options = {"model": str(tiny("depth-anything")), "method": "framewise", "frames": "0-0", "device": "cpu"}
+    assert estimate(movie, tmp_path / "out", options | {"boost": "shot"}).count == 1
 
 
 @pytest.mark.parametrize("method", ["framewise", "temporal"])

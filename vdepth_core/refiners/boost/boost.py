@@ -18,7 +18,7 @@ import numpy as np
 from ...models.sizing import network_size
 from ...runs import runs
 from .composite import Canvas, box_in, crop, resized
-from .estimates import training_size
+from .estimates import input_size, training_size
 from .fits import fitted, measure, steadied
 from .options import BoostOptions
 from .patches import Views, check_boosts
@@ -132,6 +132,7 @@ class _Boosting:
         self._views, self._steady = Views(model), Steady(self._size)
         self._fits = store.open_beside("fits", (1 + len(plan.patches),))
         self._extent = _extent(store)
+        self._multiple = model.spec.multiple
         self._measured = model.spec.space != "affine_invariant"
         info = shot.info
         shorter = round(plan.whole * min(plan.size) / max(plan.size))
@@ -193,7 +194,7 @@ class _Boosting:
         plan = self._plan
         weights = plan.weights_at(t)
         shown = np.flatnonzero(weights > 0)
-        side = 2 * plan.base
+        side, _ = input_size((1, 1), 2 * plan.base, self._multiple)
         for start in range(0, len(shown), self._views.batch):
             which = shown[start : start + self._views.batch]
             patches = [plan.patches[index] for index in which]
