@@ -117,6 +117,11 @@ def test_the_large_is_kept(step, rough):
         assert change.abs().mean() < 0.02 * soft.std()
 
 
+def test_an_edge_that_is_sharp_already_is_not_made_soft(step):
+    merged = Transfer()(step, soften(step, 3))
+    assert (merged[..., EDGE] - merged[..., EDGE - 1]).min() > 0.85
+
+
 def test_noise_on_a_flat_wall_stays_out(step):
     noise = torch.randn(step.shape, generator=torch.Generator().manual_seed(3))
     wall = step - step[..., :1]

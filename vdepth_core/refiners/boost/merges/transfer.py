@@ -82,6 +82,9 @@ def _fit(low: Tensor, high: Tensor, cell: int) -> Tensor:
     # Of the windows that see a pixel, those that explain what they see say most.
     weight = 1 / (left + DOUBT * var_y + 1e-7)
     trust = _trust(x, y, (mean_x, mean_y), (var_x, var_y, common))
+    # Where `high` is the softer of the two there is nothing to be had from it.
+    sharper = slope * slope * _steepness(high, grid) / _steepness(low, grid)
+    trust = trust * sharper.clamp(max=1).square()
     lines = torch.cat((trust * slope, trust * (mean_y - slope * mean_x), trust), 1)
     lines = _spread(_box(weight * lines) / _box(weight), low)
     return torch.addcmul(lines[:, 1:2], lines[:, :1], high).add_((1 - lines[:, 2:]).mul_(low))
@@ -106,6 +109,13 @@ def _trust(x: Tensor, y: Tensor, means: tuple[Tensor, Tensor], moments: tuple[Te
         common = common - along_x * along_y / spread
     var_x, var_y, common = (moment.clamp(min=0) for moment in (var_x, var_y, common))
     return common * common / ((var_x + FAINT) * (var_y + FAINT))
+
+
+def _steepness(maps: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Mean squared gradient within windows: of two edges of one height the sharper one has more."""
+    across = functional.pad(maps, (0, 1, 0, 0), mode="replicate").diff(dim=-1).square_()
+    down = functional.pad(maps, (0, 0, 0, 1), mode="replicate").diff(dim=-2).square_()
+    return _box(functional.adaptive_avg_pool2d(across.add_(down), grid)) + 1e-12
 
 
 def _calm(difference: Tensor, cell: int) -> Tensor:
