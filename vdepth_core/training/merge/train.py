@@ -47,7 +47,7 @@ class MergeConfig(LoopConfig):
     validate_every: int = 100
     patience: int | None = None
     save_every: float = 120.0
-    edges: float = 4.0
+    edges: float = 8.0
     threads: int = 1
     scenes: int = 400
 
@@ -122,7 +122,7 @@ class _Pairs(Lesson):
     ) -> None:  # fmt: skip
         self._out, self._model, self._pictures, self._config = out, model, pictures, config
         self._cache, self._network = cache, network
-        held = [self._scene(HELD_OUT + number)[::2] for number in range(VALIDATED)]
+        held = [self._scene(HELD_OUT + number) for number in range(VALIDATED)]
         self._held_out = torch.from_numpy(np.concatenate(held)).float()
         self._batches = Prefetch(self._batch, step)
 
