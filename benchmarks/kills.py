@@ -2,11 +2,11 @@
 
     python benchmarks/kills.py [--kills 102] [--seed 0]
 
-Six configurations through the command line with the embedded model: temporal, framewise, layered with
-normals, constant rate, image sequence, and a batch that replaces another job. Each is run once without a
-stop. Then it is started and killed (SIGKILL) again and again, at moments spread over the whole run, until it
-has had its share of kills, and may finish. ``ours`` counts results that differ. POSIX only: each run is a
-fork of this process, so that a hundred of them do not import torch a hundred times.
+Seven configurations through the command line with the embedded model: temporal, framewise, layered with
+normals, constant rate, image sequence, boosted, and a batch that replaces another job. Each is run once
+without a stop. Then it is started and killed (SIGKILL) again and again, at moments spread over the whole
+run, until it has had its share of kills, and may finish. ``ours`` counts results that differ. POSIX only:
+each run is a fork of this process, so that a hundred of them do not import torch a hundred times.
 """
 
 from __future__ import annotations
@@ -162,13 +162,14 @@ def torture(job: Configuration, root: Path, kills: int, chance: random.Random) -
 
 
 def configurations(root: Path) -> list[Configuration]:
-    """The six kinds of job and their clips."""
+    """The seven kinds of job and their clips."""
     import cv2
     import numpy as np
 
     root.mkdir(parents=True)
     movie = write_movie(root / "shot.mp4", 16, shots=2)
     other = write_movie(root / "other.mp4", 12)
+    large = write_movie(root / "large.mp4", 8, size=(640, 448))
     plates = root / "plates"
     plates.mkdir()
     wide = np.random.default_rng(0).integers(0, 255, (8, 20, 3), np.uint8).repeat(8, 0).repeat(8, 1)
@@ -180,6 +181,7 @@ def configurations(root: Path) -> list[Configuration]:
         Configuration("layers", [movie], ["--method", "framewise", "--layered", "--normals"]),
         Configuration("cfr", [movie], ["--method", "temporal", "--cfr", str(Fraction(60))]),
         Configuration("sequence", [plates], ["--method", "temporal", "--normals"]),
+        Configuration("boost", [large], ["--method", "temporal", "--boost"]),
         Configuration(
             "batch", [movie, other, plates], ["--method", "framewise", "--overwrite", "--near", "2"],
             before=["--method", "framewise", "--normals"],

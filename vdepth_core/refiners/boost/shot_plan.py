@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ...progress import Progress
     from ...protocols import ShotFrames
 
+MOST = 3  # base sizes: grass is edges everywhere, but does not tell a network of more than that what it sees
 KEY_EVERY, KEYS = 8, 24  # frames between key pictures, at least; and how many there are at most
 _LONGEST = 1536  # pixels of a key picture: what lies between is grain
 _GRID = 384  # pixels of its edge map, of which patches ask densities
@@ -106,7 +107,7 @@ def plan_shot(shot: ShotFrames, base: int, max_size: int, progress: Progress) ->
                 wishes.append(receptive_resolution(edges, max(display), base, WITHOUT_CONTEXT))
             densities.append(_density(edges))
     whole, k = sorted(wishes)[(len(wishes) - 1) // 2]
-    whole = min(whole, max(max_size, base))
+    whole = min(whole, max(max_size, base), MOST * base)
     factor, size = working_size(display, whole, k, max_size)
     patches, weights = _select(np.stack(densities), size, base, whole, int(GROW_BY / factor))
     return ShotPlan(base, int(whole), size, patches, times, weights)
