@@ -4,8 +4,8 @@
 
 Both get the same pictures, model, merge and patches: those of our plan of the shot. Ours includes the plain
 estimate and the filter along the flow; planning is left out of both. CPU seconds count, so that a busy
-machine does not matter; the clock's are printed, too. The second figure is the peak resident memory of `vdepth
-estimate --boost` on a clip of that size, seen whole (``--boost-max-size``), beside that without ``--boost``.
+machine does not matter; the clock's are printed, too. The second figure is the peak resident memory of
+`vdepth estimate --boost` on a clip of that size, seen whole (``--boost-max-size``), beside that without.
 """
 
 from __future__ import annotations

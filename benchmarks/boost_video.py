@@ -26,7 +26,7 @@ from vdepth_core.clip import ShotView, open_clip
 from vdepth_core.evaluation.temporal import Consistency, consistency
 from vdepth_core.flow.dis import DisFlow
 from vdepth_core.models.registry import load_model
-from vdepth_core.output.sequence import Sequence
+from vdepth_core.output.sequence import LazyFrames
 from vdepth_core.refiners.boost.estimates import training_size
 from vdepth_core.refiners.boost.image_plan import plan_image
 from vdepth_core.types import Shot
@@ -40,7 +40,7 @@ def half(image: np.ndarray) -> np.ndarray:
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
 
 
-def measure(sequence: Sequence, rgb: list[np.ndarray]) -> Consistency:
+def measure(sequence: LazyFrames, rgb: list[np.ndarray]) -> Consistency:
     """Of the finished depth."""
     estimator = DisFlow("medium")
 
@@ -64,7 +64,7 @@ def changes(rgb: list[np.ndarray], base: int, max_size: float) -> str:
     )
 
 
-def slices(rgb: list[np.ndarray], found: dict[str, Sequence], path: Path) -> None:
+def slices(rgb: list[np.ndarray], found: dict[str, LazyFrames], path: Path) -> None:
     """One row over time, of the plate and of each way's inverse depth, each frame 6 lines high."""
     row = rgb[0].shape[0] * 3 // 5
     strips = [np.stack([picture[row] for picture in rgb])[..., ::-1].repeat(6, 0)]
