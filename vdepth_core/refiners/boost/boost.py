@@ -21,14 +21,12 @@ from .composite import Canvas, box_in, crop, resized
 from .estimates import input_size, training_size
 from .fits import fitted, measure, steadied
 from .options import BoostOptions
-from .patches import Views, check_boosts, workers
+from .patches import Views, check_boosts
 from .pictures import boost_pictures
 from .shot_plan import ShotPlan, key_frames, plan_shot
 from .steady import Steady
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
     from torch import Tensor
 
     from ...progress import Progress
@@ -111,12 +109,11 @@ class Boost:
             store.save(_PLAN, plan.to_json())
         else:
             plan = ShotPlan.of_json(saved)
-        with workers(model) as pool:
-            boosting = _Boosting(plan, shot, model, merge, store, out, pool)
-            todo = boosting.missing()
-            progress.skip(STAGE, out.count - len(todo))
-            for start, stop in runs(todo):
-                boosting.fill(start, stop, progress)
+        boosting = _Boosting(plan, shot, model, merge, store, out)
+        todo = boosting.missing()
+        progress.skip(STAGE, out.count - len(todo))
+        for start, stop in runs(todo):
+            boosting.fill(start, stop, progress)
 
 
 class _Boosting:
@@ -130,10 +127,8 @@ class _Boosting:
         merge: Merge,
         store: DepthStore,
         out: FrameArray,
-        pool: Executor,
     ) -> None:
         self._plan, self._shot, self._merge, self._store, self._out = plan, shot, merge, store, out
-        self._pool = pool
         self._views, self._steady = Views(model), Steady(self._size)
         self._fits = store.open_beside("fits", (1 + len(plan.patches),))
         self._extent = _extent(store)
@@ -200,16 +195,12 @@ class _Boosting:
         weights = plan.weights_at(t)
         shown = np.flatnonzero(weights > 0)
         side = input_size((1, 1), 2 * plan.base, self._multiple)
-
-        def looked_at(which: np.ndarray) -> np.ndarray:
+        for start in range(0, len(shown), self._views.batch):
+            which = shown[start : start + self._views.batch]
             patches = [plan.patches[index] for index in which]
             high = self._views(rgb, [box_in(patch, plan.size, rgb.shape[:2]) for patch in patches], side)
             lows = np.stack([crop(base, patch, plan.size, side) for patch in patches])
-            return np.asarray(self._merged(lows, high, fits, 1 + which) - lows)
-
-        step = self._views.batch
-        batches = [shown[start : start + step] for start in range(0, len(shown), step)]
-        for which, differences in zip(batches, self._pool.map(looked_at, batches), strict=True):
+            differences = self._merged(lows, high, fits, 1 + which) - lows
             for index, difference in zip(which, differences, strict=True):
                 box = box_in(plan.patches[index], plan.size, self._size)
                 canvas.add(box, difference, float(weights[index]))

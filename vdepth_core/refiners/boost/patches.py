@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,8 +19,7 @@ if TYPE_CHECKING:
     from ...protocols import DepthModel
     from ...types import ModelSpec
 
-_WORKERS = 8
-_BATCH, _CUDA_BATCH = 2, 16  # patches; a resumed job runs the same batches, as they never span two frames
+_BATCH, _CUDA_BATCH = 4, 16  # patches; a resumed job runs the same batches, as they never span two frames
 
 
 class Views:
@@ -60,20 +57,6 @@ class Views:
         ]
         raw = self._batcher(self._model.predict, torch.cat(parts)).float().numpy()
         return torch.from_numpy(to_disparity(raw, self._model.spec))[:, None]
-
-
-def workers(model: DepthModel) -> ThreadPoolExecutor:
-    """Threads that look at patches: a CPU has cores left where the network is fastest on few.
-
-    Args:
-        model: It runs on as many threads in each as in this one, so the numbers are the same.
-    """
-    import torch
-
-    threads = torch.get_num_threads()
-    busy = on_cuda(model) or model.spec.chain > 1
-    count = 1 if busy else max(1, (os.cpu_count() or 1) // threads)
-    return ThreadPoolExecutor(min(count, _WORKERS), "vdepth-boost", torch.set_num_threads, (threads,))
 
 
 def check_boosts(spec: ModelSpec) -> None:
