@@ -5,7 +5,7 @@
 Both get the same pictures, model, merge and patches: those of our plan of the shot. Ours includes the plain
 estimate and the filter along the flow; planning is left out of both. CPU seconds count, so that a busy
 machine does not matter; the clock's are printed, too. The second figure is the peak resident memory of
-`vdepth estimate --boost` on a clip of that size, seen whole (``--boost-max-size``), beside that without.
+`vdepth estimate --boost` on a clip of that size, model included, beside that without ``--boost``.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from vdepth_core.refiners.boost.shot_plan import plan_shot
 from vdepth_core.store import DepthStore
 from vdepth_core.types import Shot
 
-LIMIT_GB = 2.0  # beside the model, for a frame of 8K
+LIMIT_GB = 2.0  # for frames of 8K
 
 
 def now() -> np.ndarray:
@@ -87,9 +87,7 @@ def memory(size: str) -> tuple[float, float]:
         clip = make_clip(Path(name) / "large.mp4", width, height, 2)
         command = [sys.executable, "-m", "vdepth_core", "estimate", str(clip), "--model", "embedded"]
         plain = peak_gb([*command, "-o", f"{name}/plain"])
-        return plain, peak_gb(
-            [*command, "-o", f"{name}/out", "--boost", "--boost-max-size", str(max(width, height))]
-        )
+        return plain, peak_gb([*command, "-o", f"{name}/out", "--boost"])
 
 
 def main() -> None:
