@@ -76,12 +76,13 @@ def write(out: Path, sources: Sequence[Source], config: TrainConfig, counters: C
         "Seed": str(config.seed),
         "Steps": f"{counters.step}" + (f" of {config.steps}" if config.steps else ""),
         "Hours": f"{counters.elapsed / 3600:.2f}, {config.threads} CPU thread(s)",
-        "Batch": f"frames a step: {config.batch}; peak rate {config.rate:g}, weight decay {config.decay:g}",
+        "Batch": f"{config.batch} frame{'s' * (config.batch != 1)}; peak rate {config.rate:g}, "
+        f"weight decay {config.decay:g}",
         "Temporal loss": f"{config.form}, λ = {config.temporal:g}, σ = {config.sigma:g}"
         if config.temporal
         else "none",
         "Released": f"{config.blend:g} of the way from the start to the moving average of the weights",
-        "Training loss": f"{sum(recent) / len(recent):.4f}, mean of the last steps ({len(recent)})"
+        "Training loss": f"{sum(recent) / len(recent):.4f}, mean of the last {_steps(len(recent))}"
         if recent
         else "no step yet",
         "Made with": f"vdepth {__version__}, torch {torch.__version__}",
@@ -136,3 +137,7 @@ def _summary(file: Path) -> str:
             return name or " ".join(found.group(1).split())
     first = next((line.strip() for line in text.splitlines() if line.strip()), file.name)
     return first[:80].replace("|", "/")
+
+
+def _steps(count: int) -> str:
+    return f"{count} step{'s' * (count != 1)}"

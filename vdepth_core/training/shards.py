@@ -88,7 +88,8 @@ def from_rgbd(folder: Path, out: Path) -> Path:
     colour, depth = (sorted((folder / part).glob("*.*")) for part in ("color", "depth"))
     if not colour or len(colour) != len(depth):
         raise InputError(
-            f"Pictures in color of {folder}: {len(colour)}, in depth: {len(depth)}.",
+            f"{folder} has {len(colour)} picture{'s' * (len(colour) != 1)} in color "
+            f"and {len(depth)} in depth.",
             "Give a folder with as many of either.",
         )
     scale = folder / "scale.txt"

@@ -154,7 +154,8 @@ class Shards(Source):
         self.paths = sorted(path for folder in folders for path in folder.glob("train-*.npz"))
         self._held = sorted(path for folder in folders for path in folder.glob("held-*.npz"))
         self.origins = tuple(origins or folders)
-        self.contents = f"shards: {len(self.paths)}, {len(self._held)} more held out"
+        count = len(self.paths)
+        self.contents = f"{count} shard{'s' * (count != 1)}, {len(self._held)} more held out"
         if not self.paths:
             raise InputError(
                 f"There are no shards for {kind} in {', '.join(map(str, folders)) or 'no folder'}.",
