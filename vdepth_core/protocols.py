@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .choices import Dtype
     from .progress import Progress
     from .store import DepthStore, FrameArray
-    from .types import ClipInfo, Frame, ModelSpec, Shot, ShotAlignment
+    from .types import ClipInfo, Frame, ModelSpec, RefinerWeights, Shot, ShotAlignment
 
 
 class ShotFrames(Protocol):
@@ -320,6 +320,18 @@ class Refiner(Protocol):
             store: The settled shot.
             out: (count, h, w), of the size that `size` gave.
             progress: Told of each frame; may raise Cancelled.
+        """
+
+
+@runtime_checkable
+class WeightedRefiner(Refiner, Protocol):
+    """A refiner that may have weights of its own."""
+
+    def weights(self) -> RefinerWeights | None:
+        """What they are, found without loading them; None: it has none.
+
+        Raises:
+            WeightsError: it wants some, and they are not there.
         """
 
 

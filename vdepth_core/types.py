@@ -20,6 +20,23 @@ Space = Literal["metric", "scale_invariant", "affine_invariant"]
 
 
 @dataclass(frozen=True)
+class RefinerWeights:
+    """The weights a refiner brings of its own: they decide its maps, and their licence binds.
+
+    Attributes:
+        path: The file.
+        sha256: Of what it holds, 64 hex digits.
+        license: SPDX-like name of its licence.
+        commercial: Whether it may be used commercially.
+    """
+
+    path: str
+    sha256: str
+    license: str
+    commercial: bool
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """What a model's numbers mean and what it may be used for.
 

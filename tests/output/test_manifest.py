@@ -50,7 +50,7 @@ def test_entries_hold_what_the_types_say():
     assert (shot.start_number, shot.count) == (9, 3)
     assert shot.mapping("affine_invariant") == mapping
     spec = ModelSpec("m", "disparity", "metric", "MIT", True, weights_sha256="ab")
-    assert ModelEntry.of(spec).weights_sha256 == "ab"
+    assert ModelEntry.of(spec, "MIT", True).weights_sha256 == "ab"
     assert shot.camera.intrinsics() == camera
 
 

@@ -207,7 +207,7 @@ def _manifest(
             count=len(shown),
         ),
         shots=[result.entry for result in results],
-        model=ModelEntry.of(record.spec),
+        model=ModelEntry.of(record.spec, *record.terms),
         method=str(record.chosen.method),
         camera=results[0].entry.camera,
         sequences={kind: frame_pattern(record.clip.name, kind) for kind in _kinds(record)},

@@ -15,7 +15,7 @@ from typing import Any
 from ..errors import UsageError
 from ..geometry.camera import Intrinsics
 from ..models.device import kind_of
-from ..types import ClipInfo, ModelSpec
+from ..types import ClipInfo, ModelSpec, RefinerWeights
 from .config import FAR, NEAR, EstimateConfig, JobOptions
 from .numbering import Numbering
 
@@ -67,6 +67,7 @@ class Identity:
         spec: ModelSpec,
         size: tuple[int, int],
         camera: Intrinsics,
+        refiner_weights: RefinerWeights | None = None,
     ) -> Identity:
         """The identity of a resolved configuration on a clip.
 
@@ -76,6 +77,7 @@ class Identity:
             spec: The model.
             size: (height, width) of the network's input.
             camera: The plate's.
+            refiner_weights: What the refiner brings of its own; wherever the file lies, it is the same.
 
         Raises:
             UsageError: the range of frames lies outside the clip.
@@ -106,7 +108,7 @@ class Identity:
             "layer": info.layer,
             "colour": info.colour or info.transfer,
             **config.method_facts(),
-            "refiner": {"name": config.refiner, **config.refiner_facts()} if config.refiner else None,
+            "refiner": _refiner_facts(config, refiner_weights) if config.refiner else None,
         }
         return cls(facts)
 
@@ -118,6 +120,14 @@ class Identity:
         """
         facts = json.dumps([self.facts, clip], sort_keys=True)
         return hashlib.sha256(facts.encode()).hexdigest()[:16]
+
+
+def _refiner_facts(config: EstimateConfig, weights: RefinerWeights | None) -> dict[str, Any]:
+    facts = {"name": config.refiner, **config.refiner_facts()}
+    if weights is None:
+        return facts
+    named = {key: "weights" for key, value in facts.items() if value == weights.path}
+    return facts | named | {"weights": weights.sha256}
 
 
 def predictions_of(facts: dict[str, Any], clip: str) -> str:

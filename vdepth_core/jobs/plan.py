@@ -16,7 +16,7 @@ from ..models.registry import list_models, plugin_of
 from ..output.manifest import CameraEntry, ClipEntry
 from ..plugins import Plugin, answering
 from ..progress import Progress
-from ..protocols import DepthModel, Method, Refiner
+from ..protocols import DepthModel, Method, Refiner, WeightedRefiner
 from ..refiners.registry import REFINERS
 from ..types import ModelSpec
 from ..version import __version__
@@ -145,11 +145,12 @@ def make_plan(
     with answering(*_plugins(config, "refiner")):
         if refiner is not None:
             _checked_size("size", refiner.size(info, spec, size))  # refuses what it is nothing for
+        brought = refiner.weights() if isinstance(refiner, WeightedRefiner) else None
     camera = plate_camera(info, config)
     start, stop = frame_range(info, config)
     if info.kind == "sequence" and stop is not None:
         Numbering.of(info, config).check_shown(start / info.rate, stop / info.rate)
-    identity = Identity.of(config, info, spec, size, camera)
+    identity = Identity.of(config, info, spec, size, camera, brought)
     source = fingerprint(clip, start, stop, checksums=checksums, progress=progress)
     seen = ClipRecord.of(info, source)
     same = before is not None and before.spec == spec
@@ -163,6 +164,7 @@ def make_plan(
         spec=spec,
         weights=weights or (before.weights if before is not None and same else ""),
         size=size,
+        refiner_weights=brought,
         camera=CameraEntry.of(camera),
         warnings=[*info.notes, *_idle_options(given, spec), *_doubts(clip, start)],
     )

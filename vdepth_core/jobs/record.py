@@ -13,7 +13,7 @@ from ..clip import Fingerprint
 from ..output.journal import JOB, WORK
 from ..output.manifest import CameraEntry, ClipEntry
 from ..runs import in_words, runs
-from ..types import ClipInfo, ModelSpec, Shot
+from ..types import ClipInfo, ModelSpec, RefinerWeights, Shot
 from .config import EstimateConfig
 from .identity import FILES, differing, predictions_of
 
@@ -74,6 +74,7 @@ class JobRecord(_Part):
         spec: What the model is.
         weights: What the model's file or folder looked like; see `weights_seen`.
         size: (height, width) of the network's input.
+        refiner_weights: What the refiner brings of its own; None: nothing.
         camera: The plate's camera.
         warnings: Sentences about the options.
         threads: CPU threads of the network, once measured.
@@ -89,6 +90,7 @@ class JobRecord(_Part):
     spec: ModelSpec | None = None
     weights: str = ""
     size: tuple[int, int] | None = None
+    refiner_weights: RefinerWeights | None = None
     camera: CameraEntry | None = None
     warnings: list[str] = Field(default_factory=list)
     threads: int | None = Field(default=None, ge=1)
@@ -97,6 +99,16 @@ class JobRecord(_Part):
     def predictions(self) -> str:
         """Identity of the predictions, clip included."""
         return predictions_of(self.identity, self.clip.digest)
+
+    @property
+    def terms(self) -> tuple[str, bool]:
+        """Licences of all weights in a planned job, and whether all of them allow commercial use."""
+        assert self.spec is not None
+        terms = [(self.spec.license, self.spec.commercial)]
+        if self.refiner_weights is not None:
+            terms.append((self.refiner_weights.license, self.refiner_weights.commercial))
+        licences = dict.fromkeys(name for name, _ in terms)
+        return " and ".join(licences), all(commercial for _, commercial in terms)
 
     def goes_on(self, before: JobRecord | None) -> bool:
         """Whether this is the job ``before``, whatever became of its clip.

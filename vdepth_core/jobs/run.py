@@ -169,7 +169,7 @@ class ClipJob:
                 preset=plan.config.preset,
                 method=plan.method.name,
                 model=spec.name,
-                license=spec.license,
+                license=plan.record.terms[0],
                 device=plan.device,
                 size=plan.size,
                 frames=plan.clip.info.frames_declared,

@@ -232,6 +232,7 @@ class ShotWriter:
     def _attributes(self, frame: Frame, number: int, job: _Job) -> FrameAttributes:
         plan, info, within = self._plan, self._plan.clip.info, frame.index - job.shot.start
         spec, alignment, mapping = plan.spec, job.alignment, job.mapping
+        licence, commercial = plan.record.terms
         own = frame.timecode is not None and not self._numbering.constant
         return FrameAttributes(
             number=number,
@@ -244,7 +245,7 @@ class ShotWriter:
             method=plan.method.name,
             model=spec.name,
             weights_sha256=spec.weights_sha256,
-            license=spec.license,
+            license=licence,
             source=plan.record.clip.file,
             source_pts=frame.pts,
             intrinsics=job.camera,
@@ -252,7 +253,7 @@ class ShotWriter:
             timecode=frame.timecode if own else info.timecode,
             since_start=None if own else number - self._numbering.output_first,
             origin=info.origin,
-            comments="" if spec.commercial else f"Non-commercial use only ({spec.license}).",
+            comments="" if commercial else f"Non-commercial use only ({licence}).",
         )
 
     def _is_whole(self, path: Path) -> bool:

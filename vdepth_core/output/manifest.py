@@ -230,13 +230,16 @@ class ModelEntry(_Model):
     weights_sha256: str = ""
 
     @classmethod
-    def of(cls, spec: ModelSpec) -> ModelEntry:
-        """The entry of a loaded model.
+    def of(cls, spec: ModelSpec, license_: str, commercial: bool) -> ModelEntry:
+        """The entry of a model.
 
         Args:
             spec: Its description.
+            license_: Names of the licences of all weights in the job, a refiner's too.
+            commercial: Whether they all allow commercial use.
         """
-        return cls(**{name: getattr(spec, name) for name in cls.model_fields})
+        facts = {name: getattr(spec, name) for name in cls.model_fields}
+        return cls(**facts | {"license": license_, "commercial": commercial})
 
 
 class Manifest(_Model):

@@ -1,5 +1,6 @@
 """Boosting in a job: composed with methods, by the command line, resumed, refused."""
 
+import json
 import os
 import signal
 import subprocess
@@ -18,11 +19,14 @@ from rolling_fakes import FakeSnippets
 from vdepth_core import estimate
 from vdepth_core.cli.main import app
 from vdepth_core.clip import ShotView, open_clip
-from vdepth_core.errors import UsageError
+from vdepth_core.errors import UsageError, WeightsError
 from vdepth_core.jobs.config import EstimateConfig
 from vdepth_core.jobs.identity import FILES
 from vdepth_core.jobs.record import read_record
+from vdepth_core.learning.student import write_weights
 from vdepth_core.models.sizing import frames_to_tensor
+from vdepth_core.networks.merge_small import MergeSmall
+from vdepth_core.output.exr import read_exr
 from vdepth_core.output.sequence import read_sequence
 from vdepth_core.refiners.boost import boost as room
 from vdepth_core.refiners.boost.boost import Boost
@@ -171,8 +175,62 @@ def test_models_that_cannot_look_at_parts_are_refused_before_anything_is_written
     assert "96x64 only" in error.message
     assert "--boost" in error.hint
     assert not list((tmp_path / "out").rglob("*.f32"))
-    with pytest.raises(UsageError, match="3 frames at once"):
-        Boost().size(None, FakeSnippets().spec, (64, 64))
+
+
+def test_what_rolling_merged_is_boosted_by_snippets_of_one_frame(movie, tmp_path):
+    """The model sees a patch alone, whatever it saw of the shot."""
+
+    class Snippets(FakeSnippets):
+        def encode(self, frames):
+            self.seen = [*getattr(self, "seen", []), frames.shape]
+            return super().encode(frames)
+
+    model, options = Snippets(), {"frames": "0-5", "method": "rolling", "size": 96, "dtype": "fp32"}
+    assert run([movie], tmp_path / "plain", FakeSnippets(), **options)[0].error is None
+    assert run([movie], tmp_path / "out", model, boost="shot", **options)[0].error is None
+    assert (1, 3, 128, 128) in model.seen  # a patch of twice the network's size
+    plain, sharp = (read_sequence(tmp_path / name)[3] for name in ("plain", "out"))
+    assert 0.7 < np.corrcoef(plain.ravel(), sharp.ravel())[0, 1] < 1 - 1e-6  # of random pictures
+
+
+def merge_file(path, seed=0):
+    torch.manual_seed(seed)
+    net = MergeSmall()
+    torch.nn.init.normal_(net.last.weight, 0, 0.05)
+    write_weights(path, net.state_dict(), {"license": "CC-BY-NC-4.0", "commercial": "false"})
+    return str(path)
+
+
+def test_a_merge_of_ones_own_is_part_of_the_job_and_its_licence_binds(movie, tmp_path):
+    options = {"boost": "shot", "frames": "0-0", "method": "framewise", **SIZE}
+    files = [merge_file(tmp_path / name) for name in ("a.safetensors", "moved.safetensors")]
+    other = merge_file(tmp_path / "other.safetensors", seed=1)
+    out = tmp_path / "out"
+    assert run([movie], out, boost_merge=files[0], **options)[0].error is None
+    before = digest(out)
+    assert run([movie], out, boost_merge=files[1], **options)[0].error is None  # the same weights elsewhere
+    assert {name: value for name, value in digest(out).items() if name != "manifest.json"} == {
+        name: value for name, value in before.items() if name != "manifest.json"
+    }
+    error = run([movie], out, boost_merge=other, **options)[0].error
+    assert isinstance(error, UsageError)
+    model = json.loads(before["manifest.json"])["model"]
+    assert (model["license"].split(" and ")[1], model["commercial"]) == (
+        "CC-BY-NC-4.0 (the file's own claim)",
+        False,
+    )
+    _, header = read_exr(next(out.glob("*depth*.exr")))
+    assert "Non-commercial" in header["comments"]
+
+
+@pytest.mark.parametrize("merge", ["pix2pix", "learned", "nowhere.safetensors"])
+def test_a_merge_without_weights_is_told_before_anything_is_predicted(movie, tmp_path, monkeypatch, merge):
+    monkeypatch.setenv("VDEPTH_WEIGHTS", str(tmp_path / "weights"))
+    error = run([movie], tmp_path / "out", boost="shot", boost_merge=merge, **SIZE)[0].error
+    assert isinstance(error, WeightsError)
+    assert not list((tmp_path / "out").rglob("*.f32"))
+    with pytest.raises(UsageError, match="no merge poison"):
+        Boost(BoostOptions(merge="poison")).weights()
 
 
 def test_a_refiner_is_a_file_fact_and_named_once():
@@ -185,9 +243,9 @@ def test_a_refiner_is_a_file_fact_and_named_once():
         EstimateConfig.parse(boost="shot", refiner="other")
 
 
-def test_merges_of_the_options_are_those_there_are():
-    words = BoostOptions.model_json_schema()["properties"]["merge"]["enum"]
-    assert set(MERGES) <= set(words)
+def test_the_help_names_the_merges():
+    words = BoostOptions.model_fields["merge"].description
+    assert all(name in words for name in MERGES if name != "learned")
 
 
 @pytest.mark.parametrize(

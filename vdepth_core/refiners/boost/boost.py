@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ...progress import Progress
     from ...protocols import DepthModel, Merge, ShotFrames
     from ...store import DepthStore, FrameArray
-    from ...types import ClipInfo, ModelSpec
+    from ...types import ClipInfo, ModelSpec, RefinerWeights
 
 STAGE = "refine"
 _PLAN = "refined.plan"
@@ -70,6 +70,12 @@ class Boost:
         half = min(self.options.max_size, longest) / (2 * longest)
         scale = min(1.0, max(half, max(size) / longest))
         return max(1, round(info.height * scale)), max(1, round(info.width * scale))
+
+    def weights(self) -> RefinerWeights | None:
+        """The merge's; see `WeightedRefiner.weights`."""
+        from .merges.weights import merge_weights
+
+        return merge_weights(self.options.merge)
 
     def refine(
         self,

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from ...choices import BoostPlan
 from ...options import Options
 
-MergeName = Literal["transfer", "poisson", "pix2pix", "learned"]
-
 
 class BoostOptions(Options):
     """Options of `boost`."""
 
     plan: BoostPlan = Field(default="shot", alias="boost", description="One plan a shot, or one a picture.")
-    merge: MergeName = Field(
-        default="transfer", description="How boosting puts detail into the estimate; pix2pix wants weights."
+    merge: str = Field(
+        default="transfer",
+        description="How boosting puts detail in: transfer, poisson, pix2pix (wants weights), or the weights "
+        "file of your own merge.",
+        json_schema_extra={"metavar": "NAME|FILE"},
     )
     max_size: Annotated[int, Field(ge=256, le=16384)] = Field(
         default=3840,

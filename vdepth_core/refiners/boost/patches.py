@@ -26,8 +26,9 @@ class Views:
     """Runs one model over parts of pictures, in the terms that methods align."""
 
     def __init__(self, model: DepthModel) -> None:
-        chained = model.spec.chain > 1  # hands something from each picture to the next
-        self.batch = 1 if chained else _CUDA_BATCH if on_cuda(model) else _BATCH
+        # Patches are no clip: nothing is handed from one to the next, and none is a snippet with another.
+        alone = model.spec.chain > 1 or model.spec.window > 1
+        self.batch = 1 if alone else _CUDA_BATCH if on_cuda(model) else _BATCH
         self._model = model
         self._batcher = Batcher(model, Load(self.batch), least="with a single patch")
 
@@ -60,7 +61,9 @@ class Views:
 
 
 def check_boosts(spec: ModelSpec) -> None:
-    """Refuses a model that does not see single pictures of any size.
+    """Refuses a model that does not see pictures of any size.
+
+    One that looks at several frames at once sees a patch as a snippet of one frame.
 
     Args:
         spec: The model's.
@@ -68,11 +71,11 @@ def check_boosts(spec: ModelSpec) -> None:
     Raises:
         UsageError: it is one.
     """
-    if spec.fixed_size is None and spec.window == 1:
+    if spec.fixed_size is None:
         return
-    rows, columns = spec.fixed_size or (0, 0)
-    why = f"sees pictures of {columns}x{rows} only" if rows else f"looks at {spec.window} frames at once"
+    height, width = spec.fixed_size
     raise UsageError(
-        f"--boost looks at parts of each frame in several sizes, and {spec.name} {why}.",
-        "Leave out --boost, or choose a per-frame model with --model.",
+        f"--boost looks at parts of each frame in several sizes, and {spec.name} sees pictures of "
+        f"{width}x{height} only.",
+        "Leave out --boost, or choose another model with --model.",
     )

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ....errors import WeightsError
 from ....models.licence import claim_of_file
 from ....networks.merge_small import MULTIPLE, REACH, MergeSmall
 from ....weights.loading import Weights, load_into, read_weights
@@ -40,21 +39,16 @@ class Learned:
         self.license, self.commercial = claim_of_file(weights.metadata)
 
     @classmethod
-    def load(cls, device: str = "cpu", path: Path | None = None) -> Learned:
+    def load(cls, device: str, path: Path) -> Learned:
         """The merge with the weights of a file.
 
         Args:
             device: As torch spells it.
-            path: The file; vdepth brings none.
+            path: The file.
 
         Raises:
-            WeightsError: there is none, or it is of another layout.
+            WeightsError: it is of another layout.
         """
-        if path is None:
-            raise WeightsError(
-                "There are no weights of the learned merge.",
-                "Train some: vdepth train-merge -o merge.safetensors, and name that file as the merge.",
-            )
         return cls(read_weights(path), device)
 
     def __call__(self, low: Tensor, high: Tensor) -> Tensor:

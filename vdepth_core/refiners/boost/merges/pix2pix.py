@@ -14,8 +14,8 @@ from ....networks.merge_pix2pix import SIDE, MergePix2Pix
 from ....weights.catalogue import find_entry
 from ....weights.loading import Weights, load_into, read_weights
 from ....weights.location import find_weights
+from .weights import PIX2PIX
 
-WEIGHTS = "boost-merge-pix2pix"
 _FIRST = "model.model.0.weight"
 
 
@@ -64,8 +64,8 @@ class Pix2Pix:
         """
         if path is not None:
             return cls(read_weights(path), device)
-        entry = find_entry(WEIGHTS)
-        return cls(read_weights(find_weights(WEIGHTS)), device, (entry.license, entry.commercial))
+        entry = find_entry(PIX2PIX)
+        return cls(read_weights(find_weights(PIX2PIX)), device, (entry.license, entry.commercial))
 
     def __call__(self, low: Tensor, high: Tensor) -> Tensor:
         """Gives ``low`` the details of ``high``, as the network learnt it.

@@ -5,17 +5,12 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
-from ....choices import one_of
-from ....errors import UsageError
 from ....protocols import Merge
 from ....weights.loading import load_state_dict
+from .weights import NAMES, weights_file
 
-MERGES = {  # name -> module beside this file and what makes the merge of a device; the first is the default
-    "transfer": "transfer:Transfer",
-    "poisson": "poisson:Poisson",
-    "pix2pix": "pix2pix:Pix2Pix.load",
-    "learned": "learned:Learned.load",
-}
+_MADE_BY = ("transfer:Transfer", "poisson:Poisson", "pix2pix:Pix2Pix.load", "learned:Learned.load")
+MERGES = dict(zip(NAMES, _MADE_BY, strict=True))  # module beside this file and what makes it of a device
 
 
 def load_merge(name_or_path: str | Path, device: str = "cpu") -> Merge:
@@ -29,11 +24,9 @@ def load_merge(name_or_path: str | Path, device: str = "cpu") -> Merge:
         UsageError: there is no such merge.
         WeightsError: its weights are not installed, and the hint says how to; or they are damaged.
     """
-    if isinstance(name_or_path, str) and name_or_path in MERGES:
+    if isinstance(name_or_path, str) and name_or_path in MERGES and name_or_path != "learned":
         return _made(name_or_path, device)
-    path = Path(name_or_path).expanduser()
-    if not path.suffix and not path.exists():
-        raise UsageError(f"There is no merge {name_or_path}.", one_of(str(name_or_path), MERGES))
+    path = weights_file(name_or_path)
     ours = any(key.startswith("down.") for key in load_state_dict(path))
     return _made("learned" if ours else "pix2pix", device, path)
 
