@@ -14,7 +14,7 @@ Dtype = Literal["auto", "fp32", "fp16", "bf16"]
 Predicts = Literal[
     "affine-disparity", "affine-depth", "scale-disparity", "scale-depth", "metric-disparity", "metric-depth"
 ]
-Protocol = Literal["clip-lstsq", "first-frame", "per-frame", "median", "none"]
+Protocol = Literal["clip-lstsq", "first-frame", "per-frame", "median", "eigen", "none"]
 Convention = Literal["z", "inverse-z", "ray", "white-near"]
 BoostPlan = Literal["shot", "published"]
 TemporalForm = Literal["residual", "plain"]

@@ -69,3 +69,42 @@ def test_boundaries_are_always_told_and_orders_where_asked(files):
     both = run(files / "pred.npz", files / "truth.npz", "--ordinal")
     assert "ORD 0." in both
     assert "D3R (slic) 0." in both
+
+
+def test_published_figures_alone():
+    text = run("--published")
+    assert "Published under eigen: KITTI" in text
+    assert "No figure at hand: DeepV2D, CLSTM, BTS, NVDS" in text
+    facts = json.loads(run("--published", "--json"))
+    assert {"system", "protocol", "source", "conditions", "figures"} <= set(facts["published"][0])
+    assert facts["lacking"][0] == "DeepV2D"
+    video = run("--published", "--protocol", "clip-lstsq")
+    assert "Published under clip-lstsq: Sintel" in video
+    assert "Published under eigen" not in video
+    with pytest.raises(UsageError, match="protocol 'best'"):
+        run("--published", "--protocol", "best")
+
+
+def test_published_figures_stand_beside_a_result_of_their_protocol_only(files):
+    both = files / "pred.npz", files / "truth.npz"
+    assert "Published" not in run(*both)
+    assert "published" not in json.loads(run(*both, "--json"))
+    eigen = run(*both, "--protocol", "eigen")
+    assert eigen.index("Accuracy under eigen") < eigen.index("Published under eigen")
+    assert "Published under clip-lstsq" not in eigen
+    assert "nothing is said about time" in eigen
+    video = run(*both, "--published")
+    assert "Published under clip-lstsq: ScanNet" in video
+    assert "Published under eigen" not in video
+    assert "Published under median: no figure at hand" in run(*both, "--published", "--protocol", "median")
+    rows = json.loads(run(*both, "--protocol", "eigen", "--json"))["published"]
+    assert {row["protocol"] for row in rows} == {"eigen"}
+
+
+def test_half_a_question_is_refused(files):
+    with pytest.raises(UsageError, match="without PRED and GT"):
+        run()
+    with pytest.raises(UsageError, match="without GT"):
+        run(files / "pred.npz")
+    with pytest.raises(UsageError, match="without GT"):
+        run(files / "pred.npz", "--published")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from ..choices import Protocol, menu
+from ..errors import UsageError
 from ..types import Quantity
 
 if TYPE_CHECKING:
@@ -16,13 +17,16 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    pred: Annotated[Path, typer.Argument(help="Finished job, folder of depth maps, .npz or .npy.")],
+    pred: Annotated[
+        Path | None, typer.Argument(help="Finished job, folder of depth maps, .npz or .npy.")
+    ] = None,
     gt: Annotated[
-        Path, typer.Argument(help="Ground truth: folder of depth maps or RGB-D folder, .npz or .npy.")
-    ],
+        Path | None, typer.Argument(help="Ground truth: folder of depth maps or RGB-D folder, .npz or .npy.")
+    ] = None,
     protocol: Annotated[
-        str, typer.Option(metavar=menu(Protocol), help="How the prediction is aligned.")
-    ] = "clip-lstsq",
+        str | None,
+        typer.Option(metavar=menu(Protocol), help="How the prediction is aligned (default: clip-lstsq)."),
+    ] = None,
     max_depth: Annotated[float, typer.Option(help="Farthest valid truth, metres.")] = 80.0,
     min_depth: Annotated[float, typer.Option(help="Nearest valid truth, metres.")] = 1e-3,
     gt_scale: Annotated[
@@ -42,11 +46,28 @@ def evaluate(
         bool,
         typer.Option("--ordinal", help="Also ORD and D3R, about a second a frame (needs scikit-image)."),
     ] = False,
+    published: Annotated[
+        bool,
+        typer.Option(
+            "--published",
+            help="Print published figures: all of them, or beside a result those of its protocol.",
+        ),
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Score a prediction against ground truth."""
+    if published and pred is None:
+        _print_published(protocol, json)
+        return
+    if pred is None or gt is None:
+        raise UsageError(
+            f"There is nothing to score without {'PRED and GT' if pred is None else 'GT'}.",
+            "Give both, or --published alone.",
+        )
     from ..evaluation.evaluate import evaluate as run
+    from ..evaluation.published import published_lines, rows_under, to_dict
 
+    protocol = "clip-lstsq" if protocol is None else protocol
     result = run(
         pred,
         gt,
@@ -58,11 +79,31 @@ def evaluate(
         clip=clip,
         ordinal=ordinal,
     )
+    beside = published or protocol == "eigen"  # a benchmark's figure is read beside the benchmark's others
+    rows = rows_under(protocol) if beside else ()
     if json:
-        typer.echo(json_.dumps(result.to_dict(), allow_nan=False))
+        values = result.to_dict() | (to_dict(rows) if beside else {})
+        typer.echo(json_.dumps(values, allow_nan=False))
         return
     for line in _table(result):
         typer.echo(line)
+    if beside:
+        typer.echo()
+        for line in published_lines(rows) or [f"Published under {protocol}: no figure at hand"]:
+            typer.echo(line)
+
+
+def _print_published(protocol: str | None, json: bool) -> None:
+    """Published figures, of one protocol if it was named, and who is missing."""
+    from ..evaluation.published import lacking, published_lines, published_rows, rows_under, to_dict
+
+    rows = published_rows() if protocol is None else rows_under(protocol)
+    if json:
+        typer.echo(json_.dumps(to_dict(rows), allow_nan=False))
+        return
+    for line in published_lines(rows):
+        typer.echo(line)
+    typer.echo(f"\nNo figure at hand: {', '.join(lacking())}")
 
 
 def _table(result: Evaluation) -> list[str]:

@@ -4,10 +4,12 @@ Protocols (print the id next to every figure):
     ``clip-lstsq``   one scale and shift for the whole clip, least squares in disparity: the video standard
     ``first-frame``  the same, fitted on the first frame with truth only: shows drift
     ``per-frame``    a scale and shift per frame: single-image quality, blind to flicker
-    ``median``       depth of each frame scaled to the truth's median (the self-supervised driving benchmarks)
+    ``median``       depth of each frame scaled to the truth's median
+    ``eigen``        the same as the self-supervised driving benchmark fixes it: Garg's crop, 0.001 to 80 m
     ``none``         nothing: metric predictions
 
-Frames stream: memory does not depend on the clip's length. Crops are the caller's: set truth outside to 0.
+Frames stream: memory does not depend on the clip's length. Other crops are the caller's: set truth outside
+to 0.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import numpy as np
 from ..choices import Protocol
 from ..errors import InputError, UsageError
 from ..types import Quantity
+from .eigen import depth_at, garg_crop, refuse_other_range
 
 Frames = Iterable[np.ndarray] | Callable[[], Iterable[np.ndarray]]
 
@@ -42,7 +45,7 @@ class Accuracy:
         rmse: Root mean square of d - g, metres; rmse_log: of ln d - ln g.
         delta1, delta2, delta3: Share of pixels with max(d/g, g/d) below 1.25, 1.25², 1.25³.
         scale, shift: What was fitted to the clip (disparity = scale * prediction + shift); NaN where there is
-            no such single pair (``per-frame``, ``median``).
+            no such single pair (``per-frame``, ``median``, ``eigen``).
         frames: Frames that counted; ``frames_without_truth`` had no valid pixel.
         pixels: Valid pixels of all frames.
     """
@@ -75,7 +78,7 @@ def evaluate_clip(
 
     Disparity is clipped to at least 1e-3 and resized bilinearly to the truth; depth is turned into disparity
     first where the protocol fits in disparity. Aligned disparity is clipped to at least 1e-3, depth to
-    [min_depth, max_depth]; truth counts where min_depth < g < max_depth.
+    [min_depth, max_depth]; truth counts where min_depth < g < max_depth. ``eigen`` differs: see its module.
 
     Args:
         pred: Frames (h, w) in ``quantity``, or a function that starts them; ``clip-lstsq`` reads them twice.
@@ -88,7 +91,8 @@ def evaluate_clip(
     Raises:
         InputError: a prediction is missing or not finite, there are more predictions than truth, or there is
             no valid truth at all.
-        UsageError: unknown protocol, an empty depth range, or a generator where two passes are needed.
+        UsageError: unknown protocol, an empty depth range or not the protocol's own, or a generator where
+            two passes are needed.
     """
     if protocol not in get_args(Protocol):
         raise UsageError(
@@ -99,10 +103,11 @@ def evaluate_clip(
             f"The depth range {min_depth} to {max_depth} m is empty.",
             "Give 0 < min_depth < max_depth, in metres.",
         )
-    as_depth = protocol in ("median", "none")
+    if protocol == "eigen":
+        refuse_other_range(min_depth, max_depth)
 
     def pairs() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        return _pairs(pred, truth, quantity, as_depth, min_depth, max_depth)
+        return _pairs(pred, truth, quantity, protocol, min_depth, max_depth)
 
     fit = _Line()
     if protocol == "clip-lstsq":
@@ -119,7 +124,7 @@ def evaluate_clip(
         if protocol == "per-frame" or (protocol == "first-frame" and not frames):
             fit = _Line()
             fit.add(p, 1 / g)
-        if protocol == "median":
+        if protocol in ("median", "eigen"):
             depth = p * (np.median(g) / max(np.median(p), 1e-12))
         elif protocol == "none":
             depth = p
@@ -131,7 +136,8 @@ def evaluate_clip(
         pixels += g.size
     if not frames:
         raise InputError(
-            f"The ground truth has no valid pixel between {min_depth} and {max_depth} m.",
+            f"The ground truth has no valid pixel between {min_depth} and {max_depth} m"
+            f"{' in the Garg crop' if protocol == 'eigen' else ''}.",
             "Check its unit (metres) and the maximum depth.",
         )
     single = {"none": (1.0, 0.0), "clip-lstsq": fit.solve(), "first-frame": fit.solve()}
@@ -192,7 +198,7 @@ def _errors(d: np.ndarray, g: np.ndarray) -> np.ndarray:
 
 
 def _pairs(
-    pred: Frames, truth: Frames, quantity: Quantity, as_depth: bool, min_depth: float, max_depth: float
+    pred: Frames, truth: Frames, quantity: Quantity, protocol: Protocol, min_depth: float, max_depth: float
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yields prediction and truth at each frame's valid pixels, both (n,) float64."""
     both = zip_longest(_start(pred), _start(truth), fillvalue=_ABSENT)
@@ -208,14 +214,17 @@ def _pairs(
                 "Give both the same frame range.",
             )
         gt = np.asarray(g)
-        values = _prepare(np.asarray(p), index, quantity, as_depth, gt.shape)
+        values = _prepare(np.asarray(p), index, quantity, protocol, gt.shape)
         with np.errstate(invalid="ignore"):
             valid = (gt > min_depth) & (gt < max_depth)
+        if protocol == "eigen":
+            crop = garg_crop(*gt.shape)
+            values, gt, valid = values[crop], gt[crop], valid[crop]
         yield values[valid].astype(np.float64), gt[valid].astype(np.float64)
 
 
 def _prepare(
-    p: np.ndarray, index: int, quantity: Quantity, as_depth: bool, shape: tuple[int, ...]
+    p: np.ndarray, index: int, quantity: Quantity, protocol: Protocol, shape: tuple[int, ...]
 ) -> np.ndarray:
     """One prediction as depth or disparity at the truth's shape (H, W)."""
     if p.ndim != 2 or len(shape) != 2:
@@ -230,6 +239,9 @@ def _prepare(
             f"The prediction of frame {index} holds values that are not finite.",
             "Fill or re-estimate this frame.",
         )
+    if protocol == "eigen":
+        return depth_at(p, quantity, shape)
+    as_depth = protocol in ("median", "none")
     if quantity == "depth" and not as_depth:
         p, quantity = 1 / np.maximum(p, 1e-12), "disparity"
     p = np.maximum(p, DISPARITY_FLOOR) if quantity == "disparity" else np.minimum(p, _FAR)

@@ -114,7 +114,8 @@ def evaluate(
         truth: The same kinds, planar depth in metres after division by ``gt_scale``; or a folder with
             ``depth/``, and beside it ``color/``, ``K.txt`` and ``poses_cam_to_world.txt``, which turn on the
             temporal figures.
-        protocol: The alignment of accuracy, see `vdepth_core.evaluation.accuracy`.
+        protocol: The alignment of accuracy, see `vdepth_core.evaluation.accuracy`. Under ``eigen`` pictures
+            need not be of one size nor follow each other, so nothing is said about time.
         max_depth: Farthest valid truth, metres.
         min_depth: Nearest valid truth, metres.
         gt_scale: Units a metre of the truth; None: 1000 for 16-bit PNG or what ``scale.txt`` says, else 1.
@@ -177,9 +178,10 @@ def evaluate(
     baselines = {name: ignorant(picture) for name, picture in BASELINES.items()}
     aligned_by: Protocol = protocol if protocol in _ONE_SCALE else "clip-lstsq"
     fit = accuracy if aligned_by == protocol else score(aligned_by)
-    pictures = _pictures(clip, files, predicted, known)
-    depth = _Aligned(predicted, known, fit, quantity, min_depth, max_depth, progress)
-    notes: list[str] = []
+    single = protocol == "eigen"
+    pictures = None if single else _pictures(clip, files, predicted, known)
+    depth = _Aligned(predicted, known, fit, quantity, min_depth, max_depth, progress, single)
+    notes = ["The eigen protocol scores single pictures: nothing is said about time"] if single else []
 
     def compared() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         for d, g in zip(depth, known, strict=True):
@@ -193,7 +195,7 @@ def evaluate(
             notes.append(error.message)
             return None
 
-    several = len(known) > 1
+    several = len(known) > 1 and not single
     return Evaluation(
         predicted.name,
         f"{known.name} ({known.note})" if known.note else known.name,
@@ -219,15 +221,18 @@ class _Aligned:
 
     def __init__(
         self, pred: DepthMaps, truth: DepthMaps, fit: Accuracy, quantity: Quantity,
-        min_depth: float, max_depth: float, progress: Progress,
+        min_depth: float, max_depth: float, progress: Progress, single: bool,
     ) -> None:  # fmt: skip
+        self._single = single  # pictures, each of its own size
         self._pred, self._truth, self._fit, self._quantity = pred, truth, fit, quantity
         self._range, self._progress = (min_depth, max_depth), progress
 
     def __iter__(self) -> Iterator[np.ndarray]:
         size = self._truth.read(0).shape[::-1]
-        for values in self._pred:
+        for index, values in enumerate(self._pred):
             self._progress.check()
+            if self._single:
+                size = self._truth.read(index).shape[::-1]
             p: np.ndarray = values.astype(np.float64)
             p = np.maximum(1 / np.maximum(p, 1e-12) if self._quantity == "depth" else p, DISPARITY_FLOOR)
             if p.shape[::-1] != size:
