@@ -1,5 +1,7 @@
 """Steps of a full-size map become one pixel wide where they are; slopes, noise and holes stay."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -64,3 +66,14 @@ def test_holes_stay_holes():
     np.testing.assert_array_equal(np.isnan(found), np.isnan(values))
     np.testing.assert_array_equal(found[30:], crisped(ramp(4), SPAN)[30:])
     assert np.isnan(crisped(np.full((9, 9), np.nan, np.float32), SPAN)).all()
+
+
+def test_a_large_map_takes_little_beside_the_result():
+    values = np.random.default_rng(3).uniform(0, SPAN, (4000, 400)).astype(np.float32)
+    tracemalloc.start()
+    try:
+        found = crisped(values, SPAN)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.8 * found.nbytes

@@ -1,5 +1,7 @@
 """Up-sampling moves depth edges onto picture edges, and leaves everything else alone."""
 
+import tracemalloc
+
 import cv2
 import numpy as np
 import pytest
@@ -258,3 +260,25 @@ def test_where_nothing_steps_the_tiles_leave_the_smooth_resize_alone():
     out, smooth = Upsampler(0.6)(p, rgb), _smooth_resize(p, (320, 180))
     assert np.array_equal(out[:16, 288:], smooth[:16, 288:])
     assert not np.array_equal(out, smooth)
+
+
+@pytest.mark.parametrize("rows", [1, 12, 60])
+def test_bands_do_not_show(monkeypatch, rows):
+    rgb, truth = card()
+    p = seen(truth)
+    whole = Upsampler(0.6)(p, rgb)
+    monkeypatch.setattr("vdepth_core.output.upsample._BAND", rows * p.shape[1])
+    np.testing.assert_allclose(Upsampler(0.6)(p, rgb), whole, atol=1e-6)
+
+
+def test_a_large_map_takes_little_beside_the_result(monkeypatch):
+    monkeypatch.setattr("vdepth_core.output.upsample._BAND", 1 << 14)
+    rgb = texture(1040, 1040)
+    p = cv2.resize(rgb[..., 0], (512, 512), interpolation=cv2.INTER_AREA).astype(np.float32)
+    tracemalloc.start()
+    try:
+        out = Upsampler(255.0)(p, rgb)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2.5 * out.nbytes  # all at once took 11

@@ -155,6 +155,7 @@ class ShotWriter:
                     film.write(frame.rgb, written.d, seconds - shown[0].seconds)
                 report.add(number, frame.rgb, written.d)
                 files |= {file.name: self._entry(file.name) for file in written.paths}
+                del pending, frame, written  # seven bytes a pixel, while the next one is made
         first = self._numbers_at(shot.start)
         numbers = range(first.start, first.start + len(shown))
         entry = ShotEntry.of(shot, job.alignment, job.mapping, job.camera, numbers)

@@ -35,10 +35,11 @@ def crisped(disparity: np.ndarray, span: float) -> np.ndarray:
         disparity = np.where(holes, disparity[~holes].min(), disparity)
     out = np.empty(disparity.shape, np.float32)
     margin = 2 * REACH
-    padded = beyond(disparity, margin)  # or a slope would look like a step where the map ends
     for start in range(0, len(out), _ROWS):
         stop = min(start + _ROWS, len(out))
-        out[start:stop] = _steepened(padded[start : stop + 2 * margin], span)
+        top = max(start - margin, 0)
+        padded = beyond(disparity[top : stop + margin], margin)  # a slope is no step where the map ends
+        out[start:stop] = _steepened(padded[start - top : stop - top + 2 * margin], span)
     out[holes] = np.nan
     return out
 

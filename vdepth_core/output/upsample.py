@@ -34,6 +34,8 @@ CORE = (0.55, 0.75)  # range within reach over range around: 0.5 on a slope, 1 i
 _SMALLEST = 8  # pixels a side of a map with surfaces
 SHARPEN = (0.25, 0.75)  # membership below the first is far, above the second near
 _TILE = (32, 160)  # of the large picture at a time: what it needs stays in the cache, and an 8K frame small
+_BAND = 1 << 19  # pixels of the map at a time: what says how its edges lie takes 120 bytes of each
+_MARGIN = 2 * _RADIUS + 2  # rows of the map that a row of the planes depends on, to either side
 
 
 class Upsampler:
@@ -67,17 +69,42 @@ class Upsampler:
 
     def _resize(self, p: np.ndarray, rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         height, width = p.shape
-        far, near = cv2.erode(p, _REACH), cv2.dilate(p, _REACH)
-        spread = near - far
+        out = _smooth_resize(p, size)
+        guide = _averaged(rgb, (width, height))
+        down, across = _spans(height, size[1], _TILE[0], _LINEAR), _spans(width, size[0], _TILE[1], _LINEAR)
+        for band in _bands(down, _BAND // width):
+            top, bottom = max(band[0].low - _MARGIN, 0), min(band[-1].high + _MARGIN, height)
+            planes = self._planes(p[top:bottom], guide[top:bottom])
+            if planes is None:
+                continue
+            for rows, columns in _stepping(planes[-1], top, band, across):
+                small = planes[:, rows.low - top : rows.high - top, columns.low : columns.high]
+                *model, base, gain, abrupt = rows.weights @ small @ columns.weights.T
+                plate = _smoothed(rgb, rows.start, rows.stop, columns.start, columns.stop)
+                near_side = smoothstep(_apply(model, plate), *SHARPEN)
+                near_side *= gain
+                near_side += base
+                here = out[rows.start : rows.stop, columns.start : columns.stop]
+                near_side -= here
+                near_side *= abrupt
+                here += near_side
+        return out
+
+    def _planes(self, p: np.ndarray, guide: np.ndarray) -> np.ndarray | None:
+        """What the tiles interpolate, of some rows of the map and its guide: (7, h, w); None: no steps.
+
+        Right from `_MARGIN` rows within, or up to the map's own border.
+        """
+        far = cv2.erode(p, _REACH)
+        spread = cv2.dilate(p, _REACH) - far
         tiny = np.float32(1e-6 * self._span)
         step = smoothstep(spread / np.float32(self._span), *_STEP)
-        out = _smooth_resize(p, size)
         if not step.any():
-            return out
+            return None
         # The two sides without the blur between them; on slopes p itself.
         side = smoothstep((p - far) / np.maximum(spread, tiny), *SHARPEN)
         sides = p + step * (far + side * spread - p)
-        guide = _averaged(rgb, (width, height))
+        del side
         slopes, offset, trust = _linear_model(guide, sides / np.float32(self._span))
         wider = beyond(p, 4)  # or a slope would look like a step where the map ends
         within, around = (
@@ -85,33 +112,22 @@ class Upsampler:
         )
         core = smoothstep(within / np.maximum(around, tiny), *CORE)
         steep = np.minimum(4 * step * core, 1)  # a step, seen in the picture or not; 0 on a slope
+        del wider, within, around
         step *= smoothstep(trust, *_TRUST)
         # Only the middle of a step has both sides in reach. At its foot the side is known and colour noise
         # would speckle; a slope goes on rising outside the reach.
         weight = step * core
         p = p + step * (sides - p)
+        del sides, step, core, trust
         scale = np.float32(self._span) / np.maximum(spread, np.float32(1e-3 * self._span))
         offset = offset * scale - far * (scale / np.float32(self._span))
         # near-side membership at full size, then out = (1 − weight) p + weight (far + membership · spread).
         # Straight interpolation bends a surface at every pixel of the map (a grid on its normals) and
         # flattens it at the border; where nothing steps, the smooth one stands.
-        planes = np.stack(
+        return np.stack(
             [*(slope * scale for slope in slopes), offset, p + weight * (far - p), weight * spread,
              cv2.dilate(steep, _AROUND)]
         )  # fmt: skip
-        down, across = _spans(height, size[1], _TILE[0], _LINEAR), _spans(width, size[0], _TILE[1], _LINEAR)
-        for rows, columns in _stepping(planes[-1], down, across):
-            small = planes[:, rows.low : rows.high, columns.low : columns.high]
-            *model, base, gain, abrupt = rows.weights @ small @ columns.weights.T
-            plate = _smoothed(rgb, rows.start, rows.stop, columns.start, columns.stop)
-            near_side = smoothstep(_apply(model, plate), *SHARPEN)
-            near_side *= gain
-            near_side += base
-            here = out[rows.start : rows.stop, columns.start : columns.stop]
-            near_side -= here
-            near_side *= abrupt
-            here += near_side
-        return out
 
 
 @dataclass(frozen=True)
@@ -156,13 +172,22 @@ def _spans(small: int, large: int, tile: int, kernel: Kernel, margin: int = 0) -
     return tuple(spans)
 
 
+def _bands(down: Sequence[_Span], most: int) -> Iterator[Sequence[_Span]]:
+    """``down`` in parts that follow from at most ``most`` rows of the map."""
+    start = 0
+    for stop in range(1, len(down) + 1):
+        if stop == len(down) or down[stop].high - down[start].low > most:
+            yield down[start:stop]
+            start = stop
+
+
 def _stepping(
-    steep: np.ndarray, down: Sequence[_Span], across: Sequence[_Span]
+    steep: np.ndarray, top: int, down: Sequence[_Span], across: Sequence[_Span]
 ) -> Iterator[tuple[_Span, _Span]]:
-    """The tiles that are not 0 all over in ``steep`` (h, w): few, in most pictures."""
+    """The tiles that are not 0 all over in ``steep`` (h, w), the map from row ``top`` on: few, as a rule."""
     below = cv2.integral((steep > 0).view(np.uint8))
-    above, left = ([span.low for span in spans] for spans in (down, across))
-    bottom, right = ([span.high for span in spans] for spans in (down, across))
+    above, left = [span.low - top for span in down], [span.low for span in across]
+    bottom, right = [span.high - top for span in down], [span.high for span in across]
     count = below[bottom][:, right] - below[above][:, right] - below[bottom][:, left] + below[above][:, left]
     for row, column in np.argwhere(count):
         yield down[row], across[column]
@@ -284,19 +309,24 @@ def _linear_model(
     cov_r, cov_g, cov_b, variance = (_mean(plane * p) for plane in (r, g, b, p))
     rr, gg, bb = (_mean(plane * plane) for plane in (r, g, b))
     rg, rb, gb = _mean(r * g), _mean(r * b), _mean(g * b)
-    eps = np.float32(_EPS)
-    cov_r, cov_g, cov_b = cov_r - mean_r * mean_p, cov_g - mean_g * mean_p, cov_b - mean_b * mean_p
-    rr, gg, bb = rr - mean_r * mean_r + eps, gg - mean_g * mean_g + eps, bb - mean_b * mean_b + eps
+    del r, g, b
+    for covariance, mean in ((cov_r, mean_r), (cov_g, mean_g), (cov_b, mean_b), (variance, mean_p)):
+        np.subtract(covariance, mean * mean_p, out=covariance)
+    for covariance, mean in ((rr, mean_r), (gg, mean_g), (bb, mean_b)):
+        np.subtract(covariance, mean * mean, out=covariance)
+        np.add(covariance, np.float32(_EPS), out=covariance)
     rg, rb, gb = rg - mean_r * mean_g, rb - mean_r * mean_b, gb - mean_g * mean_b
     # inverse of the symmetric 3x3 covariance by cofactors
     c11, c12, c13 = gg * bb - gb * gb, gb * rb - rg * bb, rg * gb - gg * rb
     c22, c23, c33 = rr * bb - rb * rb, rb * rg - rr * gb, rr * gg - rg * rg
     inverse = 1 / (rr * c11 + rg * c12 + rb * c13)
+    del rr, gg, bb, rg, rb, gb, covariance
     a_r = (c11 * cov_r + c12 * cov_g + c13 * cov_b) * inverse
     a_g = (c12 * cov_r + c22 * cov_g + c23 * cov_b) * inverse
     a_b = (c13 * cov_r + c23 * cov_g + c33 * cov_b) * inverse
+    del c11, c12, c13, c22, c23, c33, inverse
     offset = mean_p - a_r * mean_r - a_g * mean_g - a_b * mean_b
-    variance = np.maximum(variance - mean_p * mean_p, 0) + np.float32(1e-7)
+    variance = np.maximum(variance, 0) + np.float32(1e-7)
     explained = (a_r * cov_r + a_g * cov_g + a_b * cov_b) / variance
     unit = np.float32(1 / 255)
     return (_mean(a_r * unit), _mean(a_g * unit), _mean(a_b * unit)), _mean(offset), _mean(explained)
