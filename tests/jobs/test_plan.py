@@ -162,6 +162,13 @@ def test_near_and_far_are_not_ignored_in_silence_by_a_metric_model(movie, tmp_pa
     assert model.seen == 0
 
 
+def test_the_options_of_a_refiner_are_not_ignored_in_silence(movie, tmp_path):
+    events = []
+    assert run([movie], tmp_path, RampModel(), events.append, boost_merge="poisson")[0].error is None
+    told = [event.message for event in events if isinstance(event, Warning_)]
+    assert told == ["--boost-merge does nothing without --refiner boost."]
+
+
 def installed(monkeypatch, *names):
     """As if these were all the models there are."""
     entries = [

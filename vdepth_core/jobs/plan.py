@@ -13,6 +13,7 @@ from ..geometry.camera import Intrinsics
 from ..methods.registry import METHODS
 from ..models.device import pick_device
 from ..models.registry import list_models, plugin_of
+from ..options import flag, user_names
 from ..output.manifest import CameraEntry, ClipEntry
 from ..plugins import Plugin, answering
 from ..progress import Progress
@@ -22,7 +23,7 @@ from ..types import ModelSpec
 from ..version import __version__
 from .accelerator import ModelShelf
 from .cameras import plate_camera
-from .config import EstimateConfig
+from .config import EstimateConfig, JobOptions
 from .identity import Identity, frame_range
 from .numbering import Numbering
 from .presets import resolve
@@ -234,7 +235,7 @@ def _model(config: EstimateConfig, given: EstimateConfig, shelf: ModelShelf, out
 
 
 def _idle_options(given: EstimateConfig, spec: ModelSpec) -> list[str]:
-    """Sentences about what was asked for and makes no difference with this model."""
+    """Sentences about what was asked for and makes no difference with this model, or without a refiner."""
     sentences = []
     if spec.fixed_size and given.size:
         rows, columns = spec.fixed_size
@@ -242,6 +243,13 @@ def _idle_options(given: EstimateConfig, spec: ModelSpec) -> list[str]:
     if spec.space != "affine_invariant" and (given.near is not None or given.far is not None):
         measured = "in metres" if spec.space == "metric" else "up to one scale"
         sentences.append(f"{spec.name} measures depth itself, {measured}; --near and --far are ignored.")
+    if given.refiner is None:
+        sentences += [
+            f"{flag(name)} does nothing without --refiner {refiner}."
+            for refiner, options in REFINERS.all_options().items()
+            for name in sorted(given.model_fields_set & user_names(refiner, options).keys())
+            if name not in JobOptions.model_fields
+        ]
     return sentences
 
 
