@@ -36,3 +36,14 @@ def keep_pages() -> None:
             mallopt = ctypes.CDLL(None).mallopt
             mallopt(_TRIM, _KEPT)
             mallopt(_MMAP, _LARGEST)
+
+
+def give_back() -> None:
+    """Has glibc give all that was freed back to the system, for after work that takes much and is over.
+
+    Networks free their activations in pieces that lie between maps still in use: 0.4 GB after boosting 8K.
+    Other C libraries stay as they are.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...budget import give_back
 from ...models.sizing import network_size
 from ...runs import runs
 from .composite import Canvas, box_in, crop, resized
@@ -120,6 +121,7 @@ class Boost:
         progress.skip(STAGE, out.count - len(todo))
         for start, stop in runs(todo):
             boosting.fill(start, stop, progress)
+        give_back()  # finishing needs the room for full-size frames
 
 
 class _Boosting:
