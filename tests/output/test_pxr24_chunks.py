@@ -70,4 +70,4 @@ def test_one_plane_in_three_channels_costs_little_more_than_in_one(tmp_path: Pat
     write_exr(tmp_path / "one.exr", {"Y": plane}, {}, "pxr24")
     write_exr(tmp_path / "three.exr", dict.fromkeys("XYZ", plane), {}, "pxr24")
     one, three = ((tmp_path / name).stat().st_size for name in ("one.exr", "three.exr"))
-    assert three < 1.4 * one
+    assert three < 1.6 * one
