@@ -320,7 +320,8 @@ class Manifest(_Model):
         """Whether every file the manifest names is there and holds what it should.
 
         Args:
-            out, checksums: As of `faults`.
+            out: The job's folder, wherever it lies now.
+            checksums: Of files read before; None: all are read.
         """
         return next(self.faults(out, checksums), None) is None
 
