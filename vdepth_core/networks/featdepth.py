@@ -7,6 +7,7 @@ the published key layout and numerics, not from its code. Its finest disparity i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -131,12 +132,7 @@ class FeatDepth(nn.Module):
         Args:
             state: Key -> tensor.
         """
-        return cls(
-            layers_of(state, "DepthEncoder.encoder."),
-            classifier=any(key.startswith("DepthEncoder.encoder.fc.") for key in state),
-            width=numel(state, "DepthEncoder.encoder.bn1.weight", WIDTH),
-            planes=numel(state, "DepthDecoder.iconv4.conv.bias", PLANES),
-        )
+        return cls(**shape_of(state))
 
     def forward(self, rgb: Tensor) -> Tensor:  # (N, 3, H, W) in [0, 1] -> (N, H, W)
         half = scaled_disparity(self.all_scales(rgb)[0])
@@ -161,3 +157,17 @@ def numel(state: Mapping[str, Tensor], key: str, usual: int) -> int:
         usual: Where there is none.
     """
     return state[key].numel() if key in state else usual
+
+
+def shape_of(state: Mapping[str, Tensor]) -> dict[str, Any]:
+    """What the depth networks of a state are built of: ``layers``, ``classifier``, ``width`` and ``planes``.
+
+    Args:
+        state: Key -> tensor.
+    """
+    return {
+        "layers": layers_of(state, "DepthEncoder.encoder."),
+        "classifier": any(key.startswith("DepthEncoder.encoder.fc.") for key in state),
+        "width": numel(state, "DepthEncoder.encoder.bn1.weight", WIDTH),
+        "planes": numel(state, "DepthDecoder.iconv4.conv.bias", PLANES),
+    }

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .featdepth import PLANES, Encoder, FeatDepth, numel
+from .featdepth import PLANES, Encoder, FeatDepth, numel, shape_of
 from .reflected import EluConv, ReflectConv, double
-from .resnet import WIDTH, layers_of
+from .resnet import WIDTH
 
 POSE_SIZE = (192, 640)  # poses are found at this size, whatever the picture's
 POSE_SCALE = 0.01
@@ -114,13 +114,7 @@ class MonoFm(FeatDepth):
         Args:
             state: Key -> tensor.
         """
-        return cls(
-            layers_of(state, "DepthEncoder.encoder."),
-            classifier=any(key.startswith("DepthEncoder.encoder.fc.") for key in state),
-            width=numel(state, "DepthEncoder.encoder.bn1.weight", WIDTH),
-            planes=numel(state, "DepthDecoder.iconv4.conv.bias", PLANES),
-            narrow=numel(state, "PoseEncoder.encoder.bn1.weight", WIDTH),
-        )
+        return cls(**shape_of(state), narrow=numel(state, "PoseEncoder.encoder.bn1.weight", WIDTH))
 
     def pose(self, earlier: Tensor, later: Tensor) -> Tensor:
         """The pose between two frames.
