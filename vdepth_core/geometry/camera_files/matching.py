@@ -1,0 +1,135 @@
+"""Which frames of a clip the poses of a camera file are, and the lens for the clip's size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path, PurePosixPath
+
+from ...clip.numbers import split_names
+from ...errors import InputError
+from ..camera_path import CameraPath
+from .plate import Plate
+from .raw import RawPath
+from .stamps import timed
+
+_SHAPE = 0.01  # how far the shape of the picture in the file may be off the clip's
+_SHOWN = 6  # ranges of missing frames a sentence names
+
+
+def matched(raw: RawPath, plate: Plate, file: Path) -> tuple[CameraPath, tuple[str, ...]]:
+    """The camera path of the clip, and sentences about how the file was understood.
+
+    Args:
+        raw: What the file says.
+        plate: The clip.
+        file: For errors.
+
+    Raises:
+        InputError: the file is not of this clip.
+    """
+    notes = list(raw.notes)
+    raw = _sized(raw, plate, file, notes)
+    raw = timed(raw, plate, notes) if raw.seconds is not None else raw
+    numbers = _numbers(raw, plate, file, notes)
+    order = sorted(range(len(numbers)), key=lambda place: numbers[place])
+    for one, other in pairwise(order):
+        if numbers[one] == numbers[other]:
+            raise InputError(
+                f"{file} has two poses of frame {numbers[one]}.", "Give the camera of this clip only."
+            )
+    inside = [place for place in order if numbers[place] in plate.numbers]
+    if not inside:
+        raise InputError(
+            f"{file} is not of this clip: its frames run from {min(numbers)} to {max(numbers)}, the clip's "
+            f"from {plate.numbers[0]} to {plate.numbers[-1]}.",
+            "Export the camera with the clip's own frame numbers.",
+        )
+    if len(inside) < len(order):
+        notes.append(f"{len(order) - len(inside)} poses of {file.name} lie beyond the clip and are left out.")
+    found = tuple(numbers[place] for place in inside)
+    if missing := sorted(set(plate.numbers) - set(found)):
+        notes.append(
+            f"{file.name} has no pose of {len(missing)} of the clip's {len(plate.numbers)} frames: "
+            f"{_ranges(missing)}."
+        )
+    lenses = raw.intrinsics or (plate.lens,)
+    if len(lenses) > 1:
+        lenses = tuple(lenses[place] for place in inside)
+    if not raw.intrinsics:
+        notes.append(
+            f"{file.name} does not say what the lens is: {lenses[0].fx:.0f} pixels are {lenses[0].source}."
+        )
+    path = CameraPath(found, raw.poses[inside], lenses, plate.width, plate.height, raw.unit)
+    return path, tuple(notes)
+
+
+def _sized(raw: RawPath, plate: Plate, file: Path, notes: list[str]) -> RawPath:
+    """The lenses for the clip's size."""
+    if raw.size is None or raw.size == (plate.width, plate.height):
+        return raw
+    width, height = raw.size
+    if min(raw.size) < 1:
+        raise InputError(f"{file} is of a picture of {width}x{height} pixels.", "Export the camera again.")
+    sx, sy = plate.width / width, plate.height / height
+    if abs(sx / sy - 1) > _SHAPE:
+        raise InputError(
+            f"{file} is of a picture of {width}x{height} pixels, the clip of {plate.width}x{plate.height}: "
+            "they are not of one shape.",
+            "Export the camera for the clip as it is, uncropped.",
+        )
+    notes.append(
+        f"{file.name} is of a picture of {width}x{height} pixels: its lens was scaled to the clip's "
+        f"{plate.width}x{plate.height}."
+    )
+    return replace(raw, intrinsics=tuple(lens.scaled(sx, sy) for lens in raw.intrinsics))
+
+
+def _numbers(raw: RawPath, plate: Plate, file: Path, notes: list[str]) -> tuple[int, ...]:
+    """The clip's number of every pose."""
+    count, numbers = len(raw.poses), raw.numbers
+    if raw.names is not None:
+        bare = [PurePosixPath(name.replace("\\", "/")).name for name in raw.names]
+        if all(name in plate.names for name in bare):
+            return tuple(plate.names[name] for name in bare)
+        split = split_names(bare)
+        unnumbered = next((name for name in bare if split[name].number is None), None)
+        if unnumbered is not None:
+            raise InputError(
+                f"{file} has a picture {unnumbered}, whose name holds no frame number.",
+                "Name the pictures by their frames, for example frame_0001.png.",
+            )
+        numbers = tuple(split[name].number or 0 for name in bare)
+    elif numbers is not None and raw.own and any(number in plate.numbers for number in numbers):
+        return numbers
+    if numbers is None:
+        if count != len(plate.numbers):
+            raise InputError(
+                f"{file} has {count} poses without frame numbers, and the clip {len(plate.numbers)} frames.",
+                "Export the camera with frame numbers, or a pose for every frame.",
+            )
+        notes.append(f"{file.name} has no frame numbers: its poses are the clip's frames in order.")
+        return tuple(plate.numbers)
+    if plate.movie and 0 not in numbers and any(number - 1 in plate.numbers for number in numbers):
+        notes.append(f"Frame 1 of {file.name} is the movie's first.")
+        return tuple(number - 1 for number in numbers)
+    if any(number in plate.numbers for number in numbers):
+        return numbers
+    if count == len(plate.numbers):  # as many, but counted from elsewhere
+        shift = plate.numbers.start - min(numbers)
+        notes.append(f"Frame {min(numbers)} of {file.name} is the clip's first: both have {count} frames.")
+        return tuple(number + shift for number in numbers)
+    return numbers
+
+
+def _ranges(numbers: Iterable[int]) -> str:
+    """``3, 7-9`` of ascending numbers."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and spans[-1][1] == number - 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    said = [str(first) if first == last else f"{first}-{last}" for first, last in spans[:_SHOWN]]
+    return ", ".join(said) + (", …" if len(spans) > _SHOWN else "")
