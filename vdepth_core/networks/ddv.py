@@ -145,6 +145,8 @@ class Deconv(nn.Module):
 class Ddv(nn.Module):
     """RGB in [0, 1], sides multiples of 32 -> inverse depth up to scale, and how unsure it is."""
 
+    inverse_depth = staticmethod(scaled_disparity)  # of what `all_scales` answers
+
     def __init__(self, width: int = WIDTH, bins: int = BINS) -> None:
         """Makes the network.
 

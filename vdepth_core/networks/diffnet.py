@@ -53,6 +53,8 @@ class AttentionJoin(nn.Module):
 class DiffNet(HRNet):
     """RGB in [0, 1], sides multiples of 32 -> inverse depth up to scale, in [.01, 10]."""
 
+    inverse_depth = staticmethod(scaled_disparity)  # of what `all_scales` answers
+
     def __init__(self, width: int = WIDTH, stem: int = STEM) -> None:
         """Makes the network.
 

@@ -154,6 +154,8 @@ class DiscreteDisparityHead(nn.Module):
 class DiscreteDepth(nn.Module):
     """Any of our encoders with attention on its coarsest feature and discrete disparity in every scale."""
 
+    inverse_depth = staticmethod(scaled_disparity)  # of what `all_scales` answers
+
     def __init__(
         self, encoder: nn.Module, channels: Sequence[int], bins: int = BINS, spacing: Spacing = "uniform"
     ) -> None:

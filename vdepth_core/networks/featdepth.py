@@ -110,6 +110,8 @@ class Encoder(nn.Module):
 class FeatDepth(nn.Module):
     """RGB in [0, 1], sides multiples of 32 -> inverse depth up to scale, in [.01, 10]."""
 
+    inverse_depth = staticmethod(scaled_disparity)  # of what `all_scales` answers
+
     def __init__(
         self, layers: int = 50, *, classifier: bool = True, width: int = WIDTH, planes: int = PLANES
     ) -> None:

@@ -73,6 +73,8 @@ class DepthDecoder(nn.ModuleList):
 class Monodepth2(nn.Module):
     """RGB in [0, 1], sides multiples of 32 -> inverse depth up to scale, in [.01, 10]."""
 
+    inverse_depth = staticmethod(scaled_disparity)  # of what `all_scales` answers
+
     def __init__(
         self, layers: int = 18, scales: Sequence[int] = SCALES, *, classifier: bool = True, width: int = WIDTH
     ) -> None:

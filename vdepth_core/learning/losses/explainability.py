@@ -13,21 +13,30 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .reprojection import weighted_mean
+
 PREDICTIVE_MASK = 0.2  # Monodepth2: weight of the cross entropy
 
 
-def explained_difference(target: Tensor, warped: Tensor, valid: Tensor, mask: Tensor | None = None) -> Tensor:
+def explained_difference(
+    target: Tensor,
+    warped: Tensor,
+    valid: Tensor,
+    mask: Tensor | None = None,
+    confidence: Tensor | None = None,
+) -> Tensor:
     """mean |(I − Î) · valid · E| over all elements, pixels without a source included as 0 (SfMLearner).
 
     Args:
         target, warped: (B, 3, H, W).
         valid: (B, 1, H, W) bool, where ``warped`` was seen.
         mask: (B, 1, H, W) in (0, 1), E; None: 1.
+        confidence: (B, 1, H', W') >= 0, what a pixel counts in the mean; None: all the same.
     """
     gap = (target - warped) * valid
     if mask is not None:
         gap = gap * mask
-    return gap.abs().mean()
+    return weighted_mean(gap.abs(), confidence)
 
 
 def explainability_loss(masks: Sequence[Tensor]) -> Tensor:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from .monodepth2 import Convert, Reprojection, reprojection_loss
 from .photometric import difference, photometric_error
+from .reprojection import weighted_mean
 from .resampling import area, bilinear
 from .smoothness import first_order, over_mean, second_order
 from .synthesis import FEATDEPTH, MONODEPTH2, Warp, resize_intrinsics, synthesise
@@ -59,6 +60,7 @@ def feature_metric_loss(
     poses: Sequence[Tensor],
     how: Warp = FEATDEPTH,
     minimum: bool = True,
+    confidence: Tensor | None = None,
 ) -> Tensor:
     """Mean over pixels of the least Charbonnier difference of features; unwarped ones do not compete.
 
@@ -71,6 +73,7 @@ def feature_metric_loss(
         poses: S times (B, 4, 4), from target to source.
         how: How features are looked up.
         minimum: Over the sources; False: their mean.
+        confidence: (B, 1, H, W) in [0, 1], what a pixel counts; None: all the same.
     """
     depth = 1 / inverse_depth(bilinear(disparity, features.shape[-2:]))
     errors = torch.cat(
@@ -80,7 +83,8 @@ def feature_metric_loss(
         ],
         1,
     )
-    return (errors.min(1).values if minimum else errors).mean()
+    least = errors.min(1, keepdim=True).values if minimum else errors.mean(1, keepdim=True)
+    return weighted_mean(least, confidence)
 
 
 def featdepth_terms(
@@ -93,6 +97,7 @@ def featdepth_terms(
     features: Sequence[Tensor],
     weights: FeatDepthWeights = MONO,
     generator: torch.Generator | None = None,
+    confidence: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """The weighted terms ``photometric``, ``feature-metric`` and ``smoothness``.
 
@@ -106,6 +111,7 @@ def featdepth_terms(
         features: (B, C, h, w) of the target and then of each source, from the frozen extractor.
         weights: Of the terms.
         generator: Of the noise that breaks the auto-mask's ties; None: no noise.
+        confidence: (B, 1, H, W) in [0, 1], what a pixel counts where pictures or features are compared.
     """
     how = weights.reprojection
     own, *others = features
@@ -118,10 +124,12 @@ def featdepth_terms(
         rough = rough + both / 2**scale
     return {
         "photometric": reprojection_loss(
-            disparities, inverse_depth, target, sources, K, poses, how, generator
+            disparities, inverse_depth, target, sources, K, poses, how, generator, confidence=confidence
         ),
         "feature-metric": weights.feature_metric
-        * feature_metric_loss(own, others, disparities[0], inverse_depth, k, poses, how.warp, how.minimum),
+        * feature_metric_loss(
+            own, others, disparities[0], inverse_depth, k, poses, how.warp, how.minimum, confidence
+        ),
         "smoothness": weights.smoothness * rough / len(disparities),
     }
 

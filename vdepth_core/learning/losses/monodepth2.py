@@ -16,7 +16,7 @@ from torch import Tensor
 from ...geometry.poses import rigid
 from .explainability import PREDICTIVE_MASK, explainability_loss
 from .photometric import SSIM_WEIGHT, Difference, photometric_error
-from .reprojection import reduce_sources
+from .reprojection import reduce_sources, weighted_mean
 from .resampling import area, bilinear
 from .smoothness import first_order, over_mean
 from .synthesis import MONODEPTH2, Warp, resize_intrinsics, synthesise
@@ -87,6 +87,7 @@ def reprojection_loss(
     how: Reprojection,
     generator: torch.Generator | None = None,
     masks: Sequence[Tensor] | None = None,
+    confidence: Tensor | None = None,
 ) -> Tensor:
     """The mean error a pixel, mean over the scales.
 
@@ -100,6 +101,7 @@ def reprojection_loss(
         how: What is done.
         generator: Of the noise that breaks the auto-mask's ties; None: no noise.
         masks: (B, S, h, w) in (0, 1) a scale, which multiply the errors; None: none.
+        confidence: (B, 1, H, W) in [0, 1], what a pixel counts in the mean; None: all the same.
 
     Raises:
         ValueError: there are masks beside the auto-mask.
@@ -122,7 +124,7 @@ def reprojection_loss(
         if how.automask and (still is None or how.native):  # at full size the same for every scale
             still = _errors(view, others, how)
         error, _ = reduce_sources(warped, still, minimum=how.minimum, generator=generator)
-        total = total + error.mean() / len(disparities)
+        total = total + weighted_mean(error, confidence) / len(disparities)
     return total
 
 
@@ -139,6 +141,7 @@ def monodepth2_terms(
     generator: torch.Generator | None = None,
     masks: Sequence[Tensor] | None = None,
     pyramid: Sequence[Tensor] | None = None,
+    confidence: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """The weighted terms: ``photometric``, ``smoothness``, and with masks ``explainability``.
 
@@ -154,10 +157,11 @@ def monodepth2_terms(
         generator: Of the noise that breaks the auto-mask's ties; None: no noise.
         masks: (B, S, H/2^s, W/2^s) in (0, 1); None: none.
         pyramid: The target at each disparity's size, as the published loader resizes it; None: averages.
+        confidence: (B, 1, H, W) in [0, 1], what a pixel counts in ``photometric``; None: all the same.
     """
     terms = {
         "photometric": reprojection_loss(
-            disparities, inverse_depth, target, sources, K, poses, how, generator, masks
+            disparities, inverse_depth, target, sources, K, poses, how, generator, masks, confidence
         )
     }
     rough = target.new_zeros(())

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .anchors import VELOCITY, velocity_loss
 from .photometric import SSIM_WEIGHT, clip_errors, photometric_error
-from .reprojection import reduce_sources
+from .reprojection import reduce_sources, weighted_mean
 from .resampling import bilinear, nearest
 from .smoothness import MEAN_FLOOR, first_order, over_mean
 from .synthesis import PACKNET, Warp, resize_intrinsics, synthesise
@@ -53,6 +53,7 @@ def packnet_terms(
     poses: Sequence[Tensor],
     measured: Sequence[Tensor] | None = None,
     weights: PackNetWeights = DEFAULTS,
+    confidence: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """The weighted terms: ``photometric``, ``smoothness``, and with measured motion ``velocity``.
 
@@ -64,6 +65,7 @@ def packnet_terms(
         poses: C times (B, 4, 4), from target to context.
         measured: C times (B, 3), true translations; only their lengths count. None: no ``velocity``.
         weights: Of the terms.
+        confidence: (B, 1, H, W) in [0, 1], what a pixel counts in ``photometric``; None: all the same.
 
     Raises:
         ValueError: the auto-mask without the minimum.
@@ -88,7 +90,7 @@ def packnet_terms(
         if weights.automask and (still is None or not weights.upsample):  # at full size always the same
             still = _errors(view, others, weights)
         error, _ = reduce_sources(warped, still, minimum=weights.minimum, order="in pairs")
-        photometric = photometric + error.mean()
+        photometric = photometric + weighted_mean(error, confidence)
         rough = rough + first_order(over_mean(inverse, floor=MEAN_FLOOR), view) / 2**scale
     count = len(inverse_depths)
     terms = {"photometric": photometric / count, "smoothness": weights.smoothness * rough / count}

@@ -13,7 +13,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from .resampling import area
+
 NOISE = 1e-5  # Monodepth2: standard deviation of what breaks ties between unwarped sources
+_TINY = 1e-12
 
 Order = Literal["still first", "in pairs"]
 
@@ -70,3 +73,18 @@ def reduce_sources(
         return error, winner >= still.shape[1]
     error, winner = torch.stack((warped, still), 2).flatten(1, 2).min(1, keepdim=True)
     return error, winner % 2 == 0
+
+
+def weighted_mean(errors: Tensor, confidence: Tensor | None = None) -> Tensor:
+    """The mean over all elements, by what each pixel counts.
+
+    Args:
+        errors: (B, C, H, W).
+        confidence: (B, 1, h, w) >= 0, averaged to the size of the errors where it is larger; None: all count
+            the same. Where nothing counts the mean is 0.
+    """
+    if confidence is None:
+        return errors.mean()
+    weight = area(confidence, errors.shape[-2:])
+    total = weight.sum().clamp(min=_TINY) * errors.shape[1]
+    return (weight * errors).sum() / total

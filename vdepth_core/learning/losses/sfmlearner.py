@@ -52,6 +52,7 @@ def sfmlearner_terms(
     poses: Sequence[Tensor],
     masks: Sequence[Tensor] | None = None,
     weights: SfmLearnerWeights = WEIGHTS["default"],
+    confidence: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """The weighted terms: ``photometric``, ``smoothness``, and with masks ``explainability``.
 
@@ -63,6 +64,7 @@ def sfmlearner_terms(
         poses: S times (B, 4, 4), from target to source.
         masks: (B, S, H/2^s, W/2^s) in (0, 1); None: all is explained.
         weights: Of the terms.
+        confidence: (B, 1, H, W) in [0, 1], what a pixel counts in ``photometric``; None: all the same.
     """
     photometric, rough = target.new_zeros(()), target.new_zeros(())
     for scale, depth in enumerate(depths):
@@ -73,7 +75,7 @@ def sfmlearner_terms(
         for number, (source, pose) in enumerate(zip(sources, poses, strict=True)):
             warped, valid = synthesise(area(source, size), depth, k, pose, weights.warp)
             mask = None if masks is None else masks[scale][:, number : number + 1]
-            photometric = photometric + explained_difference(view, warped, valid, mask)
+            photometric = photometric + explained_difference(view, warped, valid, mask, confidence)
         maps = depth if weights.smooth == "depth" else 1 / depth
         rough = rough + second_order(maps) / COARSER[weights.smooth] ** scale
     terms = {"photometric": weights.photometric * photometric, "smoothness": weights.smoothness * rough}
