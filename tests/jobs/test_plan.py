@@ -250,3 +250,20 @@ def test_the_options_as_given_and_as_chosen_are_kept(movie, tmp_path):
     error = run([movie], tmp_path, near=3.0)[0].error
     assert isinstance(error, JobConflictError)
     assert "(near differs: 2 there, 3 here)" in error.message
+
+
+def test_packages_are_looked_through_before_the_first_shot_only(tmp_path, monkeypatch):
+    """It takes milliseconds, and the accelerator would wait for them at every shot."""
+    asked = []
+
+    class Watching(RampModel):
+        def predict(self, frames):
+            for place in ("vdepth_core.seams", "vdepth_core.models.registry"):
+                monkeypatch.setattr(f"{place}.entry_points", lambda **group: asked.append(group) or ())
+            return super().predict(frames)
+
+    movie = write_movie(tmp_path / "two.mp4", 24, shots=2)
+    (result,) = run([movie], tmp_path / "out", Watching(), method="temporal")
+    assert result.error is None, result.error
+    assert len(result.manifest.shots) == 2
+    assert not asked

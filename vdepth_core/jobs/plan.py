@@ -42,6 +42,8 @@ class Plan:
         device: Where the network runs.
         spec: What the model is.
         load: Loads the model, the first time; see `make_plan` for what it raises.
+        plugins: What of the job is other packages', of the kinds it is called with: ``model``, ``method``,
+            ``refiner``.
         method: What predicts.
         refiner: What improves its settled maps; None: nothing.
         size: (height, width) of the network's input.
@@ -56,19 +58,12 @@ class Plan:
     device: str
     spec: ModelSpec
     load: Callable[[], DepthModel]
+    plugins: Callable[..., list[Plugin]]
     method: Method
     refiner: Refiner | None
     size: tuple[int, int]
     camera: Intrinsics
     frames: tuple[int, int | None]
-
-    def plugins(self, *kinds: str) -> list[Plugin]:
-        """What of the job is other packages'.
-
-        Args:
-            *kinds: Of which: ``model``, ``method``, ``refiner``.
-        """
-        return _plugins(self.config, *kinds)
 
     @property
     def refined_size(self) -> tuple[int, int]:
@@ -122,6 +117,7 @@ def make_plan(
     models = list_models()
     config = resolve(config, models, device)
     assert config.method is not None
+    plugins = _plugins(config)
     method = METHODS.create(config.method, config.method_options())
     refiner = REFINERS.create(config.refiner, config.refiner_options()) if config.refiner else None
     found = next((entry.path for entry in models if entry.name == config.model), Path(str(config.model)))
@@ -129,7 +125,7 @@ def make_plan(
 
     def load() -> DepthModel:
         model = _model(config, given, shelf, out)
-        with answering(*_plugins(config, "model", "method")):
+        with answering(*plugins("model", "method")):
             method.check(model)
         if known is not None and model.spec != known:
             raise WeightsError(
@@ -141,14 +137,14 @@ def make_plan(
     known = _known_spec(before, config, weights)
     spec = known or load().spec
     info = clip.info
-    with answering(*_plugins(config, "method")):
+    with answering(*plugins("method")):
         size = _checked_size("input_size", method.input_size(info, spec, config.size))
-    with answering(*_plugins(config, "refiner")):
+    with answering(*plugins("refiner")):
         if refiner is not None:
             _checked_size("size", refiner.size(info, spec, size))  # refuses what it is nothing for
         brought = refiner.weights() if isinstance(refiner, WeightedRefiner) else None
     camera = plate_camera(info, config)
-    start, stop = frame_range(info, config)
+    start, stop = frames = frame_range(info, config)
     if info.kind == "sequence" and stop is not None:
         Numbering.of(info, config).check_shown(start / info.rate, stop / info.rate)
     identity = Identity.of(config, info, spec, size, camera, brought)
@@ -178,17 +174,18 @@ def make_plan(
         record = record.model_copy(update={"threads": before.threads})
     record = record.model_copy(update={"source": ClipEntry.of(clip.info, source.digest, [], [])})
     return Plan(
-        clip, record, before, config, device, spec, load, method, refiner, size, camera, (start, stop)
+        clip, record, before, config, device, spec, load, plugins, method, refiner, size, camera, frames
     )
 
 
-def _plugins(config: EstimateConfig, *kinds: str) -> list[Plugin]:
+def _plugins(config: EstimateConfig) -> Callable[..., list[Plugin]]:
+    """`Plan.plugins`, looked up once: all packages are read for it, while the accelerator would wait."""
     found = {
         "model": plugin_of(config.model),
         "method": METHODS.plugin(config.method),
         "refiner": REFINERS.plugin(config.refiner),
     }
-    return [plugin for kind in kinds if (plugin := found[kind]) is not None]
+    return lambda *kinds: [plugin for kind in kinds if (plugin := found[kind]) is not None]
 
 
 def _checked_size(function: str, size: tuple[int, int]) -> tuple[int, int]:
