@@ -39,6 +39,21 @@ class FeatPoseDecoder(nn.Module):
         return pose
 
 
+class FeatPose(nn.Module):
+    """The pose network alone, under its names in a whole checkpoint."""
+
+    def __init__(self, *, classifier: bool = True, width: int = WIDTH) -> None:
+        super().__init__()
+        self.PoseEncoder = Encoder(18, pictures=2, classifier=classifier, width=width)
+        self.PoseDecoder = FeatPoseDecoder(self.PoseEncoder.encoder.channels[-1])
+
+    def forward(self, pair: Tensor) -> Tensor:
+        """(N, 6, H, W) in [0, 1], the earlier picture first -> (N, 6), [axis-angle, translation]."""
+        small = functional.interpolate(pair, POSE_SIZE, mode="bilinear", align_corners=False)
+        pose: Tensor = self.PoseDecoder(self.PoseEncoder(small)[-1])
+        return pose
+
+
 class Reconstruction(nn.Module):
     """The coarsest features alone -> the picture again, at 1/1 to 1/8; no skips."""
 
@@ -126,9 +141,7 @@ class MonoFm(FeatDepth):
         Returns:
             (N, 6), [axis-angle, translation].
         """
-        pair = torch.cat([_at_pose_size(frame) for frame in (earlier, later)], 1)
-        pose: Tensor = self.PoseDecoder(self.PoseEncoder(pair)[-1])
-        return pose
+        return FeatPose.forward(self, torch.cat((earlier, later), 1))  # type: ignore[arg-type]
 
 
 class MonoFmJoint(MonoFm):
@@ -137,7 +150,3 @@ class MonoFmJoint(MonoFm):
     def _add_extractor(self, encoder: Encoder) -> None:
         self.Encoder = encoder
         self.Decoder = Reconstruction(self.Encoder.encoder.channels[-1])
-
-
-def _at_pose_size(frame: Tensor) -> Tensor:
-    return functional.interpolate(frame, POSE_SIZE, mode="bilinear", align_corners=False)

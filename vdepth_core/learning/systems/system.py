@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:
     import torch
@@ -83,6 +83,8 @@ class Course:
         warm_up: Steps over which the rate rises from a third, linearly.
         clip: Largest norm of the gradient; None: whatever it is.
         mirror: Chance that a sample is mirrored.
+        mirrors: What is: the whole ``sample``, or only what the ``depth`` network sees, whose answer is
+            mirrored back.
         jitter: Most change of brightness, contrast, saturation and hue.
         jittered: Chance that a sample's colours are changed, for the networks only.
         zoom: Most enlargement a side, of which the size is then cut out at random.
@@ -98,6 +100,7 @@ class Course:
     warm_up: int = 0
     clip: float | None = None
     mirror: float = 0.5
+    mirrors: Literal["sample", "depth"] = "sample"
     jitter: tuple[float, float, float, float] = (0.2, 0.2, 0.2, 0.1)
     jittered: float = 0.5
     zoom: float = 1.0

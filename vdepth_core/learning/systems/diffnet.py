@@ -1,0 +1,14 @@
+"""DIFFNet (Zhou et al., BMVC 2021): Monodepth2's training of an HRNet with fused features."""
+
+from __future__ import annotations
+
+from .monodepth2 import Monodepth2
+from .system import Course
+
+
+class DiffNet(Monodepth2):
+    """What is new is the network; loss and poses are Monodepth2's, the course nearly."""
+
+    name = "diffnet"
+    network = "diffnet"
+    course = Course(batch=16, drops=(14,))
