@@ -32,6 +32,7 @@ class Camera:
         K: (3, 3) in pixels, pixel centres at +0.5.
         eye, velocity: (3,) world position at time 0 and metres a frame.
         angles, spin: (3,) pitch, yaw and roll at time 0 in radians, and radians a frame.
+        aside: Metres to the camera's own right of that path: another eye of the same rig.
     """
 
     K: np.ndarray
@@ -39,6 +40,7 @@ class Camera:
     velocity: np.ndarray
     angles: np.ndarray
     spin: np.ndarray
+    aside: float = 0.0
 
     def pose(self, time: float) -> np.ndarray:
         """(4, 4) cam_to_world at ``time``, in frames.
@@ -49,7 +51,7 @@ class Camera:
         pitch, yaw, roll = self.angles + self.spin * time
         pose = np.eye(4)
         pose[:3, :3] = rotation(1, yaw) @ rotation(0, pitch) @ rotation(2, roll)
-        pose[:3, 3] = self.eye + self.velocity * time
+        pose[:3, 3] = self.eye + self.velocity * time + self.aside * pose[:3, 0]
         return pose
 
 

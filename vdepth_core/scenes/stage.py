@@ -51,15 +51,19 @@ class Stage:
             found.append(surfaces)
         return found
 
-    def expose(self, surfaces: list[Surfaces], effects: Effects) -> list[Tensor]:
+    def expose(
+        self, surfaces: list[Surfaces], effects: Effects, aimed: Surfaces | None = None
+    ) -> list[Tensor]:
         """(3, H, W) linear light of every frame; its surfaces are those of the middle of the exposure.
 
         Args:
             surfaces: What `cast` gave.
             effects: Shutter, defocus and mist.
+            aimed: What lens and mist are set by; None: the first frame.
         """
-        self.light = misty(self.scene.light, surfaces[0].depth, effects.mist)
-        lens = Lens.aimed(surfaces[0].depth, effects)
+        first = (aimed or surfaces[0]).depth
+        self.light = misty(self.scene.light, first, effects.mist)
+        lens = Lens.aimed(first, effects)
         pictures = []
         for t, middle in enumerate(surfaces):
             moments = self._moments(t, middle, effects.shutter)
