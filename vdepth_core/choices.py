@@ -18,6 +18,7 @@ Protocol = Literal["clip-lstsq", "first-frame", "per-frame", "median", "eigen", 
 Convention = Literal["z", "inverse-z", "ray", "white-near"]
 BoostPlan = Literal["shot", "published"]
 TemporalForm = Literal["residual", "plain"]
+StereoLayout = Literal["side-by-side", "half-side-by-side", "top-bottom", "half-top-bottom"]
 
 
 def one_of(word: str, known: Iterable[str]) -> str:

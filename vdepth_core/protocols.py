@@ -416,6 +416,8 @@ class Recipe(Protocol):
     Attributes:
         name: What it is registered as.
         taught: Whether it learns from a teacher's depth; if not, no teacher is loaded.
+
+    One that learns from two eyes says so by an attribute ``stereo``, which is True.
     """
 
     name: str

@@ -10,6 +10,7 @@ from vdepth_core.networks.diffnet import DiffNet
 from vdepth_core.networks.dispnet import DispNet
 from vdepth_core.networks.featdepth_train import MonoFm, MonoFmJoint
 from vdepth_core.networks.hrnet import HRNet
+from vdepth_core.networks.leftright import LeftRightNet
 from vdepth_core.networks.monodepth2 import Monodepth2
 from vdepth_core.networks.monodepth2_pose import PoseCnn, SeparatePose, SharedPose, repeat_stem
 from vdepth_core.networks.packnet import PackNet01
@@ -39,6 +40,7 @@ LAYOUTS = {
     "diffnet encoder": (HRNet, 1830, 9_562_260),
     "diffnet": (DiffNet, 1830 + 56, 9_562_260 + 1_306_840),
     "ddv encoder": (lambda: Ddv().resnet_model, 723, 63_834_432),
+    "leftright": (LeftRightNet, 148, 14_331_400),
     "ddv": (Ddv, 723 + 33, 63_834_432 + 618_496),
 }
 

@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from pydantic import ValidationError
 
+from ..choices import StereoLayout
 from ..clip import Clip, fingerprint, open_clip, parse_range
 from ..clip.options import ClipOptions
 from ..errors import InputError, UsageError
@@ -35,6 +36,7 @@ from ..plugins import answering
 from ..progress import Progress
 from ..protocols import DepthModel, Recipe
 from ..types import Shot
+from .eyes import check_eyes, eyes_identity, open_eyes
 from .footage import Footage, read_frames
 from .places import Places
 from .recipes import RECIPES, create_recipe
@@ -81,6 +83,8 @@ def adapt(
     seed: int = 0,
     device: str = "auto",
     frames: str | None = None,
+    right: str | Path | None = None,
+    stereo: str | None = None,
     resume: bool = False,
     progress: Progress | None = None,
     **options: Any,
@@ -103,6 +107,8 @@ def adapt(
         seed: Decides the order of the samples.
         device: ``auto``, ``cpu``, ``mps``, ``cuda``, or one of several: ``cuda:1``.
         frames: ``A-B``, inclusive, in the clip's own numbering.
+        right: The right eye's clip, for recipes that learn from two.
+        stereo: One of `choices.StereoLayout`: how both eyes lie in ``clip``; other recipes take the left one.
         resume: Go on where a run with the same options stopped; ``minutes`` and ``steps`` may be more.
         progress: Stages ``scan``, ``infer``, ``settle``, ``flow``, ``adapt``; may cancel.
         **options: How the clip is read (``rate``, ``layer``, ``transfer`` …, see `ClipOptions`), and the
@@ -125,17 +131,20 @@ def adapt(
     reading = _reading({name: options.pop(name) for name in ClipOptions.model_fields if name in options})
     chosen, own = create_recipe(recipe, options)
     _check(minutes, steps, size)
+    check_eyes(chosen, right, stereo)
     places = Places(out)
     device = pick_device(device)
     student = load_student(model, device)
     guide = _teacher(chosen, teacher, model, device)
-    opened = open_clip(clip, **reading.clip_options())
+    how = reading.clip_options()
+    layout = cast(StereoLayout | None, stereo)
+    opened, other = open_eyes(open_clip(clip, **how), right, layout, how)
     info = opened.info
     identity = _identity(
         recipe=recipe, options=own, seed=seed, size=size, device=device, frames=frames,
         clip=fingerprint(opened).digest, layer=info.layer, colour=info.colour or info.transfer,
         every_file=reading.every_file, model=student.spec.weights_sha256,
-        teacher=guide and (guide.spec.weights_sha256 or guide.spec.name),
+        teacher=guide and (guide.spec.weights_sha256 or guide.spec.name), **eyes_identity(other, stereo),
     )  # fmt: skip
     height, width = network_size(info.width, info.height, info.pixel_aspect, student.spec, size)
     guide_size = height, width
@@ -155,7 +164,16 @@ def adapt(
         with _threads(counters.threads), Footage(places.folder, shots, height, width) as footage:
             read_frames(opened, footage, shots, progress)
             session = Session(
-                opened, shots, footage, student, guide, guide_size, places.folder, seed, progress
+                opened,
+                shots,
+                footage,
+                student,
+                guide,
+                guide_size,
+                places.folder,
+                seed,
+                progress,
+                right=other,
             )
             with answering(plugin_of(str(teacher)), plugin_of(str(model)), RECIPES.plugin(recipe)):
                 standing = train(session, chosen, config, counters, places.state, trained)

@@ -58,6 +58,7 @@ class Footage:
         self.flow = FrameArray(folder / "flow.i16", self.count, (*shape, 2), "<i2")
         self.seen = FrameArray(folder / "seen.u8", self.count, shape, "u1")
         self.target = FrameArray(folder / "target.f32", self.count, shape, "<f4")
+        self._folder, self._added = folder, list[FrameArray]()
 
     def __enter__(self) -> Footage:
         return self
@@ -67,8 +68,19 @@ class Footage:
 
     def close(self) -> None:
         """Closes the files."""
-        for array in (self.frames, self.flow, self.seen, self.target):
+        for array in (self.frames, self.flow, self.seen, self.target, *self._added):
             array.close()
+
+    def added(self, name: str, shape: tuple[int, ...], dtype: str) -> FrameArray:
+        """One more array of a frame each, for what a recipe needs beside; closed with the others.
+
+        Args:
+            name: Of its file.
+            shape: Of a frame.
+            dtype: As numpy spells it, with its byte order.
+        """
+        self._added.append(FrameArray(self._folder / name, self.count, shape, dtype))
+        return self._added[-1]
 
     def pictures(self, indices: Sequence[int]) -> Tensor:
         """Frames (n, 3, h, w) float32 in [0, 1].
@@ -132,7 +144,9 @@ def split_pairs(shots: Iterable[range]) -> Split:
     return Split(tuple(training), tuple(validation))
 
 
-def read_frames(clip: Clip, footage: Footage, shots: Sequence[Shot], progress: Progress) -> None:
+def read_frames(
+    clip: Clip, footage: Footage, shots: Sequence[Shot], progress: Progress, into: FrameArray | None = None
+) -> None:
     """Writes ``footage.frames``, resampled as for inference; frames already there are skipped.
 
     Args:
@@ -140,19 +154,20 @@ def read_frames(clip: Clip, footage: Footage, shots: Sequence[Shot], progress: P
         footage: What is filled.
         shots: The adapted part of each shot, in the clip's numbering.
         progress: May cancel.
+        into: Where to write instead: another eye's frames.
 
     Raises:
         InputError: a frame cannot be read.
         Cancelled: the user asked to stop.
     """
-    size = (footage.height, footage.width)
+    size, array = (footage.height, footage.width), footage.frames if into is None else into
     for shot, span in zip(shots, footage.shots, strict=True):
-        done = next((k for k, index in enumerate(span) if not footage.frames.done(index)), len(span))
+        done = next((k for k, index in enumerate(span) if not array.done(index)), len(span))
         with closing(ShotView(clip, shot).frames(done)) as frames:
             for index, frame in zip(span[done:], frames, strict=True):
                 progress.check()
                 pixels = frames_to_tensor([frame.rgb], size).mul_(255).round_().byte()
-                footage.frames.write(index, pixels.permute(0, 2, 3, 1).numpy())
+                array.write(index, pixels.permute(0, 2, 3, 1).numpy())
 
 
 def find_motion(footage: Footage, progress: Progress) -> None:

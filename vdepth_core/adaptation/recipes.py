@@ -21,6 +21,11 @@ RECIPES: Seam[Recipe] = Seam(
             "vdepth_core.adaptation.options:TcOptions",
             "temporal consistency, Li et al. 2021",
         ),
+        "leftright": Own(
+            "vdepth_core.adaptation.leftright:LeftRight",
+            "vdepth_core.adaptation.options:LeftRightOptions",
+            "stereo clips, Godard et al. 2017",
+        ),
     },
 )
 

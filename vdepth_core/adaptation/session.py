@@ -49,6 +49,7 @@ class Session:
         seed: Decides everything random.
         progress: Told about every preparation; may cancel.
         path: The camera's path, where somebody knows it; so far nobody does.
+        right: The right eye's clip, for recipes that learn from two.
         modules: What is trained beside the student, by name; see `bring`.
     """
 
@@ -62,6 +63,7 @@ class Session:
     seed: int
     progress: Progress
     path: None = None
+    right: Clip | None = None
     modules: dict[str, nn.Module] = field(default_factory=dict)
 
     @property

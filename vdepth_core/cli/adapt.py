@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..choices import Device, menu
+from ..choices import Device, StereoLayout, menu
 from .fields import FieldsCommand, Option, given, options_of
 
 _WORDS = {
@@ -16,6 +16,7 @@ _WORDS = {
     "infer": "Teaching",
     "settle": "Steadying",
     "flow": "Following motion",
+    "match": "Matching the eyes",
     "adapt": "Adapting",
 }
 
@@ -58,6 +59,13 @@ def adapt(
         str, typer.Option(metavar=menu(Device), help="Where the network runs; cuda:1 is the second GPU.")
     ] = "auto",
     frames: Annotated[str | None, typer.Option(metavar="A-B", help="Frames A to B, inclusive.")] = None,
+    right: Annotated[
+        Path | None, typer.Option(help="Right eye's clip, for recipes that learn from two.")
+    ] = None,
+    stereo: Annotated[
+        str | None,
+        typer.Option(metavar=menu(StereoLayout), help="How both eyes lie in CLIP, the left one first."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside OUT.")] = False,
 ) -> None:
     """Fine-tune a per-frame model on a clip, so that it becomes steady there."""
@@ -77,6 +85,8 @@ def adapt(
             seed=seed,
             device=device,
             frames=frames,
+            right=right,
+            stereo=stereo,
             resume=resume,
             progress=progress,
             **given(context),

@@ -39,7 +39,7 @@ _FAMILIES = {  # a family of the catalogue -> what loads it: ``load(path, device
     "midas": "tcmonodepth:LARGE",
     **{
         name: f"{name}:FAMILY"
-        for name in ("monodepth2", "sfmlearner", "featdepth", "packnet", "diffnet", "ddv")
+        for name in ("monodepth2", "sfmlearner", "featdepth", "packnet", "diffnet", "ddv", "leftright")
     },
     **dict.fromkeys(("dpt", "depth-anything", "depth-pro", "zoedepth"), _FOLDERS["transformers"]),
     **dict.fromkeys(("marigold", "rollingdepth"), _FOLDERS["diffusers"]),

@@ -18,7 +18,6 @@ from .resampling import area
 from .smoothness import first_order
 from .synthesis import Warp, sample
 
-MAX_DISPARITY = 0.3  # of the width: what a head's sigmoid is multiplied by
 APPEARANCE, SMOOTHNESS, CONSISTENCY = 1.0, 0.1, 1.0  # smoothness is halved with every coarser scale
 _WARP = Warp("border")
 

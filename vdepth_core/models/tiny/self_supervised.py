@@ -141,6 +141,12 @@ def _ddv(drawn: Draw) -> Files:
     }
 
 
+def _leftright(drawn: Draw) -> Files:
+    from ...networks.leftright import LeftRightNet
+
+    return {"leftright.pth": drawn(LeftRightNet(width=_WIDTH))}
+
+
 _FAMILIES: dict[str, Callable[[Draw], Files]] = {
     "monodepth2": _monodepth2,
     "monodepth2-resnet50": lambda drawn: _monodepth2(drawn, 50),
@@ -149,6 +155,7 @@ _FAMILIES: dict[str, Callable[[Draw], Files]] = {
     "packnet01": _packnet,
     "diffnet": _diffnet,
     "ddv": _ddv,
+    "leftright": _leftright,
 }
 
 FAMILIES: tuple[str, ...] = tuple(_FAMILIES)
