@@ -48,7 +48,9 @@ class CameraPanel:
         if clip is not None:
             _draw_alignment(layout, clip.get(ALIGNMENT_KEY, ""))
         layout.separator()
-        layout.operator("vdepth.import_camera_path", icon="IMPORT")
+        column = layout.column(align=True)
+        column.operator("vdepth.import_camera_path", icon="IMPORT")
+        column.operator("vdepth.export_camera", icon="EXPORT")
 
 
 def _draw_alignment(layout: Any, text: str) -> None:

@@ -39,6 +39,16 @@ def number_offset(clip: Any, result: Result) -> int:
     A sequence keeps its numbers, and Blender counts it from the file it was opened by, which need not be the
     first on disk.
     """
-    if clip.source == "SEQUENCE" and any(letter.isdigit() for letter in Path(clip.filepath).stem):
-        return file_number(clip.filepath) - int(clip.frame_start) + int(clip.frame_offset)
+    if _numbered(clip):
+        return clip_offset(clip)
     return result.number_offset(clip.frame_start, clip.frame_offset)
+
+
+def clip_offset(clip: Any) -> int:
+    """What to add to a scene frame to get the clip's own number: a file's, or from 0 in a movie."""
+    first = file_number(clip.filepath) if _numbered(clip) else 0
+    return first - int(clip.frame_start) + int(clip.frame_offset)
+
+
+def _numbered(clip: Any) -> bool:
+    return clip.source == "SEQUENCE" and any(letter.isdigit() for letter in Path(clip.filepath).stem)

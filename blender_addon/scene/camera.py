@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import bpy
@@ -109,11 +110,11 @@ def set_alignment(
     return lines
 
 
-def animate(camera: Any, poses: list[list[float]], first_frame: int) -> None:
-    """Keys a camera object at OpenCV poses, one a frame."""
+def animate(camera: Any, poses: list[list[float]], frames: Sequence[int]) -> None:
+    """Keys a camera object at OpenCV poses, one for each of the scene's frames."""
     camera.rotation_mode = "QUATERNION"
     before = None
-    for frame, pose in enumerate(poses, first_frame):
+    for frame, pose in zip(frames, poses, strict=True):
         matrix = Matrix([pose[0:4], pose[4:8], pose[8:12], pose[12:16]]) @ OPENCV
         camera.location, rotation, _ = matrix.decompose()
         if before is not None:
@@ -121,9 +122,19 @@ def animate(camera: Any, poses: list[list[float]], first_frame: int) -> None:
         camera.rotation_quaternion = before = rotation
         camera.keyframe_insert("location", frame=frame)
         camera.keyframe_insert("rotation_quaternion", frame=frame)
-    for curve in compat.fcurves_of(camera):
-        for key in curve.keyframe_points:
-            key.interpolation = "LINEAR"
+    _straighten(camera)
+
+
+def animate_lens(camera: Any, lenses: list[Camera], width: int, height: int, frames: Sequence[int]) -> None:
+    """Gives a camera object its lens, keyed at each of the scene's frames where there is one for each."""
+    fit_lens(camera, lenses[0], width, height)
+    if len(lenses) == 1:
+        return
+    for frame, lens in zip(frames, lenses, strict=True):
+        fit_lens(camera, lens, width, height)
+        for name in ("lens", "shift_x", "shift_y"):
+            camera.data.keyframe_insert(name, frame=frame)
+    _straighten(camera.data)
 
 
 def new_camera(context: Any, name: str) -> Any:
@@ -131,6 +142,12 @@ def new_camera(context: Any, name: str) -> Any:
     camera = bpy.data.objects.new(name, bpy.data.cameras.new(name))
     context.scene.collection.objects.link(camera)
     return camera
+
+
+def _straighten(datablock: Any) -> None:
+    for curve in compat.fcurves_of(datablock):
+        for key in curve.keyframe_points:
+            key.interpolation = "LINEAR"
 
 
 def _remove_keys(obj: Any, path: str) -> None:

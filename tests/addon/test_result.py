@@ -9,7 +9,7 @@ import pytest
 
 from blender_addon.result.exr import is_whole
 from blender_addon.result.manifest import ResultError, read_result
-from blender_addon.result.poses import parse_poses
+from blender_addon.result.poses import parse_path, parse_poses
 from blender_addon.result.problems import check, problems
 from blender_addon.result.summary import summarise
 
@@ -115,3 +115,21 @@ def test_camera_paths_in_both_forms():
     for text in ("", "1 2 3", line.replace("5", "nan"), line[:-1] + "2", '{"poses": []}'):
         with pytest.raises(ValueError, match=r"pose 1 is not|no poses"):
             parse_poses(text)
+
+
+def test_a_path_of_the_core_has_numbers_and_lenses():
+    data = {
+        "format": "vdepth camera path", "unit": "metres", "width": 64, "height": 36, "numbers": [3, 7],
+        "intrinsics": [[80, 81, 32, 18]], "poses": [[1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]] * 2,
+    }  # fmt: skip
+    path = parse_path(json.dumps(data))
+    assert (path.numbers, path.unit, path.width, path.height) == ([3, 7], "metres", 64, 36)
+    assert [(lens.fx, lens.fy, lens.cx, lens.cy) for lens in path.lenses] == [(80, 81, 32, 18)]
+    assert parse_path(json.dumps({"poses": data["poses"]})).numbers == []
+    for wrong in (
+        {"numbers": [1]}, {"numbers": [2, 1]}, {"numbers": [1, 2.5]}, {"width": 0},
+        {"intrinsics": [[0, 1, 1, 1]]},
+        {"intrinsics": [[1, 1, 1, 1]] * 3}, {"intrinsics": [[1, 2]]},
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=r"frame numbers|lens|unpack"):
+            parse_path(json.dumps(data | wrong))

@@ -2,6 +2,7 @@
 
 import json
 import math
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,156 @@ def test_what_is_no_path_is_refused(shown, tmp_path, text):
     with pytest.raises(RuntimeError, match="holds no camera path"):
         bpy.ops.vdepth.import_camera_path(filepath=str(path))
     assert len(bpy.data.objects) == before
+
+
+def path_of_the_core(count: int, first: int, **more) -> dict:
+    lenses = [[640 + 40 * k, 640 + 40 * k, 300 + k, 190 - 2 * k] for k in range(count)]
+    return {
+        "format": "vdepth camera path", "version": 1, "axes": "opencv", "unit": "scene",
+        "width": 640, "height": 360, "numbers": list(range(first, first + count)),
+        "intrinsics": lenses, "poses": rows(poses(count)),
+    } | more  # fmt: skip
+
+
+def test_path_of_the_core_brings_numbers_lens_shift_and_range(shown, tmp_path):
+    clip, _ = shown
+    clip.frame_start, clip.frame_offset = 101, 3
+    data = path_of_the_core(5, 20)  # the movie's frame 20 is shown at 20 + 101 - 3
+    path = tmp_path / "path.json"
+    path.write_text(json.dumps(data))
+    assert bpy.ops.vdepth.import_camera_path(filepath=str(path)) == {"FINISHED"}
+    scene, camera = bpy.context.scene, bpy.context.scene.camera
+    assert (scene.frame_start, scene.frame_end) == (118, 122)
+    for k in range(5):
+        scene.frame_set(118 + k)
+        fx, fy, cx, cy = data["intrinsics"][k]
+        wanted = (fx * 0.25 + cx, fy * 0.15 + cy)
+        assert picture_of(camera, Vector((0.5, -0.3, -2)), 640, 360) == pytest.approx(wanted, abs=1e-2)
+        point = camera.matrix_world @ Vector((1, -3, -2))
+        assert list(point) == pytest.approx(list(poses(5)[k] @ Vector((1, 3, 2))), abs=1e-4)
+
+
+def test_path_of_the_core_needs_no_clip_and_may_leave_the_range(blender, tmp_path):
+    path = tmp_path / "path.json"
+    path.write_text(json.dumps(path_of_the_core(3, 7, intrinsics=[[640, 640, 320, 180]])))
+    scene = bpy.context.scene
+    scene.frame_start, scene.frame_end = 1, 250
+    assert bpy.ops.vdepth.import_camera_path(filepath=str(path), match_range=False) == {"FINISHED"}
+    assert (scene.frame_start, scene.frame_end) == (1, 250)
+    assert scene.camera.data.animation_data is None
+    scene.frame_set(8)
+    assert list(scene.camera.location) == pytest.approx([1, 2, 0.5])
+
+
+READ = """
+import json, sys
+from fractions import Fraction
+from pathlib import Path
+import numpy as np
+from vdepth_core.geometry.camera import Intrinsics
+from vdepth_core.geometry.camera_files.formats import read_camera
+from vdepth_core.geometry.camera_files.plate import Plate
+from vdepth_core.geometry.camera_path import inverse_pose
+
+file, width, height, first, count, point = (json.loads(word) for word in sys.argv[1:])
+lens = Intrinsics.default(width, height)
+plate = Plate(range(first, first + count), Fraction(24), width, height, Fraction(1), lens, True)
+read = read_camera(Path(file), plate)
+seen = {}
+for number in read.path.numbers:
+    lens, (x, y, z, _) = read.path.lens(number), inverse_pose(read.path.pose(number)) @ (*point, 1)
+    seen[number] = [lens.fx * x / z + lens.cx, lens.fy * y / z + lens.cy]
+print(json.dumps([seen, read.notes]))
+"""
+
+
+def seen_by_the_core(python: str, *values) -> tuple[dict, list]:
+    words = [json.dumps(str(value) if isinstance(value, Path) else value) for value in values]
+    done = subprocess.run([python, "-c", READ, *words], check=True, capture_output=True, text=True)
+    seen, notes = json.loads(done.stdout)
+    return {int(number): place for number, place in seen.items()}, notes
+
+
+@pytest.mark.parametrize("fit", ["AUTO", "HORIZONTAL", "VERTICAL"])
+@pytest.mark.parametrize("size", [(640, 360), (360, 640)])
+def test_exported_camera_sees_in_the_core_what_blender_sees(blender, core_python, tmp_path, fit, size):
+    width, height = size
+    scene, camera = bpy.context.scene, bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+    scene.collection.objects.link(camera)
+    scene.camera = camera
+    rig = bpy.data.objects.new("Rig", None)
+    scene.collection.objects.link(rig)
+    rig.scale, rig.rotation_euler, rig.location = (2, 2, 2), (0.3, -0.2, 0.5), (1, 2, 3)
+    camera.parent = rig
+    data = camera.data
+    data.sensor_fit, data.sensor_width, data.sensor_height = fit, 30, 21
+    data.shift_x, data.shift_y = 0.05, -0.1
+    for frame, turn in ((1, 0.1), (4, 0.4)):
+        camera.rotation_euler, camera.location, data.lens = (0.2, turn, -turn), (turn, 0, 1), 30 + 20 * turn
+        camera.keyframe_insert("rotation_euler", frame=frame)
+        camera.keyframe_insert("location", frame=frame)
+        data.keyframe_insert("lens", frame=frame)
+    scene.frame_start, scene.frame_end = 1, 4
+    scene.render.resolution_x, scene.render.resolution_y = width, height
+    scene.frame_set(1)
+    ahead = camera.matrix_world.normalized() @ Vector((0.4, 0.7, -5))
+    path = tmp_path / "camera.json"
+    scene.frame_set(3)
+    assert bpy.ops.vdepth.export_camera(filepath=str(path)) == {"FINISHED"}
+    assert scene.frame_current == 3
+    seen, _ = seen_by_the_core(core_python, path, width, height, 0, 4, list(ahead))
+    assert list(seen) == [0, 1, 2, 3]  # the scene's frame 1 is a movie's first
+    for number, place in seen.items():
+        scene.frame_set(number + 1)
+        point = camera.matrix_world.normalized().inverted() @ ahead
+        assert place == pytest.approx(picture_of(camera, point, width, height), abs=2e-3)
+
+
+def test_exported_frames_are_the_clips(shown, tmp_path):
+    clip, _ = shown
+    scene = bpy.context.scene
+    clip.frame_start, clip.frame_offset = 11, 2  # the scene's frame 9 shows the movie's first
+    scene.frame_start, scene.frame_end = 1, 12
+    path = tmp_path / "camera.json"
+    assert bpy.ops.vdepth.export_camera(filepath=str(path)) == {"FINISHED"}
+    data = json.loads(path.read_text())
+    assert (data["numbering"], [frame["frame"] for frame in data["frames"]]) == ("clip", [0, 1, 2, 3])
+    scene.frame_end = 5
+    with pytest.raises(RuntimeError, match="lies in the scene's range, 1 to 5"):
+        bpy.ops.vdepth.export_camera(filepath=str(path))
+
+
+def test_there_and_back(shown, core_python, tmp_path):
+    """Blender's camera to the core's path and back into Blender is the camera."""
+    camera, scene = bpy.context.scene.camera, bpy.context.scene
+    scene.frame_start, scene.frame_end = 1, 3
+    scene.render.resolution_x, scene.render.resolution_y = 640, 360
+    for frame in (1, 3):
+        camera.location, camera.rotation_euler = (frame, 0.5, 2), (1.2, 0.1 * frame, -0.4)
+        camera.keyframe_insert("location", frame=frame)
+        camera.keyframe_insert("rotation_euler", frame=frame)
+    camera.data.lens, camera.data.shift_x, camera.data.shift_y = 41, 0.1, 0.03
+    there, back = tmp_path / "there.json", tmp_path / "back.json"
+    bpy.ops.vdepth.export_camera(filepath=str(there))
+    write = "from vdepth_core.geometry.camera_files.formats import write_camera\n"
+    code = READ + write + f"write_camera(read.path, Path({str(back)!r}), plate)\n"
+    words = [json.dumps(value) for value in (str(there), 640, 360, 0, 24, [0, 0, 0])]
+    subprocess.run([core_python, "-c", code, *words], check=True, capture_output=True)
+    scene.frame_set(2)
+    wanted = camera.matrix_world.copy()
+    assert bpy.ops.vdepth.import_camera_path(filepath=str(back)) == {"FINISHED"}
+    assert scene.camera != camera
+    scene.frame_set(2)
+    for row, other in zip(scene.camera.matrix_world, wanted, strict=True):
+        assert list(row) == pytest.approx(list(other), abs=1e-5)
+    data = scene.camera.data
+    lens = [data.lens / data.sensor_width, data.shift_x, data.shift_y]
+    assert lens == pytest.approx([41 / 36, 0.1, 0.03], abs=1e-5)
+
+
+def test_what_is_no_perspective_camera_is_refused(shown, tmp_path):
+    bpy.context.scene.camera.data.type = "ORTHO"
+    with pytest.raises(RuntimeError, match="is no perspective camera"):
+        bpy.ops.vdepth.export_camera(filepath=str(tmp_path / "camera.json"))
+    bpy.context.scene.camera = None
+    assert not bpy.ops.vdepth.export_camera.poll()
