@@ -32,6 +32,7 @@ from .make_tiny import make_tiny
 from .models import models
 from .train_embedded import train_embedded
 from .train_merge import train_merge
+from .train_selfsup import TrainSelfsupCommand, train_selfsup
 from .verify import verify
 from .weights import weights_app
 
@@ -58,6 +59,10 @@ VERBS: dict[Callable[..., None], tuple[str, ...]] = {  # in the order of the hel
     doctor: ("doctor",),
     train_embedded: ("train-embedded -o mine.safetensors --minutes 5",),
     train_merge: ("train-merge -o merge.safetensors --minutes 25 --clips shot.mov",),
+    train_selfsup: (
+        "train-selfsup kitti/ --split zhou/train_files.txt -o mono/",
+        "train-selfsup clips/ --recipe packnet --fov 60 -o mine/",
+    ),
     make_tiny: ("make-tiny rollingdepth tiny/", "estimate shot.mov -o depth/ --model tiny/ --method rolling"),
 }
 
@@ -66,6 +71,7 @@ _MADE_OF_FIELDS: dict[Callable[..., None], type[FieldsCommand]] = {
     inspect: InspectCommand,
     export: ExportCommand,
     adapt: AdaptCommand,
+    train_selfsup: TrainSelfsupCommand,
 }
 
 

@@ -30,6 +30,26 @@ class Cosine:
 
 
 @dataclass(frozen=True)
+class Stepped:
+    """The full rate, multiplied by a factor at each of some moments: most published trainings.
+
+    Attributes:
+        drops: Shares of the run that are over at the moments.
+        factor: Of each.
+        warm_up: Steps over which the rate rises from a third, linearly; 0: none.
+    """
+
+    drops: tuple[float, ...]
+    factor: float
+    warm_up: int = 0
+
+    def __call__(self, share: float, step: int) -> float:
+        """The factor; a `Schedule`."""
+        warm = min(1.0, (1 + 2 * step / self.warm_up) / 3) if self.warm_up else 1.0
+        return warm * self.factor ** sum(share >= drop for drop in self.drops)
+
+
+@dataclass(frozen=True)
 class LoopConfig:
     """How to train; the defaults are those of adapting to one clip.
 
@@ -40,9 +60,9 @@ class LoopConfig:
         batch: Samples a step.
         rate: Peak learning rate.
         schedule: What becomes of it in the course of the run.
-        decay: Weight decay.
-        average: Decay of the moving average of the weights.
-        clip: Largest norm of the gradient.
+        decay: Weight decay; published self-supervised trainings have none, 0.
+        average: Decay of the moving average of the weights; 0: it is the weights themselves.
+        clip: Largest norm of the gradient; infinite: whatever it is.
         validate_every: Steps between validations.
         patience: Validations in a row without a better one after which to stop; None: validations are only
             noted, and the last weights count, not the best.

@@ -37,7 +37,7 @@ class FeatDepth(System):
 
     def modules(self) -> dict[str, nn.Module]:
         """The auto-encoder; see `System.modules`."""
-        return {FEATURES: AutoEncoder(self.options.layers)}
+        return {FEATURES: AutoEncoder(int(self.options.extractor.removeprefix("resnet")))}
 
     def terms(self, views: Views, modules: Mapping[str, nn.Module]) -> dict[str, Tensor]:
         """Those of `featdepth_terms`, and of the auto-encoder `autoencoder_terms`; see `System.terms`.

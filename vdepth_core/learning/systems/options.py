@@ -50,7 +50,9 @@ class FeatDepthOptions(_Switches):
         description="Look sources up exactly; published is up to half a pixel off at the borders.",
         json_schema_extra={"off": "Look sources up as published, up to half a pixel off at the borders."},
     )
-    layers: Literal[18, 34, 50] = Field(50, description="Of the network whose features are compared.")
+    extractor: Literal["resnet18", "resnet34", "resnet50"] = Field(
+        "resnet50", description="Whose features are compared."
+    )
 
 
 class PackNetOptions(_Switches):

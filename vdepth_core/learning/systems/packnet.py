@@ -22,7 +22,7 @@ class PackNet(System):
     # 50 epochs of a set that is repeated twice, and half the rate after 30; eight GPUs had a batch each
     course = Course(
         rate=2e-4, epochs=100, drops=(60,), factor=0.5, batch=4, jitter=(0.2, 0.2, 0.2, 0.05), jittered=1.0,
-        mirrors="depth",
+        mirrors="depth", nominal=False,
     )  # fmt: skip
     Options = PackNetOptions
 

@@ -23,7 +23,7 @@ def scales_of(network: nn.Module, frames: Tensor) -> tuple[list[Tensor], Convert
     if not hasattr(network, "all_scales"):
         return [network(frames)[:, None]], as_it_is
     every: Callable[[Tensor], list[Tensor]] = network.all_scales  # type: ignore[assignment]
-    disparities = every(frames)
+    disparities = [disparity[:, :1] for disparity in every(frames)]  # some have another eye's, too
     convert: Convert = getattr(network, "inverse_depth", as_it_is)
     return disparities, convert
 

@@ -19,7 +19,9 @@ class SfmLearner(System):
     name = "sfmlearner"
     network = "sfmlearner"
     pose_kinds = ("joint",)
-    course = Course(rate=2e-4, epochs=200, drops=(), batch=4, size=(128, 416), jittered=0.0, zoom=1.15)
+    course = Course(
+        rate=2e-4, epochs=200, drops=(), batch=4, size=(128, 416), jittered=0.0, zoom=1.15, nominal=False
+    )
     Options = SfmLearnerOptions
 
     def __init__(self, options: SfmLearnerOptions) -> None:

@@ -75,7 +75,7 @@ class Course:
     Attributes:
         rate: Learning rate.
         epochs: Passes over the training set.
-        drops: Epochs after which the rate is multiplied by ``factor``, each time.
+        drops: Epochs, also parts of one, after which the rate is multiplied by ``factor``, each time.
         factor: Of a drop.
         batch: Targets a step.
         size: (height, width) of the pictures.
@@ -88,11 +88,12 @@ class Course:
         jitter: Most change of brightness, contrast, saturation and hue.
         jittered: Chance that a sample's colours are changed, for the networks only.
         zoom: Most enlargement a side, of which the size is then cut out at random.
+        nominal: Whether KITTI's cameras are one nominal camera.
     """
 
     rate: float = 1e-4
     epochs: int = 20
-    drops: tuple[int, ...] = (15,)
+    drops: tuple[float, ...] = (15,)
     factor: float = 0.1
     batch: int = 12
     size: tuple[int, int] = (192, 640)
@@ -104,6 +105,7 @@ class Course:
     jitter: tuple[float, float, float, float] = (0.2, 0.2, 0.2, 0.1)
     jittered: float = 0.5
     zoom: float = 1.0
+    nominal: bool = True
 
 
 class System(ABC):

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from ...choices import one_of
 from ...errors import UsageError
+from ..layouts import Files, depth_and_pose_files
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 Draw = Callable[["nn.Module"], dict[str, "Tensor"]]
-Files = dict[str, Any]  # file name -> what is saved
 
 _WIDTH = 8  # channels of a ResNet's stem, where 64 are published
 _SIZE = {"height": 64, "width": 96, "use_stereo": False}
@@ -71,22 +71,12 @@ def _draw(network: nn.Module, source: Any) -> None:
                     bias.copy_(torch.randn(bias.shape, generator=source) * _BIAS)
 
 
-def _split(state: dict[str, Tensor], *prefixes: str) -> dict[str, Tensor]:
-    return {key: value for key, value in state.items() if key.startswith(prefixes)}
-
-
 def _monodepth2(drawn: Draw, layers: int = 18) -> Files:
     from ...networks.monodepth2 import Monodepth2
     from ...networks.monodepth2_pose import SeparatePose
 
-    depth = drawn(Monodepth2(layers, width=_WIDTH))
-    pose = drawn(SeparatePose(width=_WIDTH))
-    return {
-        "encoder.pth": _split(depth, "encoder.") | _SIZE,
-        "depth.pth": _split(depth, "decoder."),
-        "pose_encoder.pth": _split(pose, "encoder."),
-        "pose.pth": _split(pose, "net."),
-    }
+    depth, pose = drawn(Monodepth2(layers, width=_WIDTH)), drawn(SeparatePose(width=_WIDTH))
+    return depth_and_pose_files("monodepth2", depth, pose, facts=_SIZE)
 
 
 def _sfmlearner(drawn: Draw) -> Files:
@@ -94,27 +84,23 @@ def _sfmlearner(drawn: Draw) -> Files:
     from ...networks.pose_exp import PoseExpNet
 
     narrow = (8, 8, 8, 16, 16, 16, 16)
-    return {
-        "dispnet_model_best.pth.tar": {"epoch": 1, "state_dict": drawn(DispNet(narrow, narrow))},
-        "exp_pose_model_best.pth.tar": {"epoch": 1, "state_dict": drawn(PoseExpNet())},
-    }
+    return depth_and_pose_files("sfmlearner", drawn(DispNet(narrow, narrow)), drawn(PoseExpNet()))
 
 
 def _featdepth(drawn: Draw) -> Files:
     from ...networks.featdepth_train import MonoFm
 
     state = drawn(MonoFm(width=_WIDTH, planes=16, narrow=_WIDTH))
-    return {"fm_depth.pth": {"meta": {"epoch": 1}, "state_dict": state, "optimizer": {}}}
+    parts = (("Depth",), ("Pose",), ("extractor.",))
+    depth, pose, features = ({k: v for k, v in state.items() if k.startswith(part)} for part in parts)
+    return depth_and_pose_files("featdepth", depth, pose, features)
 
 
 def _packnet(drawn: Draw) -> Files:
     from ...networks.packnet import PackNet01
     from ...networks.packnet_pose import PackPoseNet
 
-    depth, pose = drawn(PackNet01((16,) * 5, 16, 2)), drawn(PackPoseNet())
-    state = {f"model.pose_net.{key}": value for key, value in pose.items()}
-    state |= {f"model.depth_net.{key}": value for key, value in depth.items()}
-    return {"PackNet01.ckpt": {"config": {}, "epoch": 1, "state_dict": state, "optimizer": {}}}
+    return depth_and_pose_files("packnet", drawn(PackNet01((16,) * 5, 16, 2)), drawn(PackPoseNet()))
 
 
 def _diffnet(drawn: Draw) -> Files:
@@ -122,23 +108,13 @@ def _diffnet(drawn: Draw) -> Files:
     from ...networks.monodepth2_pose import SeparatePose
 
     state, pose = drawn(DiffNet(4, _WIDTH)), drawn(SeparatePose(width=_WIDTH))
-    decoder = _split(state, "convs.", "decoder.")
-    return {
-        "encoder.pth": {key: value for key, value in state.items() if key not in decoder} | _SIZE,
-        "depth.pth": decoder,
-        "pose_encoder.pth": _split(pose, "encoder."),
-        "pose.pth": _split(pose, "net."),
-    }
+    return depth_and_pose_files("diffnet", state, pose, facts=_SIZE)
 
 
 def _ddv(drawn: Draw) -> Files:
     from ...networks.ddv import Ddv
 
-    state = drawn(Ddv(_WIDTH))
-    return {
-        "encoder.pth": _split(state, "resnet_model.") | _SIZE,
-        "depth.pth": _split(state, "deconv"),
-    }
+    return depth_and_pose_files("ddv", drawn(Ddv(_WIDTH)), facts=_SIZE)
 
 
 def _leftright(drawn: Draw) -> Files:

@@ -1,0 +1,197 @@
+"""Training from folders: it learns, it goes on to the same bytes, and what it writes loads."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from corridors import write_kitti
+from typer.testing import CliRunner
+
+from vdepth_core.cli.main import app
+from vdepth_core.errors import UsageError, WeightsError
+from vdepth_core.learning.config import Stepped
+from vdepth_core.learning.systems import featdepth
+from vdepth_core.models.registry import load_model
+from vdepth_core.networks import featdepth_train
+from vdepth_core.networks.monodepth2 import Monodepth2
+from vdepth_core.networks.monodepth2_pose import PoseCnn, SeparatePose
+from vdepth_core.progress import Progress
+from vdepth_core.training.selfsup.networks import fill_encoders
+from vdepth_core.training.selfsup.train import STATE, train_selfsup
+from vdepth_core.weights.parts import POSE_PARTS, read_network
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    root = tmp_path_factory.mktemp("kitti")
+    return root, *write_kitti(root)
+
+
+def small(tree, tiny, family="monodepth2", **more):
+    root, train, held = tree
+    given = {
+        "split": train,
+        "val_split": held,
+        "init": str(tiny(family)),
+        "height": 64,
+        "width": 96,
+        "batch": 2,
+    }
+    if family == "monodepth2":
+        given["pose"] = "cnn"
+    return root, given | {"device": "cpu", "threads": 1} | more
+
+
+def test_a_few_steps_lower_the_loss(tree, tiny, tmp_path):
+    root, options = small(tree, tiny, rate=1e-3, steps=12)
+    done = train_selfsup(root, tmp_path / "run", **options)
+    rows = (tmp_path / "run" / "losses.csv").read_text().splitlines()
+    assert rows[0] == "step,loss,held out photometric,held out smoothness"
+    losses = [float(row.split(",")[1]) for row in rows[1:]]
+    assert np.mean(losses[-3:]) < 0.95 * np.mean(losses[:3])
+    assert done.steps == 12
+    assert done.held_out["photometric"] < 0.95 * losses[0]
+    model = load_model(tmp_path / "run")
+    assert model.spec.fixed_size == (64, 96)
+    assert bool(torch.isfinite(model.predict(torch.rand(1, 3, 64, 96))).all())
+    pose = read_network(tmp_path / "run", POSE_PARTS[1:])
+    PoseCnn().load_state_dict(pose.state)
+
+
+class Crash(BaseException):
+    """As a power cut: nothing is saved."""
+
+
+class Failing(Progress):
+    """Fails behind a step, before the checkpoint that would follow it."""
+
+    def __init__(self, step):
+        super().__init__()
+        self.left = step
+
+    def advance(self, name, done=1):
+        self.left -= name == "train"
+        if not self.left:
+            raise Crash
+
+
+def test_a_killed_run_goes_on_to_the_same_bytes(tree, tiny, tmp_path):
+    root, options = small(tree, tiny, steps=3, every=2, save=0, batch=1)
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    train_selfsup(root, whole, **options)
+    with pytest.raises(Crash):
+        train_selfsup(root, killed, progress=Failing(2), **options)
+    with pytest.raises(UsageError, match="holds a run"):
+        train_selfsup(root, killed, **options)
+    with pytest.raises(UsageError, match="another seed"):
+        train_selfsup(root, killed, resume=True, **options | {"seed": 1})
+    train_selfsup(root, killed, resume=True, **options)
+    names = {path.name for path in whole.iterdir()}
+    assert names == {"encoder.pth", "depth.pth", "pose.pth", "losses.csv", "losses.png", STATE}
+    for name in names - {STATE}:
+        assert (whole / name).read_bytes() == (killed / name).read_bytes(), name
+
+
+@pytest.mark.parametrize(
+    ("recipe", "family", "more", "terms"),
+    [
+        ("packnet", "packnet01", {"velocity": True}, {"photometric", "smoothness", "velocity"}),
+        (
+            "sfmlearner",
+            "sfmlearner",
+            {"use": "both", "sfmlearner_explainability": 0.2},
+            {"photometric", "smoothness", "explainability"},
+        ),
+        (
+            "diffnet",
+            "monodepth2",
+            {"use": "stereo", "minimum": False, "automask": False},
+            {"photometric", "smoothness"},
+        ),
+        ("ddv", "monodepth2", {"pose": "cnn", "use": "both"}, {"photometric", "smoothness"}),
+    ],
+)
+def test_recipes(tree, tiny, tmp_path, recipe, family, more, terms):
+    root, options = small(tree, tiny, family, steps=1, batch=1, **more)
+    done = train_selfsup(root, tmp_path / "run", recipe=recipe, **options)
+    assert done.held_out.keys() == terms
+    assert load_model(tmp_path / "run").predict(torch.rand(1, 3, 64, 96)).shape == (1, 64, 96)
+
+
+def test_featdepth_writes_all_its_networks(tree, tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(featdepth_train, "POSE_SIZE", (32, 64))  # as small as the rest
+    for name in ("AutoEncoder", "FeatPose"):
+        monkeypatch.setattr(featdepth, name, partial(getattr(featdepth_train, name), width=8))
+    root, options = small(tree, tiny, "featdepth", steps=1, batch=1, featdepth_extractor="resnet18")
+    done = train_selfsup(root, tmp_path / "run", recipe="featdepth", **options)
+    assert done.held_out.keys() > {"feature-metric", "reconstruction"}
+    assert {path.name for path in (tmp_path / "run").iterdir()} >= {"fm_depth.pth"}
+    state = read_network(tmp_path / "run").state
+    assert {key.split(".")[0] for key in state} == {
+        "DepthEncoder", "DepthDecoder", "PoseEncoder", "PoseDecoder", "Encoder", "Decoder",
+    }  # fmt: skip
+
+
+def test_the_published_drops():
+    schedule = Stepped((15 / 20,), 0.1, 500)
+    assert schedule(0, 0) == pytest.approx(1 / 3)
+    assert schedule(0.5, 250) == pytest.approx(2 / 3)
+    assert schedule(0.74, 9000) == 1
+    assert schedule(0.75, 9001) == pytest.approx(0.1)
+
+
+def test_encoders_start_from_imagenet(tmp_path):
+    source = Monodepth2(18, width=8).encoder.state_dict()
+    torch.save(source, tmp_path / "resnet18.pth")
+    depth, pose = Monodepth2(18, width=8), SeparatePose(width=8)
+    for network in (depth, pose):
+        fill_encoders(network, tmp_path / "resnet18.pth")
+    assert torch.equal(depth.encoder.layer2[0].conv1.weight, source["layer2.0.conv1.weight"])
+    torch.testing.assert_close(pose.encoder.conv1.weight[:, 3:], source["conv1.weight"] / 2)
+    with pytest.raises(WeightsError, match="does not fit"):
+        fill_encoders(Monodepth2(50, width=8), tmp_path / "resnet18.pth")
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"recipe": "monodepth3"}, "monodepth2"),
+        ({"network": "resnet"}, "no network resnet"),
+        ({"network": "monodepth2", "init": "x"}, "--network or --init"),
+        ({"init": "embedded"}, "unknown shift"),
+        ({"pose": "joint"}, "no pose network joint"),
+        ({"velocity": True}, "packnet's"),
+        ({"use": "both"}, "--split"),
+        ({"height": 100}, "multiples of 32"),
+        ({"batch": 0}, "--batch 0"),
+        ({"packnet_clip": 1.0}, "monodepth2 has no option packnet_clip"),
+        ({"splitt": 1}, "Did you mean split"),
+    ],
+)
+def test_wrong_options(tmp_path, options, word):
+    with pytest.raises(UsageError) as error:
+        train_selfsup(tmp_path, tmp_path / "run", device="cpu", **options)
+    assert word in str(error.value)
+
+
+def test_the_verb(tree, tiny, tmp_path):
+    root, train, held = tree
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "encoder.pth").write_bytes(b"x")
+    arguments = [
+        str(root),
+        "--split",
+        str(train),
+        "--val-split",
+        str(held),
+        "--init",
+        str(tiny("monodepth2")),
+    ]
+    arguments += ["--height", "64", "--width", "96", "--batch", "1", "--steps", "1", "--pose", "cnn"]
+    arguments += ["--no-automask", "--no-minimum", "--threads", "1", "--device", "cpu"]
+    result = CliRunner().invoke(app, ["train-selfsup", *arguments, "-o", str(tmp_path / "mine")])
+    assert "not ours to replace" in str(result.exception)
+    result = CliRunner().invoke(app, ["train-selfsup", *arguments, "-o", str(tmp_path / "run")])
+    assert result.exit_code == 0, result.output
+    assert "Held-out photometric" in result.output

@@ -1,0 +1,1 @@
+"""Training of depth networks on folders of video, by the published systems."""
