@@ -29,10 +29,21 @@ def one_of(word: str, known: Iterable[str]) -> str:
         known: What there is; a sequence keeps its order, anything else is sorted.
     """
     names = list(known) if isinstance(known, Sequence) else sorted(known)
-    folded = {name.casefold(): name for name in names}
-    near = get_close_matches(word.casefold(), folded, 1, 0.6)
-    meant = f"Did you mean {folded[near[0]]}? " if near else ""
+    near = likeliest(word, names)
+    meant = "" if near is None else f"Did you mean {near}? "
     return f"{meant}Choose one of {', '.join(names)}."
+
+
+def likeliest(word: str, known: Iterable[str]) -> str | None:
+    """The one of ``known`` that was probably meant; None: it looks like none of them.
+
+    Args:
+        word: As the user wrote it.
+        known: What there is.
+    """
+    folded = {name.casefold(): name for name in known}
+    near = get_close_matches(word.casefold(), folded, 1, 0.6)
+    return folded[near[0]] if near else None
 
 
 def is_device(word: str) -> bool:

@@ -340,12 +340,9 @@ class Merge(Protocol):
 
     Attributes:
         name: What it is registered as.
-        license, commercial: Of its weights, as `ModelSpec` has them; ours where it has none.
     """
 
     name: str
-    license: str
-    commercial: bool
 
     def __call__(self, low: Tensor, high: Tensor) -> Tensor:
         """Gives ``low`` the edges and details of ``high``.

@@ -11,6 +11,8 @@ _LABELS = {
     "scan": "Reading the clip",
     "infer": "Estimating depth",
     "settle": "Aligning frames",
+    "patches": "Looking closely",
+    "refine": "Sharpening edges",
     "write": "Writing files",
 }
 _WORK = ("infer", "settle", "write")

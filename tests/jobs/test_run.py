@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from vdepth_core.jobs.accelerator import ModelShelf
 from vdepth_core.jobs.assemble import finish
 from vdepth_core.jobs.batch import estimate_clips
 from vdepth_core.jobs.config import EstimateConfig
-from vdepth_core.jobs.events import Done, Error, FrameDone, Started
+from vdepth_core.jobs.events import Done, Error, FrameDone, JobProgress, Started
 from vdepth_core.jobs.folder import JobFolder
 from vdepth_core.output.exr import write_exr
 from vdepth_core.output.manifest import read_manifest
@@ -242,7 +243,7 @@ def test_a_batch_writes_beside_none_of_its_clips(movie, tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a process cannot send itself Ctrl-C there")
-def test_a_cancelled_batch_leaves_the_folders_of_clips_that_had_not_begun(movie, tmp_path):
+def test_a_cancelled_batch_leaves_the_folders_of_clips_that_had_not_begun(movie, tmp_path, monkeypatch):
     clips = [tmp_path / f"{name}.mp4" for name in "abcd"]
     for clip in clips:
         shutil.copy(movie, clip)
@@ -254,13 +255,22 @@ def test_a_cancelled_batch_leaves_the_folders_of_clips_that_had_not_begun(movie,
 
     kept, results = everything(), [digest(out / name) for name in "abcd"]
 
+    told, everyone, cancel = set(), threading.Event(), JobProgress.cancel
+
+    def heard(self):
+        cancel(self)
+        told.add(self.clip)
+        if told == {str(clip) for clip in clips}:
+            everyone.set()
+
     class Interrupted(RampModel):
         def predict(self, frames):
             if not self.seen:  # a second one would end this process
                 os.kill(os.getpid(), signal.SIGINT)
-                time.sleep(0.5)
+                assert everyone.wait(60)
             return super().predict(frames)
 
+    monkeypatch.setattr(JobProgress, "cancel", heard)
     shelf = ModelShelf()
     shelf.put("ramp", "cpu", "fp32", Interrupted())
     config = EstimateConfig.parse(**OPTIONS, frames="0-2", near=2.0)
@@ -268,6 +278,7 @@ def test_a_cancelled_batch_leaves_the_folders_of_clips_that_had_not_begun(movie,
     assert [result.error.exit_code for result in done] == [130] * 4
     assert everything() == kept
     assert [digest(out / name) for name in "abcd"] == results  # nothing was ready to take the old one's place
+    monkeypatch.undo()
     assert not any(result.error for result in run(clips, out, frames="0-2", near=2.0, overwrite=True))
     assert all(digest(out / name) != before for name, before in zip("abcd", results, strict=True))
 

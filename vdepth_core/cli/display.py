@@ -21,8 +21,10 @@ _WORDS = {
     "infer": "Estimating",
     "settle": "Stabilizing",
     "refine": "Refining",
+    "patches": "Looking closely at",
     "write": "Writing",
 }
+_UNITS = {"patches": "patches"}  # of what is not frames
 
 
 class EventLines:
@@ -106,13 +108,11 @@ class ConsoleDisplay:
                 if self._lines is not None:
                     words = f"{_WORDS.get(event.stage, event.stage)} {escape(name)}"
                     left = "" if event.eta is None else f", {event.eta:.0f} s left"
-                    more = f", {event.fps:.1f} frames/s{left}"
+                    more = f", {_rate(event)}{left}"
                     self._lines.progress((event.clip, event.stage), words, event.done, event.total, more)
                     return
                 task = self._task(event.clip, event.stage)
-                self._bars.update(
-                    task, completed=event.done, total=event.total, fps=f"{event.fps:.1f} frames/s"
-                )
+                self._bars.update(task, completed=event.done, total=event.total, fps=_rate(event))
             case Warning_():
                 self._say(f"[yellow]Warning:[/] {_about(name, event.message)}")
             case Done():
@@ -144,6 +144,10 @@ class ConsoleDisplay:
     def _forget(self, clip: str) -> None:
         for key in [key for key in self._tasks if key[0] == clip]:
             self._bars.remove_task(self._tasks.pop(key))
+
+
+def _rate(event: ProgressEvent) -> str:
+    return f"{event.fps:.1f} {_UNITS.get(event.stage, 'frames')}/s"
 
 
 def _about(name: str, message: str) -> str:

@@ -6,6 +6,7 @@ The fields are asked for when the verb is, not when its name is listed: for thei
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Union, ge
 import typer
 from typer.core import TyperCommand
 
-from ..choices import menu
+from ..choices import likeliest, menu
+from ..errors import UsageError
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 _GIVEN = "vdepth_core.cli.fields"
 _OFF = "no_"  # how a switch that is on is turned off
+_BARE = re.compile(r"\w[\w-]*")  # a word that is no path, pattern or option
 
 
 class Option(NamedTuple):
@@ -113,6 +116,9 @@ class FieldsCommand(TyperCommand):
         Args:
             ctx: Click's.
             args: The words behind the verb.
+
+        Raises:
+            UsageError: the next word is one of theirs misspelt, and no file.
         """
         alone = {option.flag: option for option in self.fields() if option.alone}
         words: list[str] = []
@@ -122,7 +128,11 @@ class FieldsCommand(TyperCommand):
                 break
             words.append(word)
             option = alone.get(word)
-            if option is not None and (index + 1 == len(args) or args[index + 1] not in option.choices):
+            if option is None:
+                continue
+            following = args[index + 1] if index + 1 < len(args) else ""
+            if following not in option.choices:
+                _check_spelling(option, following)
                 words.append(option.alone)
         return super().parse_args(ctx, words)
 
@@ -161,6 +171,16 @@ class FieldsCommand(TyperCommand):
         if not hasattr(self, "_cached"):
             self._cached = _parameters(self.fields())
         return self._cached
+
+
+def _check_spelling(option: Option, word: str) -> None:
+    """Refuses a value that was meant for an option which may stand alone, and would be taken for a clip."""
+    meant = likeliest(word, option.choices) if _BARE.fullmatch(word) and not Path(word).exists() else None
+    if meant is not None:
+        raise UsageError(
+            f"{option.flag} does not take {word}, and there is no such file.",
+            f"Did you mean {option.flag} {meant}?",
+        )
 
 
 def _parameters(options: Iterable[Option]) -> list[Any]:

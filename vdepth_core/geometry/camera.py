@@ -151,7 +151,7 @@ def load_intrinsics(path: Path, width: int, height: int, pixel_aspect: Fraction 
             _number(values, "cx", width / sx / 2) * sx,
             _number(values, "cy", height / sy / 2) * sy,
         )
-        _check_plausible(camera, width, height)
+        check_plausible(camera, width, height)
         return camera
     except UsageError as error:
         raise InputError(f"The camera file {path} is wrong: {error.message}", error.hint) from error
@@ -159,8 +159,16 @@ def load_intrinsics(path: Path, width: int, height: int, pixel_aspect: Fraction 
         raise InputError(f"The camera file {path} is wrong: {error}.", hint) from error
 
 
-def _check_plausible(camera: Intrinsics, width: int, height: int) -> None:
-    """Refuses what no lens has and what single precision, in which files hold it, cannot say."""
+def check_plausible(camera: Intrinsics, width: int, height: int) -> None:
+    """Refuses what no lens has and what single precision, in which files hold it, cannot say.
+
+    Args:
+        camera: The lens.
+        width, height: Of the picture in pixels.
+
+    Raises:
+        ValueError: naming the first value that is out of range.
+    """
     low, high = _FOCAL
     for name, value, side in (("fx", camera.fx, width), ("fy", camera.fy, height)):
         if not low * side <= value <= high * side:

@@ -58,7 +58,7 @@ class Stage(_Event):
     """A stage begins (``scan``, ``infer``, ``settle``, ``refine``, ``write``); they overlap, totals may grow.
 
     Before them may come ``checksum`` (much of the clip has to be read to know it again) and ``probe`` (a
-    network's threads are measured).
+    network's threads are measured); within a frame of ``refine``, ``patches`` (looks at parts of it).
     """
 
     event: Literal["stage"] = "stage"
@@ -67,7 +67,7 @@ class Stage(_Event):
 
 
 class ProgressEvent(_Event):
-    """Frames done in a stage; ``fps`` counts this run only, ``eta`` is in seconds."""
+    """Frames done in a stage, or patches; ``fps`` counts this run only, ``eta`` is in seconds."""
 
     event: Literal["progress"] = "progress"
     stage: str

@@ -10,6 +10,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
@@ -126,7 +127,12 @@ def _refiner_facts(config: EstimateConfig, weights: RefinerWeights | None) -> di
     facts = {"name": config.refiner, **config.refiner_facts()}
     if weights is None:
         return facts
-    named = {key: "weights" for key, value in facts.items() if value == weights.path}
+    file = Path(weights.path)
+    named = {
+        key: "weights"
+        for key, value in facts.items()
+        if isinstance(value, str) and Path(value).expanduser() == file
+    }
     return facts | named | {"weights": weights.sha256}
 
 

@@ -17,10 +17,11 @@ from .discrete import (
     ActivatedNorm,
     DiscreteDisparity,
     DiscreteDisparityHead,
+    DiscreteNetwork,
     SelfAttention2d,
     soft_argmax,
 )
-from .reflected import EluConv, double, scaled_disparity
+from .reflected import EluConv, double
 from .resnet import BLOCKS, MEAN, STD
 
 WIDTH = 64  # of the stem, to which all else is in proportion
@@ -142,10 +143,8 @@ class Deconv(nn.Module):
         return y
 
 
-class Ddv(nn.Module):
+class Ddv(DiscreteNetwork):
     """RGB in [0, 1], sides multiples of 32 -> inverse depth up to scale, and how unsure it is."""
-
-    inverse_depth = staticmethod(scaled_disparity)  # of what `all_scales` answers
 
     def __init__(self, width: int = WIDTH, bins: int = BINS) -> None:
         """Makes the network.
@@ -169,28 +168,6 @@ class Ddv(nn.Module):
         """
         stem, bins = (state.get(f"resnet_model.{name}") for name in ("conv1.weight", "cls.bias"))
         return cls(WIDTH if stem is None else len(stem), BINS if bins is None else bins.numel())
-
-    def forward(self, rgb: Tensor) -> Tensor:  # (N, 3, H, W) in [0, 1] -> (N, H, W)
-        return scaled_disparity(self.distributions(rgb, finest=True)[0].disparity[:, 0])
-
-    def all_scales(self, rgb: Tensor) -> list[Tensor]:
-        """The disparities (N, 1, H/2^s, W/2^s) in [.001, 1] of four scales, finest first.
-
-        Args:
-            rgb: (N, 3, H, W) in [0, 1], sides multiples of 32.
-        """
-        return [scale.disparity for scale in self.distributions(rgb)]
-
-    def uncertainty(self, rgb: Tensor) -> Tensor:
-        """The variance of the disparity before scaling.
-
-        Args:
-            rgb: (N, 3, H, W) in [0, 1], sides multiples of 32.
-
-        Returns:
-            (N, H, W).
-        """
-        return self.distributions(rgb, finest=True)[0].variance[:, 0]
 
     def distributions(self, rgb: Tensor, finest: bool = False) -> list[DiscreteDisparity]:
         """Mean and variance of every scale, finest first.

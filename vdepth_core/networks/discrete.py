@@ -151,10 +151,45 @@ class DiscreteDisparityHead(nn.Module):
         return soft_argmax(self.logits(x), self.spacing)
 
 
-class DiscreteDepth(nn.Module):
-    """Any of our encoders with attention on its coarsest feature and discrete disparity in every scale."""
+class DiscreteNetwork(nn.Module):
+    """A network that answers disparity as distributions: what it says of depth, and how unsure it is."""
 
     inverse_depth = staticmethod(scaled_disparity)  # of what `all_scales` answers
+
+    def forward(self, rgb: Tensor) -> Tensor:  # (N, 3, H, W) in [0, 1] -> (N, H, W), inverse depth
+        return scaled_disparity(self.distributions(rgb, finest=True)[0].disparity[:, 0])
+
+    def all_scales(self, rgb: Tensor) -> list[Tensor]:
+        """The disparities (N, 1, H/2^s, W/2^s) in [.001, 1] of four scales, finest first.
+
+        Args:
+            rgb: (N, 3, H, W) in [0, 1], sides multiples of 32.
+        """
+        return [scale.disparity for scale in self.distributions(rgb)]
+
+    def uncertainty(self, rgb: Tensor) -> Tensor:
+        """How unsure the network is of its disparity before scaling: the variance.
+
+        Args:
+            rgb: (N, 3, H, W) in [0, 1], sides multiples of 32.
+
+        Returns:
+            (N, H, W).
+        """
+        return self.distributions(rgb, finest=True)[0].variance[:, 0]
+
+    def distributions(self, rgb: Tensor, finest: bool = False) -> list[DiscreteDisparity]:
+        """Mean and variance of every scale, finest first.
+
+        Args:
+            rgb: (N, 3, H, W) in [0, 1], sides multiples of 32.
+            finest: Only the first.
+        """
+        raise NotImplementedError
+
+
+class DiscreteDepth(DiscreteNetwork):
+    """Any of our encoders with attention on its coarsest feature and discrete disparity in every scale."""
 
     def __init__(
         self, encoder: nn.Module, channels: Sequence[int], bins: int = BINS, spacing: Spacing = "uniform"
@@ -172,35 +207,14 @@ class DiscreteDepth(nn.Module):
         self.attention = SelfAttention2d(channels[-1], channels[-1] // 2, channels[-1])
         self.decoder = DepthDecoder(channels, outputs=bins)
 
-    def forward(self, rgb: Tensor) -> Tensor:  # (N, 3, H, W) in [0, 1] -> (N, H, W), inverse depth
-        return scaled_disparity(self.distributions(rgb, (0,))[0].disparity[:, 0])
-
-    def all_scales(self, rgb: Tensor) -> list[Tensor]:
-        """The disparities (N, 1, H/2^s, W/2^s) in [.001, 1], finest first.
-
-        Args:
-            rgb: (N, 3, H, W) in [0, 1], sides multiples of 32.
-        """
-        return [scale.disparity for scale in self.distributions(rgb)]
-
-    def uncertainty(self, rgb: Tensor) -> Tensor:
-        """How unsure the network is of its disparity before scaling: the variance.
-
-        Args:
-            rgb: (N, 3, H, W) in [0, 1], sides multiples of 32.
-
-        Returns:
-            (N, H, W).
-        """
-        return self.distributions(rgb, (0,))[0].variance[:, 0]
-
-    def distributions(self, rgb: Tensor, scales: Sequence[int] | None = None) -> list[DiscreteDisparity]:
+    def distributions(self, rgb: Tensor, finest: bool = False) -> list[DiscreteDisparity]:
         """Mean and variance of every scale, finest first.
 
         Args:
             rgb: (N, 3, H, W) in [0, 1], sides multiples of 32.
-            scales: Which are wanted; None: all.
+            finest: Only the first.
         """
         *finer, coarsest = self.encoder(rgb)
+        scales = (0,) if finest else None
         logits = self.decoder.logits([*finer, coarsest + self.attention(coarsest)], scales)
         return [soft_argmax(logits[scale], self.spacing) for scale in sorted(logits)]

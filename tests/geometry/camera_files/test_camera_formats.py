@@ -1,7 +1,9 @@
 """Every format: exact cameras, axes, rotations, round trips, and what is no camera."""
 
+import contextlib
 import json
 import math
+import random
 from fractions import Fraction
 
 import numpy as np
@@ -267,8 +269,8 @@ def test_colmaps_lenses(tmp_path, camera, said):
         ("1 PINHOLE 1920 1080 1500 960 540", None, "line 2: PINHOLE has 4 parameters, not 3"),
         ("1 PINHOLE 1920 0 1 1 1 1", None, "line 2: a picture of 1920x0"),
         ("1 PINHOLE 1920 1080 x 1 1 1", None, "line 2: 'x' is no number"),
-        ("1 PINHOLE 1000 1080 1 1 500 540", None, "not of one shape"),
-        ("2 PINHOLE 1920 1080 1 1 1 1", None, "images.txt, line 2: camera 1 is not in cameras.txt"),
+        ("1 PINHOLE 1000 1080 900 900 500 540", None, "not of one shape"),
+        ("2 PINHOLE 1920 1080 900 900 1 1", None, "images.txt, line 2: camera 1 is not in cameras.txt"),
         (None, ["1 1 0 0 0 0 0 5 1"], "images.txt, line 2: a picture is 10 words"),
         (None, ["1 0 0 0 0 0 0 5 1 a1.png"], "line 2: the quaternion is 0"),
         (None, ["1 1 0 0 0 0 0 5 1 a1.png", "2 1 0 0 0 0 0 5 1 a2.png"], "line 3: the line of a picture"),
@@ -319,6 +321,10 @@ def test_another_model_is_not_written_over(tmp_path):
         ("c.json", json.dumps({**BLENDER, "frames": [{"frame": 1.5}]}), "frame 1 of 1: the pose is not"),
         ("c.json", json.dumps({**BLENDER, "frames": []}), "it holds no frame"),
         ("c.json", '{"format": "nuke camera", "frames": [{}]}', "resolution is missing"),
+        ("c.json", json.dumps({**BLENDER, "sensor_width": 1e-9}), "The lens in .* is wrong: fx is"),
+        ("c.json", json.dumps({**BLENDER, "sensor_width": 10**400}), "sensor_width is no number"),
+        ("c.txt", "0 0 0 0 1e308 0 0 1\n", "line 1: '1e308' is no number"),
+        ("c.chan", "1001 0 0 0 0 0 0 1e-320\n", "line 1: .* degrees are no field of view"),
         ("c.chan", "1 0 0 0\n", "c.chan, line 1: 4 numbers where 7 or 8 belong"),
         ("c.chan", "# x\n1.5 0 0 0 0 0 0\n", "line 2: 1.5 is no frame number"),
         ("c.chan", "1 0 0 0 0 0 0 180\n", "line 1: 180.0 degrees are no field of view"),
@@ -344,3 +350,44 @@ def test_what_cannot_be_read_or_written_is_said(tmp_path):
         read_camera(tmp_path / "d.json", plate())
     with pytest.raises(UsageError, match="does not say how to write"):
         check_writable(tmp_path / "path.fbx")
+
+
+JUNK = [None, True, -1, 0, 1e308, 10**400, "x", [], {}, [[1]], math.nan, 5e-324, [None] * 16]
+WORDS = ["nan", "1e308", "0", "x", "1e400", "1e-320", "9" * 21, "-5", "1.5", "#", "PINHOLE", "RADIAL"]
+
+
+def changed(data, rng):
+    """JSON with one thing in it taken out or replaced."""
+    if isinstance(data, dict | list) and data and rng.random() < 0.8:
+        copy = data.copy()
+        key = rng.choice(list(copy)) if isinstance(copy, dict) else rng.randrange(len(copy))
+        if rng.random() < 0.2:
+            del copy[key]
+        else:
+            copy[key] = changed(copy[key], rng)
+        return copy
+    return rng.choice(JUNK)
+
+
+@pytest.mark.parametrize("name", ["path.json", "blender.json", "path.txt", "model", "path.chan"])
+def test_damaged_files_are_read_or_refused(tmp_path, name):
+    rng, file = random.Random(name), tmp_path / name
+    if name == "blender.json":
+        file.write_text(json.dumps(BLENDER))
+    elif name == "path.chan":
+        file.write_text("1001 0 0 0 0 0 0 40\n1002 1 0 0 0 0 0 40\n")
+    else:
+        write_camera(camera_path([np.eye(4)] * 3), file, plate())
+    parts = [file / part for part in ("cameras.txt", "images.txt")] if file.is_dir() else [file]
+    whole = [part.read_text() for part in parts]
+    for _ in range(150):
+        for part, text in zip(parts, whole, strict=True):
+            if part.suffix == ".json":
+                part.write_text(json.dumps(changed(json.loads(text), rng)))
+                continue
+            lines = [line.split(" ") for line in text.splitlines()]
+            line = rng.choice(lines)
+            line[rng.randrange(len(line))] = rng.choice(WORDS)
+            part.write_text("\n".join(map(" ".join, lines)))
+        with contextlib.suppress(InputError):
+            read_camera(file, plate())

@@ -57,7 +57,7 @@ def places(read):
 
 def test_our_numbers_are_the_clips(tmp_path):
     read = read_camera(
-        own(tmp_path, 3, numbers=[1, 2, 3], width=640, height=360, fx=1, fy=1, cx=0, cy=0), plate(4)
+        own(tmp_path, 3, numbers=[1, 2, 3], width=640, height=360, fx=9, fy=9, cx=0, cy=0), plate(4)
     )
     assert places(read) == {1: 0, 2: 1, 3: 2}
     assert read.notes == ("path.json has no pose of 1 of the clip's 4 frames: 0.",)

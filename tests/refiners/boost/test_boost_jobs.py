@@ -21,6 +21,7 @@ from vdepth_core.cli.main import app
 from vdepth_core.clip import ShotView, open_clip
 from vdepth_core.errors import UsageError, WeightsError
 from vdepth_core.jobs.config import EstimateConfig
+from vdepth_core.jobs.events import ProgressEvent
 from vdepth_core.jobs.identity import FILES
 from vdepth_core.jobs.record import read_record
 from vdepth_core.learning.student import write_weights
@@ -84,7 +85,10 @@ def test_published_plans_every_picture_and_is_in_the_terms_of_the_estimate(movie
     options = {"frames": "0-0", "method": "framewise", **SIZE}
     how = {"boost": "published", "boost_max_size": 256}
     assert run([movie], tmp_path / "plain", **options)[0].error is None
-    assert run([movie], tmp_path / "out", **how, **options)[0].error is None
+    events = []
+    assert run([movie], tmp_path / "out", None, events.append, **how, **options)[0].error is None
+    looks = [event for event in events if isinstance(event, ProgressEvent) and event.stage == "patches"]
+    assert looks[-1].done == looks[-1].total  # of one frame
     plain, sharp = (read_sequence(tmp_path / name)[0] for name in ("plain", "out"))
     assert np.corrcoef(plain.ravel(), sharp.ravel())[0, 1] > 0.5
 
@@ -201,7 +205,7 @@ def merge_file(path, seed=0):
     return str(path)
 
 
-def test_a_merge_of_ones_own_is_part_of_the_job_and_its_licence_binds(movie, tmp_path):
+def test_a_merge_of_ones_own_is_part_of_the_job_and_its_licence_binds(movie, tmp_path, monkeypatch):
     options = {"boost": "shot", "frames": "0-0", "method": "framewise", **SIZE}
     files = [merge_file(tmp_path / name) for name in ("a.safetensors", "moved.safetensors")]
     other = merge_file(tmp_path / "other.safetensors", seed=1)
@@ -212,6 +216,9 @@ def test_a_merge_of_ones_own_is_part_of_the_job_and_its_licence_binds(movie, tmp
     assert {name: value for name, value in digest(out).items() if name != "manifest.json"} == {
         name: value for name, value in before.items() if name != "manifest.json"
     }
+    monkeypatch.setenv("HOME", str(tmp_path))  # the same file, as shells do not always spell it out
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert run([movie], out, boost_merge="~/a.safetensors", **options)[0].error is None
     error = run([movie], out, boost_merge=other, **options)[0].error
     assert isinstance(error, UsageError)
     model = json.loads(before["manifest.json"])["model"]
@@ -273,3 +280,21 @@ def test_boost_may_stand_before_a_clip(words, boost, clips, monkeypatch):
     assert done.exit_code == 0, done.output
     assert [str(clip) for clip in taken["clips"]] == clips
     assert taken["options"].get("boost") == boost
+
+
+def test_a_misspelt_boost_is_no_clip(tmp_path, monkeypatch):
+    from typer.testing import CliRunner
+
+    from vdepth_core.cli import estimate
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(estimate, "run_clips", lambda *_, **__: None)
+    words = ["estimate", "--boost", "publised", "photo.jpg", "-o", "out"]
+    with pytest.raises(
+        UsageError, match=r"--boost does not take publised.* Did you mean --boost published\?"
+    ):
+        CliRunner().invoke(app, words, catch_exceptions=False)
+    (tmp_path / "publised").mkdir()  # a folder of pictures
+    assert CliRunner().invoke(app, words, catch_exceptions=False).exit_code == 0
+    for clip in ("shot*", "shot.mov", "./shots", "plates"):
+        assert CliRunner().invoke(app, ["estimate", "--boost", clip, "-o", "out"]).exit_code == 0

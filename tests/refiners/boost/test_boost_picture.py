@@ -1,5 +1,7 @@
 """The published algorithm on one picture, against a literal, slow one; and pictures that break it."""
 
+from contextlib import contextmanager
+
 import boost_pictures as pictures
 import cv2
 import numpy as np
@@ -8,9 +10,10 @@ import pytest
 import torch
 from torch.nn import functional
 
+from vdepth_core.errors import Cancelled
 from vdepth_core.refiners.boost.blending import MASK_KERNEL, MASK_SIGMA, soft_mask
 from vdepth_core.refiners.boost.image_plan import ImagePlan, Patch, plan_image
-from vdepth_core.refiners.boost.published import boost_picture, boost_planned, double_estimate
+from vdepth_core.refiners.boost.published import boost_planned, double_estimate, looks
 
 BASE = 384
 
@@ -22,6 +25,11 @@ def estimate(rgb, size):
     wide = cv2.resize(small.astype(np.float32), rgb.shape[1::-1], interpolation=cv2.INTER_CUBIC)
     low, high = wide.min(), wide.max()
     return (wide - low) / (high - low) if high - low > 1e-6 else np.zeros_like(wide)
+
+
+def boost_picture(rgb, estimate, merge, base, *, max_size, output="input"):
+    """The published algorithm on one picture."""
+    return boost_planned(rgb, plan_image(rgb, base, max_size), estimate, merge, output)
 
 
 class RandomNet:
@@ -131,6 +139,25 @@ def test_a_patch_changes_nothing_outside_of_it():
     inside[patch.rows_and_columns] = soft_mask((110, 100)) > 0
     assert touched.any()
     assert not (touched & ~inside).any()
+
+
+def test_every_look_is_told_and_may_be_the_last():
+    patches, seen = (Patch(20, 30, 100, 110), Patch(60, 30, 100, 110)), []
+
+    @contextmanager
+    def view():
+        if len(seen) == limit:
+            raise Cancelled("")
+        yield
+        seen.append(1)
+
+    for plan in (ImagePlan(BASE, 416, (200, 300), patches), ImagePlan(BASE, 416, (200, 300), ())):
+        seen, limit = [], None
+        boost_planned(pictures.noise(200, 300), plan, estimate, MERGE, view=view)
+        assert len(seen) == looks(plan) == 1 + len(plan.patches)
+    seen, limit, plan = [], 2, ImagePlan(BASE, 416, (200, 300), patches)
+    with pytest.raises(Cancelled):
+        boost_planned(pictures.noise(200, 300), plan, estimate, MERGE, view=view)
 
 
 def test_a_patch_cut_by_rounding_at_the_border():

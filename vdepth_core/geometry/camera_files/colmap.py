@@ -16,7 +16,7 @@ import numpy as np
 
 from ...errors import InputError
 from ...files import make_folder, write_bytes
-from ..camera import Intrinsics
+from ..camera import Intrinsics, check_plausible
 from ..camera_path import CameraPath, inverse_pose
 from .raw import RawPath, fault, read_number, read_text, stated_unit
 from .rotations import quaternion_of, rotation_of
@@ -33,6 +33,7 @@ _MODELS = {  # name: focal lengths, then how many numbers of k1 k2 p1 p2 it has 
     "RADIAL": (1, 2),
     "OPENCV": (2, 4),
 }
+_WIDEST = 1e6  # pixels: no picture has more a side
 _BENT = 0.01  # how far a corner may lie off, in widths of the picture
 _STRAIGHTEN = "Straighten the pictures (colmap image_undistorter) and use the model it writes."
 _EXPORT = "Write the model again: colmap model_converter --output_type TXT."
@@ -162,7 +163,7 @@ def _read_cameras(path: Path) -> dict[str, _Lens]:
             raise fault(path, line, "a camera is its number, model, width, height and parameters", _EXPORT)
         width, height = (read_number(path, line, word) for word in words[2:4])
         values = [read_number(path, line, word) for word in words[4:]]
-        if min(width, height) < 1 or (width, height) != (int(width), int(height)):
+        if not all(1 <= side < _WIDEST and side == int(side) for side in (width, height)):
             raise fault(path, line, f"a picture of {width:g}x{height:g} pixels is none", _EXPORT)
         try:
             lenses[words[0]] = _lens(words[1], int(width), int(height), values)
@@ -181,7 +182,8 @@ def _lens(model: str, width: int, height: int, values: list[float]) -> _Lens:
     cx, cy = values[focals : focals + 2]
     intrinsics = Intrinsics(fx, fy, cx, cy)
     k1, k2, p1, p2 = [*values[focals + 2 :], 0, 0, 0, 0][:4]
-    u, v = np.meshgrid((0, width), (0, height))
+    check_plausible(intrinsics, width, height)
+    u, v = np.meshgrid((0.0, width), (0.0, height))
     x, y = (u - cx) / fx, (v - cy) / fy
     square = x * x + y * y
     bend = k1 * square + k2 * square**2

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from ...clip.numbers import split_names
 from ...errors import InputError
+from ..camera import check_plausible
 from ..camera_path import CameraPath
 from .plate import Plate
 from .raw import RawPath
@@ -57,6 +58,11 @@ def matched(raw: RawPath, plate: Plate, file: Path) -> tuple[CameraPath, tuple[s
     lenses = raw.intrinsics or (plate.lens,)
     if len(lenses) > 1:
         lenses = tuple(lenses[place] for place in inside)
+    for lens in lenses:
+        try:
+            check_plausible(lens, plate.width, plate.height)
+        except ValueError as error:
+            raise InputError(f"The lens in {file} is wrong: {error}.", "Export the camera again.") from error
     if not raw.intrinsics:
         notes.append(
             f"{file.name} does not say what the lens is: {lenses[0].fx:.0f} pixels are {lenses[0].source}."

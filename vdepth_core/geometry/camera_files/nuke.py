@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .plate import Plate
 
 FORMAT = "nuke camera"
+_NARROWEST = 0.005  # degrees
 _CHAN = "frame tx ty tz rx ry rz, and the vertical field of view in degrees"
 _HINT = "Write it by the script in the page on camera files."
 
@@ -96,7 +97,7 @@ def read_chan(path: Path, plate: Plate) -> RawPath:
         poses.append(pose @ FLIP)
         numbers.append(int(frame))
         if fov:
-            if not 0 < fov[0] < 180:
+            if not _NARROWEST < fov[0] < 180:
                 raise fault(path, line, f"{fov[0]} degrees are no field of view", f"A line holds: {_CHAN}.")
             fy = plate.height / 2 / math.tan(math.radians(fov[0]) / 2)
             lenses.append(Intrinsics(fy / float(plate.pixel_aspect), fy, plate.width / 2, plate.height / 2))

@@ -17,6 +17,7 @@ from ...files import require_file
 from ..camera import Intrinsics
 from ..camera_path import PathUnit, rigid_fault
 
+_LARGEST = 1e30  # beyond any measure, and its square is a number still
 _UNIT = re.compile(r"\bunit: (\w+)")
 
 
@@ -126,7 +127,7 @@ def read_rows(path: Path, columns: tuple[int, ...], layout: str) -> Iterator[tup
 
 
 def read_number(path: Path, line: int, word: str) -> float:
-    """A finite number.
+    """A number that may be computed with.
 
     Args:
         path, line: Where it stands.
@@ -139,13 +140,13 @@ def read_number(path: Path, line: int, word: str) -> float:
         value = float(word)
     except ValueError:
         value = math.nan
-    if not math.isfinite(value):
+    if not abs(value) < _LARGEST:
         raise fault(path, line, f"{word!r} is no number", "Export the camera again.")
     return value
 
 
 def number(values: Mapping[str, Any], name: str, default: float | None = None) -> float:
-    """A finite number of a JSON object.
+    """A number of a JSON object that may be computed with.
 
     Args:
         values: The object.
@@ -158,7 +159,7 @@ def number(values: Mapping[str, Any], name: str, default: float | None = None) -
     value = values.get(name, default)
     if value is None:
         raise ValueError(f"{name} is missing")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LARGEST:
         raise ValueError(f"{name} is no number")
     return float(value)
 

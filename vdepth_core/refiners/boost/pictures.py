@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from ...progress import Progress
     from ...protocols import DepthModel, Merge, ShotFrames
     from ...store import DepthStore, FrameArray
+
+VIEWS = "patches"
+"""The stage that counts looks at a picture; how many there will be is known picture by picture."""
 
 
 def boost_pictures(
@@ -37,7 +41,7 @@ def boost_pictures(
         merge: Puts detail into a map.
         store: The settled shot.
         out: (count, H, W).
-        progress: Told of each frame; may cancel.
+        progress: Told of each frame, and of each look at it as the stage `VIEWS`; may cancel.
         max_size: Longest side of the working picture, pixels.
         stage: Of ``progress``.
 
@@ -45,17 +49,22 @@ def boost_pictures(
         InputError: the clip cannot be read.
         Cancelled: the user asked to stop.
     """
-    from .published import boost_picture
+    from .image_plan import plan_image
+    from .published import boost_planned, looks
 
     estimate, base = estimates_of(model), training_size(model.spec)
     todo = out.missing()
     progress.skip(stage, out.count - len(todo))
-    size = (out.shape[0], out.shape[1])
+    size, views = (out.shape[0], out.shape[1]), 0
     for start, stop in runs(todo):
         with closing(shot.frames(start, stop)) as frames:
             for t, frame in enumerate(frames, start):
                 with progress.step(stage):
-                    found = boost_picture(frame.rgb, estimate, merge, base, max_size=max_size)
+                    plan = plan_image(frame.rgb, base, max_size)
+                    views += looks(plan)
+                    progress.stage(VIEWS, views)  # a picture may take minutes
+                    each = partial(progress.step, VIEWS)
+                    found = boost_planned(frame.rgb, plan, estimate, merge, view=each)
                     sharp, low = resized(found, size), resized(store.final.read(t)[0], size)
                     scale, shift = fit_scale_shift(sharp, low)
                     out.write(t, (sharp * np.float32(scale) + np.float32(shift))[None])

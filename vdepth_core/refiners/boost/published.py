@@ -6,12 +6,14 @@ Content-Adaptive Multi-Resolution Merging, CVPR 2021.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from .blending import fit_line, is_flat, resized_map, soft_mask, spread
-from .image_plan import ImagePlan, plan_image, resized_picture
+from .image_plan import ImagePlan, resized_picture
 
 if TYPE_CHECKING:
     from ...protocols import Merge
@@ -21,52 +23,34 @@ Output = Literal["input", "working"]
 MERGE_SIZE = (1024, 1024)  # whatever the aspect
 
 
-def boost_picture(
+def boost_planned(
     rgb: np.ndarray,
+    plan: ImagePlan,
     estimate: Estimate,
     merge: Merge,
-    base: int,
-    *,
-    max_size: float,
     output: Output = "input",
+    view: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> np.ndarray:
     """Boosts the depth of one picture by the published algorithm.
-
-    Args:
-        rgb: (H, W, 3), uint8, or floating point where 1 is white.
-        estimate: The model.
-        merge: Puts the detail of one map into another.
-        base: Size the model was trained at, a multiple of 32, in pixels.
-        max_size: The most pixels the longer side of the working picture may have; ``math.inf``: any.
-        output: Of which picture's size the result is. A picture that is not boosted, or not locally, has
-            no working picture.
-
-    Returns:
-        (height, width) float32, in the terms of ``estimate``; about 0..1.
-    """
-    return boost_planned(rgb, plan_image(rgb, base, max_size), estimate, merge, output)
-
-
-def boost_planned(
-    rgb: np.ndarray, plan: ImagePlan, estimate: Estimate, merge: Merge, output: Output = "input"
-) -> np.ndarray:
-    """`boost_picture` of a picture whose plan is known.
 
     Args:
         rgb: (H, W, 3), uint8, or floating point where 1 is white.
         plan: From `plan_image`, or of its like.
         estimate: The model.
         merge: Puts the detail of one map into another.
-        output: Of which picture's size the result is.
+        output: Of which picture's size the result is. A picture that is not boosted, or not locally, has
+            no working picture.
+        view: Stands around each of the looks at the picture, `looks` of them in all.
 
     Returns:
-        (height, width) float32.
+        (height, width) float32, in the terms of ``estimate``; about 0..1.
     """
     size = (rgb.shape[0], rgb.shape[1])
     source = rgb / 255 if rgb.dtype == np.uint8 else rgb.astype(np.float64, copy=False)
-    if not plan.boosts:
-        return np.asarray(estimate(source, plan.base), np.float32)
-    whole = double_estimate(source, estimate, merge, plan.base, plan.whole)
+    with view():
+        if not plan.boosts:
+            return np.asarray(estimate(source, plan.base), np.float32)
+        whole = double_estimate(source, estimate, merge, plan.base, plan.whole)
     del source  # of an 8K picture 0.8 GB, as is the working picture
     scaled = plan.scaled(size[0] / plan.size[0]) if output == "input" else plan
     base = resized_map(whole, scaled.size)
@@ -74,12 +58,22 @@ def boost_planned(
     picture = resized_picture(rgb, plan.size, scaled.size) if plan.patches else rgb
     for patch in scaled.patches:
         at = patch.rows_and_columns
-        high = double_estimate(picture[at], estimate, merge, plan.base, 2 * plan.base)
-        detail = _fitted(merge, resized_map(base[at], MERGE_SIZE), high)
+        with view():
+            high = double_estimate(picture[at], estimate, merge, plan.base, 2 * plan.base)
+            detail = _fitted(merge, resized_map(base[at], MERGE_SIZE), high)
         if detail is not None:
             crop = result[at]  # a view; rounding may have cut it at the border
             crop += (resized_map(detail, crop.shape) - crop) * soft_mask(crop.shape)
     return result if output == "working" else resized_map(result, size)
+
+
+def looks(plan: ImagePlan) -> int:
+    """How often `boost_planned` looks at a picture: at the whole, and at each patch.
+
+    Args:
+        plan: Of the picture.
+    """
+    return 1 + len(plan.patches) * plan.boosts
 
 
 def double_estimate(rgb: np.ndarray, estimate: Estimate, merge: Merge, low: int, high: int) -> np.ndarray:

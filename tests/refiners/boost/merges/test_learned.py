@@ -10,6 +10,7 @@ from vdepth_core.networks.merge_small import MergeSmall
 from vdepth_core.refiners.boost.merges import learned
 from vdepth_core.refiners.boost.merges.registry import MERGES, load_merge
 from vdepth_core.refiners.boost.merges.transfer import Transfer
+from vdepth_core.refiners.boost.merges.weights import merge_weights
 
 FACTS = {"license": "Apache-2.0", "commercial": "true"}
 
@@ -40,7 +41,7 @@ def test_it_is_small():
 def test_untrained_it_is_the_transfer(tmp_path, maps):
     write_weights(tmp_path / "w.safetensors", network().state_dict(), FACTS)
     merge = load_merge(tmp_path / "w.safetensors")
-    assert (merge.name, merge.commercial) == ("learned", True)
+    assert (merge.name, merge_weights(str(tmp_path / "w.safetensors")).commercial) == ("learned", True)
     torch.testing.assert_close(merge(*maps), Transfer()(*maps), rtol=0, atol=1e-3)  # of maps scaled once more
 
 

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ....models.licence import claim_of_file
 from ....networks.merge_small import MULTIPLE, REACH, MergeSmall
 from ....weights.loading import Weights, load_into, read_weights
 from .transfer import Transfer, standardised
@@ -36,7 +35,6 @@ class Learned:
         self._network = network.float().eval().requires_grad_(False).to(device)
         self._device = device
         self._transfer = Transfer()
-        self.license, self.commercial = claim_of_file(weights.metadata)
 
     @classmethod
     def load(cls, device: str, path: Path) -> Learned:

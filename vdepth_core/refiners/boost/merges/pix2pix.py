@@ -9,9 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ....errors import WeightsError
-from ....models.licence import claim_of_file
 from ....networks.merge_pix2pix import SIDE, MergePix2Pix
-from ....weights.catalogue import find_entry
 from ....weights.loading import Weights, load_into, read_weights
 from ....weights.location import find_weights
 from .weights import PIX2PIX
@@ -27,14 +25,12 @@ class Pix2Pix:
 
     name = "pix2pix"
 
-    def __init__(self, weights: Weights, device: str = "cpu", terms: tuple[str, bool] | None = None) -> None:
+    def __init__(self, weights: Weights, device: str = "cpu") -> None:
         """Puts the network on a device.
 
         Args:
             weights: Of the published layout, as wide as they say.
             device: As torch spells it.
-            terms: Name of the weights' licence and whether they may be used commercially; None: what the
-                file claims.
 
         Raises:
             WeightsError: they are of another layout.
@@ -49,7 +45,6 @@ class Pix2Pix:
         load_into(network, weights.state, weights.path)
         self._network = network.float().eval().requires_grad_(False).to(device)
         self._device = device
-        self.license, self.commercial = terms or claim_of_file(weights.metadata)
 
     @classmethod
     def load(cls, device: str = "cpu", path: Path | None = None) -> Pix2Pix:
@@ -62,10 +57,7 @@ class Pix2Pix:
         Raises:
             WeightsError: they are missing or of another layout.
         """
-        if path is not None:
-            return cls(read_weights(path), device)
-        entry = find_entry(PIX2PIX)
-        return cls(read_weights(find_weights(PIX2PIX)), device, (entry.license, entry.commercial))
+        return cls(read_weights(path or find_weights(PIX2PIX)), device)
 
     def __call__(self, low: Tensor, high: Tensor) -> Tensor:
         """Gives ``low`` the details of ``high``, as the network learnt it.

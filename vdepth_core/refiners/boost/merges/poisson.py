@@ -16,8 +16,6 @@ class Poisson:
     """Gradients of ``high``, border of ``low``; a `Merge`, solved exactly by sine transforms."""
 
     name = "poisson"
-    license = "Apache-2.0"
-    commercial = True
 
     def __init__(self, device: str = "cpu") -> None:
         """It has no weights, and works wherever the maps are.

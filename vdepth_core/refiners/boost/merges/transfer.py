@@ -26,8 +26,6 @@ class Transfer:
     """Analytic detail transfer; a `Merge` of maps of any size."""
 
     name = "transfer"
-    license = "Apache-2.0"
-    commercial = True
 
     def __init__(self, device: str = "cpu") -> None:
         """It has no weights, and works wherever the maps are.
