@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,7 +16,7 @@ from test_adapt import StopAt
 
 from vdepth_core.adaptation.adapt import adapt
 from vdepth_core.adaptation.eyes import paired_shots
-from vdepth_core.adaptation.leftright import Reading, pyramid
+from vdepth_core.adaptation.leftright import LeftRightConsistency, Reading, pyramid
 from vdepth_core.align.scale_shift import fit_scale_shift
 from vdepth_core.clip import open_clip
 from vdepth_core.errors import Cancelled, InputError, UsageError
@@ -103,13 +104,36 @@ def test_one_clip_with_both_eyes_gives_the_same_bytes(
     assert result.steps == 1
 
 
-def test_stopped_runs_end_like_uninterrupted_ones(eyes: tuple[Path, Path], tmp_path: Path) -> None:
+def test_stopped_and_killed_runs_end_like_uninterrupted_ones(
+    eyes: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        """Nobody cleans up after it."""
+
+    class Often(LoopConfig):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options, save_every=0)
+
+    calls: list[int] = []
+
+    def killing(self: LeftRightConsistency, *arguments: Any) -> dict[str, torch.Tensor]:
+        calls.extend(arguments[1] if arguments[2] is not None else ())
+        if len(calls) > LoopConfig().batch:
+            raise Killed
+        return terms(self, *arguments)
+
+    monkeypatch.setattr("vdepth_core.adaptation.adapt.LoopConfig", Often)
     options = OPTIONS | {"right": eyes[1], "steps": 2}
     straight = adapt(eyes[0], tmp_path / "straight.safetensors", **options)
-    for stage, done in (("match", 2), ("adapt", 1)):
-        out = tmp_path / f"{stage}.safetensors"
-        with pytest.raises(Cancelled, match="--resume"):
-            adapt(eyes[0], out, progress=StopAt(stage, done), **options)
+    with pytest.raises(Cancelled, match="--resume"):
+        adapt(eyes[0], tmp_path / "stopped.safetensors", progress=StopAt("match", 2), **options)
+    terms = LeftRightConsistency.terms
+    monkeypatch.setattr(LeftRightConsistency, "terms", killing)
+    with pytest.raises(Killed):
+        adapt(eyes[0], tmp_path / "killed.safetensors", **options)
+    monkeypatch.setattr(LeftRightConsistency, "terms", terms)
+    for name in ("stopped", "killed"):
+        out = tmp_path / f"{name}.safetensors"
         assert adapt(eyes[0], out, resume=True, **options).before == straight.before
         assert out.read_bytes() == straight.weights.read_bytes()
 
