@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..learning.losses.leftright import CONSISTENCY, SMOOTHNESS, leftright_terms
+from ..learning.losses.leftright import leftright_terms
 from ..learning.losses.resampling import area
+from ..learning.systems.options import LeftRightOptions
 from ..networks.leftright import MAX_DISPARITY, LeftRightNet
 from .eyes import paired_shots
 from .footage import Footage, read_frames, split_pairs
-from .options import LeftRightOptions
 from .rig import Rig, find_rig
 
 if TYPE_CHECKING:
@@ -90,10 +90,8 @@ class LeftRightConsistency:
         right = _pictures(self._right, frames).to(self._device)
         if rng is not None and rng.uniform() < 0.5:  # the mirror image of the right picture is a left one
             left, right = right.flip(-1), left.flip(-1)
-        terms = leftright_terms(self._both(predict, left, right), left, right)
-        terms["smoothness"] = terms["smoothness"] * (self._options.smoothness / SMOOTHNESS)
-        terms["consistency"] = terms["consistency"] * (self._options.consistency / CONSISTENCY)
-        return terms
+        options, pairs = self._options, self._both(predict, left, right)
+        return leftright_terms(pairs, left, right, options.smoothness, options.consistency)
 
 
 class LeftRight:

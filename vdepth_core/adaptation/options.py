@@ -21,10 +21,3 @@ class TcOptions(Options):
     weight: float = Field(2.0, ge=0, description="Weight of steadiness beside faithfulness.")
     sigma: float = Field(50.0, gt=0, description="How fast a difference of colour makes a pixel doubtful.")
     midas: float = Field(0.0, ge=0, description="Weight of a loss that ignores scale and shift.")
-
-
-class LeftRightOptions(Options):
-    """How the terms of the loss of `leftright` are weighed; the defaults are those published."""
-
-    smoothness: float = Field(0.1, ge=0, description="Weight of smoothness, halved with every coarser scale.")
-    consistency: float = Field(1.0, ge=0, description="Weight of both eyes' disparity being the same.")

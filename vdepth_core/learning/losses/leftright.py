@@ -66,12 +66,20 @@ def appearance_loss(
     return one.mean() + other.mean()
 
 
-def leftright_terms(disparities: Sequence[Tensor], left: Tensor, right: Tensor) -> dict[str, Tensor]:
+def leftright_terms(
+    disparities: Sequence[Tensor],
+    left: Tensor,
+    right: Tensor,
+    smoothness: float = SMOOTHNESS,
+    consistency: float = CONSISTENCY,
+) -> dict[str, Tensor]:
     """The weighted terms ``appearance``, ``smoothness`` and ``consistency``, each a sum over the scales.
 
     Args:
         disparities: (B, 2, H/2^s, W/2^s), finest first: of the left picture and of the right one, in widths.
         left, right: (B, 3, H, W) in [0, 1].
+        smoothness: Weight of smoothness at the finest scale.
+        consistency: Weight of the disparities' agreement.
     """
     terms = {name: left.new_zeros(()) for name in ("appearance", "smoothness", "consistency")}
     for scale, pair in enumerate(disparities):
@@ -80,8 +88,8 @@ def leftright_terms(disparities: Sequence[Tensor], left: Tensor, right: Tensor) 
         rough = first_order(l_disparity, l_picture) + first_order(r_disparity, r_picture)
         found = {
             "appearance": APPEARANCE * appearance_loss(l_picture, r_picture, l_disparity, r_disparity),
-            "smoothness": SMOOTHNESS / 2**scale * rough,
-            "consistency": CONSISTENCY * consistency_loss(l_disparity, r_disparity),
+            "smoothness": smoothness / 2**scale * rough,
+            "consistency": consistency * consistency_loss(l_disparity, r_disparity),
         }
         terms = {name: terms[name] + found[name] for name in terms}
     return terms

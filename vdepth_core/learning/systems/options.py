@@ -79,3 +79,10 @@ class SfmLearnerOptions(Options):
     smooth: Literal["depth", "disparity"] = Field(
         "depth", description="What is to be smooth: depth, or as in the first publication disparity."
     )
+
+
+class LeftRightOptions(Options):
+    """How the terms of left-right consistency are weighed; the defaults are those published."""
+
+    smoothness: float = Field(0.1, ge=0, description="Weight of smoothness, halved with every coarser scale.")
+    consistency: float = Field(1.0, ge=0, description="Weight of both eyes' disparity being the same.")
