@@ -26,7 +26,7 @@ def depth_and_pose_files(
 
     Args:
         family: As `registry` knows it: ``monodepth2``, ``sfmlearner``, ``featdepth``, ``packnet``,
-            ``diffnet`` or ``ddv``.
+            ``diffnet``, ``ddv`` or ``leftright``.
         depth: The depth network's state.
         pose: A pose network's; it goes into the same file where the family has it there and it is its own.
         features: FeatDepth's feature network's: its extractor's, or its auto-encoder's.
@@ -39,6 +39,8 @@ def depth_and_pose_files(
         if _is(pose, "conv1.0.") and _lacks_norm(pose):
             return files | {"exp_pose_model_best.pth.tar": {"epoch": epoch, "state_dict": dict(pose)}}
         return files | _pose_files(pose)
+    if family == "leftright":
+        return {"leftright.pth": {**depth, **said}}
     if family == "packnet":
         own = _is(pose, "conv1.0.") and not _lacks_norm(pose)
         state = {f"model.pose_net.{key}": value for key, value in pose.items()} if own else {}

@@ -12,7 +12,10 @@ from .pillow_resampling import lanczos
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-SPEC = ModelSpec("leftright", "disparity", "scale_invariant", "unknown", False, native_size=256)
+SPEC = ModelSpec(
+    "leftright", "disparity", "scale_invariant", "unknown", False, native_size=256,
+    fixed_size=(256, 512),
+)  # fmt: skip
 
 
 def _build(state: Mapping[str, Tensor]) -> nn.Module:

@@ -110,6 +110,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(tree, tiny, tmp_path):
             {"photometric", "smoothness"},
         ),
         ("ddv", "monodepth2", {"pose": "cnn", "use": "both"}, {"photometric", "smoothness"}),
+        ("leftright", "leftright", {"use": "stereo"}, {"appearance", "smoothness", "consistency"}),
     ],
 )
 def test_recipes(tree, tiny, tmp_path, recipe, family, more, terms):
@@ -117,6 +118,12 @@ def test_recipes(tree, tiny, tmp_path, recipe, family, more, terms):
     done = train_selfsup(root, tmp_path / "run", recipe=recipe, **options)
     assert done.held_out.keys() == terms
     assert load_model(tmp_path / "run").predict(torch.rand(1, 3, 64, 96)).shape == (1, 64, 96)
+
+
+def test_left_right_consistency_wants_both_eyes_of_the_network(tree, tiny, tmp_path):
+    root, options = small(tree, tiny, "sfmlearner", steps=1, use="stereo")
+    with pytest.raises(UsageError, match="leftright trains no network of sfmlearner"):
+        train_selfsup(root, tmp_path / "run", recipe="leftright", **options)
 
 
 def test_featdepth_writes_all_its_networks(tree, tiny, tmp_path, monkeypatch):
@@ -167,6 +174,8 @@ def test_encoders_start_from_imagenet(tmp_path):
         ({"batch": 0}, "--batch 0"),
         ({"packnet_clip": 1.0}, "monodepth2 has no option packnet_clip"),
         ({"splitt": 1}, "Did you mean split"),
+        ({"recipe": "leftright"}, "learns from stereo partners"),
+        ({"recipe": "leftright", "use": "stereo"}, "--split"),
     ],
 )
 def test_wrong_options(tmp_path, options, word):

@@ -88,6 +88,8 @@ class Course:
         jitter: Most change of brightness, contrast, saturation and hue.
         jittered: Chance that a sample's colours are changed, for the networks only.
         zoom: Most enlargement a side, of which the size is then cut out at random.
+        sided: Whether the depth network knows left pictures only: it sees right ones of a stereo pair in the
+            mirror, and its answer is mirrored back.
         nominal: Whether KITTI's cameras are one nominal camera.
     """
 
@@ -105,6 +107,7 @@ class Course:
     jitter: tuple[float, float, float, float] = (0.2, 0.2, 0.2, 0.1)
     jittered: float = 0.5
     zoom: float = 1.0
+    sided: bool = False
     nominal: bool = True
 
 
@@ -116,6 +119,7 @@ class System(ABC):
         course: How it is trained.
         network: The depth network it was published with; any other serves.
         pose_kinds: Pose networks that go with it, the published one first.
+        stereo: Whether it learns from stereo partners only.
         Options: What it is made of: fields with help and limits, frozen.
     """
 
@@ -123,6 +127,7 @@ class System(ABC):
     course: ClassVar[Course] = Course()
     network: ClassVar[str]
     pose_kinds: ClassVar[tuple[str, ...]]
+    stereo: ClassVar[bool] = False
     Options: ClassVar[type[BaseModel]]
 
     def modules(self) -> dict[str, nn.Module]:

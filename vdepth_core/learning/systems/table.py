@@ -26,5 +26,8 @@ SYSTEMS: Seam[System] = Seam(
         ),
         "ddv": Own(f"{_HERE}.ddv:Ddv", f"{_HERE}.options:Monodepth2Options", "Johnston & Carneiro 2020"),
         "diffnet": Own(f"{_HERE}.diffnet:DiffNet", f"{_HERE}.options:Monodepth2Options", "Zhou et al. 2021"),
+        "leftright": Own(
+            f"{_HERE}.leftright:LeftRight", f"{_HERE}.options:LeftRightOptions", "Godard et al. 2017"
+        ),
     },
 )

@@ -120,7 +120,8 @@ def _ddv(drawn: Draw) -> Files:
 def _leftright(drawn: Draw) -> Files:
     from ...networks.leftright import LeftRightNet
 
-    return {"leftright.pth": drawn(LeftRightNet(width=_WIDTH))}
+    facts = _SIZE | {"use_stereo": True}
+    return depth_and_pose_files("leftright", drawn(LeftRightNet(width=_WIDTH)), facts=facts)
 
 
 _FAMILIES: dict[str, Callable[[Draw], Files]] = {

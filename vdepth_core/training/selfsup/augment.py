@@ -121,7 +121,7 @@ def prepared(sample: Sample, course: Course, rng: np.random.Generator | None) ->
         torch.from_numpy(sample.K).float()[None],
         None if sample.left is None else torch.tensor([sample.left]),
         None if sample.measured is None else torch.from_numpy(sample.measured).float()[None],
-        torch.tensor([mirror and course.mirrors == "depth"]),
+        torch.tensor([(mirror and course.mirrors == "depth") != (course.sided and sample.left is False)]),
     )
 
 

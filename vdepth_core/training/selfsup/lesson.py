@@ -84,7 +84,7 @@ class SelfSupervision(Lesson):
         target, *sources = batch.pictures.unbind(1)
         seen, *others = batch.seen.unbind(1)
         disparities, convert = scales_of(
-            self._trained[DEPTH], self._depth.prepare(_turned(seen, batch.turned))
+            self._trained[DEPTH], self._depth.prepare(_turned(seen, batch.turned)), self._system.stereo
         )
         disparities = [_turned(disparity, batch.turned) for disparity in disparities]
         motion = Motion([])

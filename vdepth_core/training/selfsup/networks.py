@@ -35,6 +35,8 @@ _PLACES: dict[
     ),
     "ddv": ("ddv", "ddv:Ddv", {}),
     "diffnet": ("diffnet", "diffnet:DiffNet", {}),
+    "leftright": ("leftright", "leftright:LeftRightNet", {}),
+    "leftright-resnet50": ("leftright", "leftright:LeftRightNet", {"layers": 50}),
 }
 NETWORKS = tuple(_PLACES)
 """What can be trained from nothing."""

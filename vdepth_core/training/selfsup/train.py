@@ -103,6 +103,11 @@ def train_selfsup(
     with torch.random.fork_rng([device] if device.startswith("cuda") else []), _threads(settings.threads):
         torch.manual_seed(settings.seed)
         depth = depth_network(settings, system.network)
+        if system.stereo and depth.family != system.network:
+            raise UsageError(
+                f"The recipe {recipe} trains no network of {depth.family}.",
+                "Leave --network and --init out: it must say both eyes' disparity.",
+            )
         gallery, course = _gallery(data, settings, course, depth, out, progress)
         try:
             trained = _modules(settings, system, gallery, depth).to(device)
@@ -167,6 +172,10 @@ def _read(recipe: str, options: Mapping[str, Any]) -> tuple[Settings, System, di
         raise UsageError(
             f"The recipe {recipe} has no pose network {settings.pose}.",
             one_of(settings.pose, system.pose_kinds),
+        )
+    if system.stereo and settings.use != "stereo":
+        raise UsageError(
+            f"The recipe {recipe} learns from stereo partners.", "Give --use stereo and --split."
         )
     if settings.velocity and recipe != "packnet":
         raise UsageError("Measured motion is packnet's.", "Leave --velocity out, or use --recipe packnet.")
