@@ -82,6 +82,42 @@ class Progress:
         self.advance(name, done)
 
 
+class Listening(Progress):
+    """Passes everything on, and keeps what was warned of.
+
+    Attributes:
+        warnings: Each once, in order.
+    """
+
+    def __init__(self, listener: Progress) -> None:
+        """``listener``: who watches; cancelling one cancels both."""
+        super().__init__()
+        self.warnings: list[str] = []
+        self._listener, self._cancelled = listener, listener._cancelled
+
+    def stage(self, name: str, total: int | None) -> None:
+        """See `Progress.stage`."""
+        self._listener.stage(name, total)
+
+    def advance(self, name: str, done: int = 1) -> None:
+        """See `Progress.advance`."""
+        self._listener.advance(name, done)
+
+    def skip(self, name: str, done: int = 1) -> None:
+        """See `Progress.skip`."""
+        self._listener.skip(name, done)
+
+    def warn(self, message: str) -> None:
+        """See `Progress.warn`."""
+        if message not in self.warnings:
+            self.warnings.append(message)
+        self._listener.warn(message)
+
+    def cancel(self) -> None:
+        """See `Progress.cancel`."""
+        self._listener.cancel()
+
+
 @contextmanager
 def cancelling(*watched: Progress) -> Iterator[None]:
     """Ctrl-C or SIGTERM asks the work to stop at its next good moment; a second one stops at once.

@@ -168,7 +168,7 @@ def test_pairs_never_straddle_a_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
-        ({"recipe": "magic"}, UsageError, "Choose one of tc"),
+        ({"recipe": "magic"}, UsageError, "Choose one of ddv, .*tc"),
         ({"form": "round"}, UsageError, "residual, plain"),
         ({"steps": 0}, UsageError, "positive"),
         ({"minutes": 0}, UsageError, "positive"),

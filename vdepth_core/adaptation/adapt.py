@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -22,24 +22,28 @@ from ..choices import StereoLayout
 from ..clip import Clip, fingerprint, open_clip, parse_range
 from ..clip.options import ClipOptions
 from ..errors import InputError, UsageError
-from ..learning.checkpoint import (
-    resumable,
-)  # fmt: skip
+from ..geometry.camera_files.formats import check_writable, write_camera
+from ..geometry.camera_path import CameraPath
+from ..learning.checkpoint import Counters, copied, resumable
 from ..learning.config import LoopConfig
+from ..learning.loop import run_over
 from ..learning.state import parts_of
-from ..learning.student import Student, load_student, write_weights
+from ..learning.student import load_student, write_weights
 from ..models.device import pick_device, probe_threads
 from ..models.registry import load_model, plugin_of
 from ..models.sizing import network_size
-from ..options import sentence
+from ..options import flag, sentence
 from ..plugins import answering
-from ..progress import Progress
+from ..progress import Listening, Progress
 from ..protocols import DepthModel, Recipe
 from ..types import Shot
 from .eyes import check_eyes, eyes_identity, open_eyes
 from .footage import Footage, read_frames
+from .lens import given_lens, known_identity, lens_of, plate_of, read_path
 from .places import Places
 from .recipes import RECIPES, create_recipe
+from .release import camera_path, report, weights_facts
+from .selfsup import SelfSupervised
 from .session import STUDENT, Session, train
 from .supervision import check_teacher
 
@@ -54,8 +58,10 @@ class Adaptation:
     Attributes:
         weights: The file; ``estimate --model`` takes it.
         steps: Training steps, over all runs.
-        before, after: Loss on held-out pairs by term, untouched and adapted.
+        before, after: Loss on what was held out, by term, untouched and adapted.
         early: Whether it stopped because nothing improved any more.
+        report: Pictures, figures and curves as HTML.
+        path: Where the cameras were, of recipes that find out; its unit is that of the camera file, if any.
     """
 
     weights: Path
@@ -63,6 +69,8 @@ class Adaptation:
     before: dict[str, float]
     after: dict[str, float]
     early: bool
+    report: Path
+    path: CameraPath | None = None
 
     @property
     def changed(self) -> bool:
@@ -85,7 +93,11 @@ def adapt(
     frames: str | None = None,
     right: str | Path | None = None,
     stereo: str | None = None,
-    resume: bool = False,
+    camera: str | Path | None = None,
+    camera_out: str | Path | None = None,
+    fov: float | None = None,
+    intrinsics: str | Path | None = None,
+    resume: bool | None = False,
     progress: Progress | None = None,
     **options: Any,
 ) -> Adaptation:
@@ -109,8 +121,14 @@ def adapt(
         frames: ``A-B``, inclusive, in the clip's own numbering.
         right: The right eye's clip, for recipes that learn from two.
         stereo: One of `choices.StereoLayout`: how both eyes lie in ``clip``; other recipes take the left one.
-        resume: Go on where a run with the same options stopped; ``minutes`` and ``steps`` may be more.
-        progress: Stages ``scan``, ``infer``, ``settle``, ``flow``, ``adapt``; may cancel.
+        camera: File with the camera's path, for recipes that need one; None: it is found from the clip.
+        camera_out: File to write the path to.
+        fov: Horizontal field of view, degrees.
+        intrinsics: JSON file with the lens. Without it, ``fov`` or ``camera``, the focal length is learnt.
+        resume: Go on where a run with the same options stopped; ``minutes`` and ``steps`` may be more. None:
+            go on if there is one, begin if there is none, and do nothing if it is over.
+        progress: Stages ``scan``, ``infer``, ``settle``, ``flow``, ``solve``, ``depth``, ``adapt`` and
+            ``report``; may cancel.
         **options: How the clip is read (``rate``, ``layer``, ``transfer`` …, see `ClipOptions`), and the
             recipe's own (``form`` …, see its ``Options``).
 
@@ -132,6 +150,10 @@ def adapt(
     chosen, own = create_recipe(recipe, options)
     _check(minutes, steps, size)
     check_eyes(chosen, right, stereo)
+    known = {"camera": camera, "camera_out": camera_out, "fov": fov, "intrinsics": intrinsics}
+    _check_known(chosen, known)
+    if camera_out is not None:
+        check_writable(Path(camera_out))
     places = Places(out)
     device = pick_device(device)
     student = load_student(model, device)
@@ -140,50 +162,67 @@ def adapt(
     layout = cast(StereoLayout | None, stereo)
     opened, other = open_eyes(open_clip(clip, **how), right, layout, how)
     info = opened.info
+    lens_file, path_file = (Path(name) if name is not None else None for name in (intrinsics, camera))
+    lens = given_lens(info, fov, lens_file)
     identity = _identity(
         recipe=recipe, options=own, seed=seed, size=size, device=device, frames=frames,
         clip=fingerprint(opened).digest, layer=info.layer, colour=info.colour or info.transfer,
         every_file=reading.every_file, model=student.spec.weights_sha256,
         teacher=guide and (guide.spec.weights_sha256 or guide.spec.name), **eyes_identity(other, stereo),
+        **known_identity(fov, lens_file, path_file),
     )  # fmt: skip
     height, width = network_size(info.width, info.height, info.pixel_aspect, student.spec, size)
     guide_size = height, width
     if guide is not None and teacher is not None:
         guide_size = network_size(info.width, info.height, info.pixel_aspect, guide.spec)
+    if isinstance(chosen, SelfSupervised):
+        config = LoopConfig(seed=seed, minutes=minutes, steps=steps, rate=chosen.rate)
+    else:
+        config = LoopConfig(seed=seed, minutes=minutes, steps=steps)
+    if resume is None:
+        before = places.former(identity, student.spec.name)
+        if before is not None and places.tidied and run_over(config, before):
+            return _result(places, config, before, None)
+        resume = before is not None
     trained = resume and places.state.exists()
     if resume:
         counters = places.resume(identity, student.spec.name)
     else:
         threads = probe_threads(student, (height, width)) if device == "cpu" else torch.get_num_threads()
         counters = places.begin(identity, student.spec.name, threads)
-    config = LoopConfig(seed=seed, minutes=minutes, steps=steps)
+    heard = Listening(progress)
     with resumable():
-        shots = _shots(opened, frames, progress)
+        shots = _shots(opened, frames, heard)
         taught = guide_size[0] * guide_size[1] * _TEACHER_BYTES if guide is not None else 0
         places.need(sum(map(len, shots)) * (height * width * _BYTES + taught))
         with _threads(counters.threads), Footage(places.folder, shots, height, width) as footage:
-            read_frames(opened, footage, shots, progress)
+            read_frames(opened, footage, shots, heard)
+            path = read_path(path_file, opened, lens, heard) if path_file is not None else None
+            lens = lens_of(path) if lens is None and path is not None else lens
             session = Session(
-                opened,
-                shots,
-                footage,
-                student,
-                guide,
-                guide_size,
-                places.folder,
-                seed,
-                progress,
+                opened, shots, footage, student, guide, guide_size, places.folder, seed, heard, lens, path,
                 right=other,
-            )
-            with answering(plugin_of(str(teacher)), plugin_of(str(model)), RECIPES.plugin(recipe)):
+            )  # fmt: skip
+            untouched = copied(student.network.state_dict())
+            plugins = plugin_of(str(teacher)), plugin_of(str(model)), RECIPES.plugin(recipe)
+            with closing(session), answering(*plugins):
                 standing = train(session, chosen, config, counters, places.state, trained)
-    kept = parts_of(standing.kept, STUDENT)
-    write_weights(out, kept, _facts(student, guide, recipe, counters.step))
+            session.trained().load_state_dict(standing.kept)
+            found = camera_path(session)
+            report(places.report, session, recipe, standing, untouched, found, heard.warnings)
+            if camera_out is not None and found is not None:
+                write_camera(found, Path(camera_out), plate_of(opened, lens))
+            facts = weights_facts(student, guide, recipe, counters.step)
+            write_weights(out, parts_of(standing.kept, STUDENT), facts)
     places.tidy()
+    return _result(places, config, counters, found)
+
+
+def _result(places: Places, config: LoopConfig, counters: Counters, found: CameraPath | None) -> Adaptation:
     history = counters.history
     after = min(history, key=lambda entry: sum(entry[1].values()))[1]
     early = config.patience is not None and counters.since >= config.patience
-    return Adaptation(out, counters.step, history[0][1], after, early)
+    return Adaptation(places.out, counters.step, history[0][1], after, early, places.report, found)
 
 
 def _reading(options: dict[str, Any]) -> ClipOptions:
@@ -211,6 +250,17 @@ def _teacher(recipe: Recipe, teacher: str | Path | None, model: str | Path, devi
     guide = load_model(teacher if teacher is not None else model, device)
     check_teacher(guide.spec)
     return guide
+
+
+def _check_known(recipe: Recipe, known: dict[str, Any]) -> None:
+    """Refuses to be told of a camera that nobody looks at.
+
+    Raises:
+        UsageError: the recipe needs none.
+    """
+    given = [flag(name) for name, value in known.items() if value is not None]
+    if given and not isinstance(recipe, SelfSupervised):
+        raise UsageError(f"The recipe {recipe.name} needs no camera.", f"Leave {given[0]} out.")
 
 
 def _check(minutes: float, steps: int | None, size: int | None) -> None:
@@ -248,18 +298,3 @@ def _threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _facts(student: Student, teacher: DepthModel | None, recipe: str, steps: int) -> dict[str, str]:
-    """What the weights say about themselves: the stricter terms of student and teacher hold."""
-    specs = [student.spec] if teacher is None else [student.spec, teacher.spec]
-    sides = zip(("height", "width"), student.spec.fixed_size or (), strict=False)
-    return {
-        "license": " AND ".join(dict.fromkeys(spec.license for spec in specs)),
-        "commercial": "true" if all(spec.commercial for spec in specs) else "false",
-        "source": student.spec.name,
-        "sha256": student.spec.weights_sha256,
-        "recipe": recipe,
-        "steps": str(steps),
-        **{side: str(pixels) for side, pixels in sides},  # of a network of one size
-    } | ({} if teacher is None else {"teacher": teacher.spec.name})

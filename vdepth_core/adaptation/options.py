@@ -5,6 +5,12 @@ from __future__ import annotations
 from pydantic import Field
 
 from ..choices import TemporalForm
+from ..learning.systems.options import (
+    FeatDepthOptions,
+    Monodepth2Options,
+    PackNetOptions,
+    SfmLearnerOptions,
+)
 from ..options import Options
 
 
@@ -21,3 +27,36 @@ class TcOptions(Options):
     weight: float = Field(2.0, ge=0, description="Weight of steadiness beside faithfulness.")
     sigma: float = Field(50.0, gt=0, description="How fast a difference of colour makes a pixel doubtful.")
     midas: float = Field(0.0, ge=0, description="Weight of a loss that ignores scale and shift.")
+
+
+class ViewOptions(Options):
+    """What all recipes by view synthesis add to a published loss."""
+
+    gap: int | None = Field(
+        None, ge=1, le=1000, alias="gap", description="Frames to the sources (default: by the motion)."
+    )
+    prior: float = Field(
+        0.05, ge=0, alias="prior", description="Weight of the shapes of the model as it was."
+    )
+    geometric: float = Field(
+        1.0, ge=0, alias="geometric", description="Weight of depth triangulated along flow; 0: none."
+    )
+    fine: bool = Field(
+        False, alias="fine", description="Compare pictures at full, not half the network's size: slower."
+    )
+
+
+class Monodepth2Recipe(ViewOptions, Monodepth2Options):
+    """Those of the system, and what is added to it; so are the others."""
+
+
+class FeatDepthRecipe(ViewOptions, FeatDepthOptions):
+    """Of FeatDepth."""
+
+
+class PackNetRecipe(ViewOptions, PackNetOptions):
+    """Of PackNet-SfM."""
+
+
+class SfmLearnerRecipe(ViewOptions, SfmLearnerOptions):
+    """Of SfMLearner."""

@@ -12,6 +12,7 @@ from ..files import plain_files, refuse_link, require_space
 from ..learning.checkpoint import Counters, check_identity, is_checkpoint, read_counters
 from ..learning.student import is_adapted
 from ..store import remove_store
+from .report import is_report
 
 _RUN = "run.json"
 
@@ -23,6 +24,7 @@ class Places:
         out: The weights.
         state: The checkpoint, which stays (``.adapting``).
         folder: Frames, motion and supervision, until the run is over (``.footage``).
+        report: Before and after (``.html``).
     """
 
     def __init__(self, out: Path) -> None:
@@ -41,6 +43,12 @@ class Places:
                 f"{out} is there, and vdepth adapt did not write it.", "Choose another name with -o."
             )
         self.out, self.state, self.folder = out, out.with_suffix(".adapting"), out.with_suffix(".footage")
+        self.report = out.with_suffix(".html")
+        if os.path.lexists(self.report) and not is_report(self.report):
+            raise UsageError(
+                f"{self.report} is in the way; it is no report of vdepth adapt.",
+                "Choose another name with -o.",
+            )
         plain_files(self.folder)
         refuse_link(self.state)
 
@@ -92,6 +100,22 @@ class Places:
             ) from error
         check_identity(self.folder, found, identity)
         return Counters(identity, source, threads)
+
+    def former(self, identity: str, source: str) -> Counters | None:
+        """Where a former run stands if it was the same one; None: there is none to go on from.
+
+        Args:
+            identity, source: As of `begin`.
+        """
+        try:
+            return self.resume(identity, source)
+        except (UsageError, WeightsError):
+            return None
+
+    @property
+    def tidied(self) -> bool:
+        """Whether the weights are there, and nothing is left to do."""
+        return self.out.is_file() and self.report.is_file() and not self.folder.exists()
 
     def need(self, size: int) -> None:
         """Refuses early what would fill the disk in the end.

@@ -26,6 +26,36 @@ RECIPES: Seam[Recipe] = Seam(
             "vdepth_core.learning.systems.options:LeftRightOptions",
             "stereo clips, Godard et al. 2017",
         ),
+        "monodepth2": Own(
+            "vdepth_core.adaptation.selfsup:Monodepth2",
+            "vdepth_core.adaptation.options:Monodepth2Recipe",
+            "Godard et al. 2019",
+        ),
+        "featdepth": Own(
+            "vdepth_core.adaptation.selfsup:FeatDepth",
+            "vdepth_core.adaptation.options:FeatDepthRecipe",
+            "Shu et al. 2020",
+        ),
+        "packnet": Own(
+            "vdepth_core.adaptation.selfsup:PackNet",
+            "vdepth_core.adaptation.options:PackNetRecipe",
+            "Guizilini et al. 2020",
+        ),
+        "sfmlearner": Own(
+            "vdepth_core.adaptation.selfsup:SfmLearner",
+            "vdepth_core.adaptation.options:SfmLearnerRecipe",
+            "Zhou et al. 2017",
+        ),
+        "ddv": Own(
+            "vdepth_core.adaptation.selfsup:Ddv",
+            "vdepth_core.adaptation.options:Monodepth2Recipe",
+            "Johnston & Carneiro 2020",
+        ),
+        "diffnet": Own(
+            "vdepth_core.adaptation.selfsup:DiffNet",
+            "vdepth_core.adaptation.options:Monodepth2Recipe",
+            "Zhou et al. 2021",
+        ),
     },
 )
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import torch
 from torch import nn
@@ -20,13 +21,22 @@ from .supervision import Supervision, supervise
 
 if TYPE_CHECKING:
     from ..clip import Clip
+    from ..geometry.camera import Intrinsics
+    from ..geometry.camera_path import CameraPath
     from ..learning.student import Student
     from ..progress import Progress
     from ..protocols import DepthModel, Recipe
     from ..types import Shot
+    from .cameras import Cameras
     from .footage import Footage
 
+
+class _Closing(Protocol):
+    def close(self) -> None: ...
+
+
 M = TypeVar("M", bound=nn.Module)
+C = TypeVar("C", bound=_Closing)
 STAGE = "adapt"
 STUDENT = "student"  # its name among the modules in training
 
@@ -48,9 +58,11 @@ class Session:
         folder: For files of this run, until it is over.
         seed: Decides everything random.
         progress: Told about every preparation; may cancel.
-        path: The camera's path, where somebody knows it; so far nobody does.
         right: The right eye's clip, for recipes that learn from two.
-        modules: What is trained beside the student, by name; see `bring`.
+        lens: The plate's camera where the user knows it; None: its focal length is learnt.
+        path: The camera's path where the user knows it.
+        cameras: What a recipe by view synthesis found of them, for whoever writes them.
+        modules, rates: What is trained beside the student, by name, and its learning rates; see `bring`.
     """
 
     clip: Clip
@@ -62,21 +74,32 @@ class Session:
     folder: Path
     seed: int
     progress: Progress
-    path: None = None
+    lens: Intrinsics | None = None
+    path: CameraPath | None = None
     right: Clip | None = None
+    cameras: Cameras | None = None
     modules: dict[str, nn.Module] = field(default_factory=dict)
+    rates: dict[str, float] = field(default_factory=dict)
+    _kept: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def numbers(self) -> list[int]:
+        """The footage's frames in the clip's own numbering."""
+        first = self.clip.info.first_number or 0
+        return [first + index for shot in self.shots for index in range(shot.start, shot.stop)]
 
     @property
     def device(self) -> str:
         """Where everything is trained, as torch spells it."""
         return self.student.device
 
-    def bring(self, name: str, module: M) -> M:
+    def bring(self, name: str, module: M, rate: float | None = None) -> M:
         """Has ``module`` trained, averaged, saved and restored with the student; returns it on the device.
 
         Args:
             name: What its tensors are called in the checkpoint.
             module: On any device.
+            rate: Its peak learning rate; None: the student's.
 
         Raises:
             ValueError: there is one of that name.
@@ -84,7 +107,22 @@ class Session:
         if name == STUDENT or name in self.modules:
             raise ValueError(f"there is a module {name} already")
         self.modules[name] = module.to(self.device)
+        if rate is not None:
+            self.rates[name] = rate
         return module
+
+    def keep(self, files: C) -> C:
+        """Has files closed with the session; returns them.
+
+        Args:
+            files: With a ``close``.
+        """
+        self._kept.callback(files.close)
+        return files
+
+    def close(self) -> None:
+        """Closes the files that recipes opened."""
+        self._kept.close()
 
     def trained(self) -> nn.ModuleDict:
         """All modules in training."""
@@ -144,7 +182,13 @@ def train(
             torch.manual_seed(config.seed)
             objective = recipe.build(session)
             trained = session.trained()
-            groups = parameter_groups(trained.parameters(), config.rate, config.decay)
+            groups = [
+                group
+                for name, module in trained.items()
+                for group in parameter_groups(
+                    module.parameters(), session.rates.get(name, config.rate), config.decay
+                )
+            ]
             optimiser = torch.optim.AdamW(groups)
             if resume:
                 standing = Standing.restored(state, trained, optimiser, counters)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +18,10 @@ _WORDS = {
     "settle": "Steadying",
     "flow": "Following motion",
     "match": "Matching the eyes",
+    "solve": "Finding the cameras",
+    "depth": "Triangulating",
     "adapt": "Adapting",
+    "report": "Looking at it",
 }
 
 
@@ -66,9 +70,21 @@ def adapt(
         str | None,
         typer.Option(metavar=menu(StereoLayout), help="How both eyes lie in CLIP, the left one first."),
     ] = None,
+    camera: Annotated[
+        Path | None, typer.Option(help="File with the camera's path (default: found from the clip).")
+    ] = None,
+    camera_out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the camera's path to this file.")
+    ] = None,
+    fov: Annotated[
+        float | None, typer.Option(help="Horizontal field of view, degrees (default: learnt).")
+    ] = None,
+    intrinsics: Annotated[
+        Path | None, typer.Option(help="JSON file with fx, fy, cx, cy, pixels (default: learnt).")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside OUT.")] = False,
 ) -> None:
-    """Fine-tune a per-frame model on a clip, so that it becomes steady there."""
+    """Fine-tune a per-frame model on a clip, so that its depth is right or steady there."""
     from ..adaptation.adapt import adapt as run
     from ..progress import cancelling
     from .bars import Bars
@@ -87,12 +103,21 @@ def adapt(
             frames=frames,
             right=right,
             stereo=stereo,
+            camera=camera,
+            camera_out=camera_out,
+            fov=fov,
+            intrinsics=intrinsics,
             resume=resume,
             progress=progress,
             **given(context),
         )
     for name, before in result.before.items():
         typer.echo(f"Held-out {name} loss: {before:.4f} before, {result.after[name]:.4f} after")
+    if result.path is not None:
+        lens = result.path.intrinsics[0]
+        degrees = 2 * math.degrees(math.atan(result.path.width / 2 / lens.fx))
+        learnt = "" if lens.source == "given" else ", learnt from the clip"
+        typer.echo(f"Lens: {degrees:.1f} degrees across{learnt}")
     if not result.changed:
         typer.echo("Nothing improved: the weights are those of the model as it was.", err=True)
     elif result.early:
@@ -100,4 +125,5 @@ def adapt(
             f"Stopped after {result.steps} step{'s' * (result.steps != 1)}: nothing improved any more.",
             err=True,
         )
+    typer.echo(f"Before and after: {result.report}")
     typer.echo(f"Weights: {result.weights}. Use them with --model {result.weights}")

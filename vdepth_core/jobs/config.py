@@ -16,6 +16,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from ..adaptation.recipes import RECIPES
 from ..choices import BoostPlan, Compression, Device, Dtype, Predicts, Preset, is_device, menu
 from ..clip.options import ClipOptions, valid_rate
 from ..clip.timing import parse_range
@@ -56,6 +57,12 @@ class JobOptions(ClipOptions):
         json_schema_extra={"alone": "shot", "cost": "about seven times as long on a processor"},
     )
     model: str | None = Field(default=None, description="Model name, or path of weights (default: preset's).")
+    adapt: str | None = Field(
+        default=None, description=f"Fine-tune the model on the clip first: {RECIPES.words()} (default: not)."
+    )
+    adapt_minutes: Annotated[float, Field(gt=0, le=10_000)] = Field(
+        default=5.0, description="How long to adapt, minutes."
+    )
     predicts: Predicts | None = Field(
         default=None, description="What a --model PATH means (default: its family's)."
     )

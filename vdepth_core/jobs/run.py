@@ -21,8 +21,8 @@ from pathlib import Path
 
 from ..checksums import Checksums
 from ..clip import ClipReader, ShotView, fingerprint
-from ..errors import InputError
-from ..files import require_folder
+from ..errors import InputError, UsageError
+from ..files import make_folder, require_folder
 from ..models.device import cpu_threads, set_threads
 from ..output.locks import planning
 from ..output.manifest import Manifest
@@ -33,6 +33,7 @@ from ..types import Shot
 from ..version import __version__
 from . import shots as stages
 from .accelerator import Accelerator, ModelShelf
+from .adapting import adapted_config
 from .assemble import assemble
 from .config import EstimateConfig
 from .events import Done, JobProgress, PartDone, Started, Warning_
@@ -96,6 +97,7 @@ class ClipJob:
         """
         began = time.monotonic()
         require_folder(self.out)
+        self._adapt(overwrite)
         checksums = folder_checksums(self.out)
         plan = make_plan(
             self.path, self.out, self.config, self._shelf, checksums, self.progress, overwrite=overwrite
@@ -119,6 +121,19 @@ class ClipJob:
                 manifest = assemble(folder, plan.record, plan.clip.facts, self._seconds)
         self.progress.tell(Done(clip=self.progress.clip, manifest=str(manifest_path(self.out))))
         return manifest
+
+    def _adapt(self, overwrite: bool) -> None:
+        """Has the clip's own weights made first, if that was asked for."""
+        if self.config.adapt is None:
+            return
+        if self._part is not None:
+            raise UsageError(
+                "Shots are estimated by one model: it cannot be adapted in every shard.",
+                "Adapt once with vdepth adapt, and give its weights as --model.",
+            )
+        with self._turn_for(True, _PREDICT):
+            make_folder(self.out)
+            self.config = adapted_config(self.path, self.out, self.config, self.progress, overwrite=overwrite)
 
     def _run_part(self, plan: Plan, part: Part, checksums: Checksums, overwrite: bool) -> None:
         """Does some shots, while other processes do others; whoever comes first makes the plan for all."""

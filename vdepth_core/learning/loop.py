@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from ..errors import Cancelled
 from ..progress import Progress
-from .checkpoint import Standing, copied
+from .checkpoint import Counters, Standing, copied
 from .config import LoopConfig
 
 _log = logging.getLogger(__name__)
@@ -117,6 +117,27 @@ def parameter_groups(parameters: Iterable[nn.Parameter], rate: float, decay: flo
     ]
 
 
+def share_done(config: LoopConfig, counters: Counters) -> float:
+    """How much of a run is over, 0 to 1.
+
+    Args:
+        config: How long it is.
+        counters: Where it stands.
+    """
+    return counters.step / config.steps if config.steps else counters.elapsed / (60 * config.minutes)
+
+
+def run_over(config: LoopConfig, counters: Counters) -> bool:
+    """Whether a run has come to its end, or nothing improves any more.
+
+    Args:
+        config: How long it is.
+        counters: Where it stands.
+    """
+    exhausted = config.patience is not None and counters.since >= config.patience
+    return exhausted or share_done(config, counters) >= 1
+
+
 class _Run:
     """One run's steps."""
 
@@ -126,9 +147,8 @@ class _Run:
 
     def finished(self) -> bool:
         """Whether the last step was taken; if so the last average has been validated."""
-        config, counters = self.config, self.standing.counters
-        exhausted = config.patience is not None and counters.since >= config.patience
-        if self._share() < 1 and not exhausted:
+        counters = self.standing.counters
+        if not run_over(self.config, counters):
             return False
         if not counters.history or counters.history[-1][0] != counters.step:
             self.validate()
@@ -174,9 +194,7 @@ class _Run:
             counters.since += 1
 
     def _share(self) -> float:
-        """How much of the run is over, 0 to 1."""
-        config, counters = self.config, self.standing.counters
-        return counters.step / config.steps if config.steps else counters.elapsed / (60 * config.minutes)
+        return share_done(self.config, self.standing.counters)
 
     def _follow(self, decay: float) -> None:
         average = self.standing.average

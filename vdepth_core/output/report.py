@@ -147,7 +147,7 @@ class ReportCollector:
         size = max(1, round(width * self._aspect * scale)), max(1, round(height * scale))
         how = cv2.INTER_AREA if scale <= 1 else cv2.INTER_NEAREST
         depth = colour_map(cv2.resize(d, size, interpolation=how))
-        return _Thumbnail(number, _jpeg(cv2.resize(rgb, size, interpolation=how)), _jpeg(depth))
+        return _Thumbnail(number, jpeg(cv2.resize(rgb, size, interpolation=how)), jpeg(depth))
 
     def _slice_picture(self) -> tuple[str, str] | None:
         columns = self._slice.items
@@ -156,7 +156,7 @@ class ReportCollector:
         picture = np.stack(columns, axis=1)  # (height, time, 6)
         widen = max(1, _COLUMNS // picture.shape[1])
         picture = np.repeat(picture, widen, axis=1)
-        return _jpeg(np.ascontiguousarray(picture[..., :3])), _jpeg(np.ascontiguousarray(picture[..., 3:]))
+        return jpeg(np.ascontiguousarray(picture[..., :3])), jpeg(np.ascontiguousarray(picture[..., 3:]))
 
     def _charts(self, manifest: Manifest) -> list[tuple[str, str]]:
         done = manifest.frames
@@ -237,8 +237,12 @@ def _of_png(text: str) -> np.ndarray:
     return picture[..., ::-1]
 
 
-def _jpeg(rgb: np.ndarray) -> str:
-    """A picture as a ``data:`` address."""
+def jpeg(rgb: np.ndarray) -> str:
+    """A picture as a ``data:`` address.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+    """
     _, data = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
     return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}"
 

@@ -1,0 +1,158 @@
+"""Recipes by view synthesis on a tiny scene: nearer to the truth, repeatable, resumable, harmless."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from vdepth_core.adaptation.adapt import Adaptation, adapt
+from vdepth_core.errors import InputError, UsageError
+from vdepth_core.evaluation.accuracy import evaluate_clip
+from vdepth_core.geometry.camera import Intrinsics
+from vdepth_core.geometry.camera_files.formats import read_camera, write_camera
+from vdepth_core.geometry.camera_files.plate import Plate
+from vdepth_core.geometry.camera_path import CameraPath
+from vdepth_core.learning.config import LoopConfig
+from vdepth_core.models.registry import load_model
+from vdepth_core.progress import Progress
+from vdepth_core.scenes.clip import SceneClip, render_clip
+
+SIZE, FRAMES = (96, 128), 10
+OPTIONS: dict[str, Any] = {"recipe": "monodepth2", "size": SIZE[0], "device": "cpu"}
+
+
+class Killed(BaseException):
+    """Nobody cleans up after it."""
+
+
+class KillAt(Progress):
+    def __init__(self, step: int) -> None:
+        super().__init__()
+        self.left = step
+
+    def advance(self, name: str, done: int = 1) -> None:
+        self.left -= name == "adapt"
+        if not self.left:
+            raise Killed
+
+
+@pytest.fixture(scope="module")
+def scene() -> SceneClip:
+    return render_clip(945_000_003, FRAMES, *SIZE)
+
+
+@pytest.fixture(scope="module")
+def plate(scene: SceneClip, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("plate")
+    for t, rgb in enumerate(scene.rgb):
+        cv2.imwrite(
+            str(folder / f"{t:03d}.png"), np.round(rgb.transpose(1, 2, 0)[..., ::-1] * 255).astype(np.uint8)
+        )
+    return folder
+
+
+def lens(scene: SceneClip) -> Intrinsics:
+    return Intrinsics(scene.K[0, 0], scene.K[1, 1], scene.K[0, 2], scene.K[1, 2])
+
+
+@pytest.fixture(scope="module")
+def camera(scene: SceneClip, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("camera") / "path.json"
+    path = CameraPath(tuple(range(FRAMES)), scene.poses, (lens(scene),), *SIZE[::-1], "metres")
+    write_camera(path, file, Plate(range(FRAMES), 24, *SIZE[::-1], 1, lens(scene)))
+    return file
+
+
+def error(weights: Path | str, scene: SceneClip) -> float:
+    frames = torch.from_numpy(np.round(scene.rgb * 255) / 255).float()
+    return evaluate_clip(load_model(weights).predict(frames).numpy(), scene.depth, max_depth=80).abs_rel
+
+
+@pytest.fixture(scope="module")
+def adapted(plate: Path, camera: Path, tmp_path_factory: pytest.TempPathFactory) -> Adaptation:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vdepth_core.adaptation.adapt.probe_threads", lambda model, size: 1)
+        patch.setattr("vdepth_core.adaptation.selfsup.SelfSupervised.rate", 6e-4)
+        out = tmp_path_factory.mktemp("adapted")
+        return adapt(
+            plate, out / "w.safetensors", camera=camera, steps=30, camera_out=out / "out.json", **OPTIONS
+        )
+
+
+def test_depth_comes_nearer_to_the_truth(adapted: Adaptation, scene: SceneClip) -> None:
+    assert adapted.changed
+    assert list(adapted.before) == ["photometric"]
+    assert error(adapted.weights, scene) < 0.9 * error("embedded", scene)
+
+
+def test_it_says_what_it_did(adapted: Adaptation, scene: SceneClip, tmp_path: Path) -> None:
+    page = adapted.report.read_text()
+    assert page.count("data:image/jpeg") == 9
+    assert "Held-out photometric error" in page
+    assert "rTC" in page
+    assert adapted.path is not None
+    np.testing.assert_allclose(adapted.path.poses, scene.poses, atol=1e-6)  # a camera file is believed
+    assert adapted.path.unit == "metres"
+    written = read_camera(
+        adapted.weights.parent / "out.json", Plate(range(FRAMES), 24, *SIZE[::-1], 1, lens(scene))
+    )
+    np.testing.assert_allclose(written.path.poses, adapted.path.poses)
+
+
+def test_killed_runs_end_like_uninterrupted_ones(plate: Path, camera: Path, tmp_path: Path) -> None:
+    class Often(LoopConfig):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options, save_every=0)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vdepth_core.adaptation.adapt.LoopConfig", Often)
+        options = OPTIONS | {"camera": camera, "steps": 4}
+        straight = adapt(plate, tmp_path / "straight.safetensors", **options)
+        out = tmp_path / "killed.safetensors"
+        with pytest.raises(Killed):
+            adapt(plate, out, progress=KillAt(2), **options)
+        assert not out.exists()
+        resumed = adapt(plate, out, resume=None, **options)
+        assert out.read_bytes() == straight.weights.read_bytes()
+        assert (resumed.before, resumed.after) == (straight.before, straight.after)
+        state = load_file(out.with_suffix(".adapting"))
+        assert {"network.path.move", "kept.lens.focal", "average.reading.scale"} < state.keys()
+        untouched = out.stat().st_mtime_ns
+        again = adapt(plate, out, resume=None, **options)  # it is over: nothing is done
+        assert out.stat().st_mtime_ns == untouched
+        assert again.after == resumed.after
+
+
+def test_what_is_known_of_the_camera_is_part_of_the_run(plate: Path, camera: Path, tmp_path: Path) -> None:
+    out = tmp_path / "w.safetensors"
+    adapt(plate, out, camera=camera, steps=1, **OPTIONS)
+    with pytest.raises(UsageError, match="other options"):
+        adapt(plate, out, camera=camera, fov=50, steps=1, resume=True, **OPTIONS)
+    with pytest.raises(UsageError, match=r"needs no camera.*--fov"):
+        adapt(plate, out, fov=50, steps=1, **(OPTIONS | {"recipe": "tc"}))
+    with pytest.raises(UsageError, match="Give one of them"):
+        adapt(plate, out, fov=50, intrinsics=camera, camera=camera, steps=1, **OPTIONS)
+
+
+def test_a_camera_that_stands_still_teaches_nothing(plate: Path, scene: SceneClip, tmp_path: Path) -> None:
+    file = tmp_path / "still.json"
+    still = np.repeat(scene.poses[:1], FRAMES, 0)
+    path = CameraPath(tuple(range(FRAMES)), still, (lens(scene),), *SIZE[::-1], "metres")
+    write_camera(path, file, Plate(range(FRAMES), 24, *SIZE[::-1], 1, lens(scene)))
+    with pytest.raises(InputError, match="too little parallax"):
+        adapt(plate, tmp_path / "w.safetensors", camera=file, steps=1, **OPTIONS)
+
+
+@pytest.mark.parametrize("recipe", ["packnet", "sfmlearner", "featdepth", "ddv", "diffnet"])
+def test_every_system_adapts(recipe: str, plate: Path, camera: Path, tmp_path: Path) -> None:
+    own = {"featdepth_layers": 18} if recipe == "featdepth" else {}
+    options = OPTIONS | {"recipe": recipe, "size": 64, "frames": "0-4", "camera": camera, "steps": 1}
+    done = adapt(plate, tmp_path / "w.safetensors", **options, **own)
+    assert done.steps == 1
+    assert "photometric" in done.before

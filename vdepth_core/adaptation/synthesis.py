@@ -1,0 +1,139 @@
+"""The objective of every recipe by view synthesis: a system's published loss, and what a single clip needs.
+
+A frame is looked from; its sources, a gap before and after, are to look like it once they are warped by its
+depth and the cameras. The loss is the published system's. Beside it: depth triangulated along flow, in the
+weights it deserves, and a prior that holds shapes near the untouched model's wherever nothing else speaks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..learning.losses.anchors import prior_loss
+from ..learning.losses.resampling import area
+from ..learning.losses.synthesis import resize_intrinsics
+from ..learning.systems.scales import as_it_is
+from ..learning.systems.system import Views
+from .cameras import LEAST, Cameras
+from .targets import drawn_gap, sources_of, split_targets
+
+if TYPE_CHECKING:
+    from ..learning.systems.system import System
+    from .options import ViewOptions
+    from .session import Session
+
+Predict = Callable[[Tensor], Tensor]
+
+ROBUST = 0.3  # relative error of inverse depth from where it counts by its logarithm only
+FLOOR = 0.2  # of the median's inverse depth: what is farther does not count more
+
+
+class ViewSynthesis:
+    """An `Objective` over frames of a clip as targets."""
+
+    def __init__(
+        self,
+        session: Session,
+        system: System,
+        modules: Mapping[str, nn.Module],
+        cameras: Cameras,
+        options: ViewOptions,
+    ) -> None:
+        """``modules``: the system's own, brought into the session."""
+        self._footage, self._system, self._modules = session.footage, system, modules
+        self._cameras, self._options, self._device = cameras, options, session.device
+        footage = session.footage
+        self._size = compared_size(footage.height, footage.width, options.fine)
+        split = split_targets(footage.shots)
+        self.training: Sequence[int] = split.training
+        self.validation: Sequence[int] = split.validation
+        self._shot = {frame: (shot, gap) for shot, gap in zip(footage.shots, cameras.gaps, strict=True)
+                      for frame in shot}  # fmt: skip
+
+    def terms(
+        self, predict: Predict, targets: Sequence[int], rng: np.random.Generator | None
+    ) -> dict[str, Tensor]:
+        """The system's terms, ``geometric`` and ``prior``; of held-out frames only what compares pictures.
+
+        Args:
+            predict: Frames (n, 3, h, w) -> disparity (n, h, w).
+            targets: Frame numbers.
+            rng: For training: chooses gaps and mirrors what the network sees. None: neither.
+        """
+        frames = self._footage.pictures(targets).to(self._device)
+        mirrored = rng is not None and rng.uniform() < 0.5
+        disparity = predict(frames.flip(-1)).flip(-1) if mirrored else predict(frames)
+        inverse = self._cameras.reading(disparity)
+        terms = self._system.terms(self._views(frames, inverse, targets, rng), self._modules)
+        if rng is None:
+            return {"photometric": terms["photometric"]}
+        if self._cameras.depths is not None:
+            terms["geometric"] = self._options.geometric * self._geometric(inverse, targets)
+        if self._options.prior:
+            start = self._footage.targets(targets).to(self._device)
+            terms["prior"] = self._options.prior * prior_loss(disparity, start)
+        return terms
+
+    def _views(
+        self, frames: Tensor, inverse: Tensor, targets: Sequence[int], rng: np.random.Generator | None
+    ) -> Views:
+        shots = [self._shot[target] for target in targets]
+        pairs = [
+            sources_of(target, shot, drawn_gap(gap, rng))
+            for target, (shot, gap) in zip(targets, shots, strict=True)
+        ]
+        sides = [[pair[side] for pair in pairs] for side in (0, 1)]
+        static = self._cameras.static
+        confidence = None
+        if static is not None:
+            weights = np.concatenate([static.read(target) for target in targets])
+            confidence = self._sized(torch.from_numpy(weights).to(self._device).float().div_(255)[:, None])
+        K, (height, width) = self._cameras.lens.matrix(), self._size
+        return Views(
+            target=self._sized(frames),
+            sources=[self._sized(self._footage.pictures(side).to(self._device)) for side in sides],
+            K=resize_intrinsics(K, width / frames.shape[-1], height / frames.shape[-2], centred=True),
+            poses=[self._cameras.path.relative(targets, side) for side in sides],
+            disparities=[self._sized(inverse.clamp(min=LEAST)[:, None])],
+            inverse_depth=as_it_is,
+            confidence=confidence,
+        )
+
+    def _sized(self, maps: Tensor) -> Tensor:
+        """At the size pictures are compared at."""
+        return area(maps, self._size)
+
+    def _geometric(self, inverse: Tensor, targets: Sequence[int]) -> Tensor:
+        assert self._cameras.depths is not None
+        found, trust = (maps.to(self._device) for maps in self._cameras.depths.read(targets))
+        return geometric_loss(inverse, found, trust)
+
+
+def compared_size(height: int, width: int, fine: bool) -> tuple[int, int]:
+    """(height, width) of the pictures that are compared, multiples of 32 where the network's are.
+
+    Args:
+        height, width: Of the network's picture.
+        fine: That size; False: half of it, about.
+    """
+    if fine:
+        return height, width
+    return tuple(min(side, max(64, 32 * round(side / 64))) for side in (height, width))  # type: ignore[return-value]
+
+
+def geometric_loss(inverse: Tensor, found: Tensor, trust: Tensor) -> Tensor:
+    """Mean relative difference of inverse depth, weighted by trust; large ones count by their logarithm.
+
+    Args:
+        inverse: (N, H, W), in units of the median's inverse depth.
+        found: (N, H, W), what was triangulated.
+        trust: (N, H, W) in [0, 1].
+    """
+    off = (inverse - found).abs() / (found.clamp(min=0) + FLOOR)
+    robust = torch.where(off < ROBUST, off, ROBUST * (1 + (off.clamp(min=ROBUST) / ROBUST).log()))
+    return (trust * robust).sum() / trust.sum().clamp(min=1)

@@ -1,0 +1,57 @@
+"""A job that first adapts its model to the clip: the weights lie in the job's folder and are its model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..errors import JobConflictError
+from ..output.journal import JOB, WORK
+from ..progress import Progress
+from .config import EstimateConfig
+
+WEIGHTS = "adapted.safetensors"
+STUDENT = "embedded"  # unless the user names a model: presets may choose one that is not ours to train
+
+
+def adapted_config(
+    path: Path, out: Path, config: EstimateConfig, progress: Progress, *, overwrite: bool
+) -> EstimateConfig:
+    """Adapts, or goes on adapting, or finds that it is done; the configuration then asks for the result.
+
+    Everything that decides the adaptation decides the bytes of the weights, and they are part of the job's
+    identity as any model is.
+
+    Args:
+        path: The clip.
+        out: The job's folder; there.
+        config: With ``adapt``.
+        progress: Told of the stages of `adapt`.
+        overwrite: Whether another job in the folder gives way.
+
+    Raises:
+        JobConflictError: the folder holds a job with a model that was not adapted here.
+        VdepthError: as of `adapt`.
+    """
+    from ..adaptation.adapt import adapt
+    from ..adaptation.selfsup import finds_cameras
+    from ..clip.options import ClipOptions
+
+    weights = out / WEIGHTS
+    if (out / WORK / JOB).exists() and not weights.exists() and not overwrite:
+        raise JobConflictError(
+            f"{out} holds a job with another model.", "Choose another folder, or add --overwrite."
+        )
+    assert config.adapt is not None
+    known: dict[str, Any] = {}
+    if finds_cameras(config.adapt):
+        known = {"fov": config.fov, "intrinsics": config.intrinsics}
+    done = adapt(
+        path, weights, recipe=config.adapt, model=config.model or STUDENT, minutes=config.adapt_minutes,
+        size=config.size, seed=config.seed, device=config.device, frames=config.frames, resume=None,
+        progress=progress, **known,
+        **{name: getattr(config, name) for name in ClipOptions.model_fields},
+    )  # fmt: skip
+    if not done.changed:
+        progress.warn("Adapting improved nothing here: the depth is that of the model as it was.")
+    return config.model_copy(update={"adapt": None, "model": str(weights)})
