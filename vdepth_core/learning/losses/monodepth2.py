@@ -15,11 +15,12 @@ from torch import Tensor
 
 from ...geometry.poses import rigid
 from .explainability import PREDICTIVE_MASK, explainability_loss
-from .photometric import SSIM_WEIGHT, Difference, photometric_error
+from .photometric import SSIM_WEIGHT, Difference
 from .reprojection import reduce_sources, weighted_mean
 from .resampling import area, bilinear
+from .sight import Sight
 from .smoothness import first_order, over_mean
-from .synthesis import MONODEPTH2, Warp, resize_intrinsics, synthesise
+from .synthesis import MONODEPTH2, Warp, resize_intrinsics
 
 Convert = Callable[[Tensor], Tensor]
 
@@ -108,21 +109,20 @@ def reprojection_loss(
     """
     if masks is not None and how.automask:
         raise ValueError("a predicted mask and the auto-mask exclude each other")
-    total, still = target.new_zeros(()), None
+    total, full = target.new_zeros(()), Sight(target, sources, K, poses, how.warp, how.ssim, how.difference)
     for scale, disparity in enumerate(disparities):
-        size = disparity.shape[-2:] if how.native else target.shape[-2:]
-        view, *others = (area(picture, size) for picture in (target, *sources))
-        k = resize_intrinsics(K, size[1] / target.shape[-1], size[0] / target.shape[-2])
-        depth = 1 / inverse_depth(bilinear(disparity, size))
-        moves = [scale_translation(pose, depth) for pose in poses] if how.scaled else poses
-        seen = [
-            synthesise(other, depth, k, move, how.warp)[0] for other, move in zip(others, moves, strict=True)
-        ]
-        warped = _errors(view, seen, how)
+        sight = full
+        if how.native:
+            size = disparity.shape[-2:]
+            view, *others = (area(picture, size) for picture in (target, *sources))
+            k = resize_intrinsics(K, size[1] / target.shape[-1], size[0] / target.shape[-2])
+            sight = Sight(view, others, k, poses, how.warp, how.ssim, how.difference)
+        depth = 1 / inverse_depth(bilinear(disparity, sight.size))
+        moves = [scale_translation(pose, depth) for pose in poses] if how.scaled else None
+        warped = torch.cat(sight.warped(depth, moves), 1)
         if masks is not None:
-            warped = warped * bilinear(masks[scale], size)
-        if how.automask and (still is None or how.native):  # at full size the same for every scale
-            still = _errors(view, others, how)
+            warped = warped * bilinear(masks[scale], sight.size)
+        still = torch.cat(sight.still, 1) if how.automask else None
         error, _ = reduce_sources(warped, still, minimum=how.minimum, generator=generator)
         total = total + weighted_mean(error, confidence) / len(disparities)
     return total
@@ -174,8 +174,3 @@ def monodepth2_terms(
         large = masks if how.native else [bilinear(mask, target.shape[-2:]) for mask in masks]
         terms["explainability"] = PREDICTIVE_MASK * explainability_loss(large) / len(masks)
     return terms
-
-
-def _errors(view: Tensor, pictures: Sequence[Tensor], how: Reprojection) -> Tensor:
-    each = [photometric_error(view, picture, how.ssim, how.difference) for picture in pictures]
-    return torch.cat(each, 1)

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from .anchors import VELOCITY, velocity_loss
-from .photometric import SSIM_WEIGHT, clip_errors, photometric_error
+from .photometric import SSIM_WEIGHT, clip_errors
 from .reprojection import reduce_sources, weighted_mean
 from .resampling import bilinear, nearest
+from .sight import Sight
 from .smoothness import MEAN_FLOOR, first_order, over_mean
-from .synthesis import PACKNET, Warp, resize_intrinsics, synthesise
+from .synthesis import PACKNET, Warp, resize_intrinsics
 
 LEAST_INVERSE = 1e-6  # depth = 1 / max(inverse depth, this)
 
@@ -72,26 +73,22 @@ def packnet_terms(
     """
     if weights.automask and not weights.minimum:
         raise ValueError("PackNet's mean over contexts needs the auto-mask off")
-    photometric, rough, still = target.new_zeros(()), target.new_zeros(()), None
+    photometric, rough = target.new_zeros(()), target.new_zeros(())
+    full = Sight(target, contexts, K, poses, weights.warp, weights.ssim)
     for scale, own in enumerate(inverse_depths):
-        full = target.shape[-2:]
-        inverse = nearest(own, full) if weights.upsample else own
-        view, *others = (
-            bilinear(picture, inverse.shape[-2:], align_corners=True) for picture in (target, *contexts)
-        )
-        shrunk = inverse.shape[-1] / full[1]  # for both axes
-        k = resize_intrinsics(K, shrunk, shrunk, centred=True)
-        depth = 1 / inverse.clamp(min=LEAST_INVERSE)
-        seen = [
-            synthesise(other, depth, k, pose, weights.warp)[0]
-            for other, pose in zip(others, poses, strict=True)
-        ]
-        warped = _errors(view, seen, weights)
-        if weights.automask and (still is None or not weights.upsample):  # at full size always the same
-            still = _errors(view, others, weights)
+        inverse, sight = (nearest(own, full.size) if weights.upsample else own), full
+        if inverse.shape[-2:] != full.size:
+            view, *others = (
+                bilinear(picture, inverse.shape[-2:], align_corners=True) for picture in (target, *contexts)
+            )
+            shrunk = inverse.shape[-1] / full.size[1]  # for both axes
+            k = resize_intrinsics(K, shrunk, shrunk, centred=True)
+            sight = Sight(view, others, k, poses, weights.warp, weights.ssim)
+        warped = _clipped(sight.warped(1 / inverse.clamp(min=LEAST_INVERSE)), weights.clip)
+        still = _clipped(sight.still, weights.clip) if weights.automask else None
         error, _ = reduce_sources(warped, still, minimum=weights.minimum, order="in pairs")
         photometric = photometric + weighted_mean(error, confidence)
-        rough = rough + first_order(over_mean(inverse, floor=MEAN_FLOOR), view) / 2**scale
+        rough = rough + first_order(over_mean(inverse, floor=MEAN_FLOOR), sight.target) / 2**scale
     count = len(inverse_depths)
     terms = {"photometric": photometric / count, "smoothness": weights.smoothness * rough / count}
     if measured is not None:
@@ -99,6 +96,5 @@ def packnet_terms(
     return terms
 
 
-def _errors(view: Tensor, pictures: Sequence[Tensor], weights: PackNetWeights) -> Tensor:
-    each = [clip_errors(photometric_error(view, picture, weights.ssim), weights.clip) for picture in pictures]
-    return torch.cat(each, 1)
+def _clipped(errors: Sequence[Tensor], limit: float) -> Tensor:
+    return torch.cat([clip_errors(each, limit) for each in errors], 1)

@@ -63,16 +63,21 @@ def reduce_sources(
     if not minimum:
         warped = warped.mean(1, keepdim=True)
         still = None if still is None else still.mean(1, keepdim=True)
-    if still is None:
-        error = warped.min(1, keepdim=True).values
-        return error, torch.ones_like(error, dtype=torch.bool)
-    if generator is not None:
+    if generator is not None and still is not None:
         still = noisy(still, generator)
-    if order == "still first":
-        error, winner = torch.cat((still, warped), 1).min(1, keepdim=True)
-        return error, winner >= still.shape[1]
-    error, winner = torch.stack((warped, still), 2).flatten(1, 2).min(1, keepdim=True)
-    return error, winner % 2 == 0
+    moved, unmoved = ([] if maps is None else maps.split(1, 1) for maps in (warped, still))
+    if order == "still first" or not unmoved:
+        entries = [(one, False) for one in unmoved] + [(one, True) for one in moved]
+    else:
+        pairs = zip(moved, unmoved, strict=True)
+        entries = [entry for one, other in pairs for entry in ((one, True), (other, False))]
+    (error, first), *others = entries
+    teaches = torch.full_like(error, first, dtype=torch.bool)
+    for other, explains in others:  # the first of equal ones stays
+        less = other < error
+        error = torch.where(less, other, error)
+        teaches = teaches | less if explains else teaches & ~less
+    return error, teaches
 
 
 def weighted_mean(errors: Tensor, confidence: Tensor | None = None) -> Tensor:

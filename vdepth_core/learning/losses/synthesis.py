@@ -9,6 +9,7 @@ behind the camera, outside the picture, and with grid_sample's corners: `Warp`, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -93,24 +94,53 @@ def backproject(depth: Tensor, K_inverse: Tensor) -> Tensor:
     return points
 
 
-def project(points: Tensor, K: Tensor, pose: Tensor, how: Warp) -> tuple[Tensor, Tensor]:
-    """Where a camera sees points.
+class Lookup:
+    """Where one camera sees what the pixels of another show; what depth does not decide is computed once.
 
-    Args:
-        points: (B, 3, H, W) in another camera's frame.
-        K: (B, 3, 3) or (3, 3).
-        pose: (B, 4, 4), from that camera to this one.
-        how: Limits of the depth.
-
-    Returns:
-        (B, H, W, 2) pixel indices (x, y), and (B, H, W) their depth before it was limited.
+    K · T · X = D · (K R K⁻¹ [u, v, 1]) + K t: what stands in brackets serves every scale of depth.
     """
-    matrix = K @ pose[:, :3]
-    seen = matrix[:, :, :3] @ points.flatten(2) + matrix[:, :, 3:]
-    z = seen[:, 2:]
-    limited = (z if how.near is None else z.clamp(min=how.near)) + how.epsilon
-    pixels = (seen[:, :2] / limited).unflatten(-1, points.shape[-2:])
-    return pixels.permute(0, 2, 3, 1), z.unflatten(-1, points.shape[-2:])[:, 0]
+
+    def __init__(self, K: Tensor, pose: Tensor, size: Sequence[int], how: Warp) -> None:
+        """Prepares for depths of one size.
+
+        Args:
+            K: (B, 3, 3) or (3, 3) of both cameras, for pixel indices.
+            pose: (B, 4, 4) from the first to the second, in the unit of depth.
+            size: (H, W) of the pictures.
+            how: The system's way.
+        """
+        self._how, matrix = how, K @ pose[:, :3]
+        rays = backproject(pose.new_ones(1, 1, *size), torch.linalg.inv(K))
+        self._along = (matrix[:, :, :3] @ rays.flatten(2)).unflatten(-1, tuple(size))
+        self._start = matrix[:, :, 3:, None]
+        self._last = pose.new_tensor((size[1] - 1, size[0] - 1))[:, None, None]
+
+    def grid(self, depth: Tensor) -> tuple[Tensor, Tensor]:
+        """Where the second camera sees the points.
+
+        Args:
+            depth: (B, 1, H, W) of the first, planar z.
+
+        Returns:
+            (B, H, W, 2), -1 and 1 the outermost indices, and (B, 1, H, W) their depth there before it was
+            limited.
+        """
+        seen = depth * self._along + self._start
+        z = seen[:, 2:]
+        limited = (z if self._how.near is None else z.clamp(min=self._how.near)) + self._how.epsilon
+        return (seen[:, :2] / limited * (2 / self._last) - 1).permute(0, 2, 3, 1), z
+
+    def find(self, maps: Tensor, depth: Tensor) -> Tensor:
+        """What the second camera saw, at the pixels of the first; differentiable.
+
+        Args:
+            maps: (B, C, H, W) of the second camera.
+            depth: (B, 1, H, W) of the first, planar z.
+
+        Returns:
+            (B, C, H, W).
+        """
+        return _sampled(maps, self.grid(depth)[0], self._how)
 
 
 def sample(maps: Tensor, pixels: Tensor, how: Warp) -> tuple[Tensor, Tensor]:
@@ -126,10 +156,7 @@ def sample(maps: Tensor, pixels: Tensor, how: Warp) -> tuple[Tensor, Tensor]:
     """
     last = pixels.new_tensor((maps.shape[-1] - 1, maps.shape[-2] - 1))
     grid = 2 * pixels / last - 1
-    found = functional.grid_sample(
-        maps, grid, "bilinear", padding_mode=how.padding, align_corners=how.align_corners
-    )
-    return found, (grid.abs().amax(-1) <= 1)[:, None]
+    return _sampled(maps, grid, how), _inside(grid)
 
 
 def synthesise(
@@ -148,6 +175,16 @@ def synthesise(
         (B, C, H, W), and (B, 1, H, W) bool: where the source was looked up inside, not behind it. What hides
         what is not asked.
     """
-    pixels, z = project(backproject(depth, torch.linalg.inv(K)), K, pose, how)
-    found, inside = sample(source, pixels, how)
-    return found, inside if how.near is not None else inside & (z > 0)[:, None]
+    grid, z = Lookup(K, pose, depth.shape[-2:], how).grid(depth)
+    inside = _inside(grid)
+    return _sampled(source, grid, how), inside if how.near is not None else inside & (z > 0)
+
+
+def _sampled(maps: Tensor, grid: Tensor, how: Warp) -> Tensor:
+    return functional.grid_sample(
+        maps, grid, "bilinear", padding_mode=how.padding, align_corners=how.align_corners
+    )
+
+
+def _inside(grid: Tensor) -> Tensor:  # (B, H, W, 2) -> (B, 1, H, W)
+    return (grid.abs().amax(-1) <= 1)[:, None]
