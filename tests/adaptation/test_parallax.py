@@ -1,0 +1,113 @@
+"""Tripods and turns are refused in a sentence, who travels is not; the gap is as far as points should go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from layered import WIDTH, camera, footage_of, pictures, travelling
+
+from vdepth_core.adaptation.gaps import WANTED, choose_gaps
+from vdepth_core.adaptation.parallax import check_parallax, motion_of
+from vdepth_core.clip import open_clip
+from vdepth_core.errors import InputError
+from vdepth_core.progress import Progress
+
+CLIPS = Path(__file__).parents[3] / "shared" / "clips"
+
+
+def turning(count: int) -> np.ndarray:
+    return np.stack([camera((0.002 * t, 0.012 * t, 0.001 * t)) for t in range(count)])
+
+
+def noisy(frames: np.ndarray) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return np.clip(frames + rng.normal(0, 2, frames.shape), 0, 255).astype(np.uint8)
+
+
+def walked(frames: np.ndarray) -> np.ndarray:
+    """Something crosses the picture."""
+    rng = np.random.default_rng(3)
+    thing = np.repeat(cv2.resize(rng.integers(0, 255, (12, 6), np.uint8), (20, 50))[..., None], 3, -1)
+    frames = frames.copy()
+    for t, frame in enumerate(frames):
+        frame[60:110, 20 + 6 * t : 40 + 6 * t] = thing
+    return frames
+
+
+def test_who_travels(tmp_path: Path) -> None:
+    frames = noisy(pictures(travelling(14))[0])
+    with footage_of(tmp_path, frames) as footage:
+        assert check_parallax(footage, Progress()) == [True]
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: walked(pictures(np.tile(camera(), (14, 1, 1)))[0]), "stands still"),
+        (lambda: pictures(turning(14))[0], "only turns"),
+        (lambda: walked(pictures(turning(14))[0]), "only turns"),
+    ],
+)
+def test_who_does_not(make: Callable[[], np.ndarray], sentence: str, tmp_path: Path) -> None:
+    with footage_of(tmp_path, noisy(make())) as footage:
+        with pytest.raises(InputError, match=f"camera {sentence}.* in shot.mov") as refused:
+            check_parallax(footage, Progress(), "shot.mov")
+        assert "--frames" in refused.value.hint
+        assert refused.value.exit_code == 3
+
+
+def test_one_shot_of_several_is_enough(tmp_path: Path) -> None:
+    warnings: list[str] = []
+
+    class Listening(Progress):
+        def warn(self, message: str) -> None:
+            warnings.append(message)
+
+    parts = pictures(turning(10))[0], pictures(travelling(10))[0]
+    with footage_of(tmp_path, *parts) as footage:
+        assert check_parallax(footage, Listening()) == [False, True]
+    assert warnings == ["Shot 1 is left out: its camera only turns."]
+
+
+def test_gap(tmp_path: Path) -> None:
+    """Half as fast, twice as far; never more than the shot allows."""
+    slow = np.stack([camera(place=(0.012 * t, 0, 0)) for t in range(40)])
+    fast = np.stack([camera(place=(0.024 * t, 0, 0)) for t in range(40)])
+    with footage_of(tmp_path, pictures(slow)[0], pictures(fast)[0], pictures(slow)[0][:5]) as footage:
+        gaps = choose_gaps(footage, Progress())
+    assert gaps[0] == pytest.approx(2 * gaps[1], abs=2)
+    assert gaps[2] == 2
+    motion = 0.024 * gaps[1] * 190 / 6 / WIDTH  # of the wall, which is most of the picture
+    assert WANTED / 2 < motion < 2 * WANTED
+
+
+@pytest.mark.parametrize(
+    ("name", "motion"),
+    [
+        ("vid_static_juggle", "stands"),
+        ("vid_pan_kingscross", "turns"),
+        ("vid_drive_highway", "travels"),
+        ("vid_phone_alley", "travels"),
+        ("vid_puppy_handheld", "travels"),
+    ],
+)
+@pytest.mark.slow
+def test_real_clips(name: str, motion: str) -> None:
+    folder = CLIPS / name
+    if not folder.exists():
+        pytest.skip("the real clips are not here")
+    clip = open_clip(next(path for path in folder.iterdir() if path.suffix in (".mp4", ".mov")))
+    scale = 448 / clip.info.width
+    size = 448, round(clip.info.height * scale)
+    frames = []
+    for frame in clip.read():
+        frames.append(
+            cv2.resize(cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY), size, interpolation=cv2.INTER_AREA)
+        )
+        if len(frames) == 72:
+            break
+    assert motion_of(frames.__getitem__, range(len(frames)), size[0]) == motion
