@@ -137,8 +137,8 @@ def test_a_folder_of_clips(tmp_path):
     clips = find_clips(data)
     assert size_like((192, 640), clips[0]) == (256, 480)
     with pytest.raises(InputError, match="Nothing says what the camera of a is"):
-        ClipFolder(clips, SIZE, (-2, 2), None, None, tmp_path / "cache", Progress())
-    gallery = ClipFolder(clips, SIZE, (-2, 2), 60.0, None, tmp_path / "cache", Progress())
+        ClipFolder(clips, SIZE, (-1, 1), 2, None, None, tmp_path / "cache", Progress())
+    gallery = ClipFolder(clips, SIZE, (-1, 1), 2, 60.0, None, tmp_path / "cache", Progress())
     assert (len(gallery.training), len(gallery.validation)) == (2, 2)  # two targets a clip have neighbours
     sample = gallery.load(gallery.training[0])
     assert sample.pictures.shape == (3, *SIZE, 3)
@@ -150,7 +150,11 @@ def test_a_folder_of_clips(tmp_path):
     assert np.abs(cv2.resize(first, SIZE[::-1]).astype(int) - sample.pictures[0]).mean() < 4
     gallery.close()
     with pytest.raises(InputError, match="No shot is long enough"):
-        ClipFolder(clips, SIZE, (-3, 3), 60.0, None, tmp_path / "cache", Progress())
+        ClipFolder(clips, SIZE, (-1, 1), 3, 60.0, None, tmp_path / "cache", Progress())
+    chosen = ClipFolder(clips, SIZE, (-1, 1), None, 60.0, None, tmp_path / "cache", Progress())
+    pictures = chosen.load(chosen.training[0]).pictures.astype(float)
+    chosen.close()
+    assert np.abs(pictures[0] - pictures[1]).mean() > 2  # far enough apart to differ
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="holds no clips"):
         find_clips(tmp_path / "empty")

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ...adaptation.footage import Footage, read_frames
+from ...adaptation.gaps import choose_gap, luma_of
 from ...clip import Clip, fingerprint, open_clip
 from ...clip.naming import IMAGE_SUFFIXES
 from ...errors import InputError
@@ -36,6 +37,7 @@ class ClipFolder(Gallery):
         clips: Sequence[Clip],
         size: tuple[int, int],
         offsets: tuple[int, ...],
+        gap: int | None,
         fov: float | None,
         intrinsics: Path | None,
         cache: Path,
@@ -46,7 +48,8 @@ class ClipFolder(Gallery):
         Args:
             clips: See `find_clips`.
             size: (height, width) to train at.
-            offsets: Of the sources, in frames.
+            offsets: Of the sources, in gaps.
+            gap: In frames; None: what the motion of each shot asks for.
             fov: Horizontal field of view in degrees of clips without a camera file.
             intrinsics: Camera file of clips without one of their own.
             cache: Folder of decoded frames; may be deleted at any time.
@@ -57,10 +60,10 @@ class ClipFolder(Gallery):
                 long enough.
             Cancelled: somebody asked to stop.
         """
-        self.size, self.offsets = size, offsets
+        self.size, self.offsets, self._gap = size, offsets, gap
         self._footage: list[Footage] = []
         self._matrices: list[np.ndarray] = []
-        self._places: list[tuple[int, int]] = []
+        self._places: list[tuple[int, int, int]] = []
         self.training, self.validation = [], []
         digests = []
         try:
@@ -77,19 +80,19 @@ class ClipFolder(Gallery):
             self.close()
             raise
         self.training = self.training or self.validation
-        self.facts = {"clips": digests, "offsets": offsets, "size": size}
+        self.facts = {"clips": digests, "offsets": offsets, "gap": gap, "size": size}
 
     def load(self, number: int) -> Sample:
         """Reads a frame and its neighbours; see `Gallery.load`."""
-        which, index = self._places[number]
+        which, index, gap = self._places[number]
         frames = self._footage[which].frames
-        pictures = [frames.read(index + offset)[0] for offset in (0, *self.offsets)]
+        pictures = [frames.read(index + gap * offset)[0] for offset in (0, *self.offsets)]
         return Sample(np.stack(pictures), self._matrices[which])
 
     def _add(self, clip: Clip, K: np.ndarray, folder: Path, progress: Progress) -> None:
         """Decodes a clip, and takes the targets that have all their neighbours; the last are held out."""
         progress.stage("scan", None)
-        shots = [shot for shot in clip.scan(progress=progress) if len(shot) > max(map(abs, self.offsets))]
+        shots = [shot for shot in clip.scan(progress=progress) if len(shot) > (self._gap or 1)]
         if not shots:
             return
         footage = Footage(folder, shots, *self.size)
@@ -97,11 +100,13 @@ class ClipFolder(Gallery):
         self._matrices.append(K)
         progress.stage("read", footage.count)
         read_frames(clip, footage, shots, progress)
+        luma = luma_of(footage)
         targets = [
-            (len(self._footage) - 1, index)
+            (len(self._footage) - 1, index, gap)
             for span in footage.shots
+            for gap in [self._gap or choose_gap(luma, span, footage.width)]
             for index in span
-            if all(index + offset in span for offset in self.offsets)
+            if all(index + gap * offset in span for offset in self.offsets)
         ]
         first, cut = len(self._places), len(targets) - -(-len(targets) // HELD_OUT)
         self._places += targets

@@ -44,7 +44,11 @@ class Settings(Options):
     intrinsics: Path | None = Field(
         None, description="Clips: camera file (JSON) of all without one of their own."
     )
-    gap: int = Field(1, ge=1, description="Clips: frames between a target and its sources.")
+    gap: int | None = Field(
+        None,
+        ge=1,
+        description="Clips: frames to a source (default: until the picture moves by 4.5 % of its width).",
+    )
     height: int | None = Field(
         None, ge=32, le=4096, description=f"Of the network's input, pixels {_PUBLISHED}."
     )

@@ -243,9 +243,10 @@ def _gallery(
     clips = find_clips(data)
     if settings.height is None and settings.width is None:
         course = replace(course, size=size_like(course.size, clips[0]))
-    offsets = tuple(offset * settings.gap for offset in course.offsets)
     cache = settings.cache or out / CACHE
-    return ClipFolder(clips, course.size, offsets, settings.fov, settings.intrinsics, cache, progress), course
+    return ClipFolder(
+        clips, course.size, course.offsets, settings.gap, settings.fov, settings.intrinsics, cache, progress
+    ), course
 
 
 def _modules(settings: Settings, system: System, gallery: Gallery, depth: DepthNetwork) -> nn.ModuleDict:
