@@ -16,7 +16,7 @@ from test_adapt import StopAt
 
 from vdepth_core.adaptation.adapt import adapt
 from vdepth_core.adaptation.eyes import paired_shots
-from vdepth_core.adaptation.leftright import LeftRightConsistency, Reading, pyramid
+from vdepth_core.adaptation.leftright import RATE, LeftRightConsistency, Reading, pyramid
 from vdepth_core.align.scale_shift import fit_scale_shift
 from vdepth_core.clip import open_clip
 from vdepth_core.errors import Cancelled, InputError, UsageError
@@ -83,6 +83,7 @@ def test_disparity_comes_closer_to_the_truth(
     result = adapt(eyes[0], out, right=eyes[1], steps=12, **OPTIONS)
     assert result.changed
     assert result.before.keys() == {"appearance", "smoothness", "consistency"}
+    assert "of the width times the model" in result.report.read_text(encoding="utf-8")
     assert disparity_error(out, scene) < 0.95 * disparity_error("embedded", scene)
     manifest = estimate(eyes[0] / "0000.png", tmp_path / "still", {"model": str(out), "still": True})
     assert manifest.model.space == "affine_invariant"
@@ -92,16 +93,11 @@ def test_one_clip_with_both_eyes_gives_the_same_bytes(
     eyes: tuple[Path, Path], scene: StereoClip, tmp_path: Path
 ) -> None:
     two = adapt(eyes[0], tmp_path / "two.safetensors", right=eyes[1], steps=2, **OPTIONS)
-    for layout, axis in (("side-by-side", 2), ("top-bottom", 1)):
-        both = saved(tmp_path / layout, np.concatenate(pictures(scene), axis))
-        one = adapt(both, tmp_path / f"{layout}.safetensors", stereo=layout, steps=2, **OPTIONS)
-        assert one.weights.read_bytes() == two.weights.read_bytes()
+    both = saved(tmp_path / "both", np.concatenate(pictures(scene), 2))
+    one = adapt(both, tmp_path / "one.safetensors", stereo="side-by-side", steps=2, **OPTIONS)
+    assert one.weights.read_bytes() == two.weights.read_bytes()
     with pytest.raises(UsageError, match="other options"):
         adapt(eyes[0], two.weights, right=eyes[0], steps=2, resume=True, **OPTIONS)
-    squeezed = np.concatenate([frames[:, :, ::2] for frames in pictures(scene)], 2)
-    half = saved(tmp_path / "half", squeezed)
-    result = adapt(half, tmp_path / "h.safetensors", stereo="half-side-by-side", steps=1, **OPTIONS)
-    assert result.steps == 1
 
 
 def test_stopped_and_killed_runs_end_like_uninterrupted_ones(
@@ -243,7 +239,7 @@ def test_the_reading_starts_where_it_is_told_and_keeps_its_sign() -> None:
     torch.testing.assert_close(reading(torch.tensor([1.0, 5.0])), torch.tensor([-0.01, 0.03]))
     reading(torch.linspace(0, 8, 9)).sum().neg().backward()
     with torch.no_grad():
-        reading.change -= 100 * reading.change.grad
+        reading.change -= reading.change.grad
         assert float(reading.line()[0]) > 0
         assert float(reading(torch.tensor(1e6))) == pytest.approx(0.3)
 
@@ -258,7 +254,7 @@ def test_a_slow_learner_of_two_numbers() -> None:
     """With the network frozen the reading alone finds the line."""
     truth, d = 0.05, torch.rand(1, 1, 8, 8)
     reading = Reading(0.04, 0.01)
-    optimiser = torch.optim.Adam(reading.parameters(), LoopConfig().rate)
+    optimiser = torch.optim.Adam(reading.parameters(), RATE)
     for _ in range(400):
         loss = (reading(d) - truth * d).abs().mean()
         optimiser.zero_grad()

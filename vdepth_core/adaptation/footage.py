@@ -58,7 +58,6 @@ class Footage:
         self.flow = FrameArray(folder / "flow.i16", self.count, (*shape, 2), "<i2")
         self.seen = FrameArray(folder / "seen.u8", self.count, shape, "u1")
         self.target = FrameArray(folder / "target.f32", self.count, shape, "<f4")
-        self._folder, self._added = folder, list[FrameArray]()
 
     def __enter__(self) -> Footage:
         return self
@@ -68,19 +67,8 @@ class Footage:
 
     def close(self) -> None:
         """Closes the files."""
-        for array in (self.frames, self.flow, self.seen, self.target, *self._added):
+        for array in (self.frames, self.flow, self.seen, self.target):
             array.close()
-
-    def added(self, name: str, shape: tuple[int, ...], dtype: str) -> FrameArray:
-        """One more array of a frame each, for what a recipe needs beside; closed with the others.
-
-        Args:
-            name: Of its file.
-            shape: Of a frame.
-            dtype: As numpy spells it, with its byte order.
-        """
-        self._added.append(FrameArray(self._folder / name, self.count, shape, dtype))
-        return self._added[-1]
 
     def pictures(self, indices: Sequence[int]) -> Tensor:
         """Frames (n, 3, h, w) float32 in [0, 1].

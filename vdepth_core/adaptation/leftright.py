@@ -18,17 +18,17 @@ from ..learning.losses.leftright import leftright_terms
 from ..learning.losses.resampling import area
 from ..learning.systems.options import LeftRightOptions
 from ..networks.leftright import MAX_DISPARITY, LeftRightNet
+from ..store import FrameArray
 from .eyes import paired_shots
 from .footage import Footage, read_frames, split_pairs
 from .rig import Rig, find_rig
 
 if TYPE_CHECKING:
-    from ..store import FrameArray
     from .session import Session
 
 Predict = Callable[[Tensor], Tensor]
 SCALES = 4
-RATE = 10.0  # how much faster than the network the reading learns: it is two numbers
+RATE = 1e-3  # ten times the network's: the reading is but two numbers
 
 
 class Reading(nn.Module):
@@ -49,8 +49,12 @@ class Reading(nn.Module):
 
     def line(self) -> tuple[Tensor, Tensor]:
         """a and b, differentiable."""
-        change = RATE * self.change
-        return self.scale * change[0].exp(), self.shift + change[1] / 100
+        return self.scale * self.change[0].exp(), self.shift + self.change[1] / 100
+
+    def told(self) -> str:
+        """a and b in words."""
+        a, b = (float(number.detach()) for number in self.line())
+        return f"{a:.4g} of the width times the model's number {'+' if b >= 0 else '−'} {abs(b):.4g}"
 
     def forward(self, disparity: Tensor) -> Tensor:
         """Disparity in widths, differentiable.
@@ -109,12 +113,15 @@ class LeftRight:
         """Reads the other eye, and finds how the two stand; see `Recipe.build`."""
         footage, right = session.footage, read_right(session)
         rig = find_rig(footage, right, session.student, session.progress)
+        session.told["Rows"] = lambda: f"three quarters at most {rig.vertical:.2%} of the height off"
         network = session.student.network
         if isinstance(network, LeftRightNet):
             _warn_of_convergence(rig, session)
             both = _both_heads(network)
         else:
-            both = _both_pictures(session.bring("reading", Reading(rig.scale, rig.shift)))
+            reading = session.bring("reading", Reading(rig.scale, rig.shift), RATE)
+            session.told["Disparity"] = reading.told
+            both = _both_pictures(reading)
         return LeftRightConsistency(footage, right, both, self._options, session.device)
 
 
@@ -133,7 +140,8 @@ def read_right(session: Session) -> FrameArray:
         raise ValueError("there is no right eye")
     shots = paired_shots(session.clip, session.right, session.shots, session.progress)
     footage = session.footage
-    right = footage.added("right.u8", (footage.height, footage.width, 3), "u1")
+    shape = (footage.height, footage.width, 3)
+    right = session.keep(FrameArray(session.folder / "right.u8", footage.count, shape, "u1"))
     read_frames(session.right, footage, shots, session.progress, into=right)
     return right
 

@@ -132,6 +132,7 @@ def report(
             ("Camera", "from the camera file" if session.path else "recovered from the clip"),
             ("Gap", ", ".join(f"{gap} frames" for gap in session.cameras.gaps)),
         ]
+    facts += [(name, tell()) for name, tell in session.told.items()]
     changed = sum(_best(standing).values()) < sum(counters.history[0][1].values())
     verdict = (
         f"Adapted by {recipe} in {counters.step} steps."

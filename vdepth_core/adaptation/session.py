@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,6 +62,7 @@ class Session:
         lens: The plate's camera where the user knows it; None: its focal length is learnt.
         path: The camera's path where the user knows it.
         cameras: What a recipe by view synthesis found of them, for whoever writes them.
+        told: What a recipe has to say in the report, by name, once the kept weights are in its modules.
         modules, rates: What is trained beside the student, by name, and its learning rates; see `bring`.
     """
 
@@ -78,6 +79,7 @@ class Session:
     path: CameraPath | None = None
     right: Clip | None = None
     cameras: Cameras | None = None
+    told: dict[str, Callable[[], str]] = field(default_factory=dict)
     modules: dict[str, nn.Module] = field(default_factory=dict)
     rates: dict[str, float] = field(default_factory=dict)
     _kept: ExitStack = field(default_factory=ExitStack)
