@@ -20,7 +20,15 @@ class SfmLearner(System):
     network = "sfmlearner"
     pose_kinds = ("joint",)
     course = Course(
-        rate=2e-4, epochs=200, drops=(), batch=4, size=(128, 416), jittered=0.0, zoom=1.15, nominal=False
+        rate=2e-4,
+        epochs=200,
+        epoch=1000,
+        drops=(),
+        batch=4,
+        size=(128, 416),
+        jittered=0.0,
+        zoom=1.15,
+        nominal=False,
     )
     Options = SfmLearnerOptions
 

@@ -74,7 +74,8 @@ class Course:
 
     Attributes:
         rate: Learning rate.
-        epochs: Passes over the training set.
+        epochs: How many.
+        epoch: Steps of one; None: those of a pass over the training set.
         drops: Epochs, also parts of one, after which the rate is multiplied by ``factor``, each time.
         factor: Of a drop.
         batch: Targets a step.
@@ -95,6 +96,7 @@ class Course:
 
     rate: float = 1e-4
     epochs: int = 20
+    epoch: int | None = None
     drops: tuple[float, ...] = (15,)
     factor: float = 0.1
     batch: int = 12

@@ -57,7 +57,9 @@ class Settings(Options):
     )
     batch: int | None = Field(None, ge=1, description=f"Targets a step {_PUBLISHED}.")
     rate: float | None = Field(None, gt=0, description=f"Learning rate of Adam {_PUBLISHED}.")
-    epochs: int | None = Field(None, ge=1, description=f"Passes over the training set {_PUBLISHED}.")
+    epochs: int | None = Field(
+        None, ge=1, description=f"How long: passes over the training set, mostly {_PUBLISHED}."
+    )
     steps: int | None = Field(None, ge=1, description="Train this many steps, whatever the epochs.")
     release: Literal["best", "last"] = Field(
         "best", description="Which weights are written: the best on what is held out, or the last."

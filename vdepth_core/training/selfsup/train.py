@@ -111,8 +111,9 @@ def train_selfsup(
         gallery, course = _gallery(data, settings, course, depth, out, progress)
         try:
             trained = _modules(settings, system, gallery, depth).to(device)
-            steps = settings.steps or course.epochs * max(1, len(gallery.training) // course.batch)
-            config = _loop(settings, course, steps, len(gallery.training))
+            epoch = course.epoch or max(1, len(gallery.training) // course.batch)
+            steps = settings.steps or course.epochs * epoch
+            config = _loop(settings, course, steps, epoch)
             identity = _identity(recipe, own, settings, course, gallery, depth)
             groups = parameter_groups(trained.parameters(), config.rate, config.decay)
             optimiser = torch.optim.Adam(groups)
@@ -202,7 +203,7 @@ def _course(settings: Settings, system: System) -> Course:
     )
 
 
-def _loop(settings: Settings, course: Course, steps: int, targets: int) -> LoopConfig:
+def _loop(settings: Settings, course: Course, steps: int, epoch: int) -> LoopConfig:
     return LoopConfig(
         seed=settings.seed,
         steps=steps,
@@ -212,7 +213,7 @@ def _loop(settings: Settings, course: Course, steps: int, targets: int) -> LoopC
         decay=0.0,
         average=0.0,
         clip=math.inf if course.clip is None else course.clip,
-        validate_every=settings.every or min(_MOST_STEPS, max(1, targets // course.batch)),
+        validate_every=settings.every or min(_MOST_STEPS, epoch),
         patience=_FOREVER,
         save_every=settings.save,
     )
@@ -273,7 +274,7 @@ def _identity(
 
 def _write(
     out: Path, settings: Settings, gallery: Gallery, depth: DepthNetwork, trained: nn.ModuleDict,
-    standing: Standing, per_epoch: int,
+    standing: Standing, epoch: int,
 ) -> None:  # fmt: skip
     counters = standing.counters
     curves.write(out / CURVES, counters.losses, counters.history)
@@ -286,7 +287,7 @@ def _write(
         facts["use_stereo"] = settings.use != "mono"
     files = depth_and_pose_files(
         depth.family, states[DEPTH], states.get(POSE), states.get("features"), facts | depth.facts,
-        counters.step // max(1, per_epoch),
+        counters.step // epoch,
     )  # fmt: skip
     for name, content in files.items():
         buffer = io.BytesIO()  # torch writes a file's name into it
