@@ -16,16 +16,20 @@ from test_adapt import StopAt
 
 from vdepth_core.adaptation.adapt import adapt
 from vdepth_core.adaptation.eyes import paired_shots
+from vdepth_core.adaptation.footage import Footage
 from vdepth_core.adaptation.leftright import RATE, LeftRightConsistency, Reading, pyramid
+from vdepth_core.adaptation.rig import Rig, find_rig
 from vdepth_core.align.scale_shift import fit_scale_shift
 from vdepth_core.clip import open_clip
 from vdepth_core.errors import Cancelled, InputError, UsageError
 from vdepth_core.jobs.batch import estimate
 from vdepth_core.learning.config import LoopConfig
+from vdepth_core.learning.student import load_student
 from vdepth_core.models.registry import load_model
 from vdepth_core.models.tiny import make_tiny
 from vdepth_core.progress import Progress
 from vdepth_core.scenes import StereoClip, render_stereo
+from vdepth_core.store import FrameArray
 from vdepth_core.types import Shot
 
 HEIGHT, WIDTH = 64, 96
@@ -189,6 +193,31 @@ def test_rows_that_are_a_little_off_are_said(scene: StereoClip, tmp_path: Path) 
     one, other, told = saved(tmp_path / "left", left), saved(tmp_path / "right", right), Told()
     adapt(one, tmp_path / "w.safetensors", right=other, steps=1, progress=told, **OPTIONS)
     assert "vertically; rectified ones would teach more" in told.words
+
+
+def rig_of(left: np.ndarray, right: np.ndarray, folder: Path) -> Rig:
+    with (
+        Footage(folder, [Shot(0, 0, len(left))], HEIGHT, WIDTH) as footage,
+        FrameArray(folder / "right.u8", len(left), left.shape[1:], "u1") as other,
+    ):
+        footage.frames.write(0, left)
+        other.write(0, right)
+        return find_rig(footage, other, load_student("embedded"), Progress())
+
+
+def test_eyes_may_converge_anywhere(scene: StereoClip, tmp_path: Path) -> None:
+    """Most lies behind the plane of the screen then, and left is still left."""
+    left, right = pictures(scene)
+    straight = rig_of(left, right, tmp_path / "straight")
+    converged = rig_of(left, np.roll(right, 4, 2), tmp_path / "converged")
+    assert straight.agreement
+    assert straight.crossed < 0.1
+    assert converged.crossed > 0.5
+    assert converged.scale == pytest.approx(straight.scale, rel=0.2)
+    level = [0.4 * rig.scale + rig.shift for rig in (straight, converged)]  # of what is in the middle
+    assert level[0] - level[1] == pytest.approx(4 / WIDTH, abs=0.008)
+    with pytest.raises(InputError, match="swapped"):
+        rig_of(np.roll(right, 4, 2), left, tmp_path / "swapped")
 
 
 def test_sequences_are_paired_by_their_numbers(scene: StereoClip, tmp_path: Path) -> None:
