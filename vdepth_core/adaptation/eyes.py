@@ -39,7 +39,7 @@ def check_eyes(recipe: Recipe, right: str | Path | None, layout: str | None) -> 
     if wanted and right is None and layout is None:
         raise UsageError(
             f"The recipe {recipe.name} learns from two eyes.",
-            "Give the right eye's clip with --right, or say with --stereo how both lie in one.",
+            "vdepth adapt takes the right eye's clip by --right, or by --stereo how both lie in one.",
         )
     if right is not None and not wanted:
         raise UsageError(f"The recipe {recipe.name} learns from one eye.", "Leave --right out.")
