@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chrono_fakes import FakeClip
 from generated import RampModel, write_movie
 from pydantic import BaseModel
 from rolling_fakes import FakeSnippets, Footage
@@ -226,7 +227,7 @@ def test_another_package_adds_one_of_each(installed: Path) -> None:
     )
     words = " ".join(asked[1].split())
     assert asked[0] == 0
-    assert "framewise, temporal, rolling, lost, nearer or start" in words
+    assert "framewise, temporal, rolling, chrono, lost, nearer or start" in words
     assert "Method nearer: --nearer-times <float> How much nearer, 1 to 9. [default: 2.0]" in words
     assert "Methods framewise, temporal, rolling, nearer: --batch" in words
     assert "Refiner doubled: --doubled-farther <int> How much farther, 1 to 9. [default: 1]" in words
@@ -236,7 +237,7 @@ def test_another_package_adds_one_of_each(installed: Path) -> None:
 
     assert listed[0] == 0
     assert "slope" in listed[1]
-    assert "Methods: framewise, temporal, rolling, nearer.\n" in listed[1]
+    assert "Methods: framewise, temporal, rolling, chrono, nearer.\n" in listed[1]
     assert "Refiners: boost, doubled.\n" in listed[1]
     assert "Export formats: png16, npz, mp4, mp4-edit, table.\n" in listed[1]
     assert listed[2].count("plugged.nowhere") >= 3  # reported, and nobody minds
@@ -311,7 +312,7 @@ def test_every_method_keeps_to_the_contract(name: str, tmp_path: Path) -> None:
 
 
 def _one_it_takes(method: Method) -> Any:
-    for model in (RampModel(), FakeSnippets()):
+    for model in (RampModel(), FakeSnippets(), FakeClip()):
         try:
             method.check(model)  # type: ignore[arg-type]
         except UsageError:

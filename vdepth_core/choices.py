@@ -17,6 +17,7 @@ Predicts = Literal[
 Protocol = Literal["clip-lstsq", "first-frame", "per-frame", "median", "eigen", "none"]
 Convention = Literal["z", "inverse-z", "ray", "white-near"]
 BoostPlan = Literal["shot", "published"]
+ClipSampler = Literal["published", "edm"]
 TemporalForm = Literal["residual", "plain"]
 StereoLayout = Literal["side-by-side", "half-side-by-side", "top-bottom", "half-top-bottom"]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from torch import Tensor
 
-    from .choices import Dtype
+    from .choices import ClipSampler, Dtype
     from .progress import Progress
     from .store import DepthStore, FrameArray
     from .types import ClipInfo, Frame, ModelSpec, RefinerWeights, Shot, ShotAlignment
@@ -172,6 +172,62 @@ class SnippetModel(Protocol):
 
         Args:
             depth_latents: After the last step.
+        """
+
+
+@runtime_checkable
+class ClipDiffusionModel(Protocol):
+    """A latent video model that denoises up to ``spec.window`` frames in a row, from frames it is done with.
+
+    Latents are those of pictures H x W that were padded below and to the right; `latent_size` says how large
+    they are. They are handed over as float32, on any device.
+    """
+
+    spec: ModelSpec
+    device: str
+
+    def latent_size(self, height: int, width: int) -> tuple[int, int]:
+        """(h, w) of the latents of pictures.
+
+        Args:
+            height, width: Of the network's input, in pixels.
+        """
+
+    def encode(self, frames: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Pictures (T, 3, H, W) in [0, 1] -> latents (T, 4, h, w).
+
+        Args:
+            frames: sRGB.
+            noise: (T, 4, h, w): the encoder's answer is sampled with it; None: it is its mean.
+        """
+
+    def denoise(
+        self,
+        latents: Tensor,
+        context: Tensor,
+        noise: Tensor,
+        *,
+        steps: int,
+        sampler: ClipSampler,
+        again: Tensor | None = None,
+    ) -> Tensor:
+        """Depth latents (N, 4, h, w) of the last N frames of a window, of unit deviation.
+
+        Args:
+            latents: Of the window's pictures, (C + N, 4, h, w).
+            context: Depth latents of its first C frames, done before, (C, 4, h, w).
+            noise: (N, 4, h, w) standard normal, what the others begin as.
+            steps: Of denoising.
+            sampler: The formula of a step.
+            again: (steps, C, 4, h, w) standard normal: the context is noised with it for every step; None: it
+                is seen as it is.
+        """
+
+    def decode(self, depth_latents: Tensor) -> Tensor:
+        """Depth latents (T, 4, h, w) of frames in a row -> ``spec.quantity`` (T, ≥ H, ≥ W).
+
+        Args:
+            depth_latents: As `denoise` gives them.
         """
 
 

@@ -12,7 +12,9 @@ from ..errors import UsageError
 
 
 def make_tiny(
-    family: Annotated[str, typer.Argument(help="rollingdepth, marigold, depth-anything, depth-pro, …")],
+    family: Annotated[
+        str, typer.Argument(help="rollingdepth, marigold, chronodepth, depth-anything, depth-pro, …")
+    ],
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="New or empty folder.")],
     seed: Annotated[int, typer.Option(help="Seed of the random weights.")] = 0,
 ) -> None:

@@ -12,7 +12,7 @@ from ..errors import ResourceError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..protocols import DepthModel, SnippetModel
+    from ..protocols import ClipDiffusionModel, DepthModel, SnippetModel
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class Batcher:
 
     def __init__(
         self,
-        model: DepthModel | SnippetModel,
+        model: DepthModel | SnippetModel | ClipDiffusionModel,
         load: Load,
         *,
         whole: bool = False,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..progress import Progress
-    from ..protocols import DepthModel, ShotFrames, SnippetModel
+    from ..protocols import ClipDiffusionModel, DepthModel, ShotFrames, SnippetModel
     from ..store import DepthStore
     from ..types import ModelSpec
 
@@ -132,7 +132,12 @@ def to_disparity(raw: np.ndarray, spec: ModelSpec) -> np.ndarray:
 
 
 def decode_batches(
-    shot: ShotFrames, model: DepthModel | SnippetModel, store: DepthStore, start: int, stop: int, size: int
+    shot: ShotFrames,
+    model: DepthModel | SnippetModel | ClipDiffusionModel,
+    store: DepthStore,
+    start: int,
+    stop: int,
+    size: int,
 ) -> Generator[FrameBatch]:
     """Yields frames [start, stop) of the shot as the model prepares them.
 

@@ -32,11 +32,25 @@ class Framewise(PerFrame):
         predict_shot(shot, model, store, progress, self.options.batch)
 
     def settle(self, shot: Shot, spec: ModelSpec, store: DepthStore, progress: Progress) -> ShotAlignment:
-        """Writes every raw prediction as `to_disparity` gives it to ``store.final``; see `Method.settle`."""
-        for index in range(store.count):
-            if store.final.done(index):
-                progress.skip(SETTLE)
-                continue
-            with progress.step(SETTLE):
-                store.final.write(index, to_disparity(store.raw.read(index), spec))
-        return ShotAlignment((1.0,) * store.count, (0.0,) * store.count)
+        """Writes every raw prediction as it is; see `Method.settle` and `settle_as_it_is`."""
+        return settle_as_it_is(spec, store, progress)
+
+
+def settle_as_it_is(spec: ModelSpec, store: DepthStore, progress: Progress) -> ShotAlignment:
+    """Writes every raw prediction as `to_disparity` gives it to ``store.final``.
+
+    Args:
+        spec: The model it was predicted by.
+        store: Of the shot.
+        progress: Told of each frame, stage ``settle``.
+
+    Raises:
+        Cancelled: the user asked to stop.
+    """
+    for index in range(store.count):
+        if store.final.done(index):
+            progress.skip(SETTLE)
+            continue
+        with progress.step(SETTLE):
+            store.final.write(index, to_disparity(store.raw.read(index), spec))
+    return ShotAlignment((1.0,) * store.count, (0.0,) * store.count)

@@ -20,5 +20,8 @@ METHODS: Seam[Method] = Seam(
         "rolling": Own(
             "vdepth_core.methods.rolling.method:Rolling", "vdepth_core.methods.rolling.options:RollingOptions"
         ),
+        "chrono": Own(
+            "vdepth_core.methods.chrono.method:Chrono", "vdepth_core.methods.chrono.options:ChronoOptions"
+        ),
     },
 )

@@ -42,7 +42,7 @@ _FAMILIES = {  # a family of the catalogue -> what loads it: ``load(path, device
         for name in ("monodepth2", "sfmlearner", "featdepth", "packnet", "diffnet", "ddv", "leftright")
     },
     **dict.fromkeys(("dpt", "depth-anything", "depth-pro", "zoedepth"), _FOLDERS["transformers"]),
-    **dict.fromkeys(("marigold", "rollingdepth"), _FOLDERS["diffusers"]),
+    **dict.fromkeys(("chronodepth", "marigold", "rollingdepth"), _FOLDERS["diffusers"]),
 }
 _SPACES: dict[str, Space] = {"affine": "affine_invariant", "scale": "scale_invariant", "metric": "metric"}
 
@@ -80,8 +80,8 @@ def load_model(
 
     Args:
         name_or_path: A name of `list_models`, or the path of a weights file, of the archive or folder of a
-            network saved in parts, or of the folder of a transformers depth model, of Marigold or of
-            RollingDepth.
+            network saved in parts, or of the folder of a transformers depth model, of Marigold, of
+            RollingDepth or of ChronoDepth.
         device: ``auto``, ``cpu``, ``mps``, ``cuda``, or one of several: ``cuda:1``.
         dtype: ``fp32``, ``fp16`` or ``bf16``: what an accelerator computes in; CPUs take ``fp32`` for
             ``fp16``.

@@ -49,6 +49,7 @@ class CatalogueFile(_Strict):
         size: Bytes, exact; None: not known.
         sha256: What it hashes to; None: not known.
         md5: The same where its publisher gives this sum only.
+        obtain: Where a person gets it by hand, if not where the others are.
         becomes: What a checkpoint is stored as; default its name with ``.safetensors``. A zip archive with
             several weights files becomes one file each, under their own names.
     """
@@ -59,6 +60,7 @@ class CatalogueFile(_Strict):
     size: Annotated[int, Field(gt=0)] | None = None
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     md5: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None = None
+    obtain: _Url | None = None
     becomes: Annotated[str, Field(pattern=r"\.safetensors$")] | None = None
 
     @property
@@ -176,8 +178,11 @@ class CatalogueEntry(_Strict):
         if not self.commercial:
             command += f" --accept-license {self.name}"
         if self.obtain:
-            names = ", ".join(file.path for file in self.files)
-            return f"Fetch {names} from {self.obtain}, then run: {command} --from FOLDER"
+            places: dict[str, list[str]] = {}
+            for file in self.files:
+                places.setdefault(file.obtain or self.obtain, []).append(file.path)
+            fetch = " and ".join(f"{', '.join(names)} from {place}" for place, names in places.items())
+            return f"Fetch {fetch}, then run: {command} --from FOLDER"
         return f"Run: {command}"
 
     @model_validator(mode="after")

@@ -15,7 +15,8 @@ PREPROCESSOR = "preprocessor_config.json"
 SUFFIXES = (".safetensors", ".bin", ".json")
 CHECKPOINTS = (".safetensors", ".pth", ".pt", ".tar", ".ckpt", ".bin")  # the first is taken where it can be
 PARTS = ("encoder", "depth")  # the files of a depth network that training code saves in two
-DERIVED = ("empty_prompt.safetensors",)  # computed from the other files, on this machine
+# Computed from the other files, on this machine.
+DERIVED = ("empty_prompt.safetensors", "zero_image.safetensors")
 _SINGLE = ("model.safetensors", "pytorch_model.bin")
 
 
@@ -31,7 +32,7 @@ def folder_kind(folder: Path) -> Literal["diffusers", "transformers", "checkpoin
     if (folder / "model_index.json").is_file() or (folder / "unet").is_dir():
         return "diffusers"
     if (folder / "config.json").is_file():
-        return "transformers"
+        return "diffusers" if "_class_name" in read_json(folder / "config.json") else "transformers"
     if holds_checkpoints(folder):
         return "checkpoints"
     raise WeightsError(

@@ -1,7 +1,8 @@
 """What some families need done once, at install, so that it need not be done at every start.
 
 Latent diffusion models for depth are conditioned on the empty prompt, always: its text embedding is computed
-once and kept beside the weights, and the text encoder, a quarter of the download, is never loaded again.
+once and kept beside the weights, and the text encoder, a quarter of the download, is never loaded again. So
+is the image embedding of those that are conditioned on a zero picture (`zero_image`).
 """
 
 from __future__ import annotations
@@ -13,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 from ..errors import WeightsError
 from .building import cannot_build, load_transformers
 from .configs import read_json, transformers_config
+from .embeddings import keep_embedding, kept_embedding
 from .loading import load_state_dict
 from .reading import AGAIN
-from .saving import save_tensors
+from .zero_image import keep_zero_image
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
 EMPTY_PROMPT = "empty_prompt.safetensors"
-_KEY = "embedding"  # and the precision it was computed in
 _BEGIN, _END = "<|startoftext|>", "<|endoftext|>"
 
 
@@ -58,25 +59,8 @@ def empty_prompt_embedding(folder: Path, dtype: torch.dtype) -> Tensor:
     Raises:
         WeightsError: the files are missing or damaged.
     """
-    kept = _kept(folder / EMPTY_PROMPT)
-    if (found := kept.get(_key(dtype))) is not None:
-        return found.clone()  # to where tensors usually lie: the last bits depend on their place in memory
-    if kept and not (folder / "text_encoder").is_dir():
-        return kept[max(kept, key=lambda key: kept[key].element_size())].to(dtype)
-    return _compute(folder, dtype)[0]
-
-
-def _kept(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
-        return {}
-    try:
-        return {key: value for key, value in load_state_dict(path).items() if key.startswith(_KEY)}
-    except WeightsError as error:
-        raise WeightsError(error.message, "Delete it: it is computed again from the text encoder.") from error
-
-
-def _key(dtype: torch.dtype) -> str:
-    return f"{_KEY}.{str(dtype).removeprefix('torch.')}"
+    found = kept_embedding(folder / EMPTY_PROMPT, dtype, folder / "text_encoder", "the text encoder")
+    return _compute(folder, dtype)[0] if found is None else found
 
 
 def _compute(folder: Path, *dtypes: torch.dtype) -> list[Tensor]:
@@ -126,15 +110,11 @@ def _empty_prompt(tokenizer: Path) -> list[int]:
 
 
 def _keep_empty_prompt(folder: Path) -> None:
-    import torch
-
-    dtypes = (torch.float32, torch.float16, torch.bfloat16)
-    embeddings = _compute(folder, *dtypes)
-    kept = dict(zip(map(_key, dtypes), embeddings, strict=True))
-    save_tensors(kept, folder / EMPTY_PROMPT)
+    keep_embedding(folder / EMPTY_PROMPT, lambda *dtypes: _compute(folder, *dtypes))
 
 
 _HOOKS: dict[str, Callable[[Path], None]] = {
+    "chronodepth": keep_zero_image,
     "marigold": _keep_empty_prompt,
     "rollingdepth": _keep_empty_prompt,
 }

@@ -15,9 +15,9 @@ from vdepth_core.errors import Cancelled
 from vdepth_core.methods.batching import Batcher, Load
 from vdepth_core.methods.depth_check import DepthCheck
 from vdepth_core.methods.rolling.plan import longest_dilation
-from vdepth_core.methods.rolling.predict import Share
 from vdepth_core.methods.rolling.presets import RollingPresetName
 from vdepth_core.methods.rolling.refine import Refinement
+from vdepth_core.methods.share import Share
 from vdepth_core.models.diffusion.rollingdepth import RollingDepthModel, load_rollingdepth
 from vdepth_core.models.sizing import frames_to_tensor
 from vdepth_core.models.tiny.diffusion import make_tiny

@@ -26,14 +26,17 @@ from ..batching import Batcher, Load, choose_load
 from ..depth_check import DepthCheck
 from ..frames import STAGE, to_disparity
 from ..framewise import SETTLE
+from ..latents import encode_shot
+from ..share import Share
+from ..spill import SpillFolder
 from .merge import Solution, SpilledRows, merge_shot, range_of, solve, spread_of_frames
 from .options import RollingOptions
 from .plan import SnippetPlan, longest_dilation, plan_snippets
-from .predict import Share, encode_shot, predict_snippets
+from .predict import predict_snippets
 from .presets import PRESETS, REFINE_DILATION
 from .refine import Refinement
 from .result import load_result, save_result
-from .spill import Grid, SnippetFiles, SpillFolder, open_snippets, sample_grid, spilled_bytes
+from .spill import FOLDER, NEEDS, Grid, SnippetFiles, open_snippets, sample_grid, spilled_bytes
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -122,7 +125,7 @@ class Rolling:
         Raises:
             Cancelled: the user asked to stop.
         """
-        spill = SpillFolder(store.folder)
+        spill = SpillFolder(store.folder / FOLDER)
         if _complete(store.raw if self.refines else store.final, store):
             progress.skip(SETTLE, store.count)
         else:
@@ -151,7 +154,7 @@ class Rolling:
             Cancelled: the user asked to stop.
         """
         assert isinstance(model, SnippetModel)
-        spill = SpillFolder(store.folder)
+        spill = SpillFolder(store.folder / FOLDER)
         if not store.raw.missing():
             progress.skip(REFINE, store.count)
         else:
@@ -210,8 +213,8 @@ class Rolling:
             progress.skip(STAGE, store.count)
             return
         plan, size = self._plan(store.count, model.spec.window), (store.height, store.width)
-        spill = SpillFolder(store.folder)
-        spill.need(self.disk_space(model.spec, store.count, *size))
+        spill = SpillFolder(store.folder / FOLDER)
+        spill.need(self.disk_space(model.spec, store.count, *size), NEEDS)
         noise = model.noise(*size, self.options.seed)
         if spill.load(_FACTS) is None:  # kept, so that a resumed job runs the same batches
             if size not in self._loads:

@@ -1,11 +1,8 @@
-"""First part of `rolling` with a latent video model: pictures to latents to snippets, all spilled."""
+"""First part of `rolling` with a latent video model: latents to snippets, all spilled."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,100 +10,15 @@ import numpy as np
 from ...runs import batches, missing_runs
 from ..batching import Batcher
 from ..depth_check import DepthCheck
-from ..frames import STAGE, decode_batches
+from ..share import Share
 from .plan import SnippetPlan
 from .spill import Grid, SnippetFiles
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ...progress import Progress
-    from ...protocols import ShotFrames, SnippetModel
-    from ...store import DepthStore, FrameArray
-
-
-class Share:
-    """Advances a stage, which counts frames, in proportion to work of another kind; thread-safe.
-
-    Attributes:
-        progress: Whom it tells.
-    """
-
-    def __init__(self, progress: Progress, frames: int, work: int, stage: str = STAGE) -> None:
-        """``frames`` are told to ``stage`` by the time ``work`` units are done."""
-        self.progress, self._frames, self._work, self._stage = progress, frames, work, stage
-        self._done = self._told = 0
-        self._lock = threading.Lock()
-
-    def advance(self, work: int) -> None:
-        """``work`` more units are done.
-
-        Args:
-            work: In the units of the work.
-        """
-        with self._lock:
-            self._done += work
-            told = self._frames * min(self._done, self._work) // self._work
-            if told > self._told:
-                self.progress.advance(self._stage, told - self._told)
-                self._told = told
-
-    @contextmanager
-    def step(self) -> Iterator[None]:
-        """One unit of work: checks for cancellation before it, advances after it."""
-        self.progress.check()
-        yield
-        self.advance(1)
-
-    def skip(self, count: int, runs: list[tuple[int, int]], weight: int = 1) -> None:
-        """All but some items were done before.
-
-        Args:
-            count: How many items there are.
-            runs: [start, stop) of those that are still to be done.
-            weight: Units of work an item.
-        """
-        self.advance((count - sum(stop - start for start, stop in runs)) * weight)
-
-    def finish(self) -> None:
-        """All units are done."""
-        self.advance(self._work - self._done)
-
-
-def encode_shot(
-    shot: ShotFrames,
-    model: SnippetModel,
-    store: DepthStore,
-    latents: FrameArray,
-    batcher: Batcher,
-    share: Share,
-) -> None:
-    """Decodes every frame once and fills ``latents`` and ``store.luma``.
-
-    Args:
-        shot: Its frames.
-        model: Encodes them.
-        store: The shot's; gets the luma.
-        latents: Gets the latents.
-        batcher: Says how many frames fit.
-        share: Advances by one a frame.
-
-    Raises:
-        InputError: the clip gave fewer frames than the shot has.
-        ResourceError: not even one frame fits the device's memory.
-        Cancelled: the user asked to stop.
-    """
-    size = batcher.size
-    runs = missing_runs(store.count, size, lambda index: latents.done(index) and store.luma.done(index))
-    share.skip(store.count, runs)
-    for start, stop in runs:
-        with closing(decode_batches(shot, model, store, start, stop, size)) as source:
-            for item in source:
-                share.progress.check()
-                encoded = batcher(model.encode, item.frames)
-                store.luma.write(item.start, item.luma)
-                latents.write(item.start, encoded.numpy())
-                share.advance(len(encoded))
+    from ...protocols import SnippetModel
+    from ...store import FrameArray
 
 
 def predict_snippets(

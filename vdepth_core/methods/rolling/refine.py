@@ -19,8 +19,9 @@ from ...runs import batches, missing_runs
 from ...store import FrameArray
 from ..batching import Batcher
 from ..depth_check import DepthCheck
+from ..share import Share
 from .plan import refinement_dilations, snippets_of
-from .predict import Share, gather
+from .predict import gather
 
 if TYPE_CHECKING:
     from torch import Tensor

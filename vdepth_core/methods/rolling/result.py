@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import zlib
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from ...files import write_bytes
 from ...store import DepthStore
 from ...types import ShotAlignment
+from ..spill import load_json, save_json
 from .plan import SnippetPlan
 
 _NAME = "alignment.json"
@@ -50,30 +46,3 @@ def load_result(store: DepthStore) -> ShotAlignment | None:
     """
     facts = load_json(store.folder / _NAME)
     return None if facts is None else ShotAlignment.of(facts)
-
-
-def load_json(path: Path) -> Any:
-    """The value `save_json` wrote; None where it is missing or damaged.
-
-    Args:
-        path: The file, which need not be there.
-    """
-    try:
-        saved = json.loads(path.read_text(encoding="utf-8"))
-        return saved["value"] if saved["crc"] == _checksum(saved["value"]) else None
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        return None
-
-
-def save_json(path: Path, value: Any) -> None:
-    """Writes a value atomically, with a checksum. Floats come back bit for bit.
-
-    Args:
-        path: The file, replaced if it is there.
-        value: Anything JSON holds.
-    """
-    write_bytes(path, json.dumps({"crc": _checksum(value), "value": value}).encode())
-
-
-def _checksum(value: Any) -> int:
-    return zlib.crc32(json.dumps(value).encode())

@@ -6,20 +6,18 @@ not depend on the shot's length. Checksums make each of them resumable, as in th
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from ...files import require_space
 from ...store import FrameArray
 from .plan import SnippetPlan
-from .result import load_json, save_json
 
 BORDER, STEP = 2, 10  # pixels left out at the border, and from one sample to the next; as published
 _FEWEST = 32  # samples along the shorter side, where the picture has them
+FOLDER = "snippets"  # below the store's
+NEEDS = "until it is aligned, the snippets of this shot need"
 _ROOM = 1.02  # checksums and file system
 
 Grid = tuple[slice, slice]
@@ -38,53 +36,6 @@ def sample_grid(height: int, width: int, *, strict: bool = False) -> Grid:
     border = BORDER if shorter > 4 * BORDER or strict else 0
     step = STEP if strict else max(1, min(STEP, (shorter - 2 * border) // _FEWEST))
     return slice(border, height - border, step), slice(border, width - border, step)
-
-
-class SpillFolder:
-    """The folder below a shot's store that holds the spilled files; nothing of it outlives the shot."""
-
-    def __init__(self, store: Path) -> None:
-        self.path = store / "snippets"
-
-    def need(self, size: int) -> None:
-        """Makes the folder; refuses to start what cannot fit, goes on with what was started.
-
-        Args:
-            size: Bytes that the snippets will take.
-
-        Raises:
-            ResourceError: less than ``size`` bytes are free.
-        """
-        if self.path.is_dir():
-            return
-        require_space(
-            self.path.parent,
-            size,
-            "until it is aligned, the snippets of this shot need",
-            "Free some space, choose a shorter range with --frames, a smaller --size, or another disk.",
-        )
-        self.path.mkdir()
-
-    def load(self, name: str) -> Any:
-        """A JSON file of the folder, or None.
-
-        Args:
-            name: Of the file.
-        """
-        return load_json(self.path / name)
-
-    def save(self, name: str, value: Any) -> None:
-        """Writes a JSON file of the folder atomically.
-
-        Args:
-            name: Of the file.
-            value: Anything JSON holds.
-        """
-        save_json(self.path / name, value)
-
-    def drop(self) -> None:
-        """Deletes everything; the files must be closed."""
-        shutil.rmtree(self.path, ignore_errors=True)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A folder as diffusers writes it, as a model of ours: its ``model_index.json`` says which."""
+"""A folder as diffusers writes it, as a model of ours: its ``model_index.json`` or its UNet says which."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from ...errors import WeightsError
 from ...protocols import DepthModel
 from ...types import ModelSpec
 from ...weights.configs import read_json
+from .chronodepth import UNET, load_chronodepth
 from .marigold import PIPELINE as MARIGOLD
 from .marigold import load_marigold
 from .rollingdepth import load_rollingdepth
@@ -18,9 +19,10 @@ ROLLINGDEPTH = "RollingDepthPipeline"  # of its own repository's code; diffusers
 def load_diffusers_folder(
     path: Path, device: str = "cpu", dtype: str = "fp32", spec: ModelSpec | None = None
 ) -> DepthModel:
-    """Loads Marigold or RollingDepth from a folder of parts.
+    """Loads Marigold, RollingDepth or ChronoDepth from a folder of parts.
 
-    A folder without ``model_index.json`` is taken for RollingDepth, whose parts are loaded one by one.
+    A folder without ``model_index.json`` is taken for RollingDepth, whose parts are loaded one by one. With
+    a UNet beside the subfolders it is ChronoDepth, even if an index of Stable Video Diffusion came along.
 
     Args:
         path: The folder.
@@ -32,6 +34,9 @@ def load_diffusers_folder(
         WeightsError: the folder holds neither, or is incomplete or damaged.
         UsageError: ``dtype`` does not exist.
     """
+    root = path / "config.json"
+    if root.is_file() and read_json(root).get("_class_name") == UNET:
+        return load_chronodepth(path, device, dtype, spec)
     index = path / "model_index.json"
     kind = read_json(index).get("_class_name") if index.is_file() else ROLLINGDEPTH
     if kind == MARIGOLD:
@@ -40,5 +45,5 @@ def load_diffusers_folder(
         return load_rollingdepth(path, device, dtype, spec)
     raise WeightsError(
         f"{index} describes a {str(kind or 'nameless pipeline')[:80]}, which is no depth model known here.",
-        f"Known are {MARIGOLD} and {ROLLINGDEPTH}.",
+        f"Known are {MARIGOLD} and {ROLLINGDEPTH}, and ChronoDepth by the UNet at its root.",
     )

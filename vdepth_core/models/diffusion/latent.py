@@ -1,6 +1,6 @@
-"""What RollingDepth and Marigold share as models: their precision and their noise.
+"""What latent diffusion models share as models: their precision and their noise.
 
-Both are Stable Diffusion 2 with a UNet that sees the picture's latent beside the noisy latent of the depth.
+All have a UNet that sees the picture's latent beside the noisy latent of the depth.
 """
 
 from __future__ import annotations
@@ -89,14 +89,16 @@ def seeded_noise(height: int, width: int, seed: int) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
-def place(network: nn.Module, device: str) -> None:
+def place(network: nn.Module, device: str, *, channels_last: bool = True) -> None:
     """Moves a network to where it runs, and freezes it.
 
     Args:
         network: Changed in place.
         device: As torch spells it.
+        channels_last: Lay its weights out so; one that convolves over time has weights that cannot be.
     """
     import torch
 
     network.eval().requires_grad_(False)
-    network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    layout = torch.channels_last if channels_last else torch.preserve_format
+    network.to(device=device, memory_format=layout)  # type: ignore[call-overload]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +43,7 @@ _FILES = (  # of a repository: no code, no pickles, one precision
 _OLD_NAMES = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 _OLD_NAME = re.compile(rf"(mid_block\.attentions\.\d+\.)({'|'.join(_OLD_NAMES)})\.")
 _PREDICTIONS = ("epsilon", "sample", "v_prediction")  # what a scheduler checks only when it runs
+_HINT = "Give the folder of RollingDepth or Marigold, or of a model trained from them."
 _REPO = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -51,10 +52,11 @@ class Parts:
     """The networks of a folder, on the CPU, and what goes with them.
 
     Attributes:
-        unet: A diffusers `UNet2DConditionModel`, (N, 8, h, w) -> (N, 4, h, w).
-        vae: A diffusers `AutoencoderKL`, between pictures and latents.
+        unet: A UNet of diffusers', (N, 8, h, w) -> (N, 4, h, w).
+        vae: An autoencoder of diffusers', between pictures and latents.
         scheduler: The scheduler's configuration.
-        prompt: (1, tokens, d) embedding of the empty prompt, in the networks' precision.
+        prompt: (1, tokens, d) embedding of what the UNet is conditioned on, in the networks' precision: the
+            empty prompt, or a zero picture.
     """
 
     unet: Any
@@ -119,11 +121,12 @@ def read_parts(folder: Path, dtype: torch.dtype) -> Parts:
             f"A latent diffusion model consists of {', '.join(_PARTS)}, text_encoder and tokenizer.",
         )
     scheduler = read_json(folder / "scheduler" / "scheduler_config.json")
-    unet = _read_network(UNet2DConditionModel, folder / "unet", dtype)
-    vae = _read_network(AutoencoderKL, folder / "vae", dtype, last="decoder.conv_out")
+    unet = read_network(UNet2DConditionModel, folder / "unet", dtype)
+    vae = read_network(AutoencoderKL, folder / "vae", dtype, full=("decoder.conv_out",))
     prompt = empty_prompt_embedding(folder, dtype)
-    _check(folder, unet.config, vae.config, prompt)
-    return Parts(unet, vae, scheduler, prompt)
+    parts = Parts(unet, vae, scheduler, prompt)
+    check_parts(folder, parts, _HINT)
+    return parts
 
 
 def make_scheduler(config: Mapping[str, Any], *kinds: Any) -> Any:
@@ -168,16 +171,29 @@ def quiet_diffusers() -> Generator[None]:
         logging.set_verbosity(level)
 
 
-def _read_network(kind: Any, folder: Path, dtype: torch.dtype, last: str = "") -> Any:
-    """The network in ``folder``; of a half precision, its layer ``last`` runs in fp32."""
+def read_network(
+    kind: Any, folder: Path, dtype: torch.dtype, full: Sequence[str] = (), names: Sequence[str] = _WEIGHTS
+) -> Any:
+    """A network of diffusers' with its weights, on the CPU; every key must match.
+
+    Args:
+        kind: Its class.
+        folder: With ``config.json`` and the weights.
+        dtype: What it is to run in.
+        full: Dotted names of the parts that run in fp32 where that is a half precision.
+        names: Of the weights' file, the best first.
+
+    Raises:
+        WeightsError: they are missing, damaged, or those of another network.
+    """
     import torch
 
     from ..wrappers import keep_full_precision
 
     config = read_json(folder / "config.json")
-    file = next((folder / name for name in _WEIGHTS if (folder / name).is_file()), None)
+    file = next((folder / name for name in names if (folder / name).is_file()), None)
     if file is None:
-        raise WeightsError(f"The folder {folder} holds no weights.", f"It should hold {_WEIGHTS[0]}.")
+        raise WeightsError(f"The folder {folder} holds no weights.", f"It should hold {names[0]}.")
     arguments = init_arguments(config, kind, folder / "config.json")
     state = {_OLD_NAME.sub(_new_name, key): value for key, value in load_state_dict(file).items()}
     try:
@@ -186,13 +202,13 @@ def _read_network(kind: Any, folder: Path, dtype: torch.dtype, last: str = "") -
     except Exception as error:  # a configuration can be wrong in many ways
         raise cannot_build(folder, error) from error
     check_fit(network, state, file)
-    keep = bool(last) and dtype.itemsize < torch.float32.itemsize
-    if keep:
-        network.get_submodule(last).float()
+    kept = full if dtype.itemsize < torch.float32.itemsize else ()
+    for part in kept:
+        network.get_submodule(part).float()
     network.to_empty(device="cpu")
     load_into(network, state, file)
-    if keep:
-        keep_full_precision(network, last)
+    for part in kept:
+        keep_full_precision(network, part)
     return network
 
 
@@ -200,18 +216,29 @@ def _new_name(match: re.Match[str]) -> str:
     return f"{match[1]}{_OLD_NAMES[match[2]]}."
 
 
-def _check(folder: Path, unet: Any, vae: Any, prompt: Tensor) -> None:
+def check_parts(folder: Path, parts: Parts, hint: str) -> None:
+    """Refuses parts that are no depth model together.
+
+    Args:
+        folder: They are from, for the message.
+        parts: Loaded.
+        hint: What to give instead.
+
+    Raises:
+        WeightsError: they are not.
+    """
+    unet, vae = parts.unet.config, parts.vae.config
     for what, found, wanted in (
         ("pixels a latent pixel", 2 ** (len(vae.block_out_channels) - 1), SCALE),
         ("latent channels", vae.latent_channels, LATENT_CHANNELS),
         ("channels into its UNet", unet.in_channels, 2 * LATENT_CHANNELS),
         ("channels out of its UNet", unet.out_channels, LATENT_CHANNELS),
-        ("values a token of its prompt", prompt.shape[-1], unet.cross_attention_dim),
+        ("values a token of its prompt", parts.prompt.shape[-1], unet.cross_attention_dim),
     ):
         if found != wanted:
             raise WeightsError(
                 f"The folder {folder} holds no depth model known here: it has {found} {what}, not {wanted}.",
-                "Give the folder of RollingDepth or Marigold, or of a model trained from them.",
+                hint,
             )
 
 

@@ -101,13 +101,13 @@ def make_tiny(family: str, folder: Path, seed: int = 0) -> None:
         unet: Any = UNet2DConditionModel(**_UNET)
         vae: Any = AutoencoderKL(**_VAE)
     for network in (unet, vae):
-        _draw(network, source)
+        draw(network, source)
     _scale(unet, vae, source)
     folder.mkdir(parents=True, exist_ok=True)
     unet.save_pretrained(folder / "unet")
     vae.save_pretrained(folder / "vae")
     _write_text_encoder(folder, source)
-    _write_json(folder / "scheduler" / "scheduler_config.json", {"_class_name": scheduler} | schedule)
+    write_json(folder / "scheduler" / "scheduler_config.json", {"_class_name": scheduler} | schedule)
     parts = {
         "scheduler": ["diffusers", scheduler],
         "text_encoder": ["transformers", "CLIPTextModel"],
@@ -115,11 +115,16 @@ def make_tiny(family: str, folder: Path, seed: int = 0) -> None:
         "unet": ["diffusers", "UNet2DConditionModel"],
         "vae": ["diffusers", "AutoencoderKL"],
     }
-    _write_json(folder / "model_index.json", {"_class_name": pipeline} | facts | parts)
+    write_json(folder / "model_index.json", {"_class_name": pipeline} | facts | parts)
 
 
-def _draw(network: nn.Module, source: Generator) -> None:
-    """Weights that keep the size of what passes; norms as they are initialised."""
+def draw(network: nn.Module, source: Generator) -> None:
+    """Weights that keep the size of what passes; norms as they are initialised.
+
+    Args:
+        network: Changed in place.
+        source: Of the numbers.
+    """
     import torch
 
     with torch.no_grad():
@@ -142,19 +147,25 @@ def _scale(unet: Any, vae: Any, source: Generator) -> None:
     with torch.no_grad():
         size = 1 / vae.config.scaling_factor
         moments = vae.encode(pictures).latent_dist.mean
-        _multiply(vae.quant_conv, size / float(moments.std()))
+        multiply(vae.quant_conv, size / float(moments.std()))
         latents = vae.encode(pictures).latent_dist.mean / size
         noisy = torch.cat((latents, torch.randn(latents.shape, generator=source)), 1)
         prompt = torch.randn((len(latents), 2, _WIDTH), generator=source)
         depth = unet(noisy, 999, encoder_hidden_states=prompt).sample
-        _multiply(unet.conv_out, 1 / float(depth.std()))
+        multiply(unet.conv_out, 1 / float(depth.std()))
         maps = vae.decode(depth / depth.std() * size).sample.mean(1)
-        _multiply(vae.decoder.conv_out, _SPREAD / float(maps.std()))
+        multiply(vae.decoder.conv_out, _SPREAD / float(maps.std()))
         middle = float(vae.decode(depth / depth.std() * size).sample.mean())
         vae.decoder.conv_out.bias.sub_(round(middle, 2))
 
 
-def _multiply(layer: nn.Module, factor: float) -> None:
+def multiply(layer: nn.Module, factor: float) -> None:
+    """Scales a layer by a rounded number: the last digits of what is measured depend on the machine.
+
+    Args:
+        layer: Changed in place.
+        factor: Of weights and biases.
+    """
     for value in layer.parameters():
         value.mul_(float(f"{factor:.2g}"))
 
@@ -182,19 +193,25 @@ def _write_text_encoder(folder: Path, source: Generator) -> None:
     with quiet_transformers():
         with torch.random.fork_rng(devices=[]):
             encoder = CLIPTextModel(config)
-        _draw(encoder, source)
+        draw(encoder, source)
         encoder.save_pretrained(folder / "text_encoder")
     special = {"bos_token": _BEGIN, "eos_token": _END, "pad_token": "!", "unk_token": _END}
     tokenizer = folder / "tokenizer"
-    _write_json(tokenizer / "vocab.json", vocabulary)
-    _write_json(tokenizer / "special_tokens_map.json", special)
-    _write_json(
+    write_json(tokenizer / "vocab.json", vocabulary)
+    write_json(tokenizer / "special_tokens_map.json", special)
+    write_json(
         tokenizer / "tokenizer_config.json",
         {"tokenizer_class": "CLIPTokenizer", "model_max_length": 77, "do_lower_case": True} | special,
     )
     (tokenizer / "merges.txt").write_text("#version: 0.2\n", encoding="utf-8")
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Writes a configuration, and its folder.
+
+    Args:
+        path: The file.
+        content: What it holds.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
