@@ -7,7 +7,13 @@ import pytest
 import torch
 
 from vdepth_core.adaptation.cameras import STEP, Lens, Path, Reading
-from vdepth_core.adaptation.targets import drawn_gap, gaps_around, sources_of, split_targets
+from vdepth_core.adaptation.targets import (
+    drawn_gap,
+    gaps_around,
+    sources_of,
+    split_targets,
+    trusted_spans,
+)
 
 K = np.array(((400.0, 0, 223.5), (0, 410, 127.5), (0, 0, 1)))
 
@@ -71,3 +77,10 @@ def test_held_out_frames_are_never_targets_in_training() -> None:
     assert split_targets([range(2)]).training == (0, 1)
     assert drawn_gap(3, None) == 3
     assert {drawn_gap(3, np.random.default_rng(k)) for k in range(20)} == {3, 6}
+
+
+def test_frames_whose_camera_is_unknown_part_a_shot() -> None:
+    trusted = [True, True, False, True, True, True, True, False, True, False]
+    spans, gaps = trusted_spans([range(5), range(5, 10)], [2, 3], trusted)
+    assert spans == [range(2), range(3, 5), range(5, 7)]
+    assert gaps == [2, 2, 3]

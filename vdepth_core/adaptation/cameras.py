@@ -116,7 +116,8 @@ class Cameras:
     Attributes:
         path, lens, reading: As they are believed, some of it learnt.
         unit: Median inverse depth: ``path`` is in units of its reciprocal.
-        gaps: Of each shot, frames between target and source.
+        spans: Frames in a row, of one shot, whose cameras are known.
+        gaps: Of each span, frames between target and source.
         static: (h, w) uint8 a frame, 0 where things move by themselves; None: nothing does.
         depths: Triangulated; None: they are not asked for.
     """
@@ -125,6 +126,7 @@ class Cameras:
     lens: Lens
     reading: Reading
     unit: float
+    spans: Sequence[range]
     gaps: Sequence[int]
     static: FrameArray | None
     depths: Depths | None

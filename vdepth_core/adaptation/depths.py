@@ -56,7 +56,7 @@ class Depths:
         return torch.from_numpy(inverse), torch.from_numpy(trust).float().div_(255)
 
     def find(
-        self, K: np.ndarray, poses: np.ndarray, gaps: Sequence[int], static: FrameArray | None,
+        self, K: np.ndarray, poses: np.ndarray, spans: Sequence[range], gaps: Sequence[int], static: FrameArray | None,
         progress: Progress,
     ) -> None:  # fmt: skip
         """Triangulates every frame that is not there yet; stage ``depth``.
@@ -64,17 +64,19 @@ class Depths:
         Args:
             K: (3, 3) for pixel indices at the footage's size.
             poses: (N, 4, 4) camera-to-world, in units of the median depth.
-            gaps: Of each shot, frames.
+            spans: Frames in a row, of one shot, whose cameras are known; the others are left out.
+            gaps: Of each span, frames.
             static: (h, w) uint8 a frame, 0 where things move by themselves; None: nothing does.
             progress: May cancel.
 
         Raises:
             Cancelled: the user asked to stop.
         """
-        progress.stage(STAGE, self._footage.count)
-        missing = [i for i in range(self._footage.count) if not (self.inverse.done(i) and self.trust.done(i))]
-        progress.skip(STAGE, self._footage.count - len(missing))
-        for index, inverse, error in triangulated(self._footage, missing, K, poses, gaps):
+        frames = [index for span in spans for index in span]
+        progress.stage(STAGE, len(frames))
+        missing = [index for index in frames if not (self.inverse.done(index) and self.trust.done(index))]
+        progress.skip(STAGE, len(frames) - len(missing))
+        for index, inverse, error in triangulated(self._footage, missing, K, poses, spans, gaps):
             with progress.step(STAGE):
                 trust = trust_of(inverse, error)
                 if static is not None:
@@ -84,23 +86,25 @@ class Depths:
 
 
 def triangulated(
-    footage: Footage, frames: Sequence[int], K: np.ndarray, poses: np.ndarray, gaps: Sequence[int]
-) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    footage: Footage, frames: Sequence[int], K: np.ndarray, poses: np.ndarray, spans: Sequence[range],
+    gaps: Sequence[int],
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:  # fmt: skip
     """Frames with their inverse depth (h, w) and its standard deviation (h, w), from flow to frames around.
 
     Args:
         footage: Its frames are there.
-        frames: Numbers of those that are wanted.
+        frames: Numbers of those that are wanted, in spans.
         K: (3, 3) for pixel indices at the footage's size.
         poses: (N, 4, 4) camera-to-world; their unit is the depth's.
-        gaps: Of each shot, frames.
+        spans: Frames in a row, of one shot, whose cameras are known.
+        gaps: Of each span, frames.
     """
     estimator, read = DisFlow("medium"), footage.frames.read
-    places = {index: place for place, shot in enumerate(footage.shots) for index in shot}
+    places = {index: place for place, span in enumerate(spans) for index in span}
     for target in frames:
-        shot, gap = footage.shots[places[target]], gaps[places[target]]
-        around = [target + sign * step for step in gaps_around(gap, len(shot)) for sign in (-1, 1)]
-        sources = [source for source in around if source in shot]
+        span, gap = spans[places[target]], gaps[places[target]]
+        around = [target + sign * step for step in gaps_around(gap, len(span)) for sign in (-1, 1)]
+        sources = [source for source in around if source in span]
         picture = read(target)[0]
         flows, seen = zip(*(estimator.motion(picture, read(s)[0]) for s in sources), strict=True)
         relative = np.linalg.inv(poses[sources]) @ poses[target]

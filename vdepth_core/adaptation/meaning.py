@@ -39,23 +39,26 @@ class Meaning:
 
 
 def find_meaning(
-    footage: Footage, K: np.ndarray, poses: np.ndarray, gaps: Sequence[int], affine: bool
-) -> Meaning:
+    footage: Footage, K: np.ndarray, poses: np.ndarray, spans: Sequence[range], gaps: Sequence[int],
+    affine: bool,
+) -> Meaning:  # fmt: skip
     """Triangulates some frames and lays the model's disparity through them, robustly.
 
     Args:
         footage: Its targets are the untouched model's disparity.
         K: (3, 3) for pixel indices at the footage's size.
         poses: (N, 4, 4) camera-to-world.
-        gaps: Of each shot, frames.
+        spans: Frames in a row, of one shot, whose cameras are known.
+        gaps: Of each span, frames.
         affine: Whether disparity has a shift.
 
     Raises:
         InputError: there is hardly any parallax.
     """
-    chosen = np.unique(np.linspace(0, footage.count - 1, FRAMES).round().astype(int)).tolist()
+    frames = [index for span in spans for index in span]
+    chosen = [frames[k] for k in np.unique(np.linspace(0, len(frames) - 1, FRAMES).round().astype(int))]
     parts = []
-    for index, inverse, error in triangulated(footage, chosen, K, poses, gaps):
+    for index, inverse, error in triangulated(footage, chosen, K, poses, spans, gaps):
         maps = np.stack((footage.target.read(index)[0], inverse, error))
         parts.append(maps[:, ::GRID, ::GRID].reshape(3, -1))
     disparity, inverse, error = np.concatenate(parts, 1).astype(np.float64)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from ..choices import TemporalForm
@@ -51,7 +53,9 @@ class Monodepth2Recipe(ViewOptions, Monodepth2Options):
 
 
 class FeatDepthRecipe(ViewOptions, FeatDepthOptions):
-    """Of FeatDepth."""
+    """Of FeatDepth; one clip does not fill the features of the published fifty layers."""
+
+    layers: Literal[18, 34, 50] = Field(18, description="Of the network whose features are compared.")
 
 
 class PackNetRecipe(ViewOptions, PackNetOptions):

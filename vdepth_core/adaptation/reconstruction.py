@@ -7,25 +7,44 @@ triangulated. All of it lies in the session's folder; a stopped preparation goes
 
 from __future__ import annotations
 
+import io
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from ..errors import UsageError
-from ..geometry.camera import Intrinsics
+from ..files import write_bytes
 from .cameras import Cameras, Lens, Path, Reading
 from .depths import Depths
+from .gaps import choose_gaps
 from .lens import matrix_at
 from .meaning import find_meaning
-from .targets import choose_gap
+from .parallax import check_parallax
+from .solving import solve
+from .targets import trusted_spans
 
 if TYPE_CHECKING:
     from .options import ViewOptions
     from .session import Session
 
-RATE = 1e-2  # of what is learnt beside the network, whose steps are hundredths (`cameras.STEP`)
+READING_RATE = 1e-2  # steps are hundredths of a factor e (`cameras.STEP`), and of the median's inverse depth
+RATE = (
+    2e-3  # of path and lens: solved from points, they are nearer to the truth than the depth that moves them
+)
+_KEPT = "cameras.npz"
 _BATCH = 4
+
+
+@dataclass(frozen=True)
+class _Solved:
+    """Poses (N, 4, 4) camera-to-world, K (3, 3), which frames' poses are explained, gaps of the shots."""
+
+    poses: np.ndarray
+    K: np.ndarray
+    trusted: np.ndarray
+    focal_known: bool
+    gaps: list[int]
 
 
 def reconstruct(session: Session, options: ViewOptions) -> Cameras:
@@ -40,24 +59,24 @@ def reconstruct(session: Session, options: ViewOptions) -> Cameras:
         Cancelled: the user asked to stop.
     """
     footage, progress = session.footage, session.progress
-    gaps = [options.gap or choose_gap(footage, shot) for shot in footage.shots]
-    remember_start(session)
-    K, poses = _known(session)
+    solved = _solved(session, options)
+    spans, gaps = trusted_spans(footage.shots, solved.gaps, solved.trusted)
     affine = session.student.spec.space == "affine_invariant"
-    meaning = find_meaning(footage, K, poses, gaps, affine)
+    meaning = find_meaning(footage, solved.K, solved.poses, spans, gaps, affine)
     if not meaning.agreement:
         progress.warn("The model and the clip hardly agree about what is near; the model may change a lot.")
-    scaled = poses.copy()
-    scaled[:, :3, 3] *= meaning.unit
+    poses = solved.poses.copy()
+    poses[:, :3, 3] *= meaning.unit
     depths = None
     if options.geometric:
         depths = session.keep(Depths(session.folder, footage))
-        depths.find(K, scaled, gaps, None, progress)
+        depths.find(solved.K, poses, spans, gaps, None, progress)
     session.cameras = Cameras(
-        session.bring("path", Path(scaled, learnt=session.path is None), RATE),
-        session.bring("lens", Lens(K, learnt=session.lens is None), RATE),
-        session.bring("reading", Reading(meaning.scale, meaning.shift, affine), RATE),
+        session.bring("path", Path(poses, learnt=session.path is None), RATE),
+        session.bring("lens", Lens(solved.K, learnt=not solved.focal_known), RATE),
+        session.bring("reading", Reading(meaning.scale, meaning.shift, affine), READING_RATE),
         meaning.unit,
+        spans,
         gaps,
         None,
         depths,
@@ -85,11 +104,32 @@ def remember_start(session: Session) -> None:
                 footage.target.write(first, maps.cpu().numpy())
 
 
-def _known(session: Session) -> tuple[np.ndarray, np.ndarray]:
-    """K at the footage's size, and the poses of its frames, as the user knows them."""
-    if session.path is None:
-        raise UsageError("The camera's path is not known.", "Give it with --camera.")
-    info, footage = session.clip.info, session.footage
-    lens = session.lens or Intrinsics.default(info.width, info.height, info.pixel_aspect)
-    poses = np.stack([session.path.pose(number) for number in session.numbers])
-    return matrix_at(lens, (info.height, info.width), (footage.height, footage.width)), poses
+def _solved(session: Session, options: ViewOptions) -> _Solved:
+    """The cameras as the user knows them or as they are solved; kept on disk, as solving takes its time."""
+    footage, progress, kept = session.footage, session.progress, session.folder / _KEPT
+    info, K, poses = session.clip.info, None, None
+    if session.lens is not None:
+        K = matrix_at(session.lens, (info.height, info.width), (footage.height, footage.width))
+    if session.path is not None:
+        poses = np.stack([session.path.pose(number) for number in session.numbers])
+    shown = None if poses is not None else check_parallax(footage, progress, info.path.name)
+    gaps = [options.gap] * len(footage.shots) if options.gap else choose_gaps(footage, progress)
+    remember_start(session)
+    if K is not None and poses is not None:
+        return _Solved(poses, K, np.ones(footage.count, bool), True, gaps)
+    if not kept.exists():
+        found = solve(
+            footage,
+            lambda index: footage.target.read(index)[0],
+            session.student.spec.space == "affine_invariant",
+            K,
+            poses,
+            progress,
+            gaps,
+            shown,
+        )
+        data = io.BytesIO()
+        np.savez(data, poses=found.poses, K=found.K, trusted=found.trusted, known=found.focal_known)
+        write_bytes(kept, data.getvalue())
+    with np.load(kept) as file:
+        return _Solved(file["poses"], file["K"], file["trusted"], bool(file["known"]), gaps)

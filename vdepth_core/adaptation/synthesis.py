@@ -49,10 +49,10 @@ class ViewSynthesis:
         self._cameras, self._options, self._device = cameras, options, session.device
         footage = session.footage
         self._size = compared_size(footage.height, footage.width, options.fine)
-        split = split_targets(footage.shots)
+        split = split_targets(cameras.spans)
         self.training: Sequence[int] = split.training
         self.validation: Sequence[int] = split.validation
-        self._shot = {frame: (shot, gap) for shot, gap in zip(footage.shots, cameras.gaps, strict=True)
+        self._shot = {frame: (shot, gap) for shot, gap in zip(cameras.spans, cameras.gaps, strict=True)
                       for frame in shot}  # fmt: skip
 
     def terms(

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
-from ..flow.dis import DisFlow
-from .footage import Footage, Split
+from .footage import Split
 
-MOTION = 0.04  # of the width; published recipes were made for 2 to 8 percent
-PROBES = 4  # pairs of a shot that are looked at
 PERIOD = 8  # frames; one of so many is held out as a target: others see it as their source, nobody else
 
 
@@ -46,24 +42,26 @@ def sources_of(target: int, shot: range, gap: int) -> tuple[int, int]:
     return target - gap, target + gap
 
 
-def choose_gap(footage: Footage, shot: range) -> int:
-    """The least gap over which the median motion is `MOTION`, as far as the shot reaches.
+def trusted_spans(
+    shots: Sequence[range], gaps: Sequence[int], trusted: Sequence[bool] | np.ndarray
+) -> tuple[list[range], list[int]]:
+    """Runs of frames whose cameras are known, of two frames at least, and the gap of each.
 
     Args:
-        footage: Its frames are there.
-        shot: One of its shots.
+        shots: Frame numbers of each.
+        gaps: Of each shot.
+        trusted: Whether the camera of a frame is known, by its number.
     """
-    estimator, most, gap = DisFlow("medium"), max(1, (len(shot) - 1) // 2), 1
-    while True:
-        firsts = np.unique(np.linspace(shot[0], shot[-1] - gap, PROBES).round().astype(int)).tolist()
-        motions = []
-        for first in firsts:
-            pair = (footage.frames.read(index)[0] for index in (first, first + gap))
-            flow = estimator.flow(*(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in pair))
-            motions.append(float(np.median(np.hypot(flow[..., 0], flow[..., 1]))))
-        if float(np.median(motions)) >= MOTION * footage.width or gap >= most:
-            return gap
-        gap = min(most, gap + max(1, gap // 2))
+    spans, own = [], []
+    for shot, gap in zip(shots, gaps, strict=True):
+        start = shot.start
+        for index in range(shot.start, shot.stop + 1):
+            if index == shot.stop or not trusted[index]:
+                if index - start > 1:
+                    spans.append(range(start, index))
+                    own.append(gap)
+                start = index + 1
+    return spans, own
 
 
 def gaps_around(gap: int, length: int) -> list[int]:
