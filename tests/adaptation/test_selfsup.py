@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from layered import FOCAL, pictures, travelling
 from safetensors.torch import load_file
 
 from vdepth_core.adaptation.adapt import Adaptation, adapt
@@ -105,26 +106,43 @@ def test_it_says_what_it_did(adapted: Adaptation, scene: SceneClip, tmp_path: Pa
     np.testing.assert_allclose(written.path.poses, adapted.path.poses)
 
 
-def test_killed_runs_end_like_uninterrupted_ones(plate: Path, camera: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def travelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clip whose cameras and lens nobody tells."""
+    folder = tmp_path_factory.mktemp("travelled")
+    for t, picture in enumerate(pictures(travelling(12))[0]):
+        cv2.imwrite(str(folder / f"{t:03d}.png"), picture)
+    return folder
+
+
+def test_killed_runs_end_like_uninterrupted_ones(travelled: Path, tmp_path: Path) -> None:
+    """Cameras and focal length are learnt, too."""
+
     class Often(LoopConfig):
         def __init__(self, **options: Any) -> None:
             super().__init__(**options, save_every=0)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("vdepth_core.adaptation.adapt.LoopConfig", Often)
-        options = OPTIONS | {"camera": camera, "steps": 4}
-        straight = adapt(plate, tmp_path / "straight.safetensors", **options)
+        options = OPTIONS | {"steps": 4, "size": 128}
+        straight = adapt(travelled, tmp_path / "straight.safetensors", **options)
+        assert straight.path is not None
+        assert straight.path.intrinsics[0].source == "estimated"
+        assert straight.path.intrinsics[0].fx == pytest.approx(FOCAL, rel=0.1)
         out = tmp_path / "killed.safetensors"
         with pytest.raises(Killed):
-            adapt(plate, out, progress=KillAt(2), **options)
+            adapt(travelled, out, progress=KillAt(2), **options)
         assert not out.exists()
-        resumed = adapt(plate, out, resume=None, **options)
+        resumed = adapt(travelled, out, resume=None, **options)
         assert out.read_bytes() == straight.weights.read_bytes()
         assert (resumed.before, resumed.after) == (straight.before, straight.after)
-        state = load_file(out.with_suffix(".adapting"))
-        assert {"network.path.move", "kept.lens.focal", "average.reading.scale"} < state.keys()
+        states = [load_file(p.with_suffix(".adapting")) for p in (out, straight.weights)]
+        assert states[0].keys() == states[1].keys()
+        assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
+        assert {"network.path.move", "kept.lens.focal", "average.reading.scale"} < states[0].keys()
+        assert float(states[0]["network.lens.focal"]) != 0
         untouched = out.stat().st_mtime_ns
-        again = adapt(plate, out, resume=None, **options)  # it is over: nothing is done
+        again = adapt(travelled, out, resume=None, **options)  # it is over: nothing is done
         assert out.stat().st_mtime_ns == untouched
         assert again.after == resumed.after
 

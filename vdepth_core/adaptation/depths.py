@@ -56,8 +56,8 @@ class Depths:
         return torch.from_numpy(inverse), torch.from_numpy(trust).float().div_(255)
 
     def find(
-        self, K: np.ndarray, poses: np.ndarray, spans: Sequence[range], gaps: Sequence[int], static: FrameArray | None,
-        progress: Progress,
+        self, K: np.ndarray, poses: np.ndarray, spans: Sequence[range], gaps: Sequence[int],
+        static: FrameArray | None, progress: Progress,
     ) -> None:  # fmt: skip
         """Triangulates every frame that is not there yet; stage ``depth``.
 

@@ -7,7 +7,7 @@ triangulated. All of it lies in the session's folder; a stopped preparation goes
 
 from __future__ import annotations
 
-import io
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,7 +32,7 @@ READING_RATE = 1e-2  # steps are hundredths of a factor e (`cameras.STEP`), and 
 RATE = (
     2e-3  # of path and lens: solved from points, they are nearer to the truth than the depth that moves them
 )
-_KEPT = "cameras.npz"
+_KEPT = "cameras.json"
 _BATCH = 4
 
 
@@ -128,8 +128,14 @@ def _solved(session: Session, options: ViewOptions) -> _Solved:
             gaps,
             shown,
         )
-        data = io.BytesIO()
-        np.savez(data, poses=found.poses, K=found.K, trusted=found.trusted, known=found.focal_known)
-        write_bytes(kept, data.getvalue())
-    with np.load(kept) as file:
-        return _Solved(file["poses"], file["K"], file["trusted"], bool(file["known"]), gaps)
+        facts = {
+            "poses": found.poses.tolist(),
+            "K": found.K.tolist(),
+            "trusted": found.trusted.tolist(),
+            "focal_known": found.focal_known,
+        }
+        write_bytes(kept, json.dumps(facts).encode())  # numbers are read back to the last bit
+    facts = json.loads(kept.read_text())
+    return _Solved(
+        np.array(facts["poses"]), np.array(facts["K"]), np.array(facts["trusted"]), facts["focal_known"], gaps
+    )
