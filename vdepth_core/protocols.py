@@ -232,6 +232,29 @@ class ClipDiffusionModel(Protocol):
 
 
 @runtime_checkable
+class WindowModel(DepthModel, Protocol):
+    """A network that sees the frames of a window together, ``spec.window`` of them at most, in two halves.
+
+    The first half is frame by frame, so that what windows share is computed once. `predict` takes every
+    frame as a window of its own.
+    """
+
+    def encode(self, frames: Tensor) -> tuple[Tensor, ...]:
+        """Frames (N, 3, H, W) as prepared -> what `decode` needs of each, (N, ...) each, where the model is.
+
+        Args:
+            frames: Of any window, or several; sides are multiples of ``spec.multiple``.
+        """
+
+    def decode(self, features: Sequence[Tensor]) -> Tensor:
+        """Features of T frames of one window in their order -> (T, H, W) float32 in ``spec.quantity``.
+
+        Args:
+            features: What `encode` gave of them, (T, ...) each; T is at most ``spec.window``.
+        """
+
+
+@runtime_checkable
 class Method(Protocol):
     """How a model meets a shot, in phases so that the accelerator never waits for CPU work.
 

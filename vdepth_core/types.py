@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 Quantity = Literal["disparity", "depth"]
+NativeSide = Literal["shorter", "longer", "shorter of 16:9"]
 Space = Literal["metric", "scale_invariant", "affine_invariant"]
 
 
@@ -51,7 +52,7 @@ class ModelSpec:
             from each frame to the next; 1: it does not matter.
         multiple: Both sides of the network input are multiples of this.
         native_size: The side of the network input that ``native_side`` names, in pixels.
-        native_side: Which side ``native_size`` speaks of.
+        native_side: Which side ``native_size`` speaks of; "shorter of 16:9": of wider pictures it is less.
         fixed_size: The only (height, width) the network takes, whatever the picture's aspect; None: any.
         canonical: Disparity is per picture width: times width / fx it is metric (Depth Pro); such a model is
             usually a `CameraModel`.
@@ -68,7 +69,7 @@ class ModelSpec:
     chain: int = 1
     multiple: int = 32
     native_size: int = 256
-    native_side: Literal["shorter", "longer"] = "shorter"
+    native_side: NativeSide = "shorter"
     fixed_size: tuple[int, int] | None = None
     canonical: bool = False
     parameters: int = 0

@@ -13,7 +13,7 @@ from ..errors import UsageError
 
 def make_tiny(
     family: Annotated[
-        str, typer.Argument(help="rollingdepth, marigold, chronodepth, depth-anything, depth-pro, …")
+        str, typer.Argument(help="video-depth-anything, rollingdepth, chronodepth, depth-anything, …")
     ],
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="New or empty folder.")],
     seed: Annotated[int, typer.Option(help="Seed of the random weights.")] = 0,

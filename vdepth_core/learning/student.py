@@ -108,8 +108,11 @@ def is_adapted(path: Path) -> bool:
 
 def _find(name_or_path: str | Path) -> tuple[Family, Weights, ModelSpec | None]:
     """The family, its weights, and what the catalogue says of them; None: they are the user's own."""
-    # Our file families are one torch module that sees one frame and answers disparity: they can be trained.
-    named = {name: family for name in published_models() if (family := family_of(name))}
+    named = {
+        name: family
+        for name in published_models()
+        if (family := family_of(name)) is not None and family.trainable
+    }
     hint = f"These can: {', '.join(sorted(named))}, and weights files of the same networks."
     if isinstance(name_or_path, str) and name_or_path in named:
         entry = published_models()[name_or_path]
@@ -128,6 +131,6 @@ def _find(name_or_path: str | Path) -> tuple[Family, Weights, ModelSpec | None]:
         raise UsageError(f"There is no model {name_or_path}.", hint)
     weights = read_network(path)
     family = match_family(weights.state)
-    if family is None:
+    if family is None or not family.trainable:
         raise WeightsError(f"{path.name} holds no network that can be adapted.", hint)
     return family, weights, None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -129,6 +129,12 @@ class NetworkModel:
 
     def _infer(self, frames: Tensor) -> Any:
         """Checks and moves the frames, then runs `_forward` at the model's precision."""
+        frames = self._checked(frames)
+        with self._precision():
+            return self._forward(frames)
+
+    def _checked(self, frames: Tensor) -> Tensor:
+        """The frames on the device, as the network wants them laid out."""
         import torch
 
         if (
@@ -139,10 +145,16 @@ class NetworkModel:
             raise ValueError(
                 f"{tuple(frames.shape)} is not (T, 3, H, W) with sides multiples of {self.spec.multiple}"
             )
-        kind = kind_of(self.device)
-        half = torch.autocast(kind, dtype=self._half) if self._half else nullcontext()
+        return frames.to(self.device, torch.float32, memory_format=torch.channels_last)
+
+    @contextmanager
+    def _precision(self) -> Iterator[None]:
+        """Where the network runs: no gradients, the model's dtype."""
+        import torch
+
+        half = torch.autocast(kind_of(self.device), dtype=self._half) if self._half else nullcontext()
         with torch.inference_mode(), half:
-            return self._forward(frames.to(self.device, torch.float32, memory_format=torch.channels_last))
+            yield
 
     def _forward(self, frames: Tensor) -> Any:
         """From frames on the device to what the network says; families with more to do replace it."""
@@ -198,6 +210,7 @@ class Family:
         arrange: What of a checkpoint is this network's, under its keys: checkpoints may hold pose networks
             too. Entries that belong to nothing stay, so that they are refused. None: all of it.
         resampled: The published resampling; None: `sizing.resample`.
+        trainable: Whether the network sees one frame and answers disparity, so that it can be adapted.
     """
 
     stands_for: str | ModelSpec
@@ -207,6 +220,7 @@ class Family:
     normalise: Normalise | None = None
     arrange: Callable[[Weights], Mapping[str, Tensor]] | None = None
     resampled: Resample | None = None
+    trainable: bool = True
 
     def __call__(
         self, path: Path, device: str = "cpu", dtype: str = "fp32", spec: ModelSpec | None = None

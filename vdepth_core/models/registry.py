@@ -41,6 +41,8 @@ _FAMILIES = {  # a family of the catalogue -> what loads it: ``load(path, device
         name: f"{name}:FAMILY"
         for name in ("monodepth2", "sfmlearner", "featdepth", "packnet", "diffnet", "ddv", "leftright")
     },
+    "video-depth-anything": "video_depth_anything:FAMILY",
+    "depth-anything-v2": "depth_anything_v2:FAMILY",
     **dict.fromkeys(("dpt", "depth-anything", "depth-pro", "zoedepth"), _FOLDERS["transformers"]),
     **dict.fromkeys(("chronodepth", "marigold", "rollingdepth"), _FOLDERS["diffusers"]),
 }

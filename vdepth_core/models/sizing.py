@@ -23,6 +23,7 @@ LONGEST = 4  # the longer side is at most this many times the shorter one's targ
 SMALLEST = 2  # and no side is below this many multiples
 LARGEST_INPUT, LARGEST_MULTIPLE = 4096, 1024  # pixels; what a folder may ask for
 _KEYS = -0.75  # OpenCV's sharpness of bicubic interpolation
+_WIDE, _WIDE_TARGET = 1.78, 1.777  # 16:9 as published: from where on, and to what, the area is kept
 _AVERAGE_FROM = 2.0  # how many times larger a picture is when it is averaged first
 
 
@@ -54,7 +55,8 @@ def network_size(
     the target (MiDaS' rule: 1920x1080 at 384 -> 672x384); beyond an aspect of 4:1 the longer side stays at
     4 targets and the shorter one shrinks instead. Where the model's native size is that of the longer side
     (the latent diffusion models: 1920x1080 at 768 -> 768x432), both sides are rounded to the nearest
-    multiple. A model of one fixed size gets just that, and the aspect is not kept.
+    multiple. A model of one fixed size gets just that, and the aspect is not kept. Video Depth Anything's
+    rule keeps the area of pictures wider than 16:9 by a smaller target.
 
     Args:
         width, height: Picture size in pixels.
@@ -83,6 +85,9 @@ def network_size(
     if size is None and spec.native_side == "longer":
         long = max(least, _nearest(Fraction(target), step))
         short = max(least, _nearest(target / stretch, step))
+        return (short, long) if aspect >= 1 else (long, short)
+    if spec.native_side == "shorter of 16:9":
+        short, long = _wide_size(float(width * pixel_aspect), float(height), target, step)
         return (short, long) if aspect >= 1 else (long, short)
     shorter, longer = Fraction(target), target * stretch
     if stretch > LONGEST:
@@ -176,6 +181,32 @@ def resample_by_matrices(rgb: Tensor, size: tuple[int, int]) -> Tensor:
     return pictures.clamp_(0, 255).div_(255)
 
 
+def resample_keeping_overshoot(rgb: Tensor, size: tuple[int, int]) -> Tensor:
+    """OpenCV's bicubic in float, as Depth Anything's scripts have it: no averaging, nothing cut or rounded.
+
+    Args:
+        rgb: (T, H, W, 3) or (T, 3, H, W) uint8; the answer is on its device.
+        size: (height, width) of the result.
+
+    Returns:
+        (T, 3, height, width) float32, in [0, 1] but where the kernel shoots over.
+    """
+    import cv2
+    import torch
+
+    if rgb.shape[-1] != 3:
+        rgb = rgb.permute(0, 2, 3, 1)
+    if rgb.device.type != "cpu":
+        pictures = rgb.permute(0, 3, 1, 2).float() / 255
+        pairs = zip(pictures.shape[2:], size, strict=True)
+        down, across = (_weights(*sides, False, str(rgb.device)) for sides in pairs)
+        return down @ (pictures @ across.T)
+    out = np.empty((len(rgb), *size, 3), np.float32)
+    for picture, target in zip(rgb.numpy(), out, strict=True):
+        target[:] = cv2.resize(picture / np.float32(255), size[::-1], interpolation=cv2.INTER_CUBIC)
+    return torch.from_numpy(out).permute(0, 3, 1, 2)
+
+
 @lru_cache(maxsize=16)
 def _weights(before: int, after: int, average: bool, device: str) -> Tensor:
     """The resampling of `frames_to_tensor` along one axis, as a matrix (after, before)."""
@@ -208,6 +239,21 @@ def _cubic(before: int, after: int) -> Tensor:
         column = (left + tap).clamp(0, before - 1).long()[:, None]
         matrix.scatter_add_(1, column, torch.where(x <= 1, near, far)[:, None])
     return matrix
+
+
+def _wide_size(width: float, height: float, target: int, step: int) -> tuple[int, int]:
+    """(shorter, longer) by Video Depth Anything's published rule, in its arithmetic: ties go to even."""
+    sides = sorted((width, height))
+    stretch = sides[1] / sides[0]
+    if stretch > _WIDE:
+        target = max(1, round(int(target * _WIDE_TARGET / stretch) / step)) * step
+    factor = target / sides[0]
+    found = (max(step, round(side * factor / step) * step) for side in sides)
+    short, long = (
+        size if size >= target else math.ceil(size_wanted / step) * step
+        for size, size_wanted in zip(found, (side * factor for side in sides), strict=True)
+    )
+    return short, max(short, long)
 
 
 def _nearest(value: Fraction, step: int) -> int:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ..choices import one_of
 from ..errors import UsageError, WeightsError
-from ..types import ModelSpec, Quantity, Space
+from ..types import ModelSpec, NativeSide, Quantity, Space
 
 CATALOGUE = Path(__file__).with_name("catalogue.toml")
 CHECKPOINTS = (".pt", ".pth", ".tar", ".ckpt", ".bin", ".zip")  # never stored: they become safetensors
@@ -101,7 +101,7 @@ class NetworkFacts(_Strict):
     chain: Annotated[int, Field(ge=1)] = 1
     multiple: Annotated[int, Field(ge=1)] = 32
     native_size: Annotated[int, Field(ge=1)] = 256
-    native_side: Literal["shorter", "longer"] = "shorter"
+    native_side: NativeSide = "shorter"
     fixed_size: tuple[int, int] | None = None
     canonical: bool = False
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 def tiny_families() -> tuple[str, ...]:
     """What `make_tiny` can make."""
-    from . import chronodepth, diffusion, merges, self_supervised, transformers
+    from . import chronodepth, depth_anything, diffusion, merges, self_supervised, transformers
 
-    latent = (*diffusion.FAMILIES, *chronodepth.FAMILIES)
-    return (*transformers.FAMILIES, *latent, *merges.FAMILIES, *self_supervised.FAMILIES)
+    rooms = (transformers, diffusion, chronodepth, merges, self_supervised, depth_anything)
+    return tuple(family for room in rooms for family in room.FAMILIES)
 
 
 def make_tiny(family: str, folder: Path, seed: int = 0) -> None:
@@ -24,9 +24,9 @@ def make_tiny(family: str, folder: Path, seed: int = 0) -> None:
     Raises:
         UsageError: there is no such family.
     """
-    from . import chronodepth, diffusion, merges, self_supervised, transformers
+    from . import chronodepth, depth_anything, diffusion, merges, self_supervised, transformers
 
-    rooms = (diffusion, chronodepth, merges, self_supervised)
+    rooms = (diffusion, chronodepth, merges, self_supervised, depth_anything)
     make = next((room.make_tiny for room in rooms if family in room.FAMILIES), transformers.make_tiny)
     make(family, folder, seed)
     for path in folder.rglob("*.safetensors"):  # which safetensors makes readable for their owner only

@@ -1,0 +1,105 @@
+"""Video Depth Anything: relative or metric: its ``.pth`` files, or safetensors of the same tensors."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ..protocols import DepthModel
+from ..types import ModelSpec
+from ..weights.loading import Weights
+from .depth_anything_v2 import imagenet, says
+from .network_model import Family, ResamplingModel, as_published
+from .sizing import resample_keeping_overshoot
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from ..networks.video_depth_anything import VideoDepthAnything
+
+_log = logging.getLogger(__name__)
+
+
+class VideoDepthAnythingModel(ResamplingModel):
+    """The network as a `WindowModel`, with its preprocessing."""
+
+    network: VideoDepthAnything
+
+    def compile(self) -> None:
+        """Leaves the network as it is, with a warning: every shot's last window has a shape of its own."""
+        _log.warning("The model %s is not compiled; it runs as it is.", self.spec.name)
+
+    def encode(self, frames: Tensor) -> tuple[Tensor, ...]:
+        """What `decode` needs of each frame; see `WindowModel.encode`.
+
+        Args:
+            frames: (N, 3, H, W) as prepared.
+
+        Raises:
+            ValueError: the shape does not fit.
+        """
+        frames = self._checked(frames)
+        with self._precision():
+            return self.network.encode(imagenet(frames))
+
+    def decode(self, features: Sequence[Tensor]) -> Tensor:
+        """Maps (T, H, W) of a window; see `WindowModel.decode`.
+
+        Args:
+            features: Of T frames, 32 at most.
+
+        Raises:
+            ValueError: there are more.
+        """
+        if len(features[0]) > self.spec.window:
+            raise ValueError(f"{len(features[0])} frames are more than a window of {self.spec.window}")
+        with self._precision():
+            return self.network.decode([part.to(self.device) for part in features]).float()
+
+    def _forward(self, frames: Tensor) -> Any:
+        import torch
+
+        features = self.network.encode(imagenet(frames))
+        alone = zip(*(part.split(1) for part in features), strict=True)
+        return torch.cat([self.network.decode(frame) for frame in alone])
+
+
+@dataclass(frozen=True)
+class _Family(Family):
+    """Files that say by their name only whether they are metric."""
+
+    def load(
+        self, weights: Weights, device: str = "cpu", dtype: str = "fp32", spec: ModelSpec | None = None
+    ) -> DepthModel:
+        network, meant = self.network(weights), self.spec_of(weights, spec)
+        assert self.resampled is not None
+        return VideoDepthAnythingModel(network, meant, device, dtype, None, self.resampled)
+
+    def spec_of(self, weights: Weights, spec: ModelSpec | None = None) -> ModelSpec:
+        meant = super().spec_of(weights, spec)
+        if spec is None and says(weights, ("metric",)):
+            meant = replace(meant, quantity="depth", space="metric")
+        known = (value.numel() for key, value in weights.state.items() if not key.endswith(".pe"))
+        return replace(meant, parameters=sum(known))
+
+
+def _build(state: Mapping[str, Tensor]) -> nn.Module:
+    from ..networks.video_depth_anything import VideoDepthAnything
+
+    return VideoDepthAnything.for_state(state)
+
+
+def _matches(keys: Collection[str]) -> bool:
+    return "pretrained.cls_token" in keys and any(key.startswith("head.motion_modules.") for key in keys)
+
+
+FAMILY = _Family(
+    "video-depth-anything-small",
+    _build,
+    as_published,
+    _matches,
+    resampled=resample_keeping_overshoot,
+    trainable=False,  # it sees many frames
+)
