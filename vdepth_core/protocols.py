@@ -1,4 +1,4 @@
-"""Every Protocol: the seams (model, method, refiner, exporter, recipe), and what rooms ask of each other.
+"""The Protocols: the seams (model, method, refiner, exporter, recipe), and what rooms ask of each other.
 
 Values that they speak of, and their conventions, are in `types`.
 """
@@ -47,21 +47,6 @@ class Light(Protocol):
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """Linear Rec. 709 light (H, W, 3) of full-range RGB codes, or of floats in [0, 1]."""
-
-
-class Values(Protocol):
-    """Anything that answers slices along its first axis as an array: numpy arrays, memmaps, files."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(K, L, P)."""
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Floating point."""
-
-    def __getitem__(self, which: slice, /) -> np.ndarray:
-        """Snippets (k, L, P) of a slice."""
 
 
 @runtime_checkable

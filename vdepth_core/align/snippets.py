@@ -10,13 +10,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
 
-from ..protocols import Values
 from ..runs import batches, runs
 
 _SLICE_BYTES = 8 << 20
+
+
+class Values(Protocol):
+    """Anything that answers slices along its first axis as an array: numpy arrays, memmaps, files."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(K, L, P)."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Floating point."""
+
+    def __getitem__(self, which: slice, /) -> np.ndarray:
+        """Snippets (k, L, P) of a slice."""
 
 
 @dataclass(frozen=True)
