@@ -70,9 +70,11 @@ def camera(scene: SceneClip, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def error(weights: Path | str, scene: SceneClip) -> float:
-    frames = torch.from_numpy(np.round(scene.rgb * 255) / 255).float()
-    return evaluate_clip(load_model(weights).predict(frames).numpy(), scene.depth, max_depth=80).abs_rel
+def error(weights: Path | str, scene: SceneClip, protocol: Any = "clip-lstsq") -> float:
+    model = load_model(weights)
+    maps = model.predict(torch.from_numpy(np.round(scene.rgb * 255) / 255).float()).numpy()
+    quantity = model.spec.quantity
+    return evaluate_clip(maps, scene.depth, max_depth=80, quantity=quantity, protocol=protocol).abs_rel
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +92,11 @@ def test_depth_comes_nearer_to_the_truth(adapted: Adaptation, scene: SceneClip) 
     assert adapted.changed
     assert list(adapted.before) == ["photometric"]
     assert error(adapted.weights, scene) < 0.9 * error("embedded", scene)
+
+
+def test_along_a_known_path_depth_is_in_its_unit(adapted: Adaptation, scene: SceneClip) -> None:
+    assert load_model(adapted.weights).spec.space == "metric"
+    assert error(adapted.weights, scene, "none") < 0.3
 
 
 def test_it_says_what_it_did(adapted: Adaptation, scene: SceneClip, tmp_path: Path) -> None:

@@ -212,7 +212,7 @@ def adapt(
             report(places.report, session, recipe, standing, untouched, found, heard.warnings)
             if camera_out is not None and found is not None:
                 write_camera(found, Path(camera_out), plate_of(opened, lens))
-            facts = weights_facts(student, guide, recipe, counters.step)
+            facts = weights_facts(session, recipe, counters.step)
             write_weights(out, parts_of(standing.kept, STUDENT), facts)
     places.tidy()
     return _result(places, config, counters, found)

@@ -7,6 +7,7 @@ answer by .01, too, and the norm of the gradient is then as much the network's a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -97,6 +98,11 @@ class Reading(nn.Module):
         self.register_buffer("start", torch.tensor((scale, shift), dtype=torch.float32))
         self.scale = nn.Parameter(torch.zeros(()))
         self.shift = nn.Parameter(torch.zeros(()), requires_grad=shifted)
+
+    def values(self) -> tuple[float, float]:
+        """Scale and shift as they are believed."""
+        scale, shift = self.get_buffer("start").tolist()
+        return scale * math.exp(STEP * float(self.scale.detach())), shift + STEP * float(self.shift.detach())
 
     def forward(self, disparity: Tensor) -> Tensor:
         """Inverse depth in units of the median's, unlimited.

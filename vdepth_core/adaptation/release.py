@@ -18,20 +18,24 @@ from .session import STUDENT
 
 if TYPE_CHECKING:
     from ..learning.checkpoint import Standing
-    from ..learning.student import Student
-    from ..protocols import DepthModel
     from .session import Session
 
 
-def weights_facts(student: Student, teacher: DepthModel | None, recipe: str, steps: int) -> dict[str, str]:
+def weights_facts(session: Session, recipe: str, steps: int) -> dict[str, str]:
     """What the weights say about themselves: the stricter terms of student and teacher hold.
 
+    Along a path whose unit somebody knows, disparity has a meaning in it.
+
     Args:
-        student: What was adapted.
-        teacher: Whose depth it kept; None: nobody's.
+        session: Of the run, with what is believed in its modules.
         recipe: Its name.
         steps: Of training.
     """
+    student, teacher, cameras = session.student, session.teacher, session.cameras
+    meaning = {}
+    if cameras is not None and session.path is not None and session.path.unit != "arbitrary":
+        scale, shift = (cameras.unit * value for value in cameras.reading.values())
+        meaning = reading_fact(scale, shift, cameras.unit * LEAST) | {"unit": session.path.unit}
     specs = [student.spec] if teacher is None else [student.spec, teacher.spec]
     sides = zip(("height", "width"), student.spec.fixed_size or (), strict=False)
     return {
@@ -42,6 +46,7 @@ def weights_facts(student: Student, teacher: DepthModel | None, recipe: str, ste
         "recipe": recipe,
         "steps": str(steps),
         **{side: str(pixels) for side, pixels in sides},  # of a network of one size
+        **meaning,
     } | ({} if teacher is None else {"teacher": teacher.spec.name})
 
 

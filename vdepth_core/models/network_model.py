@@ -17,6 +17,7 @@ from ..weights.loading import Weights, check_fit, load_into
 from ..weights.parts import read_network
 from .device import kind_of
 from .licence import claim_of_file
+from .metric import as_metric
 from .sizing import LARGEST_INPUT
 
 if TYPE_CHECKING:
@@ -243,11 +244,11 @@ class Family:
             WeightsError: the weights are of another layout.
             UsageError: ``dtype`` does not exist.
         """
-        network = self.network(weights)
-        spec = self.spec_of(weights, spec)
+        network = self.finish(self.network(weights))
+        network, spec = as_metric(network, self.spec_of(weights, spec), weights.metadata)
         if self.resampled is not None:
-            return ResamplingModel(self.finish(network), spec, device, dtype, self.normalise, self.resampled)
-        return NetworkModel(self.finish(network), spec, device, dtype, self.normalise)
+            return ResamplingModel(network, spec, device, dtype, self.normalise, self.resampled)
+        return NetworkModel(network, spec, device, dtype, self.normalise)
 
     def network(self, weights: Weights) -> nn.Module:
         """The network as published, on the CPU, in evaluation mode.
