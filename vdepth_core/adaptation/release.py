@@ -13,6 +13,8 @@ from torch import Tensor
 from ..geometry.camera import Intrinsics
 from ..geometry.camera_path import CameraPath
 from ..learning.state import parts_of
+from ..models.metric import reading_fact
+from .cameras import LEAST
 from .report import Look, look, write_report
 from .session import STUDENT
 
