@@ -23,7 +23,7 @@ class SelfSupervised:
 
     name: ClassVar[str]
     taught = False
-    rate = 2e-4
+    rate = 4e-4
     Options: ClassVar[type[ViewOptions]]
 
     def __init__(self, options: ViewOptions) -> None:
