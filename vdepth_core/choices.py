@@ -62,4 +62,4 @@ def menu(words: Any) -> str:
     Args:
         words: A ``Literal``.
     """
-    return f"[{'|'.join(get_args(words))}]"
+    return f"[{'|'.join(map(str, get_args(words)))}]"

@@ -78,9 +78,15 @@ def test_help_has_every_recipes_options_and_loads_no_torch():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     text = " ".join(done.stdout.split())
-    for name, options in RECIPES.all_options().items():
+    every = RECIPES.all_options()
+    for name, options in every.items():
         for option, field in user_names(name, options).items():
-            assert f"--{option.replace('_', '-')} " in text.partition(f"Recipe {name}")[2]
-            assert options.model_fields[field].description in text
+            known = options.model_fields[field]
+            switched_off = known.default is True
+            flag = f"--{'no-' * switched_off}{option.replace('_', '-')} "
+            owners = [own for own, other in every.items() if option in user_names(own, other)]
+            heading = f"Recipe{'s' * (len(owners) > 1)} {', '.join(owners)}"
+            assert flag in text.partition(heading)[2]
+            assert (known.json_schema_extra["off"] if switched_off else known.description) in text
     for option in ClipOptions.model_fields:
         assert f"--{option.replace('_', '-')}" in text.partition("Reading the clip")[2]

@@ -110,13 +110,16 @@ def _solved(session: Session, options: ViewOptions) -> _Solved:
     info, K, poses = session.clip.info, None, None
     if session.lens is not None:
         K = matrix_at(session.lens, (info.height, info.width), (footage.height, footage.width))
+    trusted = np.ones(footage.count, bool)
     if session.path is not None:
-        poses = np.stack([session.path.pose(number) for number in session.numbers])
+        trusted = np.isin(session.numbers, session.path.numbers)
+        known = zip(session.numbers, trusted, strict=True)
+        poses = np.stack([session.path.pose(number) if there else np.eye(4) for number, there in known])
     shown = None if poses is not None else check_parallax(footage, progress, info.path.name)
     gaps = [options.gap] * len(footage.shots) if options.gap else choose_gaps(footage, progress)
     remember_start(session)
     if K is not None and poses is not None:
-        return _Solved(poses, K, np.ones(footage.count, bool), True, gaps)
+        return _Solved(poses, K, trusted, True, gaps)
     if not kept.exists():
         found = solve(
             footage,
@@ -131,7 +134,7 @@ def _solved(session: Session, options: ViewOptions) -> _Solved:
         facts = {
             "poses": found.poses.tolist(),
             "K": found.K.tolist(),
-            "trusted": found.trusted.tolist(),
+            "trusted": (found.trusted & trusted).tolist(),
             "focal_known": found.focal_known,
         }
         write_bytes(kept, json.dumps(facts).encode())  # numbers are read back to the last bit

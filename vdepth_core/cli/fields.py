@@ -202,7 +202,7 @@ def _parameter(option: Option) -> inspect.Parameter:
     words = {key: str(value) for key, value in extra.items()} if isinstance(extra, Mapping) else {}
     metavar = words.get("metavar")
     if get_origin(kind) is Literal:
-        kind, metavar = str, metavar or menu(kind)
+        kind, metavar = type(get_args(kind)[0]), metavar or menu(kind)
     default = field.get_default(call_default_factory=True) if not field.is_required() else ...
     if default is True:
         name, default, text = f"{_OFF}{name}", False, words.get("off", f"Not: {text}")

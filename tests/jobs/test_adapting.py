@@ -1,0 +1,50 @@
+"""``estimate --adapt``: the clip's own weights first, kept, resumed, and the job's model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import pytest
+from layered import pictures, travelling
+
+from vdepth_core.errors import JobConflictError, UsageError
+from vdepth_core.jobs.adapting import WEIGHTS
+from vdepth_core.jobs.batch import estimate, estimate_clips
+from vdepth_core.jobs.config import EstimateConfig
+from vdepth_core.jobs.parts import Part
+
+OPTIONS = {"adapt": "monodepth2", "adapt_minutes": 1e-4, "size": 64, "device": "cpu", "preset": "draft"}
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("clip")
+    for t, picture in enumerate(pictures(travelling(8))[0]):
+        cv2.imwrite(str(folder / f"{t:03d}.png"), picture)
+    return folder
+
+
+def test_the_job_s_model_is_the_adapted_one(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vdepth_core.adaptation.adapt.probe_threads", lambda model, size: 1)
+    out = tmp_path / "out"
+    manifest = estimate(clip, out, OPTIONS)
+    assert manifest.model.name == WEIGHTS
+    weights = (out / WEIGHTS).read_bytes()
+    frames = sorted(path.stat().st_mtime_ns for path in out.glob("*.exr"))
+    assert estimate(clip, out, OPTIONS) == manifest  # nothing is done twice
+    assert (out / WEIGHTS).read_bytes() == weights
+    assert sorted(path.stat().st_mtime_ns for path in out.glob("*.exr")) == frames
+    with pytest.raises(JobConflictError):
+        estimate(clip, out, {"size": 64, "device": "cpu", "preset": "draft"})
+
+
+def test_another_job_and_shards_are_refused(clip: Path, tmp_path: Path) -> None:
+    estimate(clip, tmp_path / "plain", {"size": 64, "device": "cpu", "preset": "draft"})
+    with pytest.raises(JobConflictError, match="another model"):
+        estimate(clip, tmp_path / "plain", OPTIONS)
+    config = EstimateConfig.parse(**OPTIONS)
+    result = estimate_clips([clip], tmp_path / "part", config, part=Part.parse(None, "1/2"))[0]
+    assert isinstance(result.error, UsageError)
