@@ -44,3 +44,10 @@ def write_kitti(root, frames=8, size=(64, 96)):
     train.write_text("".join(f"{FOLDER} {frame} {side}\n" for frame in range(1, frames - 2) for side in "lr"))
     held.write_text(f"{FOLDER} {frames - 2} l\n{FOLDER} {frames - 2:010d} r\n")
     return train, held
+
+
+def write_clip(folder, frames, size=(48, 96)):
+    """The same corridor as a folder of images."""
+    folder.mkdir(parents=True)
+    for frame in range(frames):
+        cv2.imwrite(str(folder / f"f{frame:03d}.png"), rendered(frame, size=size)[0])

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from corridors import BASELINE, FOLDER, STEP, matrix, rendered, write_kitti
+from corridors import BASELINE, FOLDER, STEP, matrix, rendered, write_clip, write_kitti
 
 from vdepth_core.errors import InputError
 from vdepth_core.geometry.poses import rigid
@@ -120,12 +120,6 @@ def test_only_the_depth_network_may_see_a_mirror(tree):
     assert batch.turned.tolist() == [True]
     assert bool(batch.left)
     assert joined([batch, batch]).pictures.shape == (2, 4, 3, *SIZE)
-
-
-def write_clip(folder, frames, size=(48, 96)):
-    folder.mkdir(parents=True)
-    for frame in range(frames):
-        cv2.imwrite(str(folder / f"f{frame:03d}.png"), rendered(frame, size=size)[0])
 
 
 def test_a_folder_of_clips(tmp_path):

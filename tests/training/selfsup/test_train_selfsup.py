@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from corridors import write_kitti
+from corridors import write_clip, write_kitti
 from typer.testing import CliRunner
 
 from vdepth_core.cli.main import app
@@ -138,6 +138,17 @@ def test_featdepth_writes_all_its_networks(tree, tiny, tmp_path, monkeypatch):
     assert {key.split(".")[0] for key in state} == {
         "DepthEncoder", "DepthDecoder", "PoseEncoder", "PoseDecoder", "Encoder", "Decoder",
     }  # fmt: skip
+
+
+def test_a_folder_of_clips_with_fewer_targets_than_a_batch(tiny, tmp_path):
+    write_clip(tmp_path / "clips" / "a", 4)
+    more = {"init": str(tiny("monodepth2")), "pose": "cnn", "device": "cpu", "threads": 1, "batch": 3}
+    done = train_selfsup(
+        tmp_path / "clips", tmp_path / "run", fov=64, gap=1, height=64, width=96, epochs=2, **more
+    )
+    assert done.steps == 2  # one target to learn from, one held out
+    assert load_model(tmp_path / "run").spec.fixed_size == (64, 96)
+    assert (tmp_path / "run" / "frames").is_dir()
 
 
 def test_the_published_drops():

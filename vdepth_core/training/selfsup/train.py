@@ -125,9 +125,7 @@ def train_selfsup(
             torch.set_num_threads(standing.counters.threads)
 
             def saved(standing: Standing) -> None:
-                _write(
-                    out, settings, gallery, depth, trained, standing, len(gallery.training) // course.batch
-                )
+                _write(out, settings, gallery, depth, trained, standing, epoch)
 
             lesson = SelfSupervision(
                 gallery, system, course, depth, trained, settings.seed, device, settings.workers,
