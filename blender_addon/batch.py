@@ -54,9 +54,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--compositor", action="store_true", help="set up the compositor")
     parser.add_argument("--mesh", action="store_true", help="build the mesh")
     parser.add_argument("--render", type=Path, metavar="DIR", help="render each clip's frames into DIR/CLIP")
-    parser.add_argument(
-        "--scale", type=int, default=25, help="render size, percent (default 25; 100 with --compositor)"
-    )
+    parser.add_argument("--scale", type=int, help="render size, percent (default 25; 100 with --compositor)")
     parser.add_argument("--save", type=Path, metavar="FILE", help="save everything as a .blend")
     return parser
 
@@ -116,20 +114,21 @@ def _do(clip: Any, name: str, scene: Any, options: argparse.Namespace, state: An
         _step(bpy.ops.vdepth.match_camera)
     if options.mesh:
         _step(bpy.ops.vdepth.build_mesh)
+    if options.render:  # before the compositor is set up, which asks what renders
+        scene.render.engine, scene.cycles.samples = "CYCLES", _SAMPLES  # needs no graphics card
+        scene.cycles.use_denoising = False
     if options.compositor:
         _step(bpy.ops.vdepth.setup_compositor)
     if options.render:
         own = Path(bpy.path.abspath(settings.clip.vdepth.folder)).name  # two clips may have one name
-        # The compositor does not scale pictures with the render: it would cut a piece out of the plate.
-        _render(scene, options.render.absolute() / own, 100 if options.compositor else options.scale)
+        scale = options.scale or (100 if options.compositor else 25)
+        _render(scene, options.render.absolute() / own, scale)
 
 
 def _render(scene: Any, folder: Path, scale: int) -> None:
-    """Renders the scene's frames with Cycles, which needs no graphics card."""
+    """Renders the scene's frames."""
     compat = importlib.import_module(f"{_package()}.compat")
     compat.use_compositor_in_background(scene)
-    scene.render.engine, scene.cycles.samples = "CYCLES", _SAMPLES
-    scene.cycles.use_denoising = False
     scene.render.resolution_percentage = scale
     scene.render.filepath = str(folder / "frame_")
     if hasattr(scene.render.image_settings, "media_type"):
@@ -154,6 +153,13 @@ def _scene(name: str, like: Any) -> Any:
         if not prop.is_readonly and prop.identifier not in {"name", "clip", "image", "filepath"}:
             setattr(scene.vdepth, prop.identifier, getattr(like.vdepth, prop.identifier))
     return scene
+
+
+def _drop_startup_cube() -> None:
+    """Without a .blend the scene is Blender's own, whose cube nobody wants before the plate."""
+    cube = bpy.data.objects.get("Cube")
+    if not bpy.data.filepath and cube is not None and cube.type == "MESH" and len(cube.data.vertices) == 8:
+        bpy.data.objects.remove(cube)
 
 
 def _sentence(error: RuntimeError) -> str:
@@ -181,6 +187,7 @@ def _state() -> Any:
 
 if __name__ == "__main__":
     words = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
+    _drop_startup_cube()
     exit_code = run(words)
     sys.stdout.flush()
     sys.exit(exit_code)

@@ -133,6 +133,38 @@ def set_up_defocus(node: Any, limit: float) -> None:
         node.use_preview, node.threshold = False, 0.0
 
 
+def set_up_grow(node: Any) -> None:
+    """Has the Dilate/Erode node give each pixel the greatest value of it and its neighbours."""
+    if VERSION >= (5, 0):
+        node.inputs["Type"].default_value = "Steps"
+    else:
+        node.mode, node.distance = "STEP", 1
+    if VERSION >= (4, 5):
+        node.inputs["Size"].default_value = 1
+
+
+def set_up_blur(node: Any) -> float:
+    """Lets the Blur node take its radius from a socket; returns what the socket wants for a pixel."""
+    if VERSION < (5, 0):
+        node.filter_type = "GAUSS"
+    if VERSION >= (4, 5):
+        return 1.0
+    node.size_x = node.size_y = 100
+    return 0.01
+
+
+def set_up_fit(node: Any, *, nearest: bool) -> None:
+    """Has the Scale node stretch a picture to the size of the render."""
+    if VERSION >= (5, 0):
+        node.inputs["Type"].default_value = "Render Size"
+        node.inputs["Frame Type"].default_value = "Stretch"
+        node.inputs["Interpolation"].default_value = "Nearest" if nearest else "Bilinear"
+    else:
+        node.space, node.frame_method = "RENDER_SIZE", "STRETCH"
+        if VERSION >= (4, 5):
+            node.interpolation = "NEAREST" if nearest else "BILINEAR"
+
+
 def set_up_file_output(node: Any, folder: str, slots: dict[str, str]) -> None:
     """Makes a File Output node write float EXR files: file name to socket type, in order."""
     if VERSION >= (5, 0):
@@ -140,13 +172,26 @@ def set_up_file_output(node: Any, folder: str, slots: dict[str, str]) -> None:
         node.format.media_type = "IMAGE"
         node.file_output_items.clear()
         for name, kind in slots.items():
-            node.file_output_items.new("FLOAT" if kind == "NodeSocketFloat" else "RGBA", name)
+            item = node.file_output_items.new("FLOAT" if kind == "NodeSocketFloat" else "RGBA", name)
+            if kind == "NodeSocketFloat":
+                item.override_node_format = True
+                item.format.media_type = "IMAGE"
+                _write_number(item.format)
     else:
         node.base_path = folder
         node.file_slots.clear()
-        for name in slots:
+        for name, kind in slots.items():
             node.file_slots.new(name)
+            if kind == "NodeSocketFloat" and VERSION >= (4, 5):  # before, a number is one channel anyway
+                node.file_slots[-1].use_node_format = False
+                _write_number(node.file_slots[-1].format)
     node.format.file_format, node.format.color_depth = "OPEN_EXR", "32"
+
+
+def _write_number(image_format: Any) -> None:
+    """One channel, where the node's own format would write a number four times."""
+    image_format.file_format, image_format.color_depth = "OPEN_EXR", "32"
+    image_format.color_mode = "BW"
 
 
 def modifier_input_path(modifier: Any, identifier: str) -> str:

@@ -49,6 +49,11 @@ class VDEPTH_ClipResult(bpy.types.PropertyGroup):
 class VDEPTH_CompositorSettings(bpy.types.PropertyGroup):
     """Of the panel Compositor."""
 
+    catch_shadows: BoolProperty(  # type: ignore[valid-type]
+        name="Catch Shadows",
+        default=True,
+        description="Have the clip's mesh, where there is one, take the shadows of your objects (Cycles)",
+    )
     fog: BoolProperty(  # type: ignore[valid-type]
         name="Fog", default=True, description="Add an example: the picture fades to a colour with distance"
     )
@@ -57,7 +62,6 @@ class VDEPTH_CompositorSettings(bpy.types.PropertyGroup):
     )
     file_output: BoolProperty(  # type: ignore[valid-type]
         name="File Output",
-        default=True,
         description="Write depth and picture as float EXR files with every rendered frame",
     )
 

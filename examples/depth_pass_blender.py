@@ -28,13 +28,14 @@ def main(plate: Path, job: Path, frame: int, picture: Path, output: str = "Fog")
     clip.vdepth.manifest = str(job.resolve() / "manifest.json")
     scene.vdepth.clip = clip
     bpy.ops.vdepth.match_camera()  # lens, size, rate and range as the plate's
-    bpy.ops.vdepth.setup_compositor()  # the node group, and a float File Output of the depth
+    bpy.ops.vdepth.setup_compositor()  # the node group, with your objects over the plate
     tree = compat.compositor_tree(scene)
     node = compositor.find_node(scene, clip)
     out = next(each for each in tree.nodes if each.type in {"GROUP_OUTPUT", "COMPOSITE"})
     tree.links.new(node.outputs[output], out.inputs[0])
     scene.frame_set(frame)
-    scene.render.engine, scene.view_settings.view_transform = "BLENDER_WORKBENCH", "Standard"
+    scene.render.engine, scene.cycles.samples = "CYCLES", 16
+    scene.view_settings.view_transform = "Standard"
     scene.render.filepath = str(picture.resolve())
     bpy.ops.render.render(write_still=True)
 

@@ -16,8 +16,21 @@ from ..result.manifest import Result
 from .builder import Builder
 
 TINY = 1e-6  # keeps divisors above 0
-BANDS = 2  # the column right of the sequences and their channels, where the formulas begin
+NO_DEPTH = 1e9  # depth files write 1e10 where there is none
+BANDS = 3  # the column right of the sequences, their size and their channels, where the formulas begin
 FULL_FRAME = 0.036  # metres: the sensor width f-stops are meant for
+
+
+@dataclass(frozen=True)
+class Placing:
+    """How the files' depth z lies in the scene: at scale · z / (1 + shift · z), as the mesh has it."""
+
+    scale: float = 1.0
+    shift: float = 0.0
+
+    def moved(self, z: float) -> float:
+        """A depth of the files in the scene's units; 0 where it would lie behind the camera."""
+        return self.scale * z / (1 + self.shift * z) if 1 + self.shift * z > 0 else 0.0
 
 
 @dataclass(frozen=True)
@@ -29,9 +42,11 @@ class Input:
     description: str
     kind: str = "NodeSocketFloat"
     subtype: str = "NONE"
+    least: float = 0.0
 
 
 OUTPUTS = {
+    "Composite": "NodeSocketColor",
     "Image": "NodeSocketColor",
     "Depth": "NodeSocketFloat",
     "Disparity": "NodeSocketFloat",
@@ -45,13 +60,31 @@ OUTPUTS = {
 }
 
 
-def group_inputs(result: Result, scale: float, fog: bool, defocus: bool) -> list[Input]:
-    """What can be set on the group, with values that suit this result."""
-    near = max(min(shot.near for shot in result.shots) * scale, TINY)
-    far = max(max(shot.far for shot in result.shots) * scale, near)
+def group_inputs(
+    result: Result, placing: Placing, *, plate: bool, holdout: bool, fog: bool, defocus: bool
+) -> list[Input]:
+    """What can be set on the group, with values that suit this result.
+
+    Args:
+        result: The clip's depth.
+        placing: How its depth lies in the scene.
+        plate: Whether the scene's camera sees what the plate shows.
+        holdout: Whether the plate's surfaces hide what the scene holds behind them.
+        fog: With the inputs of the example.
+        defocus: With the inputs of the example.
+    """
+    near = max(placing.moved(min(shot.near for shot in result.shots)), TINY)
+    far = max(placing.moved(max(shot.far for shot in result.shots)), near)
     middle = 2 / (1 / near + 1 / far)  # half way in disparity, where most of a picture's detail is
     inputs = [
-        Input("Scale", scale, "Scene units a unit of the depth files"),
+        *linked_inputs(),
+        Input("Plate", float(plate), "Share of the plate behind the render: 0 for a view from elsewhere"),
+        Input("Holdout", float(holdout), "How much the plate's surfaces hide of what lies behind them"),
+        Input("Edge Softness", 0.01, "Share of the depth over which the plate's surfaces begin to hide"),
+        Input("Edge Blur", 2.0, "Pixels by which the edges of what the plate hides are softened"),
+        Input("Depth Offset", 0.0, "Share of the depth by which the render is brought forward", least=-1.0),
+        Input("Scale", placing.scale, "Scene units a unit of the depth files"),
+        Input("Shift", placing.shift, "Added to the files' disparity, before Scale", least=-NO_DEPTH),
         Input("Near", near, "Depth at which Normalised is 0", subtype="DISTANCE"),
         Input("Far", far, "Depth at which Normalised is 1", subtype="DISTANCE"),
         Input("Mask Distance", middle, "Depth between Near and Far Mask", subtype="DISTANCE"),
@@ -77,6 +110,15 @@ def group_inputs(result: Result, scale: float, fog: bool, defocus: bool) -> list
     return inputs
 
 
+def linked_inputs() -> list[Input]:
+    """Inputs that the scene's render is linked to."""
+    return [
+        Input("Render", (0.0, 0.0, 0.0, 0.0), "The scene's render on a transparent film", "NodeSocketColor"),
+        Input("Render Depth", 1e10, "The render's depth; 1e10 where there is nothing"),
+        Input("Shadows", (1.0, 1.0, 1.0, 1.0), "What shadows leave of the plate", "NodeSocketColor"),
+    ]
+
+
 def build_group(
     group: Any, clip: Any, result: Result, show: Callable[[Any, str], None], *, fog: bool, defocus: bool
 ) -> None:
@@ -90,22 +132,24 @@ def build_group(
     given = build.node("Group Input", "NodeGroupInput", rows=10).outputs
     footage = build.node("Footage", "CompositorNodeMovieClip", rows=6)
     footage.clip = clip
-    made["Image"] = image = footage.outputs["Image"]
+    made["Image"] = image = _fitted(build, "Footage", footage.outputs["Image"], nearest=False)
 
     sequences = {}
     for kind in ("depth", "disparity", "normal"):
         if kind in result.sequences:
             node = build.node(f"{kind.title()} Sequence", "CompositorNodeImage", rows=6)
             show(node, kind)
-            split = build.node(f"{kind.title()} Channels", "CompositorNodeSeparateColor", node.outputs[0])
-            build.link(node.outputs[0], split.inputs[0])
+            fitted = _fitted(build, kind.title(), node.outputs[0], nearest=True)
+            split = build.node(f"{kind.title()} Channels", "CompositorNodeSeparateColor", fitted)
+            build.link(fitted, split.inputs[0])
             sequences[kind] = split.outputs
             if kind == "normal":
-                made["Normal"] = node.outputs["Image"]
+                made["Normal"] = fitted
 
-    made["Depth"] = z = build.math("Depth", "MULTIPLY", sequences["depth"][0], given["Scale"])
+    made["Depth"] = z = _placed(build, sequences["depth"][0], given)
     if "disparity" in sequences:
         made["Disparity"] = sequences["disparity"][0]
+    made["Composite"] = _composite(build, image, z, given)
     made["Normalised"] = _normalised(build, z, given)
     made["Near Mask"], made["Far Mask"] = _masks(build, z, given)
     if fog:
@@ -120,6 +164,72 @@ def build_group(
     for name, socket in made.items():
         build.link(socket, output.inputs[name])
     build.prune()
+
+
+def _fitted(build: Builder, name: str, picture: Any, *, nearest: bool) -> Any:
+    """A picture at the size of the render, which may be a percentage of the plate's."""
+    node = build.node(f"{name} Size", "CompositorNodeScale", picture, rows=6)
+    compat.set_up_fit(node, nearest=nearest)
+    build.link(picture, node.inputs[0])
+    return node.outputs[0]
+
+
+def _placed(build: Builder, z: Any, given: Any) -> Any:
+    """Planar z in the scene's units; what has no depth stays far, whatever the shift."""
+    build.new_band(BANDS)
+    divisor = build.math("1 + Shift · z", "MULTIPLY_ADD", z, given["Shift"], 1.0)
+    scaled = build.math("Scale · z", "MULTIPLY", z, given["Scale"])
+    placed = build.math("Placed", "DIVIDE", scaled, build.math("Before Camera", "MAXIMUM", divisor, TINY))
+    beyond = build.math("No Depth", "MULTIPLY", z, build.math("Is Far", "GREATER_THAN", z, NO_DEPTH))
+    return build.math("Depth", "MAXIMUM", placed, beyond)
+
+
+def _composite(build: Builder, plate: Any, z: Any, given: Any) -> Any:
+    """The render over the plate, hidden where the plate is nearer.
+
+    The render's depth is that of one sample a pixel and says nothing of the edge's coverage, so it is grown
+    by a pixel and the edge left to the render's alpha. What the plate hides is blurred within the render
+    only: else the blur would eat the render's own edges.
+    """
+    build.new_band(BANDS)
+    nearness = build.math("1 / Render z", "DIVIDE", 1.0, given["Render Depth"])
+    grow = build.node("Grown", "CompositorNodeDilateErode", nearness, rows=6)
+    compat.set_up_grow(grow)
+    build.link(nearness, grow.inputs[0])
+    there = build.math("Is There", "GREATER_THAN", grow.outputs[0], 1 / NO_DEPTH)
+    before = build.math("z / Render z", "MULTIPLY_ADD", z, grow.outputs[0], given["Depth Offset"])
+    softness = build.math("Edge", "MAXIMUM", given["Edge Softness"], TINY)
+    before = build.math("Before", "DIVIDE", build.math("Gap", "SUBTRACT", before, 1.0), softness, clamp=True)
+    shown = build.math("Shown", "MULTIPLY", before, there)
+    blurred, around = (_blurred(build, name, v, given) for name, v in (("Soft", shown), ("Around", there)))
+    soft = build.math("Within", "DIVIDE", blurred, build.math("Some", "MAXIMUM", around, TINY), clamp=True)
+    hides = build.math("Hides", "MULTIPLY", given["Holdout"], given["Plate"])
+    seen = build.math("Seen", "MAXIMUM", soft, build.math("Free", "SUBTRACT", 1.0, hides))
+
+    split = build.node("Render Alpha", "CompositorNodeSeparateColor", given["Render"])
+    build.link(given["Render"], split.inputs[0])
+    cover = build.math("Cover", "MULTIPLY", split.outputs["Alpha"], seen)
+    left = build.math("Left", "MULTIPLY", build.math("Open", "SUBTRACT", 1.0, cover), given["Plate"])
+    shaded = build.mix("Shaded Plate", "MULTIPLY", 1.0, plate, given["Shadows"])
+    render = build.mix("Seen Render", "MULTIPLY", 1.0, given["Render"], seen)
+    over = build.mix("Over", "ADD", 1.0, build.mix("Left Plate", "MULTIPLY", 1.0, shaded, left), render)
+    parts = build.node("Over Channels", "CompositorNodeSeparateColor", over)
+    build.link(over, parts.inputs[0])
+    whole = build.node("Composite", "CompositorNodeCombineColor", over)
+    for source, socket in zip(parts.outputs[:3], whole.inputs[:3], strict=True):
+        build.link(source, socket)
+    build.link(build.math("Alpha", "ADD", cover, left), whole.inputs["Alpha"])
+    return whole.outputs[0]
+
+
+def _blurred(build: Builder, name: str, mask: Any, given: Any) -> Any:
+    node = build.node(f"{name} Blur", "CompositorNodeBlur", mask, rows=6)
+    pixel = compat.set_up_blur(node)
+    build.link(mask, node.inputs["Image"])
+    build.link(build.math(f"{name} Radius", "MULTIPLY", given["Edge Blur"], pixel), node.inputs["Size"])
+    split = build.node(f"{name} Mask", "CompositorNodeSeparateColor", node.outputs[0])
+    build.link(node.outputs[0], split.inputs[0])
+    return split.outputs[0]
 
 
 def _normalised(build: Builder, z: Any, given: Any) -> Any:

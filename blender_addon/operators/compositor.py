@@ -9,13 +9,14 @@ import bpy
 
 from ..scene import compositor
 from ..scene.active import active_clip, result_of
+from ..scene.match import match
 from .on_clip import OnDepth, reported
 
 STANDARD = "Standard"
 
 
 class VDEPTH_OT_setup_compositor(OnDepth, bpy.types.Operator):
-    """Build the clip's depth nodes in the compositor, or update them; your own nodes and values stay"""
+    """Render your objects over the plate, hidden by what is nearer in it; your own nodes and values stay"""
 
     bl_idname = "vdepth.setup_compositor"
     bl_label = "Set Up Compositor"
@@ -23,11 +24,13 @@ class VDEPTH_OT_setup_compositor(OnDepth, bpy.types.Operator):
 
     @reported
     def execute(self, context: Any) -> set[str]:
-        clip, options = active_clip(context), context.scene.vdepth.compositor
-        compositor.set_up(
-            context.scene, clip, result_of(clip),
-            fog=options.fog, defocus=options.defocus, file_output=options.file_output,
-        )  # fmt: skip
+        scene, clip = context.scene, active_clip(context)
+        result = result_of(clip)
+        if scene.camera is None:  # else nothing could be rendered
+            match(context, clip, result, scene.vdepth.mesh)
+        node = compositor.set_up(scene, clip, result, scene.vdepth.compositor)
+        if not compositor.is_shown(scene, node):
+            self.report({"INFO"}, f"Your output stays as it is: link {node.label}'s Composite to render it")
         return {"FINISHED"}
 
 

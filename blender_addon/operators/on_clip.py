@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..result.manifest import ResultError
-from ..scene.active import active_clip
+from ..scene import compositor
+from ..scene.active import active_clip, result_of
 from ..scene.mesh import find_mesh
 
 
@@ -51,6 +52,16 @@ class OnMesh(OnClip):
             cls.poll_message_set("Build the clip's mesh first")  # type: ignore[attr-defined]
             return False
         return True
+
+
+def follow_in_compositor(scene: Any, clip: Any) -> None:
+    """Brings the clip's nodes in the compositor, if it has any, up to date with what the scene now renders.
+
+    Raises:
+        ResultError: the clip's depth is gone.
+    """
+    if compositor.find_node(scene, clip) is not None:
+        compositor.set_up(scene, clip, result_of(clip), scene.vdepth.compositor)
 
 
 def reported(execute: Callable[[Any, Any], set[str]]) -> Callable[[Any, Any], set[str]]:

@@ -11,7 +11,7 @@ from ..scene import relight
 from ..scene.active import active_clip, result_of
 from ..scene.mesh import find_mesh
 from ..scene.view import look_at
-from .on_clip import OnMesh, reported
+from .on_clip import OnMesh, follow_in_compositor, reported
 
 
 class VDEPTH_OT_setup_relight(OnMesh, bpy.types.Operator):
@@ -34,6 +34,7 @@ class VDEPTH_OT_setup_relight(OnMesh, bpy.types.Operator):
             dim_world=settings.dim_world,
             sphere=settings.sphere,
         )
+        follow_in_compositor(context.scene, clip)
         if settings.mode == "CATCHER" and context.scene.render.engine != "CYCLES":
             self.report(
                 {"WARNING"}, "Shadow catchers are rendered by Cycles only: choose it as render engine"
@@ -57,8 +58,11 @@ class VDEPTH_OT_unset_relight(OnMesh, bpy.types.Operator):
             return False
         return True
 
+    @reported
     def execute(self, context: Any) -> set[str]:
-        relight.undo(context.scene, find_mesh(active_clip(context)))
+        clip = active_clip(context)
+        relight.undo(context.scene, find_mesh(clip))
+        follow_in_compositor(context.scene, clip)
         return {"FINISHED"}
 
 

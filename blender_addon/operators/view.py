@@ -10,7 +10,7 @@ import bpy
 from ..scene import view
 from ..scene.active import active_clip, number_offset, result_of
 from ..scene.mesh import find_mesh
-from .on_clip import OnMesh, reported
+from .on_clip import OnMesh, follow_in_compositor, reported
 
 
 class VDEPTH_OT_setup_view(OnMesh, bpy.types.Operator):
@@ -32,6 +32,7 @@ class VDEPTH_OT_setup_view(OnMesh, bpy.types.Operator):
             view.swing(pivot, safe.yaw, result.first_number - offset, result.last_number - offset)
         if settings.make_active:
             scene.camera = camera
+        follow_in_compositor(scene, clip)
         return {"FINISHED"}
 
 
@@ -57,6 +58,7 @@ class VDEPTH_OT_setup_stereo(OnMesh, bpy.types.Operator):
         mesh = find_mesh(clip)
         safe = view.look_at(scene, clip, mesh, result_of(clip))
         view.set_stereo(scene, scene.camera, mesh, safe)
+        follow_in_compositor(scene, clip)
         return {"FINISHED"}
 
 

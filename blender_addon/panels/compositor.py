@@ -5,9 +5,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..nodes.compositor import linked_inputs
 from ..scene.active import active_clip
 from ..scene.compositor import find_node
 from .base import in_both_editors
+
+RENDER = {wish.name for wish in linked_inputs()}
 
 
 class CompositorPanel:
@@ -27,6 +30,7 @@ class CompositorPanel:
 
         column = layout.column(heading="Include")
         options = scene.vdepth.compositor
+        column.prop(options, "catch_shadows")
         column.prop(options, "fog")
         column.prop(options, "defocus")
         column.prop(options, "file_output")
@@ -37,6 +41,8 @@ class CompositorPanel:
             column = layout.column(align=True)
             column.use_property_decorate = True  # the dots that set keyframes
             for socket in node.inputs:
+                if socket.name in RENDER:
+                    continue
                 row = column.row()
                 row.active = not socket.is_linked
                 row.prop(socket, "default_value", text=socket.name)

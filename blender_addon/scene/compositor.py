@@ -16,13 +16,17 @@ import bpy
 
 from .. import compat
 from ..nodes.builder import TAG, Builder
-from ..nodes.compositor import OUTPUTS, Input, build_group, group_inputs
+from ..nodes.compositor import OUTPUTS, Input, build_group, group_inputs, linked_inputs
 from ..result.manifest import Result, ResultError
+from . import render
 from .image import load_sequence, set_image_user
+from .mesh import find_mesh
 
 NAME = "Video Depth"
 SHARED = "vdepth"
 """Owner of the nodes that all clips of a scene share."""
+DIRECT_KEY = "vdepth_direct"
+"""Custom property of the tree: the Render Layers node that was linked right to the output, and its socket."""
 
 
 def find_group(clip: Any) -> Any | None:
@@ -37,8 +41,14 @@ def find_node(scene: Any, clip: Any) -> Any | None:
     return Builder(tree, group["vdepth_owner"]).find(NAME) if tree and group else None
 
 
-def set_up(scene: Any, clip: Any, result: Result, *, fog: bool, defocus: bool, file_output: bool) -> Any:
+def set_up(scene: Any, clip: Any, result: Result, options: Any) -> Any:
     """Builds the clip's nodes, or brings them up to date; what the user set on our sockets stays.
+
+    Args:
+        scene: The scene, which has a camera.
+        clip: The clip.
+        result: Its depth.
+        options: The settings of the panel Compositor.
 
     Returns:
         The group's node in the scene's compositor.
@@ -48,6 +58,9 @@ def set_up(scene: Any, clip: Any, result: Result, *, fog: bool, defocus: bool, f
     """
     if "depth" not in result.sequences:
         raise ResultError(f"{result.manifest.parent.name} has layered files only: estimate without Layered.")
+    mesh = find_mesh(clip)
+    plate, holdout = render.shares(scene, mesh)
+    render.prepare(scene, mesh, plate=plate, catch_shadows=options.catch_shadows)
     tree = compat.ensure_compositor_tree(scene)
     group = find_group(clip) or _new_group(clip)
     build = Builder(tree, group["vdepth_owner"])
@@ -58,11 +71,15 @@ def set_up(scene: Any, clip: Any, result: Result, *, fog: bool, defocus: bool, f
         frame.label, frame.location = group.name, where
     build.node("Frame", "NodeFrame", rows=0)
     build.frame = frame
-    node = build.node(NAME, "CompositorNodeGroup", rows=8)
+    layers = _layers(tree, scene, frame)
+    node = build.node(NAME, "CompositorNodeGroup", layers.outputs[0], rows=8)
     node.node_tree, node.label, node.width = group, group.name, 220
-    _set_inputs(group, node, group_inputs(result, clip.vdepth.scale, fog, defocus))
-    build_group(group, clip, result, partial(_show, clip, result), fog=fog, defocus=defocus)
-    if file_output:
+    examples = {"fog": options.fog, "defocus": options.defocus}
+    placing = render.placing(clip, mesh)
+    _set_inputs(group, node, group_inputs(result, placing, plate=plate, holdout=holdout, **examples))
+    build_group(group, clip, result, partial(_show, clip, result), **examples)
+    _link_render(tree, scene, layers, node)
+    if options.file_output:
         _file_output(build, node, clip, result)
     build.prune()
     _output(tree, node, frame)
@@ -79,6 +96,8 @@ def remove(scene: Any, clip: Any) -> None:
         Builder(tree, group["vdepth_owner"]).prune()
         if not any(node.get(TAG, "").endswith(f":{NAME}") for node in tree.nodes):
             Builder(tree, SHARED).prune()
+            _link_directly(tree)
+            render.release(scene, find_mesh(clip))
         compat.release_compositor_tree(scene)
     if group.users == 0:
         images = [
@@ -126,7 +145,7 @@ def _set_inputs(group: Any, node: Any, inputs: list[Input]) -> None:
         if wish.kind != "NodeSocketColor":
             item.subtype = wish.subtype
         if wish.kind == "NodeSocketFloat":
-            item.min_value = 0.0
+            item.min_value = wish.least
         untouched = _plain(node.inputs[name].default_value) == _plain(item.default_value)
         item.default_value = wish.default
         if untouched:
@@ -153,20 +172,89 @@ def _file_output(build: Builder, node: Any, clip: Any, result: Result) -> None:
     build.node("File Output", "CompositorNodeOutputFile")
 
 
+def is_shown(scene: Any, node: Any) -> bool:
+    """Whether what the compositor renders comes from a node, by itself or through others."""
+    reached, ahead = set(), [other for other in _outputs(compat.compositor_tree(scene)) if other.inputs]
+    while ahead:
+        here = ahead.pop()
+        reached.add(here)
+        sources = {link.from_node for socket in here.inputs for link in socket.links}
+        ahead += sources - reached
+    return node in reached
+
+
+def _outputs(tree: Any) -> list[Any]:
+    return [other for other in tree.nodes if other.bl_idname == compat.output_node_id()]
+
+
+def _layers(tree: Any, scene: Any, frame: Any) -> Any:
+    """The scene's render: what the user's output shows and nothing else, or a node of ours."""
+    if (direct := _direct(tree)) is not None:
+        return direct
+    layers = Builder(tree, SHARED, frame).node("Render Layers", "CompositorNodeRLayers", rows=10)
+    if layers.scene != scene:
+        layers.scene = scene
+    layers.layer = render.layer_of(scene).name
+    return layers
+
+
+def _direct(tree: Any) -> Any | None:
+    """The Render Layers node that is, or was before us, linked right to the output, as Blender does."""
+    for output in _outputs(tree):
+        for link in output.inputs[0].links if output.inputs else ():
+            if link.from_node.bl_idname == "CompositorNodeRLayers" and not link.from_node.get(TAG):
+                tree[DIRECT_KEY] = [link.from_node.name, link.from_socket.identifier]
+                tree.links.remove(link)
+                break
+    return tree.nodes.get(tree[DIRECT_KEY][0]) if DIRECT_KEY in tree else None
+
+
+def _link_directly(tree: Any) -> None:
+    """Gives the output back the link that `_direct` took, unless the user gave it another."""
+    if DIRECT_KEY not in tree:
+        return
+    layers = tree.nodes.get(tree[DIRECT_KEY][0])
+    sockets = {socket.identifier: socket for socket in layers.outputs} if layers is not None else {}
+    source = sockets.get(tree[DIRECT_KEY][1])
+    for output in _outputs(tree):
+        if source is not None and output.inputs and not output.inputs[0].is_linked:
+            tree.links.new(source, output.inputs[0])
+    del tree[DIRECT_KEY]
+
+
+def _link_render(tree: Any, scene: Any, layers: Any, node: Any) -> None:
+    """Feeds the render to the group, where the user feeds nothing else."""
+    sources = {
+        "Render": layers.outputs["Image"],
+        "Render Depth": layers.outputs.get("Depth"),
+        "Shadows": render.shadows(scene, layers),
+    }
+    for wish in linked_inputs():
+        socket, source = node.inputs[wish.name], sources[wish.name]
+        for link in socket.links:
+            if link.from_node != layers:
+                break
+            if link.from_socket != source:
+                tree.links.remove(link)
+        else:
+            if source is not None and not socket.is_linked:
+                tree.links.new(source, socket)
+
+
 def _output(tree: Any, node: Any, frame: Any) -> None:
-    """Shows the group where the tree has no output: the picture is rendered, the depth is viewed."""
+    """Shows the group where the tree has no output: the composite is rendered, the depth is viewed."""
     kind = compat.output_node_id()
-    outputs = [other for other in tree.nodes if other.bl_idname == kind]
+    outputs = _outputs(tree)
     if any(other.inputs[0].is_linked for other in outputs if other.inputs):
         return
     build = Builder(tree, SHARED, frame)
     compat.ensure_output_socket(tree)
     output = outputs[0] if outputs else build.node("Output", kind)
-    build.link(node.outputs["Image"], output.inputs[0])
+    build.link(node.outputs["Composite"], output.inputs[0])
     if any(other.bl_idname == "CompositorNodeViewer" for other in tree.nodes):
         return
     viewer = build.node("Viewer", "CompositorNodeViewer")
     build.link(node.outputs["Normalised"], viewer.inputs[0])
     for place, made in enumerate((output, viewer)):
         if made.get(TAG):
-            made.location = (280, -240 - 140 * place)
+            made.location = (560, -240 - 140 * place)

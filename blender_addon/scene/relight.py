@@ -12,6 +12,7 @@ from mathutils import Matrix, Vector
 from .. import compat
 from ..nodes.footage import is_unlit, make_matte
 from ..result.manifest import ResultError
+from . import film
 from .camera import unit_of
 from .mesh import get_input, set_input
 
@@ -33,6 +34,17 @@ _LIGHTS = {
 }
 
 
+def catch_shadows(scene: Any, mesh: Any) -> None:
+    """Has a mesh take the shadows of the scene's own lights, unless it is lit already.
+
+    Raises:
+        ResultError: the mesh's material shows no footage.
+    """
+    if not is_lit(mesh):
+        _begin(scene, mesh, catcher=True, dim_world=False)
+        mesh[STATE_KEY]["unlit"] = True
+
+
 def set_up(scene: Any, mesh: Any, distance: float, *, catcher: bool, dim_world: bool, sphere: bool) -> None:
     """Lights a mesh; called again it starts from the mesh as it was.
 
@@ -42,20 +54,7 @@ def set_up(scene: Any, mesh: Any, distance: float, *, catcher: bool, dim_world: 
     Raises:
         ResultError: the mesh's material shows no footage.
     """
-    lit = _matte(get_input(mesh, "Footage") if STATE_KEY not in mesh else mesh[STATE_KEY]["footage"])
-    undo(scene, mesh)
-    mesh[STATE_KEY] = {
-        "footage": get_input(mesh, "Footage"),
-        "film_transparent": scene.render.film_transparent,
-        "dimmed": dim_world,
-        "world": scene.world,
-    }
-    set_input(mesh, "Footage", lit)
-    mesh.is_shadow_catcher = catcher
-    if catcher:
-        scene.render.film_transparent = True
-    if dim_world:
-        scene.world = _dark_world()
+    _begin(scene, mesh, catcher=catcher, dim_world=dim_world)
     collection = _collection(scene)
     camera = mesh.matrix_world.normalized()
     distance *= unit_of(mesh)  # the mesh may be under a scaled camera, but lights do not take to scaling
@@ -86,7 +85,7 @@ def undo(scene: Any, mesh: Any) -> None:
     state = mesh[STATE_KEY]
     set_input(mesh, "Footage", state["footage"])
     mesh.is_shadow_catcher = False
-    scene.render.film_transparent = bool(state["film_transparent"])
+    film.release(scene, state.get("film", ""))
     if state["dimmed"] and scene.world is not None and scene.world.get(OWN_KEY):
         scene.world = state.get("world")
     del mesh[STATE_KEY]
@@ -94,7 +93,36 @@ def undo(scene: Any, mesh: Any) -> None:
 
 def is_lit(mesh: Any) -> bool:
     """Whether a mesh is set up for relighting."""
-    return mesh is not None and STATE_KEY in mesh
+    return mesh is not None and STATE_KEY in mesh and "unlit" not in mesh[STATE_KEY]
+
+
+def is_picture(mesh: Any) -> bool:
+    """Whether a lit mesh is what renders show in place of the plate."""
+    return is_lit(mesh) and not mesh.is_shadow_catcher and not mesh.hide_render
+
+
+def only_catches(mesh: Any) -> bool:
+    """Whether a mesh takes shadows by `catch_shadows` alone."""
+    return mesh is not None and STATE_KEY in mesh and not is_lit(mesh)
+
+
+def _begin(scene: Any, mesh: Any, *, catcher: bool, dim_world: bool) -> None:
+    """Makes the mesh a matte surface, and remembers what it was."""
+    lit = _matte(get_input(mesh, "Footage") if STATE_KEY not in mesh else mesh[STATE_KEY]["footage"])
+    undo(scene, mesh)
+    owner = f"relight {mesh.name}"
+    mesh[STATE_KEY] = {
+        "footage": get_input(mesh, "Footage"),
+        "film": owner,
+        "dimmed": dim_world,
+        "world": scene.world,
+    }
+    set_input(mesh, "Footage", lit)
+    mesh.is_shadow_catcher = catcher
+    if catcher:
+        film.need(scene, owner)
+    if dim_world:
+        scene.world = _dark_world()
 
 
 def _matte(footage: Any) -> Any:

@@ -47,7 +47,7 @@ def _composited(scene: Any, clip: Any, folder: Path) -> list[np.ndarray]:
     from blender_addon.scene import compositor
 
     bpy.ops.vdepth.setup_compositor()
-    scene.render.engine = "BLENDER_WORKBENCH"
+    scene.render.engine, scene.cycles.samples = "CYCLES", 1
     tree = compat.compositor_tree(scene)
     node = compositor.find_node(scene, clip)
     output = next(n for n in tree.nodes if n.type == "GROUP_OUTPUT")

@@ -30,6 +30,17 @@ def pixels(bpy, path, channels=1):
     return [tuple(values[i : i + channels]) for i in range(0, len(values), 4)]
 
 
+def channels_of(path):
+    """How many channels an EXR of one part holds."""
+    data = path.read_bytes()
+    at = data.index(b"channels\0chlist\0") + len(b"channels\0chlist\0")
+    size = struct.unpack("<i", data[at : at + 4])[0]
+    names, rest = 0, data[at + 4 : at + 4 + size]
+    while rest[0]:
+        names, rest = names + 1, rest[rest.index(b"\0") + 17 :]
+    return names
+
+
 def tree_of(scene):
     from blender_addon import compat
 
@@ -131,6 +142,7 @@ def use(bpy, path, folder):
     scene.vdepth.clip = clip
     scene.render.resolution_x, scene.render.resolution_y = clip.size
     scene.render.resolution_percentage = 100
+    scene.render.engine, scene.cycles.samples = "CYCLES", 1
     return bpy
 
 
@@ -270,7 +282,7 @@ def test_remove_restores_an_empty_scene(made):
     targets = {link.to_node.bl_idname: link.from_socket.name for s in node.outputs for link in s.links}
     from blender_addon import compat
 
-    assert targets[compat.output_node_id()] == "Image"
+    assert targets[compat.output_node_id()] == "Composite"
     assert targets["CompositorNodeViewer"] == "Normalised"
     bpy.ops.vdepth.remove_compositor()
     assert tree_of(bpy.context.scene) is None
@@ -324,6 +336,7 @@ def test_saved_file_goes_on_working(made, tmp_path):
     bpy = made
     file = tmp_path / "scene.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(file))
+    bpy.context.scene.vdepth.compositor.file_output = True
     bpy.ops.vdepth.setup_compositor()
     node_of(bpy).inputs["Near"].default_value = 0.75
     before = counts(bpy)
@@ -335,6 +348,7 @@ def test_saved_file_goes_on_working(made, tmp_path):
     bpy.context.scene.frame_set(3)
     bpy.ops.render.render()
     written = pixels(bpy, tmp_path / "comp/plate.0101/depth_0003.exr")
+    assert channels_of(tmp_path / "comp/plate.0101/depth_0003.exr") == 1
     assert written == [(f32(z),) for z in made_depth(FIRST + 2)]
 
 
@@ -395,6 +409,8 @@ def test_panel_shows_the_groups_inputs(made):
 
     assert drawn() == ["Set Up Compositor"]
     made.ops.vdepth.setup_compositor()
-    assert drawn() == ["Update Compositor", *values_of(node_of(made))]
+    node = node_of(made)
+    inputs = [name for name in values_of(node) if name not in {"Render", "Render Depth", "Shadows"}]
+    assert drawn() == ["Update Compositor", *inputs]
     made.context.scene.render.resolution_x = 1920
     assert f"The plate is {WIDTH} × {HEIGHT}, the render not" in drawn()

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the compositor needs of the scene's render: its passes, its film, and shadows on the plate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..nodes.compositor import Placing
+from . import film, relight
+from .camera import unit_of
+from .mesh import get_input
+from .view import RIG_KEY
+
+FILM_OWNER = "compositor"
+
+
+def shares(scene: Any, mesh: Any) -> tuple[bool, bool]:
+    """Whether the plate lies behind the scene's render, and whether its surfaces hide what is behind them.
+
+    A new view or a stereo pair does not see what the plate shows; a mesh lit anew is the picture itself and
+    hides things by its own surface.
+    """
+    if scene.render.use_multiview or (scene.camera is not None and RIG_KEY in scene.camera):
+        return False, False
+    return True, not relight.is_picture(mesh)
+
+
+def placing(clip: Any, mesh: Any) -> Placing:
+    """How the clip's depth lies in the scene: as its mesh does, if it has one."""
+    if mesh is None:
+        return Placing(clip.vdepth.scale)
+    return Placing(get_input(mesh, "Scale") * unit_of(mesh), get_input(mesh, "Shift"))
+
+
+def prepare(scene: Any, mesh: Any, *, plate: bool, catch_shadows: bool) -> None:
+    """Turns on what the compositor's nodes read, for the view layer that `layer_of` names.
+
+    Args:
+        scene: Whose render it is.
+        mesh: The clip's mesh, if there is one.
+        plate: Whether the plate lies behind the render.
+        catch_shadows: Whether the mesh takes shadows, where it was not lit by the user.
+
+    Raises:
+        ResultError: the mesh's material shows no footage.
+    """
+    layer = layer_of(scene)
+    layer.use_pass_z = True
+    cycles = scene.render.engine == "CYCLES"
+    if mesh is not None and catch_shadows and plate and cycles:
+        relight.catch_shadows(scene, mesh)
+    else:
+        leave_shadows(scene, mesh)
+    if cycles and _catches(scene):
+        layer.cycles.use_pass_shadow_catcher = True
+    if plate:
+        film.need(scene, FILM_OWNER)
+    else:
+        film.release(scene, FILM_OWNER)
+
+
+def release(scene: Any, mesh: Any) -> None:
+    """Takes back what `prepare` did; the passes stay, which change no picture."""
+    leave_shadows(scene, mesh)
+    film.release(scene, FILM_OWNER)
+
+
+def leave_shadows(scene: Any, mesh: Any) -> None:
+    """Makes the mesh what it was, if it takes shadows for the compositor only."""
+    if relight.only_catches(mesh):
+        relight.undo(scene, mesh)
+
+
+def layer_of(scene: Any) -> Any:
+    """The view layer that is composited: the first that is rendered."""
+    return next((layer for layer in scene.view_layers if layer.use), scene.view_layers[0])
+
+
+def shadows(scene: Any, node: Any) -> Any | None:
+    """The pass of a Render Layers node that holds shadows on the plate, if the render makes one."""
+    if scene.render.engine != "CYCLES" or not layer_of(scene).cycles.use_pass_shadow_catcher:
+        return None
+    return node.outputs.get("Shadow Catcher")
+
+
+def _catches(scene: Any) -> bool:
+    return any(obj.is_shadow_catcher for obj in scene.objects)
