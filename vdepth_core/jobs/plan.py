@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,8 +11,9 @@ from ..clip import Clip, fingerprint, open_clip
 from ..errors import UsageError, WeightsError
 from ..geometry.camera import Intrinsics
 from ..methods.registry import METHODS
+from ..methods.windowed.method import sees_windows
 from ..models.device import pick_device
-from ..models.registry import list_models, plugin_of
+from ..models.registry import ModelEntry, list_models, plugin_of
 from ..options import flag, user_names
 from ..output.manifest import CameraEntry, ClipEntry
 from ..plugins import Plugin, answering
@@ -26,7 +27,7 @@ from .cameras import plate_camera
 from .config import EstimateConfig, JobOptions
 from .identity import Identity, frame_range
 from .numbering import Numbering
-from .presets import resolve
+from .presets import resolve, usual_dtype
 from .record import ClipRecord, JobRecord, keep_choice, read_record, weights_seen
 
 
@@ -115,7 +116,7 @@ def make_plan(
     config = given if overwrite else keep_choice(given, before)
     device = _device(config, given, out)
     models = list_models()
-    config = resolve(config, models, device)
+    config = resolve(config, models, device, windows=_sees_windows(config, models, device, shelf))
     assert config.method is not None
     plugins = _plugins(config)
     method = METHODS.create(config.method, config.method_options())
@@ -186,6 +187,18 @@ def _plugins(config: EstimateConfig) -> Callable[..., list[Plugin]]:
         "refiner": REFINERS.plugin(config.refiner),
     }
     return lambda *kinds: [plugin for kind in kinds if (plugin := found[kind]) is not None]
+
+
+def _sees_windows(
+    config: EstimateConfig, models: Collection[ModelEntry], device: str, shelf: ModelShelf
+) -> bool:
+    """Whether weights of the user's own, given without a method, are for `windowed`: loading them tells."""
+    if config.method is not None or config.model is None or plugin_of(config.model) is not None:
+        return False
+    if any(entry.name == config.model for entry in models):
+        return False
+    dtype = usual_dtype(device) if config.dtype == "auto" else config.dtype
+    return sees_windows(shelf.get(config.model, device, dtype, config.predicts, config.compile))
 
 
 def _checked_size(function: str, size: tuple[int, int]) -> tuple[int, int]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
-from ..choices import Preset
+from ..choices import Dtype, Preset
 from ..methods.registry import METHODS
+from ..methods.windowed.plan import WINDOW
 from ..models.device import kind_of
 from ..models.registry import ModelEntry
 from ..options import written_options
@@ -31,6 +32,14 @@ class _Choice(NamedTuple):
 # it at 256. As the embedded one is always there, no preset takes the other.
 _SMALL = ("embedded",)
 _LARGE = ("dpt-large", "dpt-hybrid", "midas-v21", "tcmonodepth-large", *_SMALL)
+# What sees 32 frames at once is steadier than frames aligned afterwards: wherever one is installed it is
+# taken. Of the sizes, what is said of the per-frame networks they grew from holds.
+_VIDEO: dict[Preset, tuple[str, ...]] = {
+    "draft": (),
+    "balanced": ("video-depth-anything-small",),
+    "best": tuple(f"video-depth-anything-{size}" for size in ("large", "base", "small")),
+}
+_VIDEO_SIZE_CPU = 280  # of balanced, where the native size takes seconds a frame
 # Transformers are worth their seconds a frame on an accelerator, or where the best is asked for.
 _ACCELERATOR: dict[Preset, _Choice] = {
     "draft": _Choice("framewise", _SMALL, None),
@@ -50,13 +59,25 @@ _CPU: dict[Preset, _Choice] = {
 }
 
 
-def resolve(config: EstimateConfig, models: Collection[ModelEntry], device: str) -> EstimateConfig:
+def usual_dtype(device: str) -> Dtype:
+    """The precision where neither the user nor the method says one.
+
+    Args:
+        device: As torch spells it.
+    """
+    return "fp16" if kind_of(device) == "cuda" else "fp32"
+
+
+def resolve(
+    config: EstimateConfig, models: Collection[ModelEntry], device: str, *, windows: bool = False
+) -> EstimateConfig:
     """Fills in what the configuration leaves to the preset; what the user said always wins.
 
     Args:
         config: The configuration as given.
         models: The registered models.
         device: The device the network will run on.
+        windows: The model given is weights of the user's own that see windows, as `windowed` wants them.
 
     Returns:
         The configuration with ``method``, ``model``, ``device``, ``dtype`` and the method's options decided.
@@ -71,13 +92,20 @@ def resolve(config: EstimateConfig, models: Collection[ModelEntry], device: str)
         for entry in models
         if entry.installed and entry.spec and (entry.spec.commercial or config.non_commercial)
     }
-    name = config.method or choice.method
+    video = next((model for model in _VIDEO[config.preset] if model in allowed), None)
+    if config.model is not None:
+        spec = next((entry.spec for entry in models if entry.name == config.model), None)
+        windows = windows or (spec is not None and spec.window == WINDOW)
+    elif config.method is None and video is not None:
+        size = _VIDEO_SIZE_CPU if kind == "cpu" and config.preset == "balanced" else None
+        choice, windows = _Choice("windowed", (video,), size), True
+    name = config.method or ("windowed" if windows else choice.method)
     method = METHODS.create(name, config.model_copy(update={"method": name}).method_options())
-    wanted = (*method.models, *choice.models)
+    wanted = (*choice.models, *method.models) if name == choice.method else (*method.models, *choice.models)
     preferred = next((model for model in wanted if model in allowed), "embedded")
     dtype = config.dtype
     if dtype == "auto":
-        dtype = method.dtype(kind) or ("fp16" if kind == "cuda" else "fp32")
+        dtype = method.dtype(kind) or usual_dtype(device)
     return config.model_copy(
         update={
             **written_options(name, method.options),

@@ -20,6 +20,10 @@ METHODS: Seam[Method] = Seam(
         "rolling": Own(
             "vdepth_core.methods.rolling.method:Rolling", "vdepth_core.methods.rolling.options:RollingOptions"
         ),
+        "windowed": Own(
+            "vdepth_core.methods.windowed.method:Windowed",
+            "vdepth_core.methods.windowed.options:WindowedOptions",
+        ),
         "chrono": Own(
             "vdepth_core.methods.chrono.method:Chrono", "vdepth_core.methods.chrono.options:ChronoOptions"
         ),

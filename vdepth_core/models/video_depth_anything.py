@@ -27,6 +27,15 @@ class VideoDepthAnythingModel(ResamplingModel):
 
     network: VideoDepthAnything
 
+    @property
+    def work_bytes(self) -> int:
+        """Bound of the memory that temporal attention works in."""
+        return self.network.head.work_bytes
+
+    @work_bytes.setter
+    def work_bytes(self, size: int) -> None:
+        self.network.head.work_bytes = size
+
     def compile(self) -> None:
         """Leaves the network as it is, with a warning: every shot's last window has a shape of its own."""
         _log.warning("The model %s is not compiled; it runs as it is.", self.spec.name)

@@ -70,6 +70,16 @@ class TemporalHead(DptHead):
         planes = (*variant.planes[2:], variant.features, variant.features)
         self.motion_modules = nn.ModuleList(TemporalModule(count) for count in planes)
 
+    @property
+    def work_bytes(self) -> int:
+        """Bound of the memory its temporal modules work in, one after the other."""
+        return self.motion_modules[0].work_bytes  # type: ignore[return-value]
+
+    @work_bytes.setter
+    def work_bytes(self, size: int) -> None:
+        for module in self.motion_modules:
+            module.work_bytes = size  # type: ignore[assignment]
+
     def between(self, place: int, maps: Tensor) -> Tensor:
         """Attends over the frames; see `DptHead.between`."""
         mixed: Tensor = self.motion_modules[place](maps)

@@ -1,0 +1,1 @@
+"""`windowed`: networks that see a window of frames at once, over shots of any length."""
