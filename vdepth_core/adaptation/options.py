@@ -43,6 +43,9 @@ class ViewOptions(Options):
     geometric: float = Field(
         1.0, ge=0, alias="geometric", description="Weight of depth triangulated along flow; 0: none."
     )
+    moving: bool = Field(
+        True, alias="moving", description="Leave out what moves by itself, where flow shows it."
+    )
     fine: bool = Field(
         False, alias="fine", description="Compare pictures at full, not half the network's size: slower."
     )

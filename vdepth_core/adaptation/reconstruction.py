@@ -20,6 +20,7 @@ from .depths import Depths
 from .gaps import choose_gaps
 from .lens import matrix_at
 from .meaning import find_meaning
+from .moving import find_moving, open_static
 from .parallax import check_parallax
 from .solving import solve
 from .targets import trusted_spans
@@ -67,10 +68,14 @@ def reconstruct(session: Session, options: ViewOptions) -> Cameras:
         progress.warn("The model and the clip hardly agree about what is near; the model may change a lot.")
     poses = solved.poses.copy()
     poses[:, :3, 3] *= meaning.unit
+    static = None
+    if options.moving:
+        static = session.keep(open_static(session.folder, footage))
+        find_moving(footage, static, solved.K, solved.poses, spans, gaps, progress)
     depths = None
     if options.geometric:
         depths = session.keep(Depths(session.folder, footage))
-        depths.find(solved.K, poses, spans, gaps, None, progress)
+        depths.find(solved.K, poses, spans, gaps, static, progress)
     session.cameras = Cameras(
         session.bring("path", Path(poses, learnt=session.path is None), RATE),
         session.bring("lens", Lens(solved.K, learnt=not solved.focal_known), RATE),
@@ -78,7 +83,7 @@ def reconstruct(session: Session, options: ViewOptions) -> Cameras:
         meaning.unit,
         spans,
         gaps,
-        None,
+        static,
         depths,
     )
     return session.cameras

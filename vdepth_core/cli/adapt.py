@@ -19,6 +19,7 @@ _WORDS = {
     "flow": "Following motion",
     "match": "Matching the eyes",
     "solve": "Finding the cameras",
+    "moving": "Finding what moves",
     "depth": "Triangulating",
     "adapt": "Adapting",
     "report": "Looking at it",

@@ -43,6 +43,16 @@ class Tracks:
     found: np.ndarray
 
 
+def texture(luma: np.ndarray) -> np.ndarray:
+    """How much there is to hold on to around every pixel, (h, w) float32: `FLAT` is little.
+
+    Args:
+        luma: (h, w) uint8.
+    """
+    smooth = cv2.GaussianBlur(luma, (0, 0), 1).astype(np.float32) / 255
+    return np.asarray(cv2.cornerMinEigenVal(smooth, 5))
+
+
 def corners(luma: np.ndarray, cell: int = CELL) -> np.ndarray:
     """The best corner of every cell that has one, (P, 2) int pixel indices, x then y.
 
@@ -50,10 +60,9 @@ def corners(luma: np.ndarray, cell: int = CELL) -> np.ndarray:
         luma: (h, w) uint8.
         cell: Side of the square cells in pixels.
     """
-    smooth = cv2.GaussianBlur(luma, (0, 0), 1).astype(np.float32) / 255
-    strength = cv2.cornerMinEigenVal(smooth, 5)
+    strength = texture(luma)
     rows, columns = luma.shape[0] // cell, luma.shape[1] // cell
-    whole = np.asarray(strength[: rows * cell, : columns * cell])
+    whole = strength[: rows * cell, : columns * cell]
     split = whole.reshape(rows, cell, columns, cell).transpose(0, 2, 1, 3)
     cells = split.reshape(rows * columns, cell * cell)
     best = cells.argmax(1)
