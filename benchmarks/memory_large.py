@@ -1,9 +1,10 @@
 """Peak resident memory of `vdepth estimate` on a few 8K frames, every thread's work included.
 
-    python benchmarks/memory_large.py [--size 7680x4320] [--kind h264|hdr|exr] [options of estimate]
+    python benchmarks/memory_large.py [--size 7680x4320] [--kind h264|hdr|exr] [--shots N] [options]
 
 Full-size frames are what costs: 8K is 100 MB as 8-bit RGB and 133 MB a float plane. The figure is the peak
-the kernel counts for the process (VmHWM, so Linux only), with the embedded model and every default.
+the kernel counts for the process (VmHWM, so Linux only), with the embedded model and every default but the
+options of `estimate` that follow.
 """
 
 from __future__ import annotations
@@ -70,6 +71,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--frames", type=int, default=3)
+    parser.add_argument("--shots", type=int, default=1, help="of the h264 clip")
     parser.add_argument("--size", default="7680x4320")
     parser.add_argument("--kind", choices=["h264", "hdr", "exr"], default="h264")
     arguments, options = parser.parse_known_args()
@@ -77,14 +79,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if arguments.kind == "h264":
-            clip = make_clip(folder / "large.mp4", width, height, arguments.frames)
+            clip = make_clip(folder / "large.mp4", width, height, arguments.frames, arguments.shots)
         elif arguments.kind == "hdr":
             clip = make_hdr(folder / "large.mov", width, height, arguments.frames)
         else:
             clip = make_exr(folder, width, height, arguments.frames)
         command = [sys.executable, "-m", "vdepth_core", "estimate", str(clip), "-o", str(folder / "out")]
         peak = peak_gb([*command, *options])
-    print(f"{arguments.kind} {width}x{height}, {arguments.frames} frames: peak {peak:.2f} GB")
+    what = f"{arguments.frames} frames in {arguments.shots} shots"
+    print(f"{arguments.kind} {width}x{height}, {what}: peak {peak:.2f} GB")
     facts = {
         "benchmark": f"memory_large_{arguments.kind}",
         "ratio": round(peak / LIMIT_GB, 3),

@@ -8,6 +8,7 @@ import pytest
 from generated import RampModel, write_movie
 from jobs.test_run import digest, run
 
+from vdepth_core.clip import ClipReader
 from vdepth_core.jobs.accelerator import ModelShelf
 from vdepth_core.jobs.assemble import finish
 from vdepth_core.jobs.batch import estimate_clips
@@ -93,6 +94,26 @@ def test_other_files_of_the_same_refinement_refine_nothing(movie, tmp_path):
     other = {"refiner": "twice-by-model", "keep_store": True}
     assert run([movie], tmp_path, overwrite=True, **other)[0].error is None
     assert _twice().refined == 48
+
+
+def test_stages_of_very_large_frames_take_turns_and_leave_no_decoder_open(movie, tmp_path, monkeypatch):
+    together = tmp_path / "together"
+    assert run([movie], together, refiner="twice-by-model")[0].error is None
+    monkeypatch.setattr("vdepth_core.jobs.run._STAGES_BYTES", 1)
+    readers: set[ClipReader] = set()
+    most, read = [0], ClipReader.read
+
+    def watched(self, *rest):
+        readers.add(self)
+        for frame in read(self, *rest):
+            most[0] = max(most[0], sum(reader._frames is not None for reader in readers))
+            yield frame
+
+    monkeypatch.setattr(ClipReader, "read", watched)
+    assert run([movie], tmp_path / "alone", refiner="twice-by-model")[0].error is None
+    assert most == [1]
+    assert len(readers) == 3  # of prediction, refinement and writing
+    assert digest(tmp_path / "alone") == digest(together)
 
 
 def test_shares_are_refined_too(movie, tmp_path):

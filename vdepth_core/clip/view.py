@@ -28,36 +28,38 @@ def decode_ahead(clip: Clip, first: int, last: int | None, exposure: float) -> G
         InputError: a frame cannot be read.
     """
     frame_bytes = 3 * clip.info.width * clip.info.height
-    ahead: queue.Queue[Frame | BaseException | None] = queue.Queue(at_most(_AHEAD, frame_bytes, _AHEAD_BYTES))
+    # Of what is decoded and not asked for yet, the frame in the decoder's hands included: 8K is 100 MB each.
+    room = threading.Semaphore(at_most(_AHEAD, frame_bytes, _AHEAD_BYTES))
+    ahead: queue.SimpleQueue[Frame | BaseException | None] = queue.SimpleQueue()
     stopped = threading.Event()
 
     def decode() -> None:
         try:
             with closing(clip.read(first, last, exposure=exposure)) as frames:
-                for frame in frames:
+                while room.acquire() and not stopped.is_set():
+                    frame = next(frames, None)
                     ahead.put(frame)
-                    del frame  # the next one is decoded while the queue holds this one
-                    if stopped.is_set():
+                    if frame is None:
                         return
+                    del frame  # nobody's but the consumer's
         except BaseException as error:  # whatever it is, the consumer must see it
             ahead.put(error)
-            return
-        ahead.put(None)
+
+    def taken() -> Frame | None:
+        item = ahead.get()
+        room.release()
+        if isinstance(item, BaseException):
+            raise item
+        return item
 
     thread = threading.Thread(target=decode, name="vdepth-decode", daemon=True)
     thread.start()
     try:
-        while (item := ahead.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
+        yield from iter(taken, None)
     finally:
         stopped.set()
-        while thread.is_alive():
-            try:  # make room for a producer that waits
-                ahead.get_nowait()
-            except queue.Empty:
-                thread.join(0.01)
+        room.release()
+        thread.join()
 
 
 class ClipReader:
@@ -92,6 +94,7 @@ class ClipReader:
         while self._next < last and (frame := next(self._frames, None)) is not None:
             self._next += 1
             yield frame
+            del frame  # the next one comes while the consumer may be through with this one
 
     def close(self) -> None:
         """Closes the decoder."""
@@ -136,6 +139,7 @@ class ShotView:
             for frame in source:
                 expected += 1
                 yield frame
+                del frame
         if expected < last:
             raise InputError(
                 f"Frame {expected} of {self.info.path} can no longer be decoded.",

@@ -1,4 +1,4 @@
-"""What the clips of one command share: loaded models, and the accelerator they run on."""
+"""What the clips of one command share: loaded models, the accelerator they run on, and memory."""
 
 from __future__ import annotations
 
@@ -63,6 +63,24 @@ class Accelerator:
         self._changed = threading.Condition()
         self._waiting: list[tuple[int, int]] = []
         self._busy = False
+        self._memory = threading.Lock()
+
+    @contextmanager
+    def memory(self, progress: Progress) -> Iterator[None]:
+        """All the memory that full-size frames may take, for a stage that needs it; ask before `turn`.
+
+        Args:
+            progress: May cancel the waiting.
+
+        Raises:
+            Cancelled: the user asked to stop while it waited.
+        """
+        while not self._memory.acquire(timeout=_WAIT_S):
+            progress.check()
+        try:
+            yield
+        finally:
+            self._memory.release()
 
     @contextmanager
     def turn(self, clip: int, rank: int, progress: Progress) -> Iterator[None]:

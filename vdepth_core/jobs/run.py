@@ -16,9 +16,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
+from ..budget import MB, at_most, give_back
 from ..checksums import Checksums
 from ..clip import ClipReader, ShotView, fingerprint
 from ..errors import InputError, UsageError
@@ -50,6 +51,9 @@ _POLL_S = 0.2
 _SHOTS_AHEAD = 2  # waiting between two threads: bounds open files
 _REFINE, _PREDICT = range(2)  # which of a clip's shots gets the accelerator first
 _Work = tuple[Shot, DepthStore]
+# What a stage of a boosted clip holds for a pixel of a frame (pictures in a decoder, one ahead, one at work,
+# and what becomes of it), and how much stages may hold.
+_STAGE_BYTES, _STAGES_BYTES = 40, 2048 * MB
 
 
 class ClipJob:
@@ -255,6 +259,25 @@ class ClipJob:
         ready = refined if refines else settled
         scanned = threading.Event()
         open_stores: set[DepthStore] = set()
+        info = plan.clip.info
+        # Two stages at once would exceed the memory: they take turns, a shot each, and the scan goes first.
+        alone = refines > 0 and at_most(2, _STAGE_BYTES * info.width * info.height, _STAGES_BYTES) < 2
+
+        def await_scan() -> None:
+            while not scanned.wait(_POLL_S):
+                self.progress.check()
+
+        @contextmanager
+        def room(frames: ClipReader | ShotWriter) -> Iterator[None]:
+            if not alone:
+                yield
+                return
+            with self._accelerator.memory(self.progress):
+                try:
+                    yield
+                finally:
+                    frames.close()  # a decoder that waits holds as much as one at work
+                    give_back()
 
         def scan() -> None:
             began = time.monotonic()
@@ -267,6 +290,8 @@ class ClipJob:
             shots.end()
 
         def infer() -> None:
+            if alone:
+                await_scan()
             with ClipReader(plan.clip) as reader:
                 for shot in shots:
                     result = folder.result(shot.index, plan.record.job)
@@ -279,7 +304,7 @@ class ClipJob:
                     if stages.is_settled(store):
                         self._skip(shot, "infer")
                     else:
-                        with self._turn_for(True, _PREDICT):
+                        with room(reader), self._turn_for(True, _PREDICT):
                             self._set_threads(plan, folder)
                             stages.predict(plan, ShotView(reader, shot), store, self.progress)
                     predicted.put((shot, store))
@@ -302,7 +327,7 @@ class ClipJob:
                             self._skip(shot, "refine")
                     else:
                         needed = stages.needs_model(plan, store)
-                        with self._turn_for(needed, _REFINE):
+                        with room(reader), self._turn_for(needed, _REFINE):
                             if needed:
                                 self._set_threads(plan, folder)
                             stages.refine(plan, ShotView(reader, shot), store, self.progress)
@@ -310,11 +335,11 @@ class ClipJob:
             refined.end()
 
         def write() -> None:
-            while plan.config.cfr and not scanned.wait(_POLL_S):  # only the scan knows when a frame ends
-                self.progress.check()
+            if plan.config.cfr:  # only the scan knows when a frame ends
+                await_scan()
             with ShotWriter(plan, folder, self.progress) as writer:
                 for shot, store in ready:
-                    with store:
+                    with store, room(writer):
                         writer.finish(shot, store)
                     open_stores.discard(store)
 

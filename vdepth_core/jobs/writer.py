@@ -72,6 +72,10 @@ class ShotWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the decoder; the next shot opens another."""
         self._reader.close()
 
     def finish(self, shot: Shot, store: DepthStore) -> ShotResult:
