@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from vdepth_core.output.crisp import REACH, crisped
+from vdepth_core.output.crisp import REACH, crisped, reach_of
 
 SPAN = 10.0
 
@@ -26,6 +26,15 @@ def test_a_soft_step_becomes_steep_and_stays_where_it_is(width, turned):
     assert abs(found.mean() - soft.mean()) < 0.02
     np.testing.assert_array_equal(found[:, :20], 2)
     np.testing.assert_array_equal(found[:, 40:], 5)
+
+
+def test_what_is_soft_over_more_than_the_pixels_of_the_map_stays_soft():
+    assert [reach_of(grain) for grain in (0.5, 1, 1.4, 2, 4)] == [1, 2, 2, 3, 4]
+    wide, narrow = ramp(9), ramp(3)
+    near = reach_of(1.4)
+    assert np.abs(crisped(wide, SPAN, near) - wide).max() < 0.2 < np.abs(crisped(wide, SPAN) - wide).max()
+    between = (crisped(narrow, SPAN, near) > 2.05) & (crisped(narrow, SPAN, near) < 4.95)
+    assert between.sum(axis=1).max() <= 1
 
 
 def test_a_small_step_counts_as_a_large_one_but_noise_does_not():

@@ -14,7 +14,7 @@ from ..files import Place, atomic_path, make_folder
 from ..geometry.normals import normals_from_depth
 from .attributes import FrameAttributes
 from .channels import SequenceKind, channels_of
-from .crisp import crisped
+from .crisp import crisped, reach_of
 from .exr import COMPRESSIONS, exr_matches, write_exr
 from .finish import all_finite
 from .naming import frame_path
@@ -143,15 +143,15 @@ class SequenceWriter:
         missing = self._missing(attributes, size)
         span = mapping.range.hi - mapping.range.lo
         full = Upsampler(span)(disparity, rgb)
+        grain = max(size[0] / disparity.shape[1], size[1] / disparity.shape[0])
         if self.settings.crisp:
-            full = crisped(full, span)
+            full = crisped(full, span, reach_of(grain))
         np.maximum(full, 0.0, out=full)  # nothing is farther than infinity; NaN stays
         planes = {"disparity": full}
         wanted = set(missing)
         planes["depth"], d = mapping.maps(full)
         if "normal" in wanted or ("layers" in wanted and self.settings.normals):
             # From the map as it is: snapping its steps to the picture bends the surfaces beside them.
-            grain = max(size[0] / disparity.shape[1], size[1] / disparity.shape[0])
             normals = normals_from_depth(
                 mapping.depth(np.maximum(resize_surface(disparity, size), 0.0)),
                 attributes.intrinsics,
