@@ -7,7 +7,7 @@ display-referred sRGB, rates and times as `fractions.Fraction`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -91,6 +91,15 @@ class Shot:
 
     def __len__(self) -> int:
         return self.stop - self.start
+
+    def within(self, start: int, stop: int | None) -> Shot | None:
+        """The part of it in a range of frames; None: it lies outside.
+
+        Args:
+            start, stop: Half-open range of clip frame indices; stop None: to the clip's end.
+        """
+        first, last = max(self.start, start), self.stop if stop is None else min(self.stop, stop)
+        return replace(self, start=first, stop=last) if first < last else None
 
 
 @dataclass(frozen=True)

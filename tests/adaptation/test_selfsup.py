@@ -165,6 +165,29 @@ def test_what_is_known_of_the_camera_is_part_of_the_run(plate: Path, camera: Pat
         adapt(plate, out, fov=50, intrinsics=camera, camera=camera, steps=1, **OPTIONS)
 
 
+def test_a_part_of_the_clip_takes_its_own_poses_of_those_without_numbers(
+    plate: Path, scene: SceneClip, tmp_path: Path
+) -> None:
+    file = tmp_path / "path.tum"
+    path = CameraPath(tuple(range(FRAMES)), scene.poses, (lens(scene),), *SIZE[::-1], "metres")
+    write_camera(path, file, Plate(range(FRAMES), 24, *SIZE[::-1], 1, lens(scene)))
+    lines = [line for line in file.read_text().splitlines() if not line.startswith("#")]
+    stamps = [f"{100 + k:.0f} {line.split(' ', 1)[1]}" for k, line in enumerate(lines)]  # of another clock
+    file.write_text("\n".join(stamps) + "\n")
+    done = adapt(plate, tmp_path / "w.safetensors", camera=file, frames="3-8", steps=1, **OPTIONS)
+    assert done.path is not None
+    assert done.path.numbers == tuple(range(3, 9))
+    np.testing.assert_allclose(done.path.poses, scene.poses[3:9], atol=1e-5)
+
+
+def test_what_cannot_be_learnt_from_leaves_nothing(plate: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="one shot"):
+        adapt(plate, tmp_path / "w.safetensors", frames="3-3", steps=1, **OPTIONS)
+    with pytest.raises(UsageError, match="3:8"):
+        adapt(plate, tmp_path / "w.safetensors", frames="3:8", steps=1, **OPTIONS)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_camera_that_stands_still_teaches_nothing(plate: Path, scene: SceneClip, tmp_path: Path) -> None:
     file = tmp_path / "still.json"
     still = np.repeat(scene.poses[:1], FRAMES, 0)

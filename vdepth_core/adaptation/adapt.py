@@ -162,6 +162,7 @@ def adapt(
     layout = cast(StereoLayout | None, stereo)
     opened, other = open_eyes(open_clip(clip, **how), right, layout, how)
     info = opened.info
+    start, stop = (0, None) if frames is None else parse_range(frames, info.first_number or 0)
     lens_file, path_file = (Path(name) if name is not None else None for name in (intrinsics, camera))
     lens = given_lens(info, fov, lens_file)
     identity = _identity(
@@ -191,8 +192,9 @@ def adapt(
         threads = probe_threads(student, (height, width)) if device == "cpu" else torch.get_num_threads()
         counters = places.begin(identity, student.spec.name, threads)
     heard = Listening(progress)
-    with resumable():
-        shots = _shots(opened, frames, heard)
+    with resumable(), _clean(places, resumed=resume):
+        # poses without numbers are told by how many frames the whole clip has
+        shots = _shots(opened, start, stop, heard, whole=path_file is not None)
         taught = guide_size[0] * guide_size[1] * _TEACHER_BYTES if guide is not None else 0
         places.need(sum(map(len, shots)) * (height * width * _BYTES + taught))
         with _threads(counters.threads), Footage(places.folder, shots, height, width) as footage:
@@ -274,12 +276,17 @@ def _identity(**facts: Any) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
-def _shots(clip: Clip, frames: str | None, progress: Progress) -> list[Shot]:
-    """The clip's shots of two frames and more; the others hold no pair."""
-    first = clip.info.first_number or 0
-    start, stop = (0, None) if frames is None else parse_range(frames, first)
+def _shots(clip: Clip, start: int, stop: int | None, progress: Progress, whole: bool) -> list[Shot]:
+    """The clip's shots of two frames and more in a range; the others hold no pair.
+
+    ``whole``: everything is scanned, so that all of the clip's frames are known afterwards.
+    """
     progress.stage("scan", None)
-    shots = [shot for shot in clip.scan(start=start, stop=stop, progress=progress) if len(shot) > 1]
+    if whole:
+        every = [shot.within(start, stop) for shot in clip.scan(progress=progress)]
+    else:
+        every = list(clip.scan(start=start, stop=stop, progress=progress))
+    shots = [shot for shot in every if shot is not None and len(shot) > 1]
     for note in (*clip.info.notes, *(clip.facts.warnings if clip.facts else ())):
         progress.warn(note)
     if not shots:
@@ -288,6 +295,17 @@ def _shots(clip: Clip, frames: str | None, progress: Progress) -> list[Shot]:
             "Give a clip, or a longer range of frames.",
         )
     return shots
+
+
+@contextmanager
+def _clean(places: Places, resumed: bool) -> Iterator[None]:
+    """Leaves no folder beside the weights where a new run found that nothing can be learnt from the clip."""
+    try:
+        yield
+    except InputError:
+        if not resumed and not places.state.exists():
+            places.tidy()
+        raise
 
 
 @contextmanager

@@ -112,7 +112,8 @@ def _numbers(raw: RawPath, plate: Plate, file: Path, notes: list[str]) -> tuple[
     if numbers is None:
         if count != len(plate.numbers):
             raise InputError(
-                f"{file} has {count} poses without frame numbers, and the clip {len(plate.numbers)} frames.",
+                f"{file} has {count} pose{'s' * (count != 1)} without frame numbers, and the clip "
+                f"{len(plate.numbers)} frame{'s' * (len(plate.numbers) != 1)}.",
                 "Export the camera with frame numbers, or a pose for every frame.",
             )
         notes.append(f"{file.name} has no frame numbers: its poses are the clip's frames in order.")
