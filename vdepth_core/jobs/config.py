@@ -61,7 +61,7 @@ class JobOptions(ClipOptions):
         default=None, description=f"Fine-tune the model on the clip first: {RECIPES.words()} (default: not)."
     )
     adapt_minutes: Annotated[float, Field(gt=0, le=10_000)] = Field(
-        default=5.0, description="How long to adapt, minutes."
+        default=5.0, description="How long to adapt, minutes, above 0, at most 10000."
     )
     predicts: Predicts | None = Field(
         default=None, description="What a --model PATH means (default: its family's)."

@@ -12,6 +12,7 @@ from ..errors import UsageError, WeightsError
 from ..geometry.camera import Intrinsics
 from ..methods.registry import METHODS
 from ..methods.windowed.method import sees_windows
+from ..methods.windowed.plan import WINDOW
 from ..models.device import pick_device
 from ..models.registry import ModelEntry, list_models, plugin_of
 from ..options import flag, user_names
@@ -116,7 +117,7 @@ def make_plan(
     config = given if overwrite else keep_choice(given, before)
     device = _device(config, given, out)
     models = list_models()
-    config = resolve(config, models, device, windows=_sees_windows(config, models, device, shelf))
+    config = resolve(config, models, device, windows=_sees_windows(config, models, device, shelf, before))
     assert config.method is not None
     plugins = _plugins(config)
     method = METHODS.create(config.method, config.method_options())
@@ -190,13 +191,23 @@ def _plugins(config: EstimateConfig) -> Callable[..., list[Plugin]]:
 
 
 def _sees_windows(
-    config: EstimateConfig, models: Collection[ModelEntry], device: str, shelf: ModelShelf
+    config: EstimateConfig,
+    models: Collection[ModelEntry],
+    device: str,
+    shelf: ModelShelf,
+    before: JobRecord | None,
 ) -> bool:
-    """Whether weights of the user's own, given without a method, are for `windowed`: loading them tells."""
+    """Whether weights of the user's own, given without a method, are for `windowed`.
+
+    The folder's job tells, where it had the same weights; else loading them does.
+    """
     if config.method is not None or config.model is None or plugin_of(config.model) is not None:
         return False
     if any(entry.name == config.model for entry in models):
         return False
+    spec = before.spec if before is not None and before.chosen.model == config.model else None
+    if before is not None and spec is not None and weights_seen(Path(config.model)) in ("", before.weights):
+        return spec.window == WINDOW  # the file may be gone by now
     dtype = usual_dtype(device) if config.dtype == "auto" else config.dtype
     return sees_windows(shelf.get(config.model, device, dtype, config.predicts, config.compile))
 
