@@ -18,6 +18,7 @@ from chrono_fakes import FakeClip
 from generated import RampModel, write_movie
 from pydantic import BaseModel
 from rolling_fakes import FakeSnippets, Footage
+from windowed_fakes import FakeWindows
 
 import vdepth_core
 from vdepth_core.adaptation.recipes import RECIPES
@@ -227,7 +228,7 @@ def test_another_package_adds_one_of_each(installed: Path) -> None:
     )
     words = " ".join(asked[1].split())
     assert asked[0] == 0
-    assert "framewise, temporal, rolling, chrono, lost, nearer or start" in words
+    assert "framewise, temporal, rolling, chrono, windowed, lost, nearer or start" in words
     assert "Method nearer: --nearer-times <float> How much nearer, 1 to 9. [default: 2.0]" in words
     assert "Methods framewise, temporal, rolling, nearer: --batch" in words
     assert "Refiner doubled: --doubled-farther <int> How much farther, 1 to 9. [default: 1]" in words
@@ -312,7 +313,7 @@ def test_every_method_keeps_to_the_contract(name: str, tmp_path: Path) -> None:
 
 
 def _one_it_takes(method: Method) -> Any:
-    for model in (RampModel(), FakeSnippets(), FakeClip()):
+    for model in (RampModel(), FakeSnippets(), FakeClip(), FakeWindows()):
         try:
             method.check(model)  # type: ignore[arg-type]
         except UsageError:

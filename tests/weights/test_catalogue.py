@@ -38,7 +38,7 @@ def test_every_entry_is_whole(entry):
 
 def test_non_commercial_licences_are_marked_so():
     for entry in catalogue().values():
-        forbidding = ("CC-BY-NC", "apple-amlr", "academic", "Niantic-NC", "stable-video", "unknown")
+        forbidding = ("CC-BY-NC", "apple-amlr", "academic", "Niantic-NC", "Stable Video", "unknown")
         assert entry.commercial == (not entry.license.startswith(forbidding)), entry.name
         assert bool(entry.notice) == entry.license.startswith("OpenRAIL"), entry.name
 

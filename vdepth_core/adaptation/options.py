@@ -44,7 +44,10 @@ class ViewOptions(Options):
         1.0, ge=0, alias="geometric", description="Weight of depth triangulated along flow; 0: none."
     )
     moving: bool = Field(
-        True, alias="moving", description="Leave out what moves by itself, where flow shows it."
+        True,
+        alias="moving",
+        description="Leave out what moves by itself, where flow shows it.",
+        json_schema_extra={"off": "Learn from what moves by itself, too."},
     )
     fine: bool = Field(
         False, alias="fine", description="Compare pictures at full, not half the network's size: slower."

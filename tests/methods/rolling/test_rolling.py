@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -297,14 +298,12 @@ def test_values_that_are_not_numbers_are_filled_and_told(tmp_path: Path) -> None
 def test_a_disk_that_is_too_small_is_said_before_any_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vdepth_core.methods.rolling import spill
-
     spec = FakeSnippets().spec
     need = rolling().disk_space(spec, 9, *SIZE)
     assert need > 9 * 3 * SIZE[0] * SIZE[1] * 4
     assert rolling("full").disk_space(spec, 90, *SIZE) > rolling("fast").disk_space(spec, 90, *SIZE)
     assert rolling().disk_space(spec, 0, *SIZE) == 0
-    monkeypatch.setattr(spill.shutil, "disk_usage", lambda path: type("Disk", (), {"free": need - 1}))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: type("Disk", (), {"free": need - 1}))
     shot = Footage(9)
     with pytest.raises(ResourceError, match="snippets of this shot"):
         estimate(tmp_path, shot, FakeSnippets())
