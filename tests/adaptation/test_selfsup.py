@@ -13,6 +13,7 @@ from layered import FOCAL, pictures, travelling
 from safetensors.torch import load_file
 
 from vdepth_core.adaptation.adapt import Adaptation, adapt
+from vdepth_core.adaptation.synthesis import is_flat
 from vdepth_core.errors import InputError, UsageError
 from vdepth_core.evaluation.accuracy import evaluate_clip
 from vdepth_core.geometry.camera import Intrinsics
@@ -186,6 +187,17 @@ def test_what_cannot_be_learnt_from_leaves_nothing(plate: Path, tmp_path: Path) 
     with pytest.raises(UsageError, match="3:8"):
         adapt(plate, tmp_path / "w.safetensors", frames="3:8", steps=1, **OPTIONS)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_flat_depth_is_never_kept() -> None:
+    start = torch.from_numpy(render_clip(945_000_003, 1, *SIZE).depth).reciprocal()
+    noise = torch.rand(start.shape, generator=torch.Generator().manual_seed(0))
+    assert not is_flat(3 * start, start)
+    assert not is_flat(start + 0.5 * start.median(), start)
+    assert not is_flat(start.amax() - start, start)  # a model may have had it the wrong way round
+    assert is_flat(torch.full_like(start, 0.7), start)
+    assert is_flat(0.7 + 1e-3 * noise, start)
+    assert is_flat(torch.full_like(start, torch.nan), start)
 
 
 def test_a_camera_that_stands_still_teaches_nothing(plate: Path, scene: SceneClip, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 Predict = Callable[[Tensor], Tensor]
 
 ROBUST = 0.3  # relative error of inverse depth from where it counts by its logarithm only
+FLAT = 0.2  # of the untouched contrast: what is left below it is a plane, not a scene
 FLOOR = 0.2  # of the median's inverse depth: what is farther does not count more
 
 
@@ -71,7 +72,10 @@ class ViewSynthesis:
         inverse = self._cameras.reading(disparity)
         terms = self._system.terms(self._views(frames, inverse, targets, rng), self._modules)
         if rng is None:
-            return {"photometric": terms["photometric"]}
+            error = terms["photometric"]
+            start = self._footage.targets(targets).to(self._device)
+            # One plane can explain a path that was solved wrongly better than the scene does.
+            return {"photometric": torch.ones_like(error) if is_flat(disparity, start) else error}
         if self._cameras.depths is not None:
             terms["geometric"] = self._options.geometric * self._geometric(inverse, targets)
         if self._options.prior:
@@ -112,6 +116,22 @@ class ViewSynthesis:
         assert self._cameras.depths is not None
         found, trust = (maps.to(self._device) for maps in self._cameras.depths.read(targets))
         return geometric_loss(inverse, found, trust)
+
+
+def is_flat(disparity: Tensor, start: Tensor) -> bool:
+    """Whether a prediction has lost the depth that the untouched model sees, or is no number.
+
+    Args:
+        disparity: (N, H, W).
+        start: (N, H, W), the untouched model's.
+    """
+    return not bool(_contrast(disparity) > FLAT * _contrast(start))
+
+
+def _contrast(disparity: Tensor) -> Tensor:
+    """Mean deviation from the median, over the median."""
+    middle = disparity.median()
+    return (disparity - middle).abs().mean() / middle.clamp(min=LEAST)
 
 
 def compared_size(height: int, width: int, fine: bool) -> tuple[int, int]:
