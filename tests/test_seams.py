@@ -228,7 +228,7 @@ def test_another_package_adds_one_of_each(installed: Path) -> None:
     )
     words = " ".join(asked[1].split())
     assert asked[0] == 0
-    assert "framewise, temporal, rolling, chrono, windowed, lost, nearer or start" in words
+    assert "framewise, temporal, rolling, windowed, chrono, lost, nearer or start" in words
     assert "Method nearer: --nearer-times <float> How much nearer, 1 to 9. [default: 2.0]" in words
     assert "Methods framewise, temporal, rolling, nearer: --batch" in words
     assert "Refiner doubled: --doubled-farther <int> How much farther, 1 to 9. [default: 1]" in words
