@@ -230,7 +230,7 @@ def test_another_package_adds_one_of_each(installed: Path) -> None:
     assert asked[0] == 0
     assert "framewise, temporal, rolling, windowed, chrono, lost, nearer or start" in words
     assert "Method nearer: --nearer-times <float> How much nearer, 1 to 9. [default: 2.0]" in words
-    assert "Methods framewise, temporal, rolling, nearer: --batch" in words
+    assert "Methods framewise, temporal, rolling, windowed, nearer: --batch" in words
     assert "Refiner doubled: --doubled-farther <int> How much farther, 1 to 9. [default: 1]" in words
     assert asked[3] == []  # a plug-in that keeps what is heavy out of its file does not make help slow
     assert "--table-digits <int> Digits, 0 to 9. [default: 2]" in " ".join(of_export[1].split())
@@ -238,7 +238,7 @@ def test_another_package_adds_one_of_each(installed: Path) -> None:
 
     assert listed[0] == 0
     assert "slope" in listed[1]
-    assert "Methods: framewise, temporal, rolling, chrono, nearer.\n" in listed[1]
+    assert "Methods: framewise, temporal, rolling, windowed, chrono, nearer.\n" in listed[1]
     assert "Refiners: boost, doubled.\n" in listed[1]
     assert "Export formats: png16, npz, mp4, mp4-edit, table.\n" in listed[1]
     assert listed[2].count("plugged.nowhere") >= 3  # reported, and nobody minds
