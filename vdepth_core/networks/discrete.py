@@ -8,6 +8,7 @@ of the published numerics.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
@@ -151,7 +152,7 @@ class DiscreteDisparityHead(nn.Module):
         return soft_argmax(self.logits(x), self.spacing)
 
 
-class DiscreteNetwork(nn.Module):
+class DiscreteNetwork(nn.Module, ABC):
     """A network that answers disparity as distributions: what it says of depth, and how unsure it is."""
 
     inverse_depth = staticmethod(scaled_disparity)  # of what `all_scales` answers
@@ -178,6 +179,7 @@ class DiscreteNetwork(nn.Module):
         """
         return self.distributions(rgb, finest=True)[0].variance[:, 0]
 
+    @abstractmethod
     def distributions(self, rgb: Tensor, finest: bool = False) -> list[DiscreteDisparity]:
         """Mean and variance of every scale, finest first.
 
@@ -185,7 +187,6 @@ class DiscreteNetwork(nn.Module):
             rgb: (N, 3, H, W) in [0, 1], sides multiples of 32.
             finest: Only the first.
         """
-        raise NotImplementedError
 
 
 class DiscreteDepth(DiscreteNetwork):
