@@ -18,6 +18,7 @@ MODULES = (
     "operators.compositor",
     "operators.mesh",
     "operators.camera",
+    "operators.shot",
     "operators.relight",
     "operators.view",
     "panels.estimate",

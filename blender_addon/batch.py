@@ -2,7 +2,7 @@
 """Depth for many clips without a window, and scenes from it.
 
 blender --background [FILE.blend] --python blender_addon/batch.py -- --clip A.mp4 --clip B.mp4 --out depth
-    [--preset best] [--normals] [--compositor] [--mesh] [--render FRAMES] [--save SHOTS.blend]
+    [--preset best] [--normals] [--setup] [--compositor] [--mesh] [--render FRAMES] [--save SHOTS.blend]
 
 Each clip gets a scene of its own; without --clip, the clips of FILE.blend are taken. A clip that cannot be
 used is reported in one sentence and the others are done; the exit code is the first failure's: 0 done,
@@ -51,10 +51,14 @@ def parser() -> argparse.ArgumentParser:
         parser.add_argument(f"--{name}", type=kind, choices=choices, help=f"{words[name]} {_SCENES}")
     for name in ("normals", "overwrite"):
         parser.add_argument(f"--{name}", action="store_true", help=words[name])
+    parser.add_argument(
+        "--setup", action="store_true", help="set up the shot: camera, mesh and compositor in one go"
+    )
     parser.add_argument("--compositor", action="store_true", help="set up the compositor")
     parser.add_argument("--mesh", action="store_true", help="build the mesh")
     parser.add_argument("--render", type=Path, metavar="DIR", help="render each clip's frames into DIR/CLIP")
-    parser.add_argument("--scale", type=int, help="render size, percent (default 25; 100 with --compositor)")
+    sizes = "default 25; 100 with --setup or --compositor"
+    parser.add_argument("--scale", type=int, help=f"render size, percent ({sizes})")
     parser.add_argument("--save", type=Path, metavar="FILE", help="save everything as a .blend")
     return parser
 
@@ -110,18 +114,21 @@ def _do(clip: Any, name: str, scene: Any, options: argparse.Namespace, state: An
         _step(bpy.ops.vdepth.estimate, overwrite=options.overwrite)
     except Failure as failure:
         raise Failure(str(failure), EXIT_CODES.get(state.STATE.code, 1)) from None
-    if options.compositor or options.mesh or options.render:
+    shown = options.compositor or options.setup
+    if (options.compositor or options.mesh or options.render) and not options.setup:
         _step(bpy.ops.vdepth.match_camera)
     if options.mesh:
         _step(bpy.ops.vdepth.build_mesh)
     if options.render:  # before the compositor is set up, which asks what renders
         scene.render.engine, scene.cycles.samples = "CYCLES", _SAMPLES  # needs no graphics card
         scene.cycles.use_denoising = False
-    if options.compositor:
+    if options.setup:
+        _step(bpy.ops.vdepth.setup_shot)
+    elif options.compositor:
         _step(bpy.ops.vdepth.setup_compositor)
     if options.render:
         own = Path(bpy.path.abspath(settings.clip.vdepth.folder)).name  # two clips may have one name
-        scale = options.scale or (100 if options.compositor else 25)
+        scale = options.scale or (100 if shown else 25)
         _render(scene, options.render.absolute() / own, scale)
 
 

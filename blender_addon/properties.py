@@ -14,6 +14,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, Po
 from . import menus
 from .compat import VERSION
 from .options import OPTIONS
+from .settings.camera import VDEPTH_CameraSettings
 
 _RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"} if VERSION >= (4, 5) else set()
 """Options of a path that may begin with //; older Blenders take every path for one."""
@@ -86,40 +87,6 @@ class VDEPTH_MeshSettings(bpy.types.PropertyGroup):
     )
     match_background: BoolProperty(  # type: ignore[valid-type]
         name="Background", default=True, description="Show the clip behind the scene in the camera's view"
-    )
-
-
-class VDEPTH_CameraSettings(bpy.types.PropertyGroup):
-    """Of the panel Camera & Scale."""
-
-    source: EnumProperty(  # type: ignore[valid-type]
-        name="Source",
-        description="Where the mesh's focal length and optical axis are taken from",
-        items=(
-            ("SOLVE", "Solve", "The lens that the clip's camera solve ended with"),
-            ("CLIP", "Clip Lens", "The lens entered in the Clip Editor's Track tab"),
-            ("FOV", "Field of View", "The angle given here"),
-            ("MODEL", "Model", "What the depth files were estimated with"),
-        ),
-        default="MODEL",
-    )
-    fov: FloatProperty(  # type: ignore[valid-type]
-        name="Horizontal",
-        description="Horizontal field of view of the plate",
-        subtype="ANGLE",
-        default=math.radians(55),
-        min=math.radians(1),
-        max=math.radians(170),
-    )
-    fit_camera: BoolProperty(  # type: ignore[valid-type]
-        name="Fit Camera Too",
-        description="Give the camera that the mesh is parented to the same focal length and shift",
-        default=True,
-    )
-    parent_to_solve: BoolProperty(  # type: ignore[valid-type]
-        name="Follow Solve",
-        description="Put the mesh at the camera that follows the clip's solve, with the solve's lens",
-        default=True,
     )
 
 

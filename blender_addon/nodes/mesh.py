@@ -20,7 +20,7 @@ from .plate import Plate
 
 TREE = "Video Depth Mesh"
 VERSION_KEY = "vdepth_tree"
-VERSION = 1
+VERSION = 2
 """Rises with every change of the tree; meshes in older files keep the tree they were built with."""
 SOCKETS: tuple[tuple[str, str, Any, float | None, str], ...] = (
     ("Depth Image", "Image", None, None, "Depth sequence, one file a frame, as estimated"),
@@ -44,6 +44,7 @@ PLATE: tuple[tuple[str, str, Any, float | None, str], ...] = (
     ("Height", "Int", 1080, 2, "Of the plate in pixels"),
     ("First", "Int", 1, None, "Number of the first depth file, which earlier frames show"),
     ("Last", "Int", 1, None, "Number of the last depth file, which later frames show"),
+    ("Clip Offset", "Int", 0, None, "Added to Frame Offset: how the clip is moved in time, driven by it"),
     ("fx", "Float", 1920.0, None, "Focal length across in plate pixels"),
     ("fy", "Float", 1920.0, None, "Focal length down in plate pixels"),
     ("cx", "Float", 960.0, None, "Optical axis in plate pixels from the left edge"),

@@ -28,7 +28,8 @@ class Plate:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.width, self.height = graph.input("Width"), graph.input("Height")
-        frame = graph.field("GeometryNodeInputSceneTime", output="Frame") + graph.input("Frame Offset")
+        offset = graph.input("Frame Offset") + graph.input("Clip Offset")
+        frame = graph.field("GeometryNodeInputSceneTime", output="Frame") + offset
         # Rounded, motion blur's parts of a frame show one file. Outside the range a file would read as zeros.
         self.frame = graph.clamp(graph.math("ROUND", frame), graph.input("First"), graph.input("Last"))
 

@@ -16,6 +16,7 @@ from ..result.poses import PathFile, parse_path
 from ..scene import camera as cameras
 from ..scene import solve
 from ..scene.active import active_clip, clip_offset, number_offset, result_of
+from ..scene.align import align_to_solve
 from ..scene.camera_export import as_text, camera_facts
 from ..scene.mesh import find_mesh
 from .on_clip import OnMesh, reported
@@ -42,26 +43,17 @@ class VDEPTH_OT_align_to_solve(OnMesh, bpy.types.Operator):
 
     @reported
     def execute(self, context: Any) -> set[str]:
-        clip, settings = active_clip(context), context.scene.vdepth.camera
-        mesh = find_mesh(clip)
-        result = result_of(clip)
-        shots = solve.align_shots(clip, result)
-        if not any(found for _, found in shots):
-            self.report({"ERROR"}, f"{clip.name} has no tracked point in the frames with depth: track more.")
+        clip = active_clip(context)
+        before = context.scene.camera
+        aligned = align_to_solve(context, clip, result_of(clip), find_mesh(clip))
+        lines = "; ".join(aligned.lines)
+        if not aligned.used:
+            todo = "track more points on things that stand still, or estimate with another model"
+            self.report({"ERROR"}, f"{clip.name} cannot be aligned: {lines}. To mend it, {todo}.")
             return {"CANCELLED"}
-        camera = solve.find_solved_camera(context.scene, clip)
-        if settings.parent_to_solve:
-            camera = camera or solve.add_solved_camera(context, clip)
-            lens = cameras.intrinsics(clip, result, "SOLVE", settings.fov, result.first_number)
-            cameras.set_intrinsics(mesh, lens, "SOLVE")
-            cameras.fit_lens(camera, lens, result.width, result.height)
-            cameras.put_under(mesh, camera)
-        context.view_layer.update()
-        factor = (cameras.unit_of(camera) if camera else 1.0) / cameras.unit_of(mesh)
-        shots = [(shot, found and solve.scaled(found, factor)) for shot, found in shots]
-        lines = cameras.set_alignment(mesh, clip, result, shots)
-        warn = any(found is None or found.note for _, found in shots)
-        self.report({"WARNING" if warn else "INFO"}, "; ".join(lines))
+        if (camera := context.scene.camera) != before:
+            lines += f"; {camera.name} renders now"
+        self.report({"WARNING" if aligned.warn else "INFO"}, lines)
         return {"FINISHED"}
 
 

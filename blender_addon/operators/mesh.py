@@ -9,9 +9,10 @@ from typing import Any
 import bpy
 from bpy.props import BoolProperty, StringProperty
 
+from ..result.manifest import ResultError
 from ..scene.active import active_clip, result_of
 from ..scene.bake import bake_frame, bake_range
-from ..scene.match import match, scene_camera
+from ..scene.match import foreign, intrinsics_of, match
 from ..scene.mesh import build_mesh, find_mesh
 from .on_clip import OnDepth, OnMesh, reported
 
@@ -38,13 +39,41 @@ class VDEPTH_OT_build_mesh(OnDepth, bpy.types.Operator):
     bl_label = "Build Mesh"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
+    match: BoolProperty(  # type: ignore[valid-type]
+        name="Match Camera",
+        default=False,
+        options={"SKIP_SAVE"},
+        description="Set the scene and its camera to the clip first, so that renders show what it does",
+    )
+    differs: StringProperty(default="", options={"SKIP_SAVE", "HIDDEN"})  # type: ignore[valid-type]
+
+    def invoke(self, context: Any, event: Any) -> set[str]:
+        """Asks whether a camera that is not the clip's is to be matched, before a mesh is put to it."""
+        clip, scene = active_clip(context), context.scene
+        asks = scene.camera is not None and scene.vdepth.mesh.parent_to_camera and find_mesh(clip) is None
+        try:
+            result = result_of(clip)
+        except ResultError:
+            return set(self.execute(context))  # which reports it
+        lens = intrinsics_of(scene, clip, result)
+        self.differs = foreign(scene, lens, result.width, result.height) if asks else ""
+        if not self.differs:
+            return set(self.execute(context))
+        self.match = True
+        return set(context.window_manager.invoke_props_dialog(self))
+
+    def draw(self, context: Any) -> None:
+        """The question."""
+        if self.differs:
+            self.layout.label(text=self.differs, icon="ERROR")
+        self.layout.prop(self, "match")
+
     @reported
     def execute(self, context: Any) -> set[str]:
-        clip = active_clip(context)
+        clip, scene = active_clip(context), context.scene
         result = result_of(clip)
-        if context.scene.camera is None and context.scene.vdepth.mesh.parent_to_camera:
-            scene_camera(context)
-            match(context, clip, result, context.scene.vdepth.mesh)
+        if self.match or (scene.camera is None and scene.vdepth.mesh.parent_to_camera):
+            match(context, clip, result, scene.vdepth.mesh)
         build_mesh(context, clip, result)
         return {"FINISHED"}
 

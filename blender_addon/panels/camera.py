@@ -8,7 +8,7 @@ from textwrap import wrap
 from typing import Any
 
 from ..scene.active import active_clip
-from ..scene.camera import ALIGNMENT_KEY, SOURCE_KEY
+from ..scene.camera import ALIGNMENT_KEY, POOR_KEY, SOURCE_KEY
 from ..scene.mesh import find_mesh, get_input
 from .base import in_both_editors
 
@@ -43,22 +43,29 @@ class CameraPanel:
         column.prop(settings, "fit_camera")
         column.operator("vdepth.set_intrinsics")
         layout.separator()
-        layout.prop(settings, "parent_to_solve")
+        column = layout.column()
+        column.prop(settings, "parent_to_solve")
+        row = column.row()
+        row.active = settings.parent_to_solve
+        row.prop(settings, "make_active")
         layout.operator("vdepth.align_to_solve", icon="CON_CAMERASOLVER")
         if clip is not None:
-            _draw_alignment(layout, clip.get(ALIGNMENT_KEY, ""))
+            _draw_alignment(layout, clip.get(ALIGNMENT_KEY, ""), list(clip.get(POOR_KEY, ())))
         layout.separator()
         column = layout.column(align=True)
         column.operator("vdepth.import_camera_path", icon="IMPORT")
         column.operator("vdepth.export_camera", icon="EXPORT")
 
 
-def _draw_alignment(layout: Any, text: str) -> None:
-    for shot in text.splitlines():
+def _draw_alignment(layout: Any, text: str, poor: list[int]) -> None:
+    for number, shot in enumerate(text.splitlines()):
         column = layout.column(align=True)
+        column.alert = bool(poor[number : number + 1] == [1])
+        icon = "ERROR" if column.alert else "NONE"
         for part in shot.replace(" (", ", (").split(", "):
             for line in wrap(part, CHARACTERS):
-                column.label(text=line)
+                column.label(text=line, icon=icon)
+                icon = "BLANK1" if column.alert else "NONE"
 
 
 CLASSES = in_both_editors(CameraPanel)

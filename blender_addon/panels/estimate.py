@@ -196,6 +196,8 @@ def _draw_result(layout: Any, context: Any, clip: Any) -> None:
     damage = problems(known.result)
     for sentence in damage:
         draw_text(box, context, sentence, "ERROR")
+    if not damage:
+        layout.operator("vdepth.setup_shot", icon="SCENE_DATA")
     row = box.row(align=True)
     if damage:
         row.operator("vdepth.relink", text="Relink", icon="FILE_FOLDER")

@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import compat
 from ..scene.active import active_clip
+from ..scene.match import foreign, lens_of
 from ..scene.mesh import find_mesh, get_input, identifier_of, modifier_of
 from .base import in_both_editors
 
@@ -39,6 +40,7 @@ class MeshPanel:
         layout.operator("vdepth.build_mesh", text=f"{verb} Mesh", icon="MESH_GRID")
         if mesh is not None and (modifier := modifier_of(mesh)) is not None:
             _draw_inputs(layout, mesh, modifier)
+            _draw_foreign(layout, context.scene, mesh)
         layout.separator()
         column = layout.column(heading="Match")
         for name in MATCHES:
@@ -58,6 +60,17 @@ def _draw_inputs(layout: Any, mesh: Any, modifier: Any) -> None:
             row = column.row(align=True)
             row.active = name != "Point Radius" or get_input(mesh, "Points")
             compat.draw_modifier_input(row, modifier, identifier_of(mesh, name), name)
+
+
+def _draw_foreign(layout: Any, scene: Any, mesh: Any) -> None:
+    """A second button where renders would not show what the clip does."""
+    if mesh.parent is None or mesh.parent != scene.camera:
+        return
+    if words := foreign(scene, lens_of(mesh), get_input(mesh, "Width"), get_input(mesh, "Height")):
+        box = layout.box().column()
+        box.alert = True
+        box.label(text=words, icon="ERROR")
+        box.operator("vdepth.match_camera", icon="CAMERA_DATA")
 
 
 CLASSES = in_both_editors(MeshPanel)

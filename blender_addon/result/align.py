@@ -23,6 +23,8 @@ MARGIN = 0.98  # the far end may move back by a factor of 1 / (1 − this)
 BOUND = 0.5
 """Relative error from which on a track is simply wrong."""
 HUBER = 1.345  # standard deviations; 95 % efficient for normal noise (Huber 1964)
+MAX_ERROR = 0.2
+"""Median relative error of the inliers' depth beyond which a fit is refused: objects would float or sink."""
 _TRIES, _SCORED = 400, 300  # lines tried, and points a line is judged by
 
 
@@ -43,6 +45,11 @@ class Alignment:
     inliers: int
     error: float
     note: str = ""
+
+    @property
+    def usable(self) -> bool:
+        """Whether tracks and depth agree well enough."""
+        return self.error <= MAX_ERROR
 
 
 def solve_alignment(predicted: Sequence[float], solved: Sequence[float], floor: float = 0.0) -> Alignment:
@@ -93,7 +100,10 @@ def shot_line(number: int, found: Alignment | None, shots: int) -> str:
         f"{shot}scale {found.scale:.4g}, shift {found.shift:.4g}, {found.inliers} of {found.points} points, "
         f"median error {100 * found.error:.2g} %"
     )
-    return f"{line} ({found.note})" if found.note else line
+    notes = [found.note] if found.note else []
+    if not found.usable:
+        notes.append(f"refused: at most {100 * MAX_ERROR:g} % is used")
+    return f"{line} ({'; '.join(notes)})" if notes else line
 
 
 def _robust_line(points: list[tuple[float, float]]) -> tuple[float, float] | None:

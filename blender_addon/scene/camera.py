@@ -20,6 +20,10 @@ SOURCE_KEY = "vdepth_intrinsics"
 """Custom property of the mesh: where its intrinsics are from."""
 ALIGNMENT_KEY = "vdepth_alignment"
 """Custom property of the clip: what Align to Solve found, a line a shot."""
+POOR_KEY = "vdepth_alignment_poor"
+"""Custom property of the clip: for each of these lines, whether it tells of trouble."""
+NEAR = 0.005
+"""How far a lens may be off and still count as the clip's."""
 OPENCV = Matrix.Diagonal((1, -1, -1, 1))
 """OpenCV's camera looks along +z with y down, Blender's along −z with y up."""
 
@@ -65,10 +69,28 @@ def fit_lens(camera: Any, intrinsics: Camera, width: int, height: int) -> None:
     data.type = "PERSP"
     data.sensor_fit = "HORIZONTAL"
     data.lens_unit = "MILLIMETERS"
-    data.lens = intrinsics.fx / width * data.sensor_width
-    data.shift_x = (width / 2 - intrinsics.cx) / width
+    wide, data.shift_x, data.shift_y = _lens_of(intrinsics, width, height)
+    data.lens = wide * data.sensor_width
+
+
+def has_lens(camera: Any, intrinsics: Camera, width: int, height: int) -> bool:
+    """Whether a camera object has the lens and shift of intrinsics, nearly."""
+    data = camera.data
+    wide = data.sensor_fit == "HORIZONTAL" or (data.sensor_fit == "AUTO" and width >= height)
+    if data.type != "PERSP" or not wide:
+        return False
+    wanted = _lens_of(intrinsics, width, height)
+    has = (data.lens / data.sensor_width, data.shift_x, data.shift_y)
+    return abs(has[0] / wanted[0] - 1) < NEAR and all(
+        abs(one - other) < NEAR for one, other in zip(has[1:], wanted[1:], strict=True)
+    )
+
+
+def _lens_of(intrinsics: Camera, width: int, height: int) -> tuple[float, float, float]:
+    """Focal length in widths of the sensor, and the shifts."""
     # Shifts are in widths; rows count in pixels that may not be square.
-    data.shift_y = (intrinsics.cy - height / 2) / width * intrinsics.fx / intrinsics.fy
+    down = (intrinsics.cy - height / 2) / width * intrinsics.fx / intrinsics.fy
+    return intrinsics.fx / width, (width / 2 - intrinsics.cx) / width, down
 
 
 def unit_of(obj: Any) -> float:
@@ -83,16 +105,14 @@ def put_under(mesh: Any, camera: Any) -> None:
     mesh.matrix_basis.identity()
 
 
-def set_alignment(
-    mesh: Any, clip: Any, result: Result, shots: list[tuple[Shot, Alignment | None]]
-) -> list[str]:
+def set_alignment(mesh: Any, clip: Any, result: Result, shots: list[tuple[Shot, Alignment | None]]) -> None:
     """Gives the mesh scale and shift, held over each shot by keyframes if there are several.
 
-    Returns:
-        A line a shot for the user; also kept on the clip.
+    Args:
+        shots: Shots and what was found for them; what is not usable is passed over, one must be.
     """
     offset = number_offset(clip, result)
-    solved = [(shot, found) for shot, found in shots if found]
+    solved = [(shot, found) for shot, found in shots if found and found.usable]
     for name in ("Scale", "Shift"):
         path = compat.modifier_input_path(modifier_of(mesh), identifier_of(mesh, name))
         _remove_keys(mesh, path)
@@ -105,8 +125,16 @@ def set_alignment(
                 for key in curve.keyframe_points:
                     key.interpolation = "CONSTANT"
     clip.vdepth.scale = solved[0][1].scale
+
+
+def note_alignment(clip: Any, shots: list[tuple[Shot, Alignment | None]], poor: list[bool]) -> list[str]:
+    """Keeps on the clip what was found, a line a shot, and which of them tell of trouble.
+
+    Returns:
+        The lines.
+    """
     lines = [shot_line(number, found, len(shots)) for number, (_, found) in enumerate(shots, 1)]
-    clip[ALIGNMENT_KEY] = "\n".join(lines)
+    clip[ALIGNMENT_KEY], clip[POOR_KEY] = "\n".join(lines), [int(one) for one in poor]
     return lines
 
 

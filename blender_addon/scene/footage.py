@@ -9,6 +9,7 @@ import bpy
 
 from ..nodes.footage import build_unlit
 from ..result.paths import file_number
+from .follow import follow
 
 MATERIAL = "Video Depth Footage"
 CLIP_KEY = "vdepth_footage_of"
@@ -43,10 +44,18 @@ def footage_image(clip: Any) -> Any:
 
 
 def time_as(image_user: Any, clip: Any) -> None:
-    """Has an image user show the frame that the clip shows, at every frame of the scene."""
+    """Has an image user show the frame that the clip shows, at every frame of the scene.
+
+    Blender shows file ``clamp(frame - frame_start + 1, 1, frame_duration) + frame_offset``. Only the offset
+    can be driven, so it makes up for whatever the clip is moved later.
+    """
     # An image counts a movie's frames from 1, and a sequence's by the numbers of its files.
     first = 1 if clip.source == "MOVIE" else file_number(clip.filepath)
-    image_user.frame_duration = clip.frame_duration
-    image_user.frame_start = clip.frame_start
+    begin, last = int(clip.frame_start), int(clip.frame_duration) - 1
+    image_user.frame_duration = last + 1
+    image_user.frame_start = begin
     image_user.frame_offset = clip.frame_offset + first - 1
     image_user.use_auto_refresh = True
+    shown, counted = (f"min(max(frame - {moved}, 0), {last})" for moved in ("start + offset", begin))
+    path = image_user.path_from_id("frame_offset")
+    follow(image_user.id_data, path, clip, f"{shown} - {counted} + {first - 1}")

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..result.manifest import Camera, Result
 from .active import number_offset
-from .camera import fit_lens, new_camera
+from .camera import NEAR, fit_lens, has_lens, new_camera
 from .mesh import find_mesh, get_input
 
 CAMERA = "Video Depth Camera"
@@ -30,8 +30,25 @@ def intrinsics_of(scene: Any, clip: Any, result: Result) -> Camera:
     mesh = find_mesh(clip)
     if mesh is None:
         return result.shot_at(scene.frame_current + number_offset(clip, result)).camera
+    return lens_of(mesh)
+
+
+def lens_of(mesh: Any) -> Camera:
+    """The intrinsics a mesh has."""
     fx, fy, cx, cy = (get_input(mesh, name) for name in ("fx", "fy", "cx", "cy"))
     return Camera(fx, fy, cx, cy, "given")
+
+
+def foreign(scene: Any, lens: Camera, width: int, height: int) -> str:
+    """How the scene's camera and renders differ from a clip's, in words; empty if they do not."""
+    camera, render = scene.camera, scene.render
+    if camera is None or camera.type != "CAMERA":
+        return "The scene has no camera"
+    if not has_lens(camera, lens, width, height):
+        return f"{camera.name} has another lens than the clip"
+    if abs(render.resolution_x * height / (render.resolution_y * width) - 1) > NEAR:
+        return "Renders have another shape than the clip"
+    return ""
 
 
 def match_resolution(scene: Any, result: Result, camera: Camera) -> None:

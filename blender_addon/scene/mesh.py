@@ -12,6 +12,7 @@ from .. import compat
 from ..nodes.mesh import VERSION_KEY, mesh_tree
 from ..result.manifest import Camera, Result
 from .active import number_offset
+from .follow import follow
 from .footage import footage_material
 from .image import load_sequence
 
@@ -20,6 +21,7 @@ CLIP_KEY = "vdepth_mesh_of"
 SET_KEY = "vdepth_set"
 """Custom property of the object: the values we gave its sockets last, so that the user's own are known."""
 MODIFIER = "Video Depth"
+CLIP_OFFSET = "Clip Offset"
 COLLECTION = "Video Depth"
 
 
@@ -32,7 +34,7 @@ def build_mesh(context: Any, clip: Any, result: Result) -> Any:
         ResultError: the result has no depth files.
     """
     depth = load_sequence(result, "depth")
-    obj = next(_objects_of(clip), None)
+    obj = _own(clip, context.scene)
     if obj is None:
         name = f"{clip.name} Depth"
         obj = bpy.data.objects.new(name, bpy.data.meshes.new(name))
@@ -47,14 +49,15 @@ def build_mesh(context: Any, clip: Any, result: Result) -> Any:
     footage = footage_material(clip)
     if get_input(obj, "Footage") is None:
         set_input(obj, "Footage", footage)
-    set_derived(obj, _of_the_result(clip, result, context.scene.frame_current))
+    set_derived(obj, _of_the_result(clip, result, context.scene.frame_current, _follow(obj, clip)))
     _parent(obj, context.scene)
     return obj
 
 
 def find_mesh(clip: Any) -> Any:
-    """The object built for a clip, or None."""
-    return next((obj for obj in _objects_of(clip) if modifier_of(obj)), None)
+    """The object built for a clip in the scene at hand, or None; each scene has one, at its own camera."""
+    scene = bpy.context.scene
+    return next((obj for obj in _objects_of(clip) if _is_in(obj, scene) and modifier_of(obj)), None)
 
 
 def modifier_of(obj: Any) -> Any:
@@ -115,14 +118,37 @@ def _objects_of(clip: Any) -> Iterator[Any]:
         yield from (obj for obj in bpy.data.objects if obj.get(CLIP_KEY) == clip)
 
 
-def _of_the_result(clip: Any, result: Result, frame: int) -> dict[str, float]:
+def _is_in(obj: Any, scene: Any) -> bool:
+    return bool(scene.objects.get(obj.name) == obj)
+
+
+def _own(clip: Any, scene: Any) -> Any:
+    """The clip's object in a scene, or one that is in no scene, or None."""
+    objects = list(_objects_of(clip))
+    here = (obj for obj in objects if _is_in(obj, scene))
+    return next(here, None) or next((obj for obj in objects if not obj.users_scene), None)
+
+
+def _follow(obj: Any, clip: Any) -> int:
+    """Has the depth go along when the clip is moved in time; returns by how much it is moved now."""
+    try:
+        path = compat.modifier_input_path(modifier_of(obj), identifier_of(obj, CLIP_OFFSET))
+    except KeyError:  # the tree of an older version
+        return 0
+    follow(obj, path, clip, "1 - start + offset")
+    moved = 1 - int(clip.frame_start) + int(clip.frame_offset)
+    set_input(obj, CLIP_OFFSET, moved)
+    return moved
+
+
+def _of_the_result(clip: Any, result: Result, frame: int, moved: int) -> dict[str, float]:
     offset = number_offset(clip, result)
     return {
         "Width": result.width,
         "Height": result.height,
         "First": result.first_number,
         "Last": result.last_number,
-        "Frame Offset": offset,
+        "Frame Offset": offset - moved,
         **camera_inputs(result.shot_at(frame + offset).camera),
     }
 

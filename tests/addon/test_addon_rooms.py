@@ -14,7 +14,7 @@ FLOORS = (
     {"compat", "preferences", "options", "menus"},
     {"nodes"},
     {"scene"},
-    {"properties", "presets", "operators"},
+    {"properties", "settings", "presets", "operators"},
     {"panels"},
     {"", "batch", "build_extension"},
 )

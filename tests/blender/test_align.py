@@ -277,3 +277,59 @@ def test_markers_count_from_the_clip_start(solved, truth):
     assert bpy.ops.vdepth.align_to_solve() == {"FINISHED"}
     unit = world_scale(clip, truth[0])
     assert get_input(mesh, "Scale") * unit == pytest.approx(SHOT_LIES[0][0], rel=0.02)
+
+
+def test_the_solves_camera_renders_unless_the_user_says_no(solved):
+    solved([(0, FRAMES)])
+    scene = bpy.context.scene
+    mine = scene.camera = bpy.data.objects.new("Mine", bpy.data.cameras.new("Mine"))
+    scene.collection.objects.link(mine)
+    scene.vdepth.camera.make_active = False
+    assert bpy.ops.vdepth.align_to_solve() == {"FINISHED"}
+    assert scene.camera == mine
+    scene.vdepth.camera.make_active = True
+    assert bpy.ops.vdepth.align_to_solve() == {"FINISHED"}
+    assert scene.camera.constraints[0].type == "CAMERA_SOLVER"
+
+
+def test_a_fit_that_is_far_off_is_refused_and_changes_nothing(solved, monkeypatch):
+    from dataclasses import replace
+
+    from blender_addon.result import align
+    from blender_addon.scene import solve
+    from blender_addon.scene.camera import ALIGNMENT_KEY, POOR_KEY
+    from blender_addon.scene.mesh import get_input
+
+    clip, mesh = solved([(0, 3), (3, FRAMES)])
+    parent, scale = mesh.parent, get_input(mesh, "Scale")
+    fits = solve.align_shots
+    poor = replace(fits(clip, solve_result(clip))[0][1], error=0.34)
+    monkeypatch.setattr(solve, "align_shots", lambda *_: [(s, poor) for s, _ in fits(*_)])
+    with pytest.raises(RuntimeError, match=r"34 % \(refused: at most 20 % is used"):
+        bpy.ops.vdepth.align_to_solve()
+    assert align.MAX_ERROR == 0.2
+    assert (mesh.parent, get_input(mesh, "Scale")) == (parent, scale)
+    assert list(clip[POOR_KEY]) == [1, 1]
+    monkeypatch.setattr(
+        solve, "align_shots", lambda *_: [(s, f if s.numbers.start > 1 else poor) for s, f in fits(*_)]
+    )
+    assert bpy.ops.vdepth.align_to_solve() == {"FINISHED"}
+    assert list(clip[POOR_KEY]) == [1, 0]
+    assert "refused" in clip[ALIGNMENT_KEY].splitlines()[0]
+    bpy.context.scene.frame_set(FRAMES)
+    assert get_input(mesh, "Scale") != scale
+
+
+def test_set_up_shot_puts_a_solved_clip_at_its_solve(solved):
+    from blender_addon.scene.solve import find_solved_camera
+
+    clip, mesh = solved([(0, FRAMES)])
+    assert bpy.ops.vdepth.setup_shot() == {"FINISHED"}
+    camera = find_solved_camera(bpy.context.scene, clip)
+    assert bpy.context.scene.camera == camera == mesh.parent
+
+
+def solve_result(clip):
+    from blender_addon.scene.active import result_of
+
+    return result_of(clip)

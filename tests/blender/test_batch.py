@@ -54,6 +54,17 @@ def test_broken_clip_does_not_stop_the_others(blender, core_python, plates, tmp_
     assert blend.is_file()
 
 
+def test_setup_is_set_up_shot(blender, core_python, plates, tmp_path) -> None:
+    from blender_addon import batch, compat
+
+    words = ["--clip", str(plates("a")), "--out", str(tmp_path / "depth"), "--preset", "draft"]
+    assert batch.run([*words, "--size", "64", "--setup"]) == 0
+    scene = blender.data.scenes[0]
+    assert [obj.type for obj in scene.objects].count("MESH") == 1
+    assert scene.render.resolution_x == 96
+    assert compat.compositor_tree(scene) is not None
+
+
 def test_clips_of_the_file_are_taken_without_clip(blender, core_python, plates, tmp_path) -> None:
     from blender_addon import batch
 
