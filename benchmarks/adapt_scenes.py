@@ -1,12 +1,14 @@
 """Adapting the embedded model to procedural still scenes with exact truth and a travelling camera.
 
-    python benchmarks/adapt_scenes.py [--recipes monodepth2 featdepth packnet] [--scenes 4] [--steps 120]
-        [--lens known learnt] [--keep FOLDER]
+    python benchmarks/adapt_scenes.py [--recipes monodepth2 featdepth packnet] [--seeds N ...] [--steps 150]
+        [--lens known learnt] [--set moving=false ...] [--walkers] [--keep FOLDER]
 
 For each scene, of seeds never trained on: AbsRel under `clip-lstsq` (one scale and shift a clip) before and
-after, and with the scale alone free (the shift is what the recipe itself reads); the focal length's error;
-the path's error (ATE over its length, after a similarity); and minutes. Poses are never given: with a known
-lens they are solved, with a learnt one the focal length, too. ``--keep`` keeps rendered scenes there.
+after, and with the scale alone free (the shift is what the recipe itself reads); F1 of boundaries and D3R
+(slic) before and after; the focal length's error; the path's error (ATE over its length, after a similarity);
+and minutes. Poses are never given: with a known lens they are solved, with a learnt one the focal, too.
+``--set`` gives the recipe options; ``--walkers`` lets people and vehicles move, and scores them apart, too.
+``--keep`` keeps rendered scenes there.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import json
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -27,22 +30,26 @@ from vdepth_core.adaptation.adapt import adapt
 from vdepth_core.adaptation.cameras import STEP
 from vdepth_core.errors import InputError
 from vdepth_core.evaluation.accuracy import evaluate_clip
+from vdepth_core.evaluation.boundaries import boundary_f1
+from vdepth_core.evaluation.ordinal import ordinal_errors
 from vdepth_core.models.registry import load_model
 from vdepth_core.scenes import render_clip
 
 FIRST = 960_000_000
 FRAMES, HEIGHT, WIDTH = 24, 256, 448
 FAR = 80.0
+EVERY = 6  # frames to the next one whose boundaries are looked at
 Scene = dict[str, np.ndarray]
 
 
-def scene(seed: int, keep: Path) -> Scene:
-    """A rendered clip: pictures uint8, depth, K and poses."""
-    file = keep / f"{seed}.npz"
+def scene(seed: int, keep: Path, walkers: bool = False) -> Scene:
+    """A rendered clip: pictures uint8, depth, K, poses, and where something moves by itself."""
+    file = keep / f"{seed}{'-walkers' * walkers}.npz"
     if not file.exists():
-        clip = render_clip(seed, FRAMES, HEIGHT, WIDTH, moving=False)
+        clip = render_clip(seed, FRAMES, HEIGHT, WIDTH, moving=walkers)
         rgb = np.round(clip.rgb.transpose(0, 2, 3, 1) * 255).astype(np.uint8)
-        np.savez(file, rgb=rgb, depth=clip.depth, K=clip.K, poses=clip.poses)
+        moves = np.zeros(clip.depth.shape, bool) if clip.body is None else clip.body > 0
+        np.savez(file, rgb=rgb, depth=clip.depth, K=clip.K, poses=clip.poses, moves=moves)
     with np.load(file) as data:
         return {name: data[name] for name in data.files}
 
@@ -56,8 +63,33 @@ def disparities(weights: Path | str, clip: Scene) -> np.ndarray:
 
 def affine_error(maps: np.ndarray, clip: Scene) -> float:
     """AbsRel with one scale and shift for the clip."""
-    known = np.where(np.isfinite(clip["depth"]), clip["depth"], 0)
-    return evaluate_clip(list(maps), list(known), max_depth=FAR).abs_rel
+    return evaluate_clip(list(maps), list(_known(clip)), max_depth=FAR).abs_rel
+
+
+def moving_error(maps: np.ndarray, clip: Scene) -> float:
+    """AbsRel of what moves by itself, with the clip's scale and shift; NaN where nothing does."""
+    line = evaluate_clip(list(maps), list(_known(clip)), max_depth=FAR)
+    depth = np.clip(1 / np.maximum(line.scale * maps + line.shift, 1 / FAR), 1e-3, FAR)
+    moves = clip["moves"] & np.isfinite(clip["depth"])
+    truth = clip["depth"][moves]
+    return float(np.mean(np.abs(depth[moves] - truth) / truth)) if moves.any() else float("nan")
+
+
+def boundaries(maps: np.ndarray, clip: Scene) -> tuple[float, float]:
+    """F1 of boundaries and D3R (slic), of some frames after the clip's scale and shift."""
+    line = evaluate_clip(list(maps), list(_known(clip)), max_depth=FAR)
+    f1, d3r = [], []
+    for index in range(0, len(maps), EVERY):
+        depth = np.clip(1 / np.maximum(line.scale * maps[index] + line.shift, 1 / FAR), 1e-3, FAR)
+        truth = np.minimum(clip["depth"][index], FAR)
+        f1.append(boundary_f1(depth, truth).f1)
+        found = ordinal_errors(depth, truth, np.ones(truth.shape, bool))
+        d3r += [found.d3r] if found is not None else []
+    return float(np.mean(f1)), float(np.mean(d3r))
+
+
+def _known(clip: Scene) -> np.ndarray:
+    return np.where(np.isfinite(clip["depth"]), clip["depth"], 0)
 
 
 def scaled_error(maps: np.ndarray, clip: Scene) -> float:
@@ -90,9 +122,11 @@ def readings(state: Path) -> tuple[tuple[float, float], tuple[float, float]]:
     return (scale, shift), (scale * float(np.exp(STEP * more)), shift + STEP * apart)
 
 
-def run(recipe: str, seed: int, lens: str, steps: int, keep: Path) -> dict[str, float]:
+def run(
+    recipe: str, seed: int, lens: str, steps: int, keep: Path, chosen: dict[str, Any], walkers: bool = False
+) -> dict[str, float]:
     """One adaptation, scored."""
-    clip = scene(seed, keep)
+    clip = scene(seed, keep, walkers)
     before = disparities("embedded", clip)
     with tempfile.TemporaryDirectory() as folder:
         plate = Path(folder) / "plate"
@@ -109,16 +143,24 @@ def run(recipe: str, seed: int, lens: str, steps: int, keep: Path) -> dict[str, 
             device="cpu",
             fov=fov,
             rate="24",
+            **chosen,
         )
         minutes = (time.monotonic() - started) / 60
         after = disparities(done.weights, clip)
         old, new = readings(done.weights.with_suffix(".adapting"))
     assert done.path is not None
+    edges = boundaries(before, clip), boundaries(after, clip)
+    moving = {"moving before": moving_error(before, clip), "moving after": moving_error(after, clip)}
     return {
         "before": affine_error(before, clip),
         "after": affine_error(after, clip),
         "scaled before": scaled_error(old[0] * before + old[1], clip),
         "scaled after": scaled_error(new[0] * after + new[1], clip),
+        "F1 before": edges[0][0],
+        "F1 after": edges[1][0],
+        "D3R before": edges[0][1],
+        "D3R after": edges[1][1],
+        **(moving if walkers else {}),
         "focal": done.path.intrinsics[0].fx / clip["K"][0, 0] - 1,
         "path": path_error(done.path.poses, clip["poses"]),
         "minutes": minutes,
@@ -133,21 +175,23 @@ def main() -> None:
     )
     parser.add_argument("--recipes", nargs="+", default=["monodepth2", "featdepth", "packnet"])
     parser.add_argument("--lens", nargs="+", default=["known", "learnt"])
-    parser.add_argument("--first", type=int, default=FIRST)
-    parser.add_argument("--scenes", type=int, default=4)
-    parser.add_argument("--steps", type=int, default=120)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[FIRST + number for number in range(4)])
+    parser.add_argument("--steps", type=int, default=150)
+    parser.add_argument("--set", nargs="+", default=[], metavar="NAME=JSON", help="options of the recipe")
+    parser.add_argument("--walkers", action="store_true", help="let people and vehicles move")
     parser.add_argument("--keep", type=Path)
     options = parser.parse_args()
     cv2.setNumThreads(1)
     keep = options.keep or Path(tempfile.mkdtemp())
     keep.mkdir(parents=True, exist_ok=True)
+    chosen = {name: json.loads(value) for name, value in (pair.split("=", 1) for pair in options.set)}
     ratios = {}
     for recipe in options.recipes:
         for lens in options.lens:
             rows = []
-            for seed in range(options.first, options.first + options.scenes):
+            for seed in options.seeds:
                 try:
-                    row = run(recipe, seed, lens, options.steps, keep)
+                    row = run(recipe, seed, lens, options.steps, keep, chosen, options.walkers)
                 except InputError as error:
                     print(f"{recipe} {lens} {seed}: refused: {error.message}", flush=True)
                     continue

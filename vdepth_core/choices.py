@@ -35,6 +35,15 @@ def one_of(word: str, known: Iterable[str]) -> str:
     return f"{meant}Choose one of {', '.join(names)}."
 
 
+def listed(words: Sequence[str]) -> str:
+    """Words in a row: ``one``, ``one and two``, ``one, two and three``.
+
+    Args:
+        words: One at least.
+    """
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
 def likeliest(word: str, known: Iterable[str]) -> str | None:
     """The one of ``known`` that was probably meant; None: it looks like none of them.
 

@@ -478,7 +478,8 @@ class Recipe(Protocol):
         name: What it is registered as.
         taught: Whether it learns from a teacher's depth; if not, no teacher is loaded.
 
-    One that learns from two eyes says so by an attribute ``stereo``, which is True.
+    It may say ``stereo``, that it learns from two eyes; ``rate``, its own peak learning rate; ``knows``,
+    which of ``camera``, ``camera_out``, ``fov`` and ``intrinsics`` it uses; ``needs_lens``, one of the last.
     """
 
     name: str

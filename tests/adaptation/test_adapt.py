@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,6 +22,7 @@ from vdepth_core.errors import Cancelled, InputError, ResourceError, UsageError,
 from vdepth_core.evaluation.accuracy import evaluate_clip
 from vdepth_core.evaluation.temporal import consistency
 from vdepth_core.learning.config import LoopConfig
+from vdepth_core.learning.state import read_facts
 from vdepth_core.learning.student import load_student
 from vdepth_core.models.registry import load_model
 from vdepth_core.progress import Progress
@@ -105,6 +110,37 @@ def test_stopped_runs_end_like_uninterrupted_ones(plate: Path, tmp_path: Path) -
     assert more.steps == 6
     with pytest.raises(WeightsError, match="resume"):
         adapt(plate, tmp_path / "none.safetensors", resume=True, **options)
+
+
+KILLED = """
+import sys
+from vdepth_core.adaptation import adapt as module
+class Often(module.LoopConfig):
+    def __init__(self, **options):
+        super().__init__(**options, save_every=0)
+module.LoopConfig = Often
+module.probe_threads = lambda model, size: 1
+module.adapt(sys.argv[1], sys.argv[2], steps=int(sys.argv[3]), size=64, seed=3, device="cpu", frames="0-5")
+"""
+
+
+def test_a_killed_process_is_gone_on_from(plate: Path, tmp_path: Path) -> None:
+    """SIGKILL while it trains; what it leaves is gone on from to the same bytes."""
+    steps, out = 16, tmp_path / "killed.safetensors"
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(plate), str(out), str(steps)])
+    try:
+        while not out.with_suffix(".adapting").exists():
+            assert process.poll() is None
+            time.sleep(0.01)
+    finally:
+        process.kill()
+    assert process.wait() != 0
+    assert not out.exists()
+    assert 0 < json.loads(read_facts(out.with_suffix(".adapting"))["counters"])["step"] < steps
+    options = {"steps": steps, "size": 64, "seed": 3, "device": "cpu", "frames": "0-5"}
+    adapt(plate, out, resume=True, **options)
+    straight = adapt(plate, tmp_path / "straight.safetensors", **options)
+    assert out.read_bytes() == straight.weights.read_bytes()
 
 
 def test_a_run_that_does_harm_changes_nothing(

@@ -93,6 +93,34 @@ def test_disparity_comes_closer_to_the_truth(
     assert manifest.model.space == "affine_invariant"
 
 
+def test_a_known_baseline_makes_depth_metric(
+    eyes: tuple[Path, Path], scene: StereoClip, tmp_path: Path
+) -> None:
+    fov = 2 * np.degrees(np.arctan(WIDTH / 2 / scene.left.K[0, 0]))
+    known = {"baseline": scene.baseline, "fov": fov, "right": eyes[1]}
+    done = adapt(eyes[0], tmp_path / "w.safetensors", steps=12, **known, **OPTIONS)
+    model = load_model(done.weights)
+    assert (model.spec.space, model.spec.quantity) == ("metric", "depth")
+    found = model.predict(torch.from_numpy(scene.left.rgb)).numpy()
+    there = ~scene.left.sky
+    assert np.median(found[there] / scene.left.depth[there]) == pytest.approx(1, abs=0.1)
+    assert f"of eyes {scene.baseline:g} m apart" in done.report.read_text(encoding="utf-8")
+    with pytest.raises(UsageError, match=r"lens beside the baseline.*--fov or --intrinsics"):
+        adapt(eyes[0], tmp_path / "w.safetensors", right=eyes[1], baseline=0.1, **OPTIONS)
+    with pytest.raises(UsageError, match=r"no camera\. Leave --fov out"):
+        adapt(eyes[0], tmp_path / "w.safetensors", right=eyes[1], fov=50, **OPTIONS)
+    nowhere = {"camera": "a.json", "camera_out": tmp_path / "b.json"}
+    with pytest.raises(UsageError, match=r"no camera path\. Leave --camera and --camera-out out"):
+        adapt(eyes[0], tmp_path / "w.safetensors", **known, **nowhere, **OPTIONS)
+
+
+def test_eyes_that_converge_tell_no_metres(scene: StereoClip, tmp_path: Path) -> None:
+    left, right = pictures(scene)
+    one, other = saved(tmp_path / "left", left), saved(tmp_path / "right", np.roll(right, 4, 2))
+    with pytest.raises(InputError, match=r"behind the plane where the eyes converge.*metres"):
+        adapt(one, tmp_path / "w.safetensors", right=other, baseline=0.1, fov=50, steps=1, **OPTIONS)
+
+
 def test_one_clip_with_both_eyes_gives_the_same_bytes(
     eyes: tuple[Path, Path], scene: StereoClip, tmp_path: Path
 ) -> None:

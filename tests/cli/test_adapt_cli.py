@@ -88,5 +88,13 @@ def test_help_has_every_recipes_options_and_loads_no_torch():
             heading = f"Recipe{'s' * (len(owners) > 1)} {', '.join(owners)}"
             assert flag in text.partition(heading)[2]
             assert (known.json_schema_extra["off"] if switched_off else known.description) in text
+    for heading, options in (
+        ("Training:", "--minutes --steps --size --seed --device --resume"),
+        ("Stereo clips:", "--right --stereo"),
+        ("Camera:", "--camera --camera-out --fov --intrinsics"),
+    ):
+        under = text.partition(heading)[2].partition("Reading the clip:")[0]
+        assert all(f"{option} " in under for option in options.split())
+    assert text.index("--recipe") < text.index("Training:") < text.index("Reading the clip:")
     for option in ClipOptions.model_fields:
         assert f"--{option.replace('_', '-')}" in text.partition("Reading the clip")[2]

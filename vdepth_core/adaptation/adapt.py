@@ -18,7 +18,7 @@ from typing import Any, cast
 import torch
 from pydantic import ValidationError
 
-from ..choices import StereoLayout
+from ..choices import StereoLayout, listed
 from ..clip import Clip, fingerprint, open_clip, parse_range
 from ..clip.options import ClipOptions
 from ..errors import InputError, UsageError
@@ -43,7 +43,6 @@ from .lens import given_lens, known_identity, lens_of, plate_of, read_path
 from .places import Places
 from .recipes import RECIPES, create_recipe
 from .release import camera_path, report, weights_facts
-from .selfsup import SelfSupervised
 from .session import STUDENT, Session, train
 from .supervision import check_teacher
 
@@ -176,10 +175,8 @@ def adapt(
     guide_size = height, width
     if guide is not None and teacher is not None:
         guide_size = network_size(info.width, info.height, info.pixel_aspect, guide.spec)
-    if isinstance(chosen, SelfSupervised):
-        config = LoopConfig(seed=seed, minutes=minutes, steps=steps, rate=chosen.rate)
-    else:
-        config = LoopConfig(seed=seed, minutes=minutes, steps=steps)
+    pace = {"rate": chosen.rate} if hasattr(chosen, "rate") else {}
+    config = LoopConfig(seed=seed, minutes=minutes, steps=steps, **pace)
     if resume is None:
         before = places.former(identity, student.spec.name)
         if before is not None and places.tidied and run_over(config, before):
@@ -255,14 +252,18 @@ def _teacher(recipe: Recipe, teacher: str | Path | None, model: str | Path, devi
 
 
 def _check_known(recipe: Recipe, known: dict[str, Any]) -> None:
-    """Refuses to be told of a camera that nobody looks at.
+    """Refuses to be told of a camera what nobody looks at.
 
     Raises:
-        UsageError: the recipe needs none.
+        UsageError: the recipe has no use for it.
     """
-    given = [flag(name) for name, value in known.items() if value is not None]
-    if given and not isinstance(recipe, SelfSupervised):
-        raise UsageError(f"The recipe {recipe.name} needs no camera.", f"Leave {given[0]} out.")
+    useful = getattr(recipe, "knows", ())
+    given = [flag(name) for name, value in known.items() if value is not None and name not in useful]
+    if given:
+        what = "camera path" if useful else "camera"
+        raise UsageError(f"The recipe {recipe.name} needs no {what}.", f"Leave {listed(given)} out.")
+    if getattr(recipe, "needs_lens", False) and not (known["fov"] or known["intrinsics"]):
+        raise UsageError("Metres need the lens beside the baseline.", "Give --fov or --intrinsics, too.")
 
 
 def _check(minutes: float, steps: int | None, size: int | None) -> None:

@@ -14,13 +14,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..errors import InputError
 from ..learning.losses.leftright import leftright_terms
 from ..learning.losses.resampling import area
-from ..learning.systems.options import LeftRightOptions
+from ..models.metric import reading_fact
 from ..networks.leftright import MAX_DISPARITY, LeftRightNet
 from ..store import FrameArray
 from .eyes import paired_shots
 from .footage import Footage, read_frames, split_pairs
+from .options import LeftRightRecipe
 from .rig import Rig, find_rig
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 Predict = Callable[[Tensor], Tensor]
 SCALES = 4
+CROSSED = 0.1  # share of the picture behind the plane of convergence from where it is not parallel eyes'
+LEAST = 1e-4  # of the width: disparity below it is as far as metric depth goes
 RATE = 1e-3  # ten times the network's: the reading is but two numbers
 
 
@@ -51,9 +55,14 @@ class Reading(nn.Module):
         """a and b, differentiable."""
         return self.scale * self.change[0].exp(), self.shift + self.change[1] / 100
 
+    def values(self) -> tuple[float, float]:
+        """a and b as they are believed."""
+        a, b = self.line()
+        return float(a.detach()), float(b.detach())
+
     def told(self) -> str:
         """a and b in words."""
-        a, b = (float(number.detach()) for number in self.line())
+        a, b = self.values()
         return f"{a:.4g} of the width times the model's number {'+' if b >= 0 else '−'} {abs(b):.4g}"
 
     def forward(self, disparity: Tensor) -> Tensor:
@@ -71,7 +80,7 @@ class LeftRightConsistency:
 
     def __init__(
         self, footage: Footage, right: FrameArray, both: Callable[[Predict, Tensor, Tensor], list[Tensor]],
-        options: LeftRightOptions, device: str,
+        options: LeftRightRecipe, device: str,
     ) -> None:  # fmt: skip
         """``both``: the student, left and right pictures -> (B, 2, h, w) a scale, finest first, in widths."""
         self._footage, self._right, self._both = footage, right, both
@@ -104,10 +113,12 @@ class LeftRight:
     name = "leftright"
     taught = False
     stereo = True
-    Options = LeftRightOptions
+    Options = LeftRightRecipe
 
-    def __init__(self, options: LeftRightOptions) -> None:
+    def __init__(self, options: LeftRightRecipe) -> None:
         self._options = options
+        self.needs_lens = options.baseline is not None
+        self.knows = ("fov", "intrinsics") if self.needs_lens else ()
 
     def build(self, session: Session) -> LeftRightConsistency:
         """Reads the other eye, and finds how the two stand; see `Recipe.build`."""
@@ -118,10 +129,14 @@ class LeftRight:
         if isinstance(network, LeftRightNet):
             _warn_of_convergence(rig, session)
             both = _both_heads(network)
+            line = _as_it_is
         else:
             reading = session.bring("reading", Reading(rig.scale, rig.shift), RATE)
             session.told["Disparity"] = reading.told
             both = _both_pictures(reading)
+            line = reading.values
+        if self._options.baseline is not None:
+            _tell_metres(session, rig, self._options.baseline, line)
         return LeftRightConsistency(footage, right, both, self._options, session.device)
 
 
@@ -170,8 +185,37 @@ def _both_heads(network: LeftRightNet) -> Callable[[Predict, Tensor, Tensor], li
     return both
 
 
+def _as_it_is() -> tuple[float, float]:
+    return 1.0, 0.0
+
+
+def _tell_metres(
+    session: Session, rig: Rig, baseline: float, line: Callable[[], tuple[float, float]]
+) -> None:
+    """Has the weights say what disparity is in metres: parallel eyes see depth z at f B / z pixels.
+
+    Raises:
+        InputError: the eyes converge.
+    """
+    if rig.crossed > CROSSED:
+        raise InputError(
+            f"{rig.crossed:.0%} of the picture lies behind the plane where the eyes converge, so that "
+            "--baseline says nothing about metres.",
+            "Give pictures of parallel eyes, or leave --baseline out.",
+        )
+    assert session.lens is not None
+    inverse = session.clip.info.width / (baseline * session.lens.fx)  # of a disparity of one width
+
+    def meaning() -> dict[str, str]:
+        a, b = line()
+        return reading_fact(inverse * a, inverse * b, inverse * LEAST) | {"unit": "metres"}
+
+    session.meaning = meaning
+    session.told["Depth"] = lambda: f"in metres, of eyes {baseline:g} m apart"
+
+
 def _warn_of_convergence(rig: Rig, session: Session) -> None:
-    if rig.crossed > 0.1:
+    if rig.crossed > CROSSED:
         session.progress.warn(
             f"{rig.crossed:.0%} of the picture lies behind the plane where the eyes converge, which "
             f"{session.student.spec.name} cannot say; shift the pictures apart, or adapt another model."

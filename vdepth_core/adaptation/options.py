@@ -9,6 +9,7 @@ from pydantic import Field
 from ..choices import TemporalForm
 from ..learning.systems.options import (
     FeatDepthOptions,
+    LeftRightOptions,
     Monodepth2Options,
     PackNetOptions,
     SfmLearnerOptions,
@@ -29,6 +30,17 @@ class TcOptions(Options):
     weight: float = Field(2.0, ge=0, description="Weight of steadiness beside faithfulness.")
     sigma: float = Field(50.0, gt=0, description="How fast a difference of colour makes a pixel doubtful.")
     midas: float = Field(0.0, ge=0, description="Weight of a loss that ignores scale and shift.")
+
+
+class LeftRightRecipe(LeftRightOptions):
+    """Of left-right consistency, and what its rig is known to be."""
+
+    baseline: float | None = Field(
+        None,
+        gt=0,
+        alias="baseline",
+        description="Metres between parallel eyes: with --fov or --intrinsics, depth comes out in metres.",
+    )
 
 
 class ViewOptions(Options):

@@ -23,7 +23,7 @@ RECIPES: Seam[Recipe] = Seam(
         ),
         "leftright": Own(
             "vdepth_core.adaptation.leftright:LeftRight",
-            "vdepth_core.learning.systems.options:LeftRightOptions",
+            "vdepth_core.adaptation.options:LeftRightRecipe",
             "stereo clips, Godard et al. 2017",
         ),
         "monodepth2": Own(

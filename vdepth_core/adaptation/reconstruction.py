@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from ..files import write_bytes
-from .cameras import Cameras, Lens, Path, Reading
+from ..models.metric import reading_fact
+from .cameras import LEAST, Cameras, Lens, Path, Reading
 from .depths import Depths
 from .gaps import choose_gaps
 from .lens import matrix_at
@@ -86,7 +88,15 @@ def reconstruct(session: Session, options: ViewOptions) -> Cameras:
         static,
         depths,
     )
+    if session.path is not None and session.path.unit != "arbitrary":
+        session.meaning = partial(_meaning, session.cameras, session.path.unit)
     return session.cameras
+
+
+def _meaning(cameras: Cameras, unit: str) -> dict[str, str]:
+    """What disparity is along a path whose unit somebody knows."""
+    scale, shift = (cameras.unit * value for value in cameras.reading.values())
+    return reading_fact(scale, shift, cameras.unit * LEAST) | {"unit": unit}
 
 
 def remember_start(session: Session) -> None:

@@ -13,8 +13,6 @@ from torch import Tensor
 from ..geometry.camera import Intrinsics
 from ..geometry.camera_path import CameraPath
 from ..learning.state import parts_of
-from ..models.metric import reading_fact
-from .cameras import LEAST
 from .report import Look, look, write_report
 from .session import STUDENT
 
@@ -26,18 +24,15 @@ if TYPE_CHECKING:
 def weights_facts(session: Session, recipe: str, steps: int) -> dict[str, str]:
     """What the weights say about themselves: the stricter terms of student and teacher hold.
 
-    Along a path whose unit somebody knows, disparity has a meaning in it.
+    Where somebody knows a unit, of a path or of two eyes, disparity has a meaning in it.
 
     Args:
         session: Of the run, with what is believed in its modules.
         recipe: Its name.
         steps: Of training.
     """
-    student, teacher, cameras = session.student, session.teacher, session.cameras
-    meaning = {}
-    if cameras is not None and session.path is not None and session.path.unit != "arbitrary":
-        scale, shift = (cameras.unit * value for value in cameras.reading.values())
-        meaning = reading_fact(scale, shift, cameras.unit * LEAST) | {"unit": session.path.unit}
+    student, teacher = session.student, session.teacher
+    meaning = session.meaning() if session.meaning is not None else {}
     specs = [student.spec] if teacher is None else [student.spec, teacher.spec]
     sides = zip(("height", "width"), student.spec.fixed_size or (), strict=False)
     return {

@@ -19,11 +19,13 @@ class SelfSupervised:
     Attributes:
         name: Of the recipe, and of its system.
         rate: Peak learning rate of the network: a clip is learnt in hundreds of steps, not in millions.
+        knows: What it has a use for of what a user may know of the camera.
     """
 
     name: ClassVar[str]
     taught = False
     rate = 4e-4
+    knows = ("camera", "camera_out", "fov", "intrinsics")
     Options: ClassVar[type[ViewOptions]]
 
     def __init__(self, options: ViewOptions) -> None:
@@ -75,12 +77,3 @@ class DiffNet(SelfSupervised):
     """Zhou et al., BMVC 2021: Monodepth2's loss."""
 
     name, Options = "diffnet", Monodepth2Recipe
-
-
-def finds_cameras(name: str) -> bool:
-    """Whether a recipe asks where the cameras were, and so takes what the user knows of them.
-
-    Args:
-        name: Of the recipe.
-    """
-    return name in SYSTEMS.ours

@@ -63,6 +63,7 @@ class Session:
         path: The camera's path where the user knows it.
         cameras: What a recipe by view synthesis found of them, for whoever writes them.
         told: What a recipe has to say in the report, by name, once the kept weights are in its modules.
+        meaning: Says what disparity is in a unit, for the weights; None: nothing is known.
         modules, rates: What is trained beside the student, by name, and its learning rates; see `bring`.
     """
 
@@ -80,6 +81,7 @@ class Session:
     right: Clip | None = None
     cameras: Cameras | None = None
     told: dict[str, Callable[[], str]] = field(default_factory=dict)
+    meaning: Callable[[], dict[str, str]] | None = None
     modules: dict[str, nn.Module] = field(default_factory=dict)
     rates: dict[str, float] = field(default_factory=dict)
     _kept: ExitStack = field(default_factory=ExitStack)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,17 +13,20 @@ import typer
 from ..choices import Device, StereoLayout, menu
 from .fields import FieldsCommand, Option, given, options_of
 
+_training, _camera, _stereo = (  # options under a heading of their own in the help
+    partial(typer.Option, rich_help_panel=heading) for heading in ("Training", "Camera", "Stereo clips")
+)
 _WORDS = {
     "scan": "Reading",
-    "infer": "Teaching",
-    "settle": "Steadying",
+    "infer": "Predicting depth",
+    "settle": "Steadying depth",
     "flow": "Following motion",
     "match": "Matching the eyes",
     "solve": "Finding the cameras",
     "moving": "Finding what moves",
     "depth": "Triangulating",
     "adapt": "Adapting",
-    "report": "Looking at it",
+    "report": "Writing the report",
 }
 
 
@@ -52,38 +56,34 @@ def adapt(
     teacher: Annotated[
         str | None, typer.Option(help="Model whose depth to keep (default: the model before it is adapted).")
     ] = None,
-    minutes: Annotated[float, typer.Option(help="Training time, minutes over all runs.")] = 5.0,
+    minutes: Annotated[float, _training(help="Training time, minutes over all runs.")] = 5.0,
     steps: Annotated[
-        int | None, typer.Option(help="Train this many steps instead; makes the run repeatable.")
+        int | None, _training(help="Train this many steps instead; makes the run repeatable.")
     ] = None,
     size: Annotated[
-        int | None, typer.Option(help="Shorter side of the network input, pixels (default: model's).")
+        int | None, _training(help="Shorter side of the network input, pixels (default: model's).")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the order of samples.")] = 0,
+    seed: Annotated[int, _training(help="Seed of the order of samples.")] = 0,
     device: Annotated[
-        str, typer.Option(metavar=menu(Device), help="Where the network runs; cuda:1 is the second GPU.")
+        str, _training(metavar=menu(Device), help="Where the network runs; cuda:1 is the second GPU.")
     ] = "auto",
     frames: Annotated[str | None, typer.Option(metavar="A-B", help="Frames A to B, inclusive.")] = None,
-    right: Annotated[
-        Path | None, typer.Option(help="Right eye's clip, for recipes that learn from two.")
-    ] = None,
+    right: Annotated[Path | None, _stereo(help="Right eye's clip, for recipes that learn from two.")] = None,
     stereo: Annotated[
         str | None,
-        typer.Option(metavar=menu(StereoLayout), help="How both eyes lie in CLIP, the left one first."),
+        _stereo(metavar=menu(StereoLayout), help="How both eyes lie in CLIP, the left one first."),
     ] = None,
     camera: Annotated[
-        Path | None, typer.Option(help="File with the camera's path (default: found from the clip).")
+        Path | None, _camera(help="File with the camera's path (default: found from the clip).")
     ] = None,
     camera_out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the camera's path to this file.")
+        Path | None, _camera(metavar="FILE", help="Write the camera's path to this file.")
     ] = None,
-    fov: Annotated[
-        float | None, typer.Option(help="Horizontal field of view, degrees (default: learnt).")
-    ] = None,
+    fov: Annotated[float | None, _camera(help="Horizontal field of view, degrees (default: learnt).")] = None,
     intrinsics: Annotated[
-        Path | None, typer.Option(help="JSON file with fx, fy, cx, cy, pixels (default: learnt).")
+        Path | None, _camera(help="JSON file with fx, fy, cx, cy, pixels (default: learnt).")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside OUT.")] = False,
+    resume: Annotated[bool, _training("--resume", help="Go on from the checkpoint beside OUT.")] = False,
 ) -> None:
     """Fine-tune a per-frame model on a clip, so that its depth is right or steady there."""
     from ..adaptation.adapt import adapt as run

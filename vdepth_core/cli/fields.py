@@ -158,7 +158,11 @@ class FieldsCommand(TyperCommand):
             formatter: Of click, which takes the text.
         """
         sections: dict[str, list[tuple[str, str]]] = {}
-        for param in self.get_params(ctx):
+        headings = {getattr(param, "rich_help_panel", None) for param in self._made()} - {None}
+        # the verb's own first, then how clips are read, and what methods, refiners or recipes take
+        for param in sorted(
+            self.get_params(ctx), key=lambda param: getattr(param, "rich_help_panel", None) in headings
+        ):
             title = "Arguments" if param.param_type_name == "argument" else "Options"
             record = param.get_help_record(ctx)
             if record is not None:

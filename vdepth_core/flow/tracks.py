@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from .dis import DisFlow
+
 CELL = 16  # pixels: of each square of this side the best corner is followed
 FLAT = 3e-5  # smallest eigenvalue of the gradients' covariance, luma in [0, 1], below which nothing is to see
 WINDOW = (21, 21)
@@ -20,6 +22,7 @@ LEVELS = 2  # of the pyramid, above the picture itself; the prediction does the 
 FIRST_LEVELS = 4  # where nothing is predicted yet
 BACK = 0.5  # pixels that there and back may miss by
 BORDER = 4  # pixels: what comes closer to the picture's edge is lost
+ENOUGH = 0.8  # of the points found at once: dense flow need not say where the others may be
 FEWEST = 12  # points; with fewer there is nothing to follow
 _STOP = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 0.01)
 
@@ -114,8 +117,10 @@ def follow(luma: Callable[[int], np.ndarray], anchor: int, ahead: Sequence[int],
     lost = np.zeros(len(points), bool)
     for frame in ahead:
         step = abs(frame - before)
-        guess = None if before == anchor else place + step * pace
-        there, hit = refind(first, luma(frame), points, guess)
+        if before == anchor:
+            there, hit = _begun(first, luma(frame), points)
+        else:
+            there, hit = refind(first, luma(frame), points, place + step * pace)
         hit &= ~lost
         if hit.sum() < FEWEST:
             break
@@ -134,6 +139,17 @@ def follow(luma: Callable[[int], np.ndarray], anchor: int, ahead: Sequence[int],
     return Tracks(
         anchor, points.astype(float), tuple(frames), np.stack(seen, 1).astype(float), np.stack(found, 1)
     )
+
+
+def _begun(first: np.ndarray, second: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """As `refind` where nothing is predicted yet; points that went far are looked for along dense flow."""
+    there, found = refind(first, second, points)
+    if len(points) and found.mean() < ENOUGH:
+        column, row = points.astype(int).T
+        guess = points + DisFlow("medium").flow(first, second)[row, column]
+        far, again = refind(first, second, points, guess)
+        there, found = np.where((again & ~found)[:, None], far, there), found | again
+    return there, found
 
 
 def joined(tracks: Sequence[Tracks]) -> Tracks:

@@ -34,7 +34,7 @@ def adapted_config(
         VdepthError: as of `adapt`.
     """
     from ..adaptation.adapt import adapt
-    from ..adaptation.selfsup import finds_cameras
+    from ..adaptation.recipes import create_recipe
     from ..clip.options import ClipOptions
 
     weights = out / WEIGHTS
@@ -43,9 +43,8 @@ def adapted_config(
             f"{out} holds a job with another model.", "Choose another folder, or add --overwrite."
         )
     assert config.adapt is not None
-    known: dict[str, Any] = {}
-    if finds_cameras(config.adapt):
-        known = {"fov": config.fov, "intrinsics": config.intrinsics}
+    knows = getattr(create_recipe(config.adapt, {})[0], "knows", ())
+    known: dict[str, Any] = {name: getattr(config, name) for name in ("fov", "intrinsics") if name in knows}
     done = adapt(
         path, weights, recipe=config.adapt, model=config.model or STUDENT, minutes=config.adapt_minutes,
         size=config.size, seed=config.seed, device=config.device, frames=config.frames, resume=None,
