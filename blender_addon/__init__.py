@@ -15,6 +15,8 @@ MODULES = (
     "properties",
     "operators.environment",
     "operators.estimate",
+    "operators.opening",
+    "operators.saving",
     "operators.compositor",
     "operators.mesh",
     "operators.camera",

@@ -25,6 +25,13 @@ from .process import Process, child_environment
 
 MINIMUM_PYTHON = (3, 11)
 CURRENT = "current.json"
+_UNREACHED = re.compile(
+    r"NewConnectionError|Failed to establish a new connection|ConnectTimeoutError|Read timed out"
+    r"|NameResolutionError|name resolution|getaddrinfo failed|ProxyError|Tunnel connection failed"
+    r"|Network is unreachable|CERTIFICATE_VERIFY_FAILED|ConnectionResetError|RemoteDisconnected"
+)
+_HOST = re.compile(r"host='([^']+)'|Looking in indexes: \w+://(?:[^/@\s]*@)?([^/:\s,]+)")
+_PYPI = "pypi.org"  # the only index that pip does not name
 _PROBE = "import sys, venv, ensurepip; print(*sys.version_info[:2])"
 
 
@@ -80,7 +87,7 @@ class Plan:
 
     def steps(self, base: Path) -> list[Step]:
         """The commands, in order; ``base`` is the interpreter the environment is made with."""
-        options = ["--no-input", "--disable-pip-version-check", "--progress-bar", "off"]
+        options = ["--no-input", "--disable-pip-version-check", "--progress-bar", "off", "--retries", "2"]
         pip = [str(self.python), "-I", "-X", "utf8", "-m", "pip", "install", *options]
         if self.wheelhouse is not None:
             pip += ["--no-index", "--find-links", str(self.wheelhouse)]
@@ -143,7 +150,7 @@ class Installation:
     Args:
         plan: What to install.
         base: Interpreter to make the environment with.
-        log: File for what the current step says.
+        log: File for what the steps say.
     """
 
     def __init__(self, plan: Plan, base: Path, log: Path) -> None:
@@ -154,6 +161,7 @@ class Installation:
         self._cancelled = False
         self._steps = plan.steps(base)
         self._process: Process | None = None
+        self._begun = False
         plan.managed.mkdir(parents=True, exist_ok=True)
         if managed_python(plan.managed) == plan.folder:  # being repaired
             (plan.managed / CURRENT).unlink()
@@ -197,7 +205,8 @@ class Installation:
         self._step = self._steps.pop(0)
         self._answer = []
         try:
-            self._process = Process(self._step.command, self.log)
+            self._process = Process(self._step.command, self.log, append=self._begun)
+            self._begun = True
         except OSError as error:
             self._process, self.error = None, Failure(f"{self._step.title} failed: {error.strerror}.")
 
@@ -208,9 +217,7 @@ class Installation:
         elif self._step.title == "Checking the core":
             self._finish()
         elif process.returncode:
-            self.error = Failure(
-                f"{self._step.title} failed: {_reason(process.tail(200))}.", "Press Install Core to go on."
-            )
+            self.error = _failure(self._step.title, process.tail(200))
         else:
             self._next()
 
@@ -232,15 +239,32 @@ class Installation:
                 shutil.rmtree(other, ignore_errors=True)
 
 
+def _failure(title: str, log: Sequence[str]) -> Failure:
+    """Why a step failed, told from the end of its log, and what to do."""
+    if host := _unreached(log):
+        return Failure(
+            f"{host} cannot be reached: mend the network or its proxy and press Install Core again, or, "
+            "without a network, name a folder of wheels or a Python that has vdepth in the add-on's "
+            "preferences.",
+            code="network",
+        )
+    return Failure(f"{title} failed: {_reason(log)}.", "Press Install Core to go on.")
+
+
+def _unreached(log: Sequence[str]) -> str:
+    """The package server that pip did not reach; "" if that was not it."""
+    if not any(map(_UNREACHED.search, log)):
+        return ""
+    found = next((match for match in map(_HOST.search, log) if match), None)
+    return str(found[1] or found[2]) if found else _PYPI
+
+
 def _reason(log: Sequence[str]) -> str:
     """What pip's log says about why, without a full stop."""
     said = [line.strip() for line in log if line.strip()]
     errors = [line.removeprefix("ERROR: ") for line in said if line.startswith("ERROR: ")]
     telling = [line for line in errors if not line.startswith("ResolutionImpossible")]
-    reason = (telling or said or ["it said nothing"])[-1].rstrip(".")
-    if any("Failed to establish a new connection" in line for line in said):
-        return f"the package server was not reached ({reason})"
-    return reason
+    return (telling or said or ["it said nothing"])[-1].rstrip(".")
 
 
 def wheel_in(addon: Path) -> tuple[Path, Path]:

@@ -32,7 +32,8 @@ class Process:
 
     Args:
         command: Program and arguments.
-        log: File for the command line, then all the child says; it is emptied first.
+        log: File for the command line, then all the child says.
+        append: Keep what is in the log; else it is emptied first.
         environment: Default: this one's without ``PYTHON*``.
     """
 
@@ -43,6 +44,7 @@ class Process:
         *,
         environment: Mapping[str, str] | None = None,
         cwd: Path | None = None,
+        append: bool = False,
     ) -> None:
         self.command = [str(part) for part in command]
         self.log = log
@@ -50,7 +52,8 @@ class Process:
         self._ended_at: float | None = None
         self._said: queue.SimpleQueue[Any] = queue.SimpleQueue()
         log.parent.mkdir(parents=True, exist_ok=True)
-        self._log = log.open("wb", buffering=0)
+        self._log = log.open("ab" if append else "wb", buffering=0)
+        self._log_start = self._log.tell()
         self._note(subprocess.list2cmdline(self.command))
         group = {"creationflags": _NEW_GROUP} if sys.platform == "win32" else {"start_new_session": True}
         try:
@@ -133,9 +136,9 @@ class Process:
 
     def tail(self, lines: int = 20) -> list[str]:
         """The last lines of the log, without the command line."""
-        with contextlib.suppress(OSError):
-            text = self.log.read_text(encoding="utf-8", errors="replace")
-            return text.splitlines()[1:][-lines:]
+        with contextlib.suppress(OSError), self.log.open("rb") as file:
+            file.seek(self._log_start)
+            return file.read().decode("utf-8", errors="replace").splitlines()[1:][-lines:]
         return []
 
     def _new(self) -> list[Any]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from .live import LiveOperator
-from .redraw import redraw
+from .redraw import TAB, redraw
 from .state import STATE, progress_text
 
 
@@ -43,7 +43,7 @@ class ClipOperator(LiveOperator):
         if (text := progress_text()) != self._shown:
             self._shown = text
             context.window_manager.progress_update(100 * STATE.factor)
-            _status(context, f"{STATE.clip}: {text}   Esc: Cancel")
+            _status(context, f"{STATE.clip}: {text}   Esc over the tab {TAB}: Cancel")
             redraw()
 
     def _leave(self, context: Any) -> None:

@@ -15,7 +15,7 @@ from ..result.manifest import ResultError
 from ..result.problems import check
 from ..scene.active import result_of
 from ..scene.image import load_all
-from ..scene.source import make_request, resolve_clip, stored
+from ..scene.source import is_unsaved, make_request, resolve_clip, stored, template, unsaved_folder
 from . import result, running
 from .clip_operator import ClipOperator
 from .running import Job
@@ -34,6 +34,18 @@ class VDEPTH_OT_estimate(ClipOperator, bpy.types.Operator):
         description="Delete depth made with other settings from the folder first",
         options={"SKIP_SAVE"},
     )
+    unsaved: BoolProperty(  # type: ignore[valid-type]
+        name="Unsaved",
+        description="Do not ask where files go while the .blend is not saved",
+        options={"SKIP_SAVE", "HIDDEN"},
+    )
+
+    def invoke(self, context: Any, event: Any) -> set[str]:
+        """Asks first where to, if the .blend has no folder yet."""
+        if is_unsaved(template(context.scene.vdepth)) and not self.unsaved:
+            bpy.ops.vdepth.ask_where("INVOKE_DEFAULT", overwrite=self.overwrite)
+            return {"CANCELLED"}
+        return super().invoke(context, event)
 
     def start(self, context: Any) -> Job:
         """Asks for the depth of the clip that the panel shows."""
@@ -66,6 +78,39 @@ class VDEPTH_OT_estimate(ClipOperator, bpy.types.Operator):
         self.report(
             {"INFO"}, f"{finished.count} frame{'s' * (finished.count != 1)} of depth for {clip.name}."
         )
+        return {"FINISHED"}
+
+
+class VDEPTH_OT_ask_where(bpy.types.Operator):
+    """Estimate into your Blender folder, as the .blend has none of its own yet"""
+
+    bl_idname = "vdepth.ask_where"
+    bl_label = "The .blend Is Not Saved"
+    bl_options: ClassVar[set[str]] = {"INTERNAL"}
+
+    overwrite: BoolProperty(options={"SKIP_SAVE", "HIDDEN"})  # type: ignore[valid-type]
+
+    def invoke(self, context: Any, event: Any) -> set[str]:
+        """Asks."""
+        manager = context.window_manager
+        return set(manager.invoke_props_dialog(self, width=480, confirm_text="Estimate Without Saving"))
+
+    def draw(self, context: Any) -> None:
+        """Both ways."""
+        column = self.layout.column()
+        column.label(text="Save it first, and depth goes to a folder beside it.")
+        column.operator("wm.save_as_mainfile", text="Save As", icon="FILE_TICK")
+        column.separator()
+        column.label(text="Without, it goes to your Blender folder and is found from there:")
+        column.label(text=str(unsaved_folder()), icon="FILE_FOLDER")
+
+    def execute(self, context: Any) -> set[str]:
+        """Goes on without."""
+        how = "EXEC_DEFAULT" if bpy.app.background else "INVOKE_DEFAULT"
+        try:
+            bpy.ops.vdepth.estimate(how, overwrite=self.overwrite, unsaved=True)
+        except RuntimeError:  # that operator has said why, and the panel shows it
+            return {"CANCELLED"}
         return {"FINISHED"}
 
 
@@ -122,7 +167,7 @@ def stop() -> None:
     kill_all()
 
 
-CLASSES = (VDEPTH_OT_estimate, VDEPTH_OT_cancel, *result.CLASSES)
+CLASSES = (VDEPTH_OT_estimate, VDEPTH_OT_ask_where, VDEPTH_OT_cancel, *result.CLASSES)
 
 
 def register() -> None:

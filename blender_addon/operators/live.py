@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from ..core_process.environment import CoreError
 from ..core_process.run import Run
 from ..result.manifest import ResultError
-from .redraw import redraw
+from .redraw import is_over_panels, redraw
 
 TICK_S = 0.1
 
@@ -21,7 +21,7 @@ class LiveOperator:
     """
 
     esc_cancels: ClassVar[bool] = False
-    """Whether Esc stops it; what runs for long beside other work is stopped by its button alone."""
+    """Whether Esc stops it while the pointer is over our panels; elsewhere Esc is the user's other work's."""
     _run: Any = None
     _timer: Any = None
 
@@ -60,8 +60,8 @@ class LiveOperator:
         return {"RUNNING_MODAL"}
 
     def modal(self, context: Any, event: Any) -> set[str]:
-        """A tick, or Esc; everything else is the user's."""
-        if self.esc_cancels and event.type == "ESC" and event.value == "PRESS" and not self._run.over:
+        """A tick, or Esc over our panels; everything else is the user's."""
+        if self._escaped(context, event) and not self._run.over:
             self._run.cancel()
             self._show(context)
             return {"RUNNING_MODAL"}
@@ -78,6 +78,10 @@ class LiveOperator:
         if self._run is not None:
             self._run.kill()
         self._leave(context)
+
+    def _escaped(self, context: Any, event: Any) -> bool:
+        pressed = self.esc_cancels and event.type == "ESC" and event.value == "PRESS"
+        return pressed and is_over_panels(context.window, event.mouse_x, event.mouse_y)
 
     def _begin(self, context: Any) -> bool:
         try:

@@ -121,7 +121,7 @@ class ClipRun(Run):
             STATE.fail(error.message, error.hint, error.code)
             return
         self.manifest = worker.done[-1]
-        STATE.factor, STATE.eta = 1.0, 0.0
+        STATE.finish()
 
     def _all(self) -> Steps:
         core = yield from FINDER.seek(*finder_arguments())

@@ -7,7 +7,11 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from .forecast import Forecast
+
 _LABELS = {
+    "checksum": "Reading the clip",
+    "probe": "Measuring the processor",
     "scan": "Reading the clip",
     "infer": "Estimating depth",
     "settle": "Aligning frames",
@@ -15,7 +19,6 @@ _LABELS = {
     "refine": "Sharpening edges",
     "write": "Writing files",
 }
-_WORK = ("infer", "settle", "write")
 _WORDS = ((" with -o", " in Output"), ("--frames", "Range"), ("--size", "Size"), ("--near", "Near"))
 _CONFLICT = "The folder holds depth made with other settings, or of a file that has changed."
 _CONFLICT_HINT = "Press Replace, or choose another folder in Output."
@@ -35,6 +38,9 @@ class State:
         error, hint: Why it failed, and the next step; both empty otherwise.
         code: The error's word, ``job_conflict`` when the folder holds another job.
         command, log: Command line and log file of the core, for bug reports.
+        forecast: Works out ``factor`` and ``eta``.
+        kind: Method, model and size of the job.
+        costs: What the stages of each kind cost last time.
     """
 
     running: bool = False
@@ -54,12 +60,19 @@ class State:
     command: str = ""
     log: str = ""
     warnings: list[str] = field(default_factory=list)
-    stages: dict[str, tuple[int, int]] = field(default_factory=dict)
-    working_since: float | None = None
+    forecast: Forecast = field(default_factory=Forecast)
+    kind: tuple[str, ...] = ()
+    costs: dict[tuple[str, ...], dict[str, float]] = field(default_factory=dict)
 
     def start(self, clip: str) -> None:
-        """Forgets the last estimate."""
-        vars(self).update(vars(State(running=True, clip=clip, stage="Starting the core")))
+        """Forgets the last estimate, but not what its frames cost."""
+        fresh = State(running=True, clip=clip, stage="Starting the core", costs=self.costs)
+        vars(self).update(vars(fresh))
+
+    def finish(self) -> None:
+        """Everything is written."""
+        self.factor, self.eta = 1.0, 0.0
+        self.costs[self.kind] = self.forecast.costs()
 
     def fail(self, message: str, hint: str = "", code: str = "internal") -> None:
         """Keeps why it ended, in the panel's words rather than the command line's."""
@@ -78,35 +91,28 @@ class State:
         if kind == "started":
             self.model = f"{event['model']}, {event['method']}"
             self.message = "Resumed." if event.get("resumed") and not event.get("finished") else ""
+            self.kind = tuple(str(event.get(name)) for name in ("method", "model", "size"))
+            self.forecast.usual.update(self.costs.get(self.kind, {}))
         elif kind == "warning" and event["message"] not in self.warnings:
             self.warnings.append(event["message"])
         elif kind == "stage":
-            done, total = self.stages.get(event["name"], (0, 0))
-            self.stages[event["name"]] = (done, event["total"] or total)
-            self._sum_up()
+            self.forecast.announce(event["name"], event["total"])
+            self._show()
         elif kind == "progress":
-            total = event["total"] or self.stages.get(event["stage"], (0, 0))[1]
-            self.stages[event["stage"]] = (event["done"], total)
+            now = time.monotonic()
+            self.forecast.advance(event["stage"], event["done"], event["total"], event["fps"], now)
             self.fps = event["fps"]
-            self._sum_up()
-            if self.eta is not None:  # stages differ in weight: the slower forecast is the truer one
-                self.eta = max(self.eta, event["eta"] or 0.0)
+            self._show()
 
-    def _sum_up(self) -> None:
+    def _show(self) -> None:
         """The first stage with work left is the one to show; they overlap."""
-        order = [name for name in _LABELS if name in self.stages]
-        left = [name for name in order if self.stages[name][0] < self.stages[name][1]]
+        stages = self.forecast.stages
+        order = [name for name in _LABELS if name in stages]
+        left = [name for name in order if stages[name][0] < stages[name][1] or not stages[name][1]]
         if order:
             name = (left or order[-1:])[0]
-            self.stage, (self.done, self.total) = _LABELS[name], self.stages[name]
-        shares = [self.stages[name] for name in _WORK if name in self.stages]
-        if not any(done for done, _ in shares):
-            return
-        now = time.monotonic()
-        self.working_since = self.working_since or now
-        self.factor = sum(min(1.0, done / total) for done, total in shares if total) / len(_WORK)
-        if self.factor > 0.05:
-            self.eta = (now - self.working_since) * (1.0 - self.factor) / self.factor
+            self.stage, (self.done, self.total) = _LABELS[name], stages[name]
+        self.factor, self.eta = self.forecast.share, self.forecast.eta
 
 
 STATE = State()

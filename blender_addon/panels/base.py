@@ -7,7 +7,8 @@ from typing import Any
 
 import bpy
 
-CATEGORY = "Video Depth"
+from ..operators.redraw import TAB
+
 SPACES = {"VIEW_3D": "VIEW3D", "CLIP_EDITOR": "CLIP"}
 
 
@@ -24,7 +25,7 @@ def in_both_editors(panel: type) -> tuple[type, ...]:
             "bl_idname": f"{prefix}_PT_vdepth_{panel.name.lower()}",  # type: ignore[attr-defined]
             "bl_space_type": space,
             "bl_region_type": "UI",
-            "bl_category": CATEGORY,
+            "bl_category": TAB,
         }
         if parent := getattr(panel, "parent", ""):
             members["bl_parent_id"] = f"{prefix}_PT_vdepth_{parent.lower()}"

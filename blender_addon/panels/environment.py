@@ -17,6 +17,7 @@ _SOURCES = {
     "this Python": "Blender's Python",
 }
 _SHOWN_LINES = 3
+_SHOWN_OF_AN_ERROR = 8
 
 
 class Environment:
@@ -59,10 +60,26 @@ def draw_core(layout: Any, context: Any) -> None:
         column.label(text="Not looked for yet", icon="QUESTION")
     if STATE.error and STATE.error != FINDER.error:
         draw_text(column, context, STATE.error, "INFO" if STATE.cancelled else "ERROR")
+        if not STATE.cancelled:
+            _draw_log(column, context)
     row = column.row(align=True)
     row.operator("vdepth.find_core", icon="VIEWZOOM")
     text = "Reinstall Core" if core is not None and core.source == "managed" else "Install Core"
     row.operator("vdepth.install_core", text=text, icon="IMPORT")
+
+
+def _draw_log(column: Any, context: Any) -> None:
+    """The end of what the failed task said, where its error stands, and the way to the rest."""
+    lines = list(STATE.lines)[-_SHOWN_OF_AN_ERROR:]
+    if lines:
+        said = column.box().column()
+        said.scale_y = 0.8
+        for line in lines:
+            draw_text(said, context, line)
+    row = column.row(align=True)
+    if STATE.log:
+        row.operator("vdepth.open_file", text="Open Log", icon="TEXT").filepath = STATE.log
+    row.operator("vdepth.copy_details", icon="COPYDOWN")
 
 
 def _draw_task(column: Any, context: Any) -> None:

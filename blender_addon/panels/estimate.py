@@ -99,8 +99,8 @@ class Output:
         settings = context.scene.vdepth
         column = _settings_column(self.layout)
         column.prop(settings, "folder", placeholder=preferences(context).output)
-        if source.is_temporary(source.template(settings)):
-            note = f"The .blend is not saved: files go to {source.temporary_folder()}."
+        if source.is_unsaved(source.template(settings)):
+            note = f"The .blend is not saved: files go to {source.unsaved_folder()}."
             draw_text(self.layout, context, note, "INFO")
         column = _settings_column(self.layout)
         pair = column.column(align=True)
@@ -147,8 +147,8 @@ def _draw_source(column: Any, context: Any, settings: Any) -> None:
 
 
 def _draw_start(layout: Any, settings: Any, unfinished: bool) -> None:
-    if source.is_temporary(source.template(settings)):
-        layout.label(text="Unsaved .blend: depth goes to a temporary folder", icon="INFO")
+    if source.is_unsaved(source.template(settings)):
+        layout.label(text="Unsaved .blend: you are asked where to", icon="INFO")
     row = layout.row()
     row.scale_y = 1.6
     text = "Resume Estimate" if unfinished else "Estimate Video Depth"

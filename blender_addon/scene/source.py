@@ -152,14 +152,14 @@ def template(settings: Any) -> str:
     return str(settings.folder or preferences().output)
 
 
-def is_temporary(pattern: str) -> bool:
+def is_unsaved(pattern: str) -> bool:
     """Whether ``//`` leads nowhere, because the .blend was never saved."""
     return pattern.startswith("//") and not bpy.data.filepath
 
 
-def temporary_folder() -> Path:
-    """Where ``//`` leads while the .blend is not saved: not into Blender's session folder, which dies."""
-    return Path(bpy.app.tempdir).parent / "vdepth"
+def unsaved_folder() -> Path:
+    """Where ``//`` leads while the .blend is not saved: the user's own, and it outlives the session."""
+    return Path(bpy.utils.user_resource("DATAFILES")) / "vdepth"
 
 
 def unfinished_folder(clip: Any) -> Path | None:
@@ -184,8 +184,8 @@ def stored(path: Path) -> str:
 
 
 def _expand(pattern: str) -> str:
-    if is_temporary(pattern):
-        return str(temporary_folder() / pattern.removeprefix("//").lstrip("/\\"))
+    if is_unsaved(pattern):
+        return str(unsaved_folder() / pattern.removeprefix("//").lstrip("/\\"))
     return str(bpy.path.abspath(pattern)) if pattern.strip() else ""
 
 

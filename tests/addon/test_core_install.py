@@ -89,10 +89,6 @@ FULL = "Could not install packages: [Errno 28] No space left on device"
     ("log", "reason"),
     [
         (
-            ["WARNING: Retrying: Failed to establish a new connection: x", f"ERROR: {NO_TORCH}"],
-            f"the package server was not reached ({NO_TORCH})",
-        ),
-        (
             ["ERROR: Cannot install a and b.", "ERROR: ResolutionImpossible: visit x"],
             "Cannot install a and b",
         ),
@@ -103,6 +99,42 @@ FULL = "Could not install packages: [Errno 28] No space left on device"
 )
 def test_the_reason_is_the_line_that_helps(log, reason):
     assert install._reason(log) == reason
+
+
+@pytest.mark.parametrize(
+    ("log", "host"),
+    [
+        (
+            [
+                "Looking in indexes: https://me:secret@download.pytorch.org/whl/cpu",
+                "WARNING: Retrying: Failed to establish a new connection: x",
+                f"ERROR: {NO_TORCH}",
+            ],
+            "download.pytorch.org",
+        ),
+        (["WARNING: HTTPSConnectionPool(host='files.example', port=443): Read timed out."], "files.example"),
+        (["WARNING: Retrying: NameResolutionError(failed)", "ERROR: No matching distribution"], "pypi.org"),
+    ],
+)
+def test_a_network_that_is_not_reached_is_said_with_what_to_do_without(log, host):
+    failure = install._failure("Installing torch", log)
+    assert failure.code == "network"
+    assert str(failure).startswith(f"{host} cannot be reached: ")
+    assert "name a folder of wheels or a Python that has vdepth" in str(failure)
+    assert str(failure).count(". ") == 0  # one sentence
+
+
+def test_pip_without_a_network_says_so_and_the_log_keeps_every_step(plan, tmp_path, monkeypatch):
+    say = [sys.executable, "-c", "print('made it')"]
+    index = ["--index-url", "http://127.0.0.1:9/simple", "--retries", "1", "--disable-pip-version-check"]
+    pip = [sys.executable, "-m", "pip", "install", "--target", str(tmp_path / "to"), *index, "torch"]
+    steps = [install.Step("Making an environment", say), install.Step("Installing torch", pip)]
+    monkeypatch.setattr(Plan, "steps", lambda self, base: list(steps))
+    installation = Installation(plan, Path(sys.executable), tmp_path / "log")
+    finish(installation)
+    assert str(installation.error).startswith("127.0.0.1 cannot be reached: mend the network")
+    log = (tmp_path / "log").read_text()
+    assert log.index("made it") < log.index("pip install") < log.index("No matching distribution")
 
 
 def test_steps_end_at_the_first_failure(plan, tmp_path):

@@ -213,7 +213,7 @@ def test_a_live_operator_goes_on_with_every_tick(environment, state):
         steps=lambda c: environment.task.look, start=lambda c: Find.start(operator, c),
         _begin=lambda c: Find._begin(operator, c), _end=lambda c: Find._end(operator, c),
         _show=lambda c: Find._show(operator, c), _leave=lambda c: Find._leave(operator, c), _timer=None,
-        esc_cancels=Find.esc_cancels,
+        _escaped=lambda c, event: False,
     )  # fmt: skip
     manager = SimpleNamespace(event_timer_add=lambda *a, **k: "timer", modal_handler_add=lambda o: None)
     manager.event_timer_remove = reports.append

@@ -82,7 +82,7 @@ def test_cancel_stops_at_once_and_the_same_job_goes_on(blender, settings) -> Non
     operator = SimpleNamespace(
         _run=job,
         _timer=None,
-        esc_cancels=VDEPTH_OT_estimate.esc_cancels,
+        _escaped=lambda context, event: event.type == "ESC",
         _show=lambda context: None,
         _leave=lambda context: None,
         _end=lambda context: VDEPTH_OT_estimate._end(operator, context),
@@ -92,7 +92,7 @@ def test_cancel_stops_at_once_and_the_same_job_goes_on(blender, settings) -> Non
         SimpleNamespace(type="TIMER", value="NOTHING"),
         SimpleNamespace(type="ESC", value="PRESS"),
     )
-    while not STATE.stages.get("infer", (0, 0))[0]:
+    while not STATE.forecast.stages.get("infer", (0, 0))[0]:
         assert VDEPTH_OT_estimate.modal(operator, context, tick) == {"PASS_THROUGH"}
         assert VDEPTH_OT_estimate.modal(operator, context, SimpleNamespace(type="MOUSEMOVE", value="")) == {
             "PASS_THROUGH"
@@ -328,7 +328,7 @@ def test_panel_before_during_and_after(blender, settings, demo_job) -> None:
     drawn = draw(blender, "Estimate")
     assert "operator vdepth.cancel" in drawn
     assert {"label Frame 12 / 48", "label embedded, temporal. Resumed."} <= set(drawn)
-    assert "progress 8 %" in drawn  # a quarter of the first of three stages
+    assert "progress 9 %" in drawn  # a quarter of what costs about 1 of 2.8
     assert "operator vdepth.estimate" not in drawn
     STATE.running = False
 
@@ -419,3 +419,33 @@ def test_another_verb_on_a_clip_is_a_run_and_an_operator_of_a_few_lines(blender,
         bpy.utils.unregister_class(VDEPTH_OT_test_look)
     assert seen == [(48, False)]
     assert STATE.clip == settings.clip.name
+
+
+def test_escape_counts_over_our_tab_only() -> None:
+    from blender_addon.operators.redraw import is_over_panels
+
+    def region(kind: str, x: int, tab: str = "Video Depth") -> SimpleNamespace:
+        return SimpleNamespace(type=kind, x=x, y=50, width=100, height=400, active_panel_category=tab)
+
+    areas = [
+        SimpleNamespace(type="VIEW_3D", regions=[region("WINDOW", 0), region("UI", 100)]),
+        SimpleNamespace(type="CLIP_EDITOR", regions=[region("UI", 200, "Track")]),
+        SimpleNamespace(type="IMAGE_EDITOR", regions=[region("UI", 300)]),
+    ]
+    window = SimpleNamespace(screen=SimpleNamespace(areas=areas))
+    places = {x: is_over_panels(window, x, 60) for x in (50, 150, 250, 350)}
+    assert places == {50: False, 150: True, 250: False, 350: False}
+    assert not is_over_panels(window, 150, 20)
+
+
+def test_an_unsaved_file_never_writes_where_others_do(blender, settings) -> None:
+    import tempfile
+
+    from blender_addon.scene.source import is_unsaved, unsaved_folder
+
+    assert is_unsaved("//depth/{clip}/")
+    assert unsaved_folder().is_relative_to(blender.utils.user_resource("DATAFILES"))
+    assert unsaved_folder() != Path(tempfile.gettempdir()) / "vdepth"
+    settings.folder = "//depth"
+    assert blender.ops.vdepth.ask_where() == {"FINISHED"}  # in the background nobody is asked
+    assert Path(settings.clip.vdepth.manifest).is_relative_to(unsaved_folder())
