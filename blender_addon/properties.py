@@ -97,7 +97,16 @@ class VDEPTH_RelightSettings(bpy.types.PropertyGroup):
         name="Mode",
         description="What light falls on",
         items=(
-            ("DIFFUSE", "Relight", "The footage is the colour of a matte surface that new lights shine on"),
+            (
+                "ADD",
+                "Add Light",
+                "The plate as it was filmed and what new lights add to it, shadowed by its own surfaces",
+            ),
+            (
+                "DIFFUSE",
+                "Matte Surface",
+                "The footage is the colour of a matte surface, which new lights alone shine on",
+            ),
             (
                 "CATCHER",
                 "Shadow Catcher",
@@ -108,7 +117,7 @@ class VDEPTH_RelightSettings(bpy.types.PropertyGroup):
     )
     dim_world: BoolProperty(  # type: ignore[valid-type]
         name="Dark World",
-        description="Replace the scene's world by a nearly black one until the mesh is unlit again",
+        description="Leave the light of the scene's world out until the mesh is unlit again",
         default=True,
     )
     sphere: BoolProperty(  # type: ignore[valid-type]

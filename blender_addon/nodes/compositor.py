@@ -116,6 +116,7 @@ def linked_inputs() -> list[Input]:
         Input("Render", (0.0, 0.0, 0.0, 0.0), "The scene's render on a transparent film", "NodeSocketColor"),
         Input("Render Depth", 1e10, "The render's depth; 1e10 where there is nothing"),
         Input("Shadows", (1.0, 1.0, 1.0, 1.0), "What shadows leave of the plate", "NodeSocketColor"),
+        Input("Lit", 0.0, "Where the render is light to be added to the plate"),
     ]
 
 
@@ -208,7 +209,8 @@ def _composite(build: Builder, plate: Any, z: Any, given: Any) -> Any:
 
     split = build.node("Render Alpha", "CompositorNodeSeparateColor", given["Render"])
     build.link(given["Render"], split.inputs[0])
-    cover = build.math("Cover", "MULTIPLY", split.outputs["Alpha"], seen)
+    hiding = build.math("Hiding", "SUBTRACT", split.outputs["Alpha"], given["Lit"], clamp=True)
+    cover = build.math("Cover", "MULTIPLY", hiding, seen)
     left = build.math("Left", "MULTIPLY", build.math("Open", "SUBTRACT", 1.0, cover), given["Plate"])
     shaded = build.mix("Shaded Plate", "MULTIPLY", 1.0, plate, given["Shadows"])
     render = build.mix("Seen Render", "MULTIPLY", 1.0, given["Render"], seen)

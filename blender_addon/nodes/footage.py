@@ -27,15 +27,15 @@ def build_unlit(material: Any) -> None:
         node.location = (300 * column, 0)
 
 
-def is_unlit(material: Any) -> bool:
-    """Whether a material shows its picture by emission, which `make_matte` could replace."""
-    return any(node.type == "EMISSION" for node in material.node_tree.nodes)
+def emissions_of(material: Any) -> list[Any]:
+    """The nodes by which a material shows its picture unlit, which lit ones can replace."""
+    return [node for node in material.node_tree.nodes if node.type == "EMISSION"]
 
 
 def make_matte(material: Any) -> None:
     """Replaces every emission by a matte surface of the same colour."""
     tree = material.node_tree
-    for emission in [node for node in tree.nodes if node.type == "EMISSION"]:
+    for emission in emissions_of(material):
         surface = tree.nodes.new("ShaderNodeBsdfPrincipled")
         surface.location = emission.location
         surface.inputs["Roughness"].default_value = 1.0

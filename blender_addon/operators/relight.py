@@ -15,7 +15,7 @@ from .on_clip import OnMesh, follow_in_compositor, reported
 
 
 class VDEPTH_OT_setup_relight(OnMesh, bpy.types.Operator):
-    """Light the mesh with a key and a fill light, its footage as a matte surface or a catcher of shadows"""
+    """Light the mesh with a key and a fill light, as the mode says; move and change them as you like"""
 
     bl_idname = "vdepth.setup_relight"
     bl_label = "Set Up Relight"
@@ -30,12 +30,12 @@ class VDEPTH_OT_setup_relight(OnMesh, bpy.types.Operator):
             context.scene,
             mesh,
             seen.median,
-            catcher=settings.mode == "CATCHER",
+            settings.mode,
             dim_world=settings.dim_world,
             sphere=settings.sphere,
         )
         follow_in_compositor(context.scene, clip)
-        if settings.mode == "CATCHER" and context.scene.render.engine != "CYCLES":
+        if settings.mode == relight.CATCHER and context.scene.render.engine != "CYCLES":
             self.report(
                 {"WARNING"}, "Shadow catchers are rendered by Cycles only: choose it as render engine"
             )

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..scene.active import active_clip
 from ..scene.mesh import find_mesh
-from ..scene.relight import is_lit
+from ..scene.relight import added_light, is_lit
 from .base import in_both_editors
 
 
@@ -26,10 +26,17 @@ class RelightPanel:
         layout.prop(settings, "mode")
         layout.prop(settings, "dim_world")
         layout.prop(settings, "sphere")
-        lit = is_lit(find_mesh(active_clip(context)))
+        mesh = find_mesh(active_clip(context))
+        lit = is_lit(mesh)
         layout.operator(
             "vdepth.setup_relight", text="Update Relight" if lit else "Set Up Relight", icon="LIGHT_AREA"
         )
+        if lit and (node := added_light(mesh)) is not None:
+            column = layout.column(align=True)
+            column.use_property_decorate = True  # the dots that set keyframes
+            for socket in node.inputs:
+                if not socket.is_linked:
+                    column.prop(socket, "default_value", text=socket.name)
         if lit:
             layout.operator("vdepth.unset_relight", icon="X")
 

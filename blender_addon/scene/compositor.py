@@ -78,7 +78,7 @@ def set_up(scene: Any, clip: Any, result: Result, options: Any) -> Any:
     placing = render.placing(clip, mesh)
     _set_inputs(group, node, group_inputs(result, placing, plate=plate, holdout=holdout, **examples))
     build_group(group, clip, result, partial(_show, clip, result), **examples)
-    _link_render(tree, scene, layers, node)
+    _link_render(tree, scene, layers, node, mesh)
     if options.file_output:
         _file_output(build, node, clip, result)
     build.prune()
@@ -222,12 +222,13 @@ def _link_directly(tree: Any) -> None:
     del tree[DIRECT_KEY]
 
 
-def _link_render(tree: Any, scene: Any, layers: Any, node: Any) -> None:
+def _link_render(tree: Any, scene: Any, layers: Any, node: Any, mesh: Any) -> None:
     """Feeds the render to the group, where the user feeds nothing else."""
     sources = {
         "Render": layers.outputs["Image"],
         "Render Depth": layers.outputs.get("Depth"),
         "Shadows": render.shadows(scene, layers),
+        "Lit": render.lit_share(mesh, layers),
     }
     for wish in linked_inputs():
         socket, source = node.inputs[wish.name], sources[wish.name]

@@ -1,37 +1,29 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A mesh lit by lights of the scene: its footage as a matte surface, or a catcher of shadows."""
+"""A mesh under lights of the scene: new light added to its footage, its footage as a matte surface, or a
+catcher of shadows.
+"""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import bpy
-from mathutils import Matrix, Vector
 
-from .. import compat
-from ..nodes.footage import is_unlit, make_matte
+from ..nodes import light
+from ..nodes.footage import emissions_of, make_matte
 from ..result.manifest import ResultError
-from . import film
+from . import film, light_rig
 from .camera import unit_of
+from .light_rig import OWN_KEY
 from .mesh import get_input, set_input
 
-COLLECTION = "Video Depth Lights"
-WORLD = "Video Depth World"
 STATE_KEY = "vdepth_relight"
 """Custom property of the mesh while it is lit: what it was before."""
-OWN_KEY = "vdepth_rig_of"
-"""Custom property of what we made: the mesh it belongs to."""
-DARK = 0.05
-"""Strength of the world, so that shadows keep a trace of detail."""
-
-# Place in median depths in the camera's axes, near the camera, where little of what it sees is in the way;
-# radiance that a white matte surface at the median depth then shows; edge of the square light in median
-# depths; colour.
-_LIGHTS = {
-    "Video Depth Key": ((-0.4, 0.4, 0.05), 2.6, 0.1, (1.0, 0.86, 0.68)),
-    "Video Depth Fill": ((0.35, 0.05, 0.2), 0.4, 0.4, (0.6, 0.75, 1.0)),
-}
+ADD, MATTE, CATCHER = "ADD", "DIFFUSE", "CATCHER"
+"""What light falls on: the plate, to which it adds; a surface of its colours; what only takes shadows."""
+_SHARES = {ADD: 0.4, MATTE: 1.0, CATCHER: 1.0}  # of the lights: the plate has one of its own in `ADD`
+_WORLD = {ADD: 0.0, MATTE: 0.05, CATCHER: 0.05}  # shadows keep a trace of detail, where the plate gives none
+_MODIFIER = "Video Depth Light"
 
 
 def catch_shadows(scene: Any, mesh: Any) -> None:
@@ -41,50 +33,41 @@ def catch_shadows(scene: Any, mesh: Any) -> None:
         ResultError: the mesh's material shows no footage.
     """
     if not is_lit(mesh):
-        _begin(scene, mesh, catcher=True, dim_world=False)
+        _begin(scene, mesh, CATCHER, dim_world=False)
         mesh[STATE_KEY]["unlit"] = True
 
 
-def set_up(scene: Any, mesh: Any, distance: float, *, catcher: bool, dim_world: bool, sphere: bool) -> None:
+def set_up(scene: Any, mesh: Any, distance: float, mode: str, *, dim_world: bool, sphere: bool) -> None:
     """Lights a mesh; called again it starts from the mesh as it was.
 
     Args:
+        scene: Where the lights go.
+        mesh: What they shine on.
         distance: Median depth of the mesh at this frame, in its own space.
+        mode: `ADD`, `MATTE` or `CATCHER`.
+        dim_world: Without the light of the scene's world.
+        sphere: With a ball that casts a shadow.
 
     Raises:
         ResultError: the mesh's material shows no footage.
     """
-    _begin(scene, mesh, catcher=catcher, dim_world=dim_world)
-    collection = _collection(scene)
-    camera = mesh.matrix_world.normalized()
-    distance *= unit_of(mesh)  # the mesh may be under a scaled camera, but lights do not take to scaling
-    for name, (place, radiance, size, colour) in _LIGHTS.items():
-        light = bpy.data.lights.new(name, "AREA")
-        light.size, light.color = size * distance, colour
-        reach = (Vector(place) - Vector((0, 0, -1))).length * distance
-        # A Lambertian source of power P on its axis gives P / (π r²), and a matte surface shows 1/π of it.
-        light.energy = math.pi**2 * reach**2 * radiance
-        _own(collection, mesh, name, light, camera @ _aim(place, distance))
-    if sphere:
-        middle = Matrix.Translation(Vector((0.1, -0.05, -0.75)) * distance)
-        ball = middle @ Matrix.Scale(0.05 * distance, 4)
-        _own(collection, mesh, "Video Depth Sphere", _ball(), camera @ ball)
+    _begin(scene, mesh, mode, dim_world=dim_world)
+    light_rig.build(scene, mesh, distance, unit_of(mesh), share=_SHARES[mode], sphere=sphere)
 
 
 def undo(scene: Any, mesh: Any) -> None:
     """Takes the lights away and gives the mesh and the scene back what they had."""
-    for obj in [obj for obj in bpy.data.objects if obj.get(OWN_KEY) == mesh]:
-        data = obj.data
-        bpy.data.objects.remove(obj)
-        (bpy.data.lights if isinstance(data, bpy.types.Light) else bpy.data.meshes).remove(data)
-    collection = scene.collection.children.get(COLLECTION)
-    if collection is not None and not collection.all_objects:
-        bpy.data.collections.remove(collection)
+    light_rig.remove(scene, mesh)
     if STATE_KEY not in mesh:
         return
     state = mesh[STATE_KEY]
     set_input(mesh, "Footage", state["footage"])
     mesh.is_shadow_catcher = False
+    render_light_alone(mesh, alone=False)
+    linked = mesh.light_linking.receiver_collection
+    if linked is not None and linked.get(OWN_KEY) == mesh:
+        mesh.light_linking.receiver_collection = state.get("receivers")
+        bpy.data.collections.remove(linked)
     film.release(scene, state.get("film", ""))
     if state["dimmed"] and scene.world is not None and scene.world.get(OWN_KEY):
         scene.world = state.get("world")
@@ -106,98 +89,74 @@ def only_catches(mesh: Any) -> bool:
     return mesh is not None and STATE_KEY in mesh and not is_lit(mesh)
 
 
-def _begin(scene: Any, mesh: Any, *, catcher: bool, dim_world: bool) -> None:
-    """Makes the mesh a matte surface, and remembers what it was."""
-    lit = _matte(get_input(mesh, "Footage") if STATE_KEY not in mesh else mesh[STATE_KEY]["footage"])
+def added_light(mesh: Any) -> Any | None:
+    """The shader node whose inputs say how light is added to the plate, where a mesh is lit so."""
+    return light.find_group(get_input(mesh, "Footage")) if is_picture(mesh) else None
+
+
+def render_light_alone(mesh: Any, *, alone: bool) -> None:
+    """Has renders show the added light without the plate, to be put over it; viewports show both."""
+    modifier = _alone_modifier(mesh)
+    if alone and modifier is None:
+        modifier = mesh.modifiers.new(_MODIFIER, "NODES")
+        modifier.show_expanded, modifier.node_group = False, light.alone_tree()
+    elif modifier is not None and not alone:
+        mesh.modifiers.remove(modifier)
+
+
+def renders_light_alone(mesh: Any) -> bool:
+    """Whether renders show a mesh's added light without the plate."""
+    return _alone_modifier(mesh) is not None
+
+
+def _alone_modifier(mesh: Any) -> Any | None:
+    trees = ((m, m.node_group) for m in mesh.modifiers if m.type == "NODES")
+    return next((modifier for modifier, tree in trees if tree and light.VERSION_KEY in tree), None)
+
+
+def _begin(scene: Any, mesh: Any, mode: str, *, dim_world: bool) -> None:
+    """Makes the mesh what light falls on, and remembers what it was."""
+    footage = get_input(mesh, "Footage") if STATE_KEY not in mesh else mesh[STATE_KEY]["footage"]
+    lit = _lit(footage, adds=mode == ADD)
     undo(scene, mesh)
     owner = f"relight {mesh.name}"
-    mesh[STATE_KEY] = {
-        "footage": get_input(mesh, "Footage"),
-        "film": owner,
-        "dimmed": dim_world,
-        "world": scene.world,
-    }
+    mesh[STATE_KEY] = {"footage": footage, "film": owner, "dimmed": dim_world, "world": scene.world}
     set_input(mesh, "Footage", lit)
-    mesh.is_shadow_catcher = catcher
-    if catcher:
+    mesh.is_shadow_catcher = mode == CATCHER
+    if mode == CATCHER:
         film.need(scene, owner)
+    if mode == ADD:
+        _shine_on_others(mesh)
     if dim_world:
-        scene.world = _dark_world()
+        scene.world = light_rig.dark_world(_WORLD[mode])
 
 
-def _matte(footage: Any) -> Any:
-    """The footage's material with the emission replaced by a matte surface; made once a material."""
+def _lit(footage: Any, *, adds: bool) -> Any:
+    """The footage's material with its emission replaced; made once a material and kind."""
     if footage is None or footage.node_tree is None:
         raise ResultError("The mesh has no footage material: build it again.")
     for material in bpy.data.materials:
-        if material.get(OWN_KEY) == footage:
+        if material.get(OWN_KEY) == footage and (light.find_group(material) is not None) == adds:
             return material
-    if not is_unlit(footage):
+    if not emissions_of(footage):
         raise ResultError(
             f"The material {footage.name} has no Emission node to replace: build the mesh again."
         )
     material = footage.copy()
     for key in list(material.keys()):
         del material[key]  # else it would be taken for the clip's footage
-    material.name, material[OWN_KEY] = f"{footage.name} Matte", footage
-    make_matte(material)
+    material.name, material[OWN_KEY] = f"{footage.name} {'Lit' if adds else 'Matte'}", footage
+    (light.make_lit if adds else make_matte)(material)
     return material
 
 
-def _collection(scene: Any) -> Any:
-    collection = scene.collection.children.get(COLLECTION)
-    if collection is None:
-        collection = bpy.data.collections.new(COLLECTION)
-        scene.collection.children.link(collection)
-    return collection
-
-
-def _dark_world() -> Any:
-    for world in bpy.data.worlds:
-        if world.get(OWN_KEY):
-            return world
-    world = bpy.data.worlds.new(WORLD)
-    world[OWN_KEY] = True
-    background = next(node for node in compat.shader_tree(world).nodes if node.type == "BACKGROUND")
-    background.inputs["Color"].default_value = (1, 1, 1, 1)
-    background.inputs["Strength"].default_value = DARK
-    return world
-
-
-def _own(collection: Any, mesh: Any, name: str, data: Any, place: Any) -> None:
-    """Adds an object of ours at a place in the world."""
-    obj = bpy.data.objects.new(name, data)
-    obj[OWN_KEY] = mesh
-    collection.objects.link(obj)
-    obj.matrix_world = place
-
-
-def _aim(place: tuple[float, float, float], distance: float) -> Any:
-    """A light at a place, in distances, that looks at the middle of the picture, one distance away."""
-    towards = Vector((0, 0, -1)) - Vector(place)
-    turned = towards.to_track_quat("-Z", "Y").to_matrix().to_4x4()
-    return Matrix.Translation(Vector(place) * distance) @ turned
-
-
-def _ball() -> Any:
-    """A smooth unit sphere, grey."""
-    import bmesh
-
-    data = bpy.data.meshes.new("Video Depth Sphere")
-    shape = bmesh.new()
-    bmesh.ops.create_uvsphere(shape, u_segments=64, v_segments=32, radius=1.0)
-    for face in shape.faces:
-        face.smooth = True
-    shape.to_mesh(data)
-    shape.free()
-    data.materials.append(_grey())
-    return data
-
-
-def _grey() -> Any:
-    material = bpy.data.materials.get("Video Depth Grey")
-    if material is None:
-        material = bpy.data.materials.new("Video Depth Grey")
-        shader = next(node for node in compat.shader_tree(material).nodes if node.type == "BSDF_PRINCIPLED")
-        shader.inputs["Base Color"].default_value = (0.18, 0.18, 0.18, 1)  # a grey card's
-    return material
+def _shine_on_others(mesh: Any) -> None:
+    """Has the plate's glow light all but the mesh itself, whose own light the plate holds already."""
+    linking = mesh.light_linking
+    if linking.receiver_collection is not None:
+        mesh[STATE_KEY]["receivers"] = linking.receiver_collection
+    others = bpy.data.collections.new(f"{mesh.name} Lights All But Itself")
+    others[OWN_KEY] = mesh
+    others.objects.link(mesh)
+    others.collection_objects[0].light_linking.link_state = "EXCLUDE"
+    linking.receiver_collection = others

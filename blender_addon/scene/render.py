@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..nodes.compositor import Placing
+from ..nodes.light import PASS
 from . import film, relight
 from .camera import unit_of
 from .mesh import get_input
@@ -51,6 +52,12 @@ def prepare(scene: Any, mesh: Any, *, plate: bool, catch_shadows: bool) -> None:
         relight.catch_shadows(scene, mesh)
     else:
         leave_shadows(scene, mesh)
+    adds = plate and relight.added_light(mesh) is not None
+    if mesh is not None:
+        relight.render_light_alone(mesh, alone=adds)
+    if adds and PASS not in layer.aovs:
+        own = layer.aovs.add()
+        own.name, own.type = PASS, "VALUE"
     if cycles and _catches(scene):
         layer.cycles.use_pass_shadow_catcher = True
     if plate:
@@ -62,6 +69,8 @@ def prepare(scene: Any, mesh: Any, *, plate: bool, catch_shadows: bool) -> None:
 def release(scene: Any, mesh: Any) -> None:
     """Takes back what `prepare` did; the passes stay, which change no picture."""
     leave_shadows(scene, mesh)
+    if mesh is not None:
+        relight.render_light_alone(mesh, alone=False)
     film.release(scene, FILM_OWNER)
 
 
@@ -81,6 +90,12 @@ def shadows(scene: Any, node: Any) -> Any | None:
     if scene.render.engine != "CYCLES" or not layer_of(scene).cycles.use_pass_shadow_catcher:
         return None
     return node.outputs.get("Shadow Catcher")
+
+
+def lit_share(mesh: Any, node: Any) -> Any | None:
+    """The pass of a Render Layers node that says where the render is light to be added to the plate."""
+    alone = mesh is not None and relight.renders_light_alone(mesh)
+    return node.outputs.get(PASS) if alone else None
 
 
 def _catches(scene: Any) -> bool:

@@ -24,6 +24,7 @@ def shown(blender, demo_job):
     clip = bpy.data.movieclips.load(str(CLIP))
     clip.vdepth.manifest = str(demo_job / "manifest.json")
     scene.vdepth.clip = clip
+    scene.vdepth.relight.mode = "DIFFUSE"
     return clip, build_mesh(bpy.context, clip, result_of(clip)), mine
 
 
@@ -34,7 +35,7 @@ def everything() -> list[str]:
 
 def test_twice_is_once_and_undone_is_undone(shown):
     from blender_addon.scene.mesh import get_input
-    from blender_addon.scene.relight import COLLECTION
+    from blender_addon.scene.light_rig import COLLECTION
 
     _, mesh, mine = shown
     scene = bpy.context.scene

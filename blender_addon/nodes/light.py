@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Light added to footage: a surface that shows the plate times 1 + what new lights give it.
+
+The plate glows and a matte surface of its colour lies over it. In a composite the plate is there already, as
+sharp as it was filmed: the modifier `alone_tree` then leaves the glow out of renders, not of viewports, and
+where they show the surface they say so in the pass `PASS`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from .footage import emissions_of
+from .graph import Field, Graph, arrange
+
+GROUP = "Video Depth Add Light"
+VERSION_KEY = "vdepth_add_light"
+VERSION = 1
+PASS = "Video Depth Light"
+"""Name of the shader's output that holds the share of a pixel where light is added."""
+ALONE = "vdepth_light_alone"
+"""Attribute of the geometry: 1 where renders show the added light without the plate."""
+SOCKETS: tuple[tuple[str, str, Any, float, float, str], ...] = (
+    ("Plate", "Color", (0.0, 0.0, 0.0, 1.0), 0, 1, "The footage"),
+    ("Strength", "Float", 1.0, 0, 100, "Share of the new light that is added; at 0 the plate is as it was"),
+    ("Colour", "Color", (1.0, 1.0, 1.0, 1.0), 0, 1, "Tint of what is added"),
+    ("Relief", "Float", 1.0, 0, 1, "How much the surface's slope counts; at 0 it faces the camera all over"),
+)
+"""Name, type, default, limits and description of the group's inputs."""
+
+
+def make_lit(material: Any) -> Any:
+    """Replaces every emission of a footage material by the group; returns the last group's node."""
+    tree = material.node_tree
+    node = None
+    for emission in emissions_of(material):
+        node = tree.nodes.new("ShaderNodeGroup")
+        node.node_tree, node.name, node.label = light_group(), GROUP, GROUP
+        node.location = emission.location
+        for link in emission.inputs["Color"].links:
+            tree.links.new(link.from_socket, node.inputs["Plate"])
+        for link in list(emission.outputs[0].links):
+            tree.links.new(node.outputs[0], link.to_socket)
+        tree.nodes.remove(emission)
+    mark = tree.nodes.new("ShaderNodeOutputAOV")
+    mark.aov_name = PASS
+    mark.inputs["Value"].default_value = 1.0
+    mark.location = (900, -200)
+    return node
+
+
+def find_group(material: Any) -> Any | None:
+    """The node of a material that adds light."""
+    nodes = material.node_tree.nodes if material is not None and material.node_tree else ()
+    groups = (node for node in nodes if node.type == "GROUP" and node.node_tree)
+    return next((node for node in groups if VERSION_KEY in node.node_tree), None)
+
+
+def light_group() -> Any:
+    """The shader group, made once a file."""
+    if (tree := _existing("ShaderNodeTree")) is not None:
+        return tree
+    tree = _new("ShaderNodeTree", GROUP)
+    for name, kind, default, least, most, description in SOCKETS:
+        socket = tree.interface.new_socket(name, in_out="INPUT", socket_type=f"NodeSocket{kind}")
+        socket.default_value, socket.description = default, description
+        if kind == "Float":
+            socket.min_value, socket.max_value = least, most
+    tree.interface.new_socket("Shader", in_out="OUTPUT", socket_type="NodeSocketShader")
+    graph = Graph(tree)
+    plate = graph.input("Plate")
+    camera = graph.field("ShaderNodeLightPath", output="Is Camera Ray")
+    alone = graph.field("ShaderNodeAttribute", output="Fac", attribute_name=ALONE)
+    glow = graph.field("ShaderNodeEmission", {"Color": plate, "Strength": 1.0 - alone * camera})
+    # Seen by other surfaces it reflects no more than the plate's colour: a stronger one would multiply light.
+    gain = _vector(graph, "SCALE", graph.input("Colour"), scale=graph.input("Strength"))
+    gain = _vector(graph, "SUBTRACT", gain, (1.0, 1.0, 1.0))
+    gain = _vector(graph, "ADD", _vector(graph, "SCALE", gain, scale=camera), (1.0, 1.0, 1.0))
+    colour = _vector(graph, "MULTIPLY", plate, gain)
+    matte = graph.field("ShaderNodeBsdfDiffuse", {"Color": colour, "Normal": _normal(graph)})
+    both = graph.field("ShaderNodeAddShader", {0: glow, 1: matte})
+    graph.node("NodeGroupOutput", {0: both})
+    arrange(tree)
+    return tree
+
+
+def alone_tree() -> Any:
+    """The modifier's tree, made once a file: it marks what is rendered, and nothing in viewports."""
+    if (tree := _existing("GeometryNodeTree")) is not None:
+        return tree
+    tree = _new("GeometryNodeTree", PASS)
+    tree.is_modifier = True
+    for side in ("INPUT", "OUTPUT"):
+        tree.interface.new_socket("Geometry", in_out=side, socket_type="NodeSocketGeometry")
+    graph = Graph(tree)
+    rendered = 1.0 - graph.field("GeometryNodeIsViewport")
+    graph.node("NodeGroupOutput", {0: graph.store(graph.input("Geometry"), ALONE, rendered)})
+    arrange(tree)
+    return tree
+
+
+def _normal(graph: Graph) -> Field:
+    """From the camera's direction to the surface's own."""
+    geometry = graph.node("ShaderNodeNewGeometry")
+    normal, incoming = (Field(graph, geometry.outputs[name]) for name in ("Normal", "Incoming"))
+    away = _vector(graph, "SUBTRACT", normal, incoming)
+    slope = _vector(graph, "SCALE", away, scale=graph.input("Relief"))
+    return _vector(graph, "NORMALIZE", _vector(graph, "ADD", incoming, slope))
+
+
+def _vector(graph: Graph, operation: str, *values: Any, scale: Field | None = None) -> Field:
+    node = graph.node("ShaderNodeVectorMath", operation=operation)
+    for socket, value in zip(node.inputs, values, strict=False):
+        graph.set(socket, value)
+    if scale is not None:
+        graph.set(node.inputs["Scale"], scale)
+    return Field(graph, node.outputs["Vector"])
+
+
+def _existing(kind: str) -> Any | None:
+    trees = (tree for tree in bpy.data.node_groups if tree.bl_idname == kind)
+    return next((tree for tree in trees if tree.get(VERSION_KEY) == VERSION), None)
+
+
+def _new(kind: str, name: str) -> Any:
+    tree = bpy.data.node_groups.new(name, kind)
+    tree[VERSION_KEY] = VERSION
+    return tree
