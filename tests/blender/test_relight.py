@@ -34,8 +34,8 @@ def everything() -> list[str]:
 
 
 def test_twice_is_once_and_undone_is_undone(shown):
-    from blender_addon.scene.mesh import get_input
     from blender_addon.scene.light_rig import COLLECTION
+    from blender_addon.scene.mesh import get_input
 
     _, mesh, mine = shown
     scene = bpy.context.scene
