@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from vdepth_core.geometry.camera import Intrinsics
-from vdepth_core.jobs.writer import _NORMAL_BYTES, _PIXEL_BYTES, room_for
+from vdepth_core.jobs.writer import _NORMAL_BYTES, _PIXEL_BYTES, _SKY_BYTES, room_for
 from vdepth_core.output.attributes import FrameAttributes
 from vdepth_core.output.finish import DepthMapping, DisparityRange
+from vdepth_core.output.sky import Sky
 from vdepth_core.output.writer import SequenceSettings, SequenceWriter
 from vdepth_core.types import ClipInfo
 
@@ -30,8 +31,8 @@ def test_large_frames_are_written_one_at_a_time(normals: bool) -> None:
         assert frames == 1 or frames * width * height * _PIXEL_BYTES <= 1 << 30
 
 
-@pytest.mark.parametrize("normals", [False, True])
-def test_a_frame_takes_no_more_than_it_is_given_room_for(tmp_path: Path, normals: bool) -> None:
+@pytest.mark.parametrize(("normals", "sky"), [(False, False), (True, False), (False, True)])
+def test_a_frame_takes_no_more_than_it_is_given_room_for(tmp_path: Path, normals: bool, sky: bool) -> None:
     """Counted where numpy and OpenCV take their arrays, on a picture as tall as 8K: normals are fitted in
     strips of a fixed height.
     """
@@ -43,12 +44,14 @@ def test_a_frame_takes_no_more_than_it_is_given_room_for(tmp_path: Path, normals
     tracemalloc.start()
     try:
         rgb = rng.integers(0, 255, (height, width, 3), dtype=np.uint8)
-        writer = SequenceWriter(tmp_path, "clip", SequenceSettings(normals=normals, compression="pxr24"))
-        writer.write(rgb, disparity, _attributes(width, height))
+        settings = SequenceSettings(normals=normals, sky=sky, sky_depth=sky, compression="pxr24")
+        writer = SequenceWriter(tmp_path, "clip", settings)
+        seen = Sky(np.ones((32, 32, 32), np.float32)) if sky else None
+        writer.write(rgb, disparity, _attributes(width, height), sky=seen)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    room = _PIXEL_BYTES + (_NORMAL_BYTES if normals else 0)
+    room = _PIXEL_BYTES + (_NORMAL_BYTES if normals else 0) + (_SKY_BYTES if sky else 0)
     assert 0.7 * room < peak / (width * height) <= room
 
 

@@ -67,6 +67,7 @@ def test_an_option_at_its_default_is_no_other_job(same):
         ({"seed": 1}, "seed"),
         ({"method": "framewise"}, "method"),
         ({"normals": True}, "normals"),
+        ({"sky": True}, "sky"),
         ({"stabilize": "align"}, "stabilize"),
         ({"cfr": "25"}, "cfr"),
         ({"shots": False}, "shots"),

@@ -87,6 +87,10 @@ class JobOptions(ClipOptions):
     )
     intrinsics: Path | None = Field(default=None, description="JSON file with fx, fy, cx, cy, pixels.")
     normals: bool = Field(default=False, description="Also write camera-space normals.")
+    sky: bool = Field(default=False, description="Also write a mask of the sky, 1 is sky.")
+    sky_depth: bool = Field(
+        default=False, description="Sky is 1e10 away in the depth, too, 0 in the disparity (with --sky)."
+    )
     layered: bool = Field(default=False, description="One layered EXR instead of several.")
     compression: Compression = Field(
         default="pxr24", description="EXR compression: pxr24 keeps 24 bits of a number, the others all."
@@ -147,6 +151,8 @@ class JobOptions(ClipOptions):
             raise ValueError("fov and intrinsics both say what the lens is; give one")
         if self.boost and self.refiner != "boost":
             raise ValueError(f"boost is a refiner, and so is {self.refiner}; give one")
+        if self.sky_depth and not self.sky:
+            raise ValueError("sky-depth needs to know where the sky is; give --sky, too")
         near, far = self.near or NEAR, self.far or FAR
         if near >= far:
             raise ValueError(f"near ({near:g}) must be less than far ({far:g})")

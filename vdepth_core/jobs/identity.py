@@ -44,8 +44,10 @@ _WORDS = {
 # predicted again.
 FILES = frozenset(
     {"format", "near", "far", "camera", "normals", "layered", "compression", "start_frame", "cfr", "timecode"}
-    | {"refiner"}
+    | {"refiner", "sky", "sky_depth"}
 )
+# Younger than the format: a job without them is what it was before there were any.
+_UNSAID = ("sky", "sky_depth")
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ class Identity:
         stated = config.timecode is not None and info.kind == "sequence"
         relative = spec.space == "affine_invariant"
         facts = config.model_dump(mode="json", include=JobOptions.model_fields.keys() - _RESOLVED)
+        facts = {name: value for name, value in facts.items() if value or name not in _UNSAID}
         facts |= {
             "format": JOB_FORMAT,
             "predictions": PREDICTIONS_FORMAT,

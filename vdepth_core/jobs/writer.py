@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
+
 from ..budget import MB, at_most
 from ..clip import ClipReader, ClipScan, ShotView
 from ..clip.timing import last_duration
@@ -23,6 +25,7 @@ from ..output.manifest import ShotEntry, ratio
 from ..output.naming import JobNames
 from ..output.preview import PreviewWriter, write_picture
 from ..output.report import ReportCollector, ReportPictures
+from ..output.sky import Sky, SkySearch
 from ..output.writer import SequenceSettings, SequenceWriter, WrittenFrame
 from ..runs import runs
 from ..store import DepthStore
@@ -43,6 +46,8 @@ _THREADS = min(6, os.cpu_count() or 1) + 1
 # takes a tile at a time. With normals more: what they are of, themselves, and the strip that is being fitted.
 _PIXEL_BYTES = 18
 _NORMAL_BYTES = 36
+_SKY_BYTES = 12
+_SKY_FRAMES = 32  # of a shot that the sky is looked for in
 _FRAMES_BYTES = 1024 * MB
 
 
@@ -106,8 +111,12 @@ class ShotWriter:
             gain=gain,
             quantity=plan.spec.quantity,
         ).lifted()
-        job = _Job(shot, store, alignment, mapping, camera)
         done = self._folder.result(shot.index, plan.record.job)
+        wanted_sky = plan.config.sky and (done is None or bool(self._folder.lost(done)))
+        sky = self._find_sky(shot, store, mapping) if wanted_sky else None
+        if sky is not None and sky.colours is None:
+            alignment = replace(alignment, notes=(*alignment.notes, "No sky was found in this shot."))
+        job = _Job(shot, store, alignment, mapping, camera, sky)
         if done is not None:
             lost = self._folder.lost(done)
             wanted = {shown.frame for shown in done.shown if self._names(shown.number) & lost}
@@ -127,6 +136,22 @@ class ShotWriter:
         result = result.model_copy(update={"seconds": seconds, "warnings": warnings_of(store)})
         self._folder.save_result(result)
         return result
+
+    def _find_sky(self, shot: Shot, store: DepthStore, mapping: DepthMapping) -> Sky:
+        """What the sky of the shot looks like, in frames spread over it."""
+        clip, search = self._plan.clip, SkySearch()
+        chosen = np.unique(np.linspace(shot.start, shot.stop - 1, _SKY_FRAMES).round().astype(int)).tolist()
+        # A film is decoded from its start anyway, pictures lie by themselves.
+        spans = runs(chosen) if clip.info.kind == "sequence" else [(shot.start, shot.stop)]
+        side = 2 * max(store.result.shape)
+        for first, last in spans:
+            with closing(clip.read(first, last, exposure=shot.exposure, max_side=side)) as frames:
+                for frame in frames:
+                    self._progress.check()
+                    if frame.index in chosen:
+                        final = store.result.read(frame.index - shot.start)[0]
+                        search.add(frame.rgb, mapping.normalised(mapping.disparity(final)))
+        return search.found()
 
     def _whole(self, job: _Job) -> ShotResult:
         """Passes over all frames of the shot: the preview needs them."""
@@ -179,7 +204,7 @@ class ShotWriter:
         in order.
         """
         plan, shot = self._plan, job.shot
-        threads, frames_at_once = room_for(plan.clip.info, plan.config.normals)
+        threads, frames_at_once = room_for(plan.clip.info, plan.config.normals, plan.config.sky)
         pending: deque[_Pending] = deque()
         view = ShotView(self._reader, shot)
         with (
@@ -209,7 +234,10 @@ class ShotWriter:
 
     def _write(self, frame: Frame, job: _Job, headers: list[FrameAttributes]) -> list[WrittenFrame]:
         final = job.store.result.read(frame.index - job.shot.start)[0]
-        return [self._files.write(frame.rgb, header.mapping.disparity(final), header) for header in headers]
+        return [
+            self._files.write(frame.rgb, header.mapping.disparity(final), header, sky=job.sky)
+            for header in headers
+        ]
 
     def _place(self, number: int) -> int:
         """Place of output frame ``number`` among all the job writes."""
@@ -284,16 +312,18 @@ class _Job:
     alignment: ShotAlignment
     mapping: DepthMapping
     camera: Intrinsics
+    sky: Sky | None
 
 
-def room_for(info: ClipInfo, normals: bool) -> tuple[int, int]:
+def room_for(info: ClipInfo, normals: bool, sky: bool = False) -> tuple[int, int]:
     """How many threads write a clip's frames, and how many full-size frames may be in memory for them.
 
     Args:
         info: The clip.
-        normals: Whether they are written, which takes more memory.
+        normals, sky: Whether they are written, which takes more memory.
     """
-    each = info.width * info.height * (_PIXEL_BYTES + (_NORMAL_BYTES if normals else 0))
+    more = (_NORMAL_BYTES if normals else 0) + (_SKY_BYTES if sky else 0)
+    each = info.width * info.height * (_PIXEL_BYTES + more)
     frames = at_most(_THREADS + 2, each, _FRAMES_BYTES)
     return min(_THREADS, frames), frames
 
@@ -306,6 +336,8 @@ def sequence_settings(config: EstimateConfig) -> SequenceSettings:
     """
     return SequenceSettings(
         normals=config.normals,
+        sky=config.sky,
+        sky_depth=config.sky_depth,
         layered=config.layered,
         compression=config.compression,
         crisp=config.refiner is not None,

@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import UsageError
 from ..types import Space
 
-SequenceKind = Literal["depth", "disparity", "confidence", "normal", "layers"]
+SequenceKind = Literal["depth", "disparity", "confidence", "normal", "sky", "layers"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ SEQUENCES: dict[SequenceKind, SequenceSpec] = {
         {"R": ("normal.x", np.float16), "G": ("normal.y", np.float16), "B": ("normal.z", np.float16)},
         {"": "unit vector"},
     ),
+    "sky": SequenceSpec("sky", {"Y": ("sky", np.float16)}, {"": "0 to 1, 1 is sky"}),
     "layers": SequenceSpec(
         "depth",
         {
@@ -57,6 +58,7 @@ SEQUENCES: dict[SequenceKind, SequenceSpec] = {
             "N.X": ("normal.x", np.float16),
             "N.Y": ("normal.y", np.float16),
             "N.Z": ("normal.z", np.float16),
+            "sky.Y": ("sky", np.float16),
         },
         _DEPTH_UNITS,
     ),

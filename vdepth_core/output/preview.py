@@ -24,6 +24,7 @@ _LOG = logging.getLogger(__name__)
 _PANEL = (640, 720)  # largest width and height of one of the two pictures
 _STILL_PANEL = (1920, 1920)  # and of a still's, which is looked at closely
 _SMALLEST = 16
+_SKY = -1.0  # normalised disparity below which it is sky
 _ENCODERS = (  # name, options, clock ticks a nominal frame: constant rates are exact, others rounded to ticks
     # x264's macroblock tree gives other bytes from run to run on small pictures (seen with its build 165).
     # Its fastest setting shows blocks in smooth depth, but for the filter against them.
@@ -203,10 +204,12 @@ def colour_map(d: np.ndarray) -> np.ndarray:
     """Turbo colours (H, W, 3) uint8 RGB of normalised disparity (H, W) in [0, 1]: red near, blue far.
 
     Args:
-        d: What lies outside is clipped.
+        d: What lies outside is clipped, but far below 0 is the sky and black.
     """
     grey = np.clip(d * np.float32(255) + np.float32(0.5), 0, 255).astype(np.uint8)
-    return np.asarray(cv2.cvtColor(cv2.applyColorMap(grey, cv2.COLORMAP_TURBO), cv2.COLOR_BGR2RGB))
+    colours = np.asarray(cv2.cvtColor(cv2.applyColorMap(grey, cv2.COLORMAP_TURBO), cv2.COLOR_BGR2RGB))
+    colours[d < _SKY] = 0
+    return colours
 
 
 def beside(rgb: np.ndarray, d: np.ndarray, size: tuple[int, int]) -> np.ndarray:

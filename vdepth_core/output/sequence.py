@@ -131,6 +131,15 @@ class DepthSequence(LazyFrames):
         return LazyFrames(self.out, self.manifest, "confidence")
 
     @property
+    def sky(self) -> LazyFrames:
+        """Mask of the sky (T, H, W) in [0, 1], lazily.
+
+        Raises:
+            InputError: the job wrote none.
+        """
+        return LazyFrames(self.out, self.manifest, "sky")
+
+    @property
     def numbers(self) -> range:
         """Frame numbers in the file names."""
         return self.manifest.numbers

@@ -16,8 +16,9 @@ from .attributes import FrameAttributes
 from .channels import SequenceKind, channels_of
 from .crisp import crisped, reach_of
 from .exr import COMPRESSIONS, exr_matches, write_exr
-from .finish import all_finite
+from .finish import FAR_AWAY, all_finite
 from .naming import frame_path
+from .sky import Sky
 from .upsample import Upsampler, resize_surface
 
 
@@ -25,14 +26,17 @@ from .upsample import Upsampler, resize_surface
 class SequenceSettings:
     """Which sequences a job writes and how.
 
-    ``layered`` replaces the other sequences by one file a frame. ``crisp``: edges are made one
-    pixel wide where they lie, as refined maps have them in the right place.
+    ``sky_depth``: the sky is infinitely far in depth and disparity, too. ``layered`` replaces the other
+    sequences by one file a frame. ``crisp``: edges are made one pixel wide where they lie, as refined
+    maps have them in the right place.
     """
 
     depth: bool = True
     disparity: bool = True
     confidence: bool = False
     normals: bool = False
+    sky: bool = False
+    sky_depth: bool = False
     layered: bool = False
     compression: str = "zip"
     crisp: bool = False
@@ -53,6 +57,7 @@ class SequenceSettings:
             (self.disparity, "disparity"),
             (self.confidence, "confidence"),
             (self.normals, "normal"),
+            (self.sky, "sky"),
         )
         return tuple(kind for flag, kind in wanted if flag)
 
@@ -65,7 +70,7 @@ class WrittenFrame:
         paths: Its EXR files, one a sequence.
         fresh: Those of them written now; the others were there already.
         d: (H, W) float32 in [0, 1], normalised disparity at full size, 1 = near: for the preview and the
-            report.
+            report. Where there is a mask of the sky, −2 in it.
     """
 
     paths: tuple[Path, ...]
@@ -125,6 +130,7 @@ class SequenceWriter:
         disparity: np.ndarray,
         attributes: FrameAttributes,
         confidence: np.ndarray | None = None,
+        sky: Sky | None = None,
     ) -> WrittenFrame:
         """Brings a frame's maps to the plate's size and writes the files that are not there yet.
 
@@ -133,6 +139,7 @@ class SequenceWriter:
             disparity: (h, w) final disparity of the frame; what is not finite becomes sky.
             attributes: What the headers say; its mapping turns disparity into depth.
             confidence: (h, w) in [0, 1] where the method gives one.
+            sky: The shot's, where its mask is wanted.
 
         Raises:
             ResourceError: the disk is full or the folder cannot be written.
@@ -160,6 +167,11 @@ class SequenceWriter:
             planes |= {f"normal.{axis}": normals[..., index] for index, axis in enumerate("xyz")}
         if confidence is not None and wanted & {"confidence", "layers"}:
             planes["confidence"] = _resized(confidence, size)
+        if sky is not None:
+            planes["sky"] = mask = sky.mask(rgb, mapping.normalised(disparity))
+            if self.settings.sky_depth:
+                full[mask > 0.5], planes["depth"][mask > 0.5] = 0.0, FAR_AWAY
+            d[mask > 0.5] = -2.0
         if not all_finite(full):
             full[~np.isfinite(full)] = 0.0
         for kind, path in missing.items():
