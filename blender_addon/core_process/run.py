@@ -4,15 +4,65 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable, Generator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 Steps = Generator[None]
 
 
 class Stopped(Exception):
     """The steps end here because somebody asked them to stop."""
+
+
+T = TypeVar("T")
+Tell = Callable[[int, int], None]
+"""Says how much of some work is done, of how much; raises `Stopped` once it shall end."""
+
+
+class Aside(Generic[T]):
+    """Work on a thread, which a `Run` follows as it follows a process.
+
+    Args:
+        work: Is given a `Tell` to call often.
+    """
+
+    def __init__(self, work: Callable[[Tell], T]) -> None:
+        self.done, self.total = 0, 0
+        self._stop = threading.Event()
+        self._value: T | None = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._do, args=(work,), name="vdepth aside", daemon=True)
+        self._thread.start()
+
+    @property
+    def running(self) -> bool:
+        """True until the work has ended."""
+        return self._thread.is_alive()
+
+    def cancel(self) -> None:
+        """Asks it to end at the next word of it."""
+        self._stop.set()
+
+    kill = cancel
+
+    def result(self) -> T:
+        """What the work returned, after it has ended; raises what it raised."""
+        if self._error is not None:
+            raise self._error
+        return self._value  # type: ignore[return-value]
+
+    def _do(self, work: Callable[[Tell], T]) -> None:
+        try:
+            self._value = work(self._tell)
+        except BaseException as error:  # raised anew where it is seen
+            self._error = error
+
+    def _tell(self, done: int, total: int) -> None:
+        self.done, self.total = done, total
+        if self._stop.is_set():
+            raise Stopped
 
 
 class Run:

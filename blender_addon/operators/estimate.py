@@ -12,10 +12,10 @@ from bpy.props import BoolProperty
 
 from ..core_process.process import kill_all
 from ..result.manifest import ResultError
-from ..result.problems import check
+from ..result.watch import WATCH
 from ..scene.active import result_of
 from ..scene.image import load_all
-from ..scene.source import is_unsaved, make_request, resolve_clip, stored, template, unsaved_folder
+from ..scene.source import absolute, is_unsaved, make_request, resolve_clip, stored, template, unsaved_folder
 from . import result, running
 from .clip_operator import ClipOperator
 from .running import Job
@@ -144,7 +144,7 @@ def adopt(clip: Any, manifest: Path) -> Any:
     clip.vdepth.folder = stored(manifest.parent)
     finished = result_of(clip)
     load_all(finished)
-    check(finished)
+    WATCH.look(absolute(clip.vdepth.manifest), absolute(clip.vdepth.folder))
     return finished
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Opens files outside of Blender: a log, a preview, a report."""
+"""Shows depth in an Image Editor, and opens files outside of Blender: a log, a preview, a report."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from typing import Any, ClassVar
 
 import bpy
 from bpy.props import StringProperty
+
+from ..scene.active import active_clip, result_of
+from ..scene.show import show_depth
+from .on_clip import OnDepth, reported
 
 _IN_BROWSER = {".html"}
 
@@ -39,4 +43,19 @@ class VDEPTH_OT_open_file(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (VDEPTH_OT_open_file,)
+class VDEPTH_OT_show_depth(OnDepth, bpy.types.Operator):
+    """Show the clip's depth in an Image Editor, near parts bright; it follows the scene's frame"""
+
+    bl_idname = "vdepth.show_depth"
+    bl_label = "Show Depth"
+
+    @reported
+    def execute(self, context: Any) -> set[str]:
+        """Takes an editor that is open, or a new window."""
+        clip = active_clip(context)
+        image = show_depth(context, clip, result_of(clip))
+        self.report({"INFO"}, f"{image.name} is shown in the Image Editor")
+        return {"FINISHED"}
+
+
+CLASSES = (VDEPTH_OT_open_file, VDEPTH_OT_show_depth)

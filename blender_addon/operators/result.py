@@ -3,19 +3,25 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 import bpy
 from bpy.props import BoolProperty, StringProperty
 
+from ..core_process.run import Tell
 from ..result.manifest import Result, ResultError, read_result
 from ..result.owned import Owned, delete, owned_files
 from ..result.problems import check
+from ..result.watch import WATCH
 from ..scene.active import result_of
 from ..scene.image import load_all
 from ..scene.source import absolute, current_clip, stored
+from . import running
+from .clip_operator import ClipOperator
 from .on_clip import reported
+from .running import DiskRun
 from .state import STATE
 
 
@@ -48,22 +54,40 @@ class VDEPTH_OT_clear_result(_OnResult, bpy.types.Operator):
         """Asks first: files on disk do not come back with an undo."""
         return set(context.window_manager.invoke_confirm(self, event))
 
-    @reported
     def execute(self, context: Any) -> set[str]:
         """Deletes the files and forgets the result."""
+        how = "EXEC_DEFAULT" if bpy.app.background else "INVOKE_DEFAULT"
+        try:
+            return set(bpy.ops.vdepth.delete_files(how))
+        except RuntimeError:  # how Blender passes on what that operator reported
+            self.report({"ERROR"}, STATE.error)
+            return {"CANCELLED"}
+
+
+class VDEPTH_OT_delete_files(ClipOperator, bpy.types.Operator):
+    """Delete the clip's depth files; every one is compared with what vdepth wrote first"""
+
+    bl_idname = "vdepth.delete_files"
+    bl_label = "Delete Depth Files"
+    bl_options: ClassVar[set[str]] = {"INTERNAL"}
+
+    def start(self, context: Any) -> DiskRun:
+        """Compares and deletes."""
         clip = current_clip(context)
         manifest = Path(absolute(clip.vdepth.manifest))
-        try:
-            owned = owned_files(manifest) if manifest.is_file() else Owned([], [])
-            delete(owned, manifest.parent)
-        except OSError as error:
-            self.report({"ERROR"}, f"{error.filename} cannot be deleted ({error.strerror}).")
+        return running.begin(DiskRun(clip.name, "Deleting files", partial(_delete, manifest)))
+
+    def _end(self, context: Any) -> set[str]:
+        owned: Owned | None = self._run.value
+        if owned is None:
+            self.report({"ERROR"} if STATE.error else {"INFO"}, STATE.error or STATE.message)
             return {"CANCELLED"}
-        clip.vdepth.manifest = clip.vdepth.folder = ""
+        if (clip := bpy.data.movieclips.get(self._run.clip)) is not None:
+            clip.vdepth.manifest = clip.vdepth.folder = ""
         if owned.changed:
             kept = ", ".join(path.name for path in owned.changed[:3])
             self.report({"WARNING"}, f"Changed since, and left alone: {len(owned.changed)} ({kept}).")
-        self.report({"INFO"}, f"Files of {clip.name} deleted: {len(owned.files)}.")
+        self.report({"INFO"}, f"Files of {self._run.clip} deleted: {len(owned.files)}.")
         return {"FINISHED"}
 
 
@@ -100,26 +124,31 @@ class VDEPTH_OT_relink(_OnResult, bpy.types.Operator):
         moved = _move_images(clip, found)
         clip.vdepth.manifest, clip.vdepth.folder = stored(path), stored(path.parent)
         load_all(found)
-        problems = check(found)
-        for problem in problems:
+        for problem in WATCH.look(absolute(clip.vdepth.manifest), absolute(clip.vdepth.folder)).damage:
             self.report({"WARNING"}, problem)
         self.report({"INFO"}, f"{clip.name} has its depth from {path.parent}; images that follow: {moved}.")
         return {"FINISHED"}
 
 
-class VDEPTH_OT_check_files(_OnResult, bpy.types.Operator):
+class VDEPTH_OT_check_files(_OnResult, ClipOperator, bpy.types.Operator):
     """Look into every depth file of the clip for missing and damaged ones"""
 
     bl_idname = "vdepth.check_files"
     bl_label = "Check Files"
 
-    @reported
-    def execute(self, context: Any) -> set[str]:
-        """Reports what is wrong."""
-        found = check(result_of(current_clip(context)))
-        for problem in found:
+    def start(self, context: Any) -> DiskRun:
+        """Looks into the files."""
+        clip = current_clip(context)
+        found = result_of(clip)
+        return running.begin(DiskRun(clip.name, "Checking files", partial(check, found)))
+
+    def _end(self, context: Any) -> set[str]:
+        if self._run.value is None:
+            self.report({"ERROR"} if STATE.error else {"INFO"}, STATE.error or STATE.message)
+            return {"CANCELLED"}
+        for problem in self._run.value:
             self.report({"WARNING"}, problem)
-        if not found:
+        if not self._run.value:
             self.report({"INFO"}, "All depth files are there and whole.")
         return {"FINISHED"}
 
@@ -145,6 +174,20 @@ class VDEPTH_OT_show_notes(bpy.types.Operator):
         return {"FINISHED"}
 
 
+def _delete(manifest: Path, tell: Tell) -> Owned:
+    """Deletes the core's own files; on a thread.
+
+    Raises:
+        ResultError: as `owned_files`, or a file cannot be deleted.
+    """
+    owned = owned_files(manifest, tell) if manifest.is_file() else Owned([], [])
+    try:
+        delete(owned, manifest.parent)
+    except OSError as error:
+        raise ResultError(f"{error.filename} cannot be deleted ({error.strerror}).") from error
+    return owned
+
+
 def _move_images(clip: Any, found: Result) -> int:
     """Turns images of the old folder to the new one, so that whatever uses them keeps working."""
     if not clip.vdepth.manifest:
@@ -161,4 +204,10 @@ def _move_images(clip: Any, found: Result) -> int:
     return moved
 
 
-CLASSES = (VDEPTH_OT_clear_result, VDEPTH_OT_relink, VDEPTH_OT_check_files, VDEPTH_OT_show_notes)
+CLASSES = (
+    VDEPTH_OT_clear_result,
+    VDEPTH_OT_delete_files,
+    VDEPTH_OT_relink,
+    VDEPTH_OT_check_files,
+    VDEPTH_OT_show_notes,
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -15,8 +15,10 @@ from ..core_process.client import Worker, core_command
 from ..core_process.environment import CoreError
 from ..core_process.process import Process
 from ..core_process.request import Request, is_variable
-from ..core_process.run import Run, Steps, Stopped
+from ..core_process.run import Aside, Run, Steps, Stopped, Tell
 from ..preferences import FINDER, finder_arguments
+from ..result.manifest import ResultError, read_result
+from ..result.problems import check
 from .state import STATE
 
 _inspected: dict[tuple[Path, int, int], dict[str, Any]] = {}
@@ -27,6 +29,7 @@ current: ClipRun | None = None
 
 
 _Run = TypeVar("_Run", bound="ClipRun")
+_T = TypeVar("_T")
 
 
 def begin(job: _Run) -> _Run:
@@ -73,7 +76,7 @@ class ClipRun(Run):
         """The clip is gone, the core is not found or does not start, it speaks nonsense."""
         name = getattr(error, "filename", None)
         reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
-        if isinstance(error, CoreError):
+        if isinstance(error, CoreError | ResultError):
             sentence = str(error)
         else:
             sentence = f"{name}: {reason}." if name else f"The {self.noun} did not start: {reason}."
@@ -123,6 +126,22 @@ class ClipRun(Run):
         self.manifest = worker.done[-1]
         STATE.finish()
 
+    def aside(self, stage: str, work: Callable[[Tell], _T]) -> Generator[None, None, _T]:
+        """Does work on a thread, shown as a stage.
+
+        Args:
+            stage: What it is, in words.
+            work: Is given a `Tell`.
+        """
+        STATE.stage, STATE.done, STATE.total = stage, 0, 0
+        thread = Aside(work)
+
+        def listen() -> None:
+            STATE.done, STATE.total = thread.done, thread.total
+
+        yield from self.follow(thread, listen)
+        return thread.result()
+
     def _all(self) -> Steps:
         core = yield from FINDER.seek(*finder_arguments())
         yield from self.work(core.path)
@@ -159,3 +178,37 @@ class Job(ClipRun):
         if variable and not self.request.whole:
             STATE.warnings.append("The clip has a variable frame rate: all of it is estimated.")
         yield from self.follow_worker(python, self.request.arguments(variable=variable))
+        if self.manifest:
+            yield from self.aside("Checking files", lambda tell: check(read_result(self.manifest), tell))
+
+
+class DiskRun(ClipRun):
+    """Work on a clip's files that needs no core, on a thread.
+
+    Args:
+        clip: As in `ClipRun`.
+        stage: What is done, in words.
+        work: Is given a `Tell`; what it returns is ``value``.
+    """
+
+    noun = "files"
+
+    def __init__(self, clip: str, stage: str, work: Callable[[Tell], Any]) -> None:
+        super().__init__(clip)
+        self.value: Any = None
+        self._stage, self._work = stage, work
+
+    def stopped(self) -> None:
+        """What is done stays done."""
+        STATE.message, STATE.code = "Cancelled.", "cancelled"
+
+    def _all(self) -> Steps:
+        def work(tell: Tell) -> Any:
+            def shown(done: int, total: int) -> None:
+                STATE.factor = done / total if total else 0.0
+                tell(done, total)
+
+            return self._work(shown)
+
+        self.value = yield from self.aside(self._stage, work)
+        STATE.factor = 1.0

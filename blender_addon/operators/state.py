@@ -39,6 +39,7 @@ class State:
         code: The error's word, ``job_conflict`` when the folder holds another job.
         command, log: Command line and log file of the core, for bug reports.
         forecast: Works out ``factor`` and ``eta``.
+        part, parts: Which of several jobs it is, from 0, and how many there are.
         kind: Method, model and size of the job.
         costs: What the stages of each kind cost last time.
     """
@@ -61,6 +62,8 @@ class State:
     log: str = ""
     warnings: list[str] = field(default_factory=list)
     forecast: Forecast = field(default_factory=Forecast)
+    part: int = 0
+    parts: int = 1
     kind: tuple[str, ...] = ()
     costs: dict[tuple[str, ...], dict[str, float]] = field(default_factory=dict)
 
@@ -69,10 +72,20 @@ class State:
         fresh = State(running=True, clip=clip, stage="Starting the core", costs=self.costs)
         vars(self).update(vars(fresh))
 
+    def begin_part(self, number: int, parts: int) -> None:
+        """Shows several jobs as one.
+
+        Args:
+            number: Of the job that begins, from 0.
+            parts: How many there are.
+        """
+        self.part, self.parts, self.forecast = number, parts, Forecast()
+
     def finish(self) -> None:
         """Everything is written."""
-        self.factor, self.eta = 1.0, 0.0
-        self.costs[self.kind] = self.forecast.costs()
+        self.factor, self.eta = (self.part + 1) / self.parts, 0.0
+        if self.parts == 1:  # a frame alone tells no rate
+            self.costs[self.kind] = self.forecast.costs()
 
     def fail(self, message: str, hint: str = "", code: str = "internal") -> None:
         """Keeps why it ended, in the panel's words rather than the command line's."""
@@ -112,7 +125,8 @@ class State:
         if order:
             name = (left or order[-1:])[0]
             self.stage, (self.done, self.total) = _LABELS[name], stages[name]
-        self.factor, self.eta = self.forecast.share, self.forecast.eta
+        self.factor = (self.part + self.forecast.share) / self.parts
+        self.eta = self.forecast.eta if self.parts == 1 else None
 
 
 STATE = State()

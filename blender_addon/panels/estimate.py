@@ -5,17 +5,14 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, ClassVar
 
 from .. import presets
-from ..core_process.models import MODELS
+from ..operators.preview import CODE as PREVIEWED
 from ..operators.state import STATE, duration_text
 from ..options import OPTIONS
-from ..preferences import FINDER, preferences
-from ..result.manifest import ResultError
-from ..result.problems import problems
-from ..result.summary import summarise
+from ..preferences import preferences
+from ..result.watch import Seen
 from ..scene import source
 from .base import in_both_editors
 
@@ -54,11 +51,11 @@ class Estimate:
             _draw_progress(self.layout)
             return
         clip = source.current_clip(context)
-        unfinished = clip is not None and source.unfinished_folder(clip) is not None
-        _draw_start(self.layout, settings, unfinished)
+        known = source.seen(clip) if clip is not None else None
+        _draw_start(self.layout, settings, known is not None and known.unfinished)
         _draw_failure(self.layout, context)
-        if clip is not None and clip.vdepth.manifest and not unfinished:
-            _draw_result(self.layout, context, clip)
+        if known is not None and (known.summary or known.error):
+            _draw_result(self.layout, context, known)
 
 
 class Quality:
@@ -72,8 +69,6 @@ class Quality:
 
     def draw(self, context: Any) -> None:
         """Draws the panel."""
-        if FINDER.core is not None:
-            MODELS.request(FINDER.core.path)  # once, in the background, and only for who looks here
         settings = context.scene.vdepth
         column = _settings_column(self.layout)
         column.prop(settings, "model_choice")
@@ -153,6 +148,9 @@ def _draw_start(layout: Any, settings: Any, unfinished: bool) -> None:
     row.scale_y = 1.6
     text = "Resume Estimate" if unfinished else "Estimate Video Depth"
     row.operator("vdepth.estimate", text=text, icon="PLAY")
+    row = layout.row(align=True)
+    row.operator("vdepth.preview_frame", icon="HIDE_OFF")
+    row.operator("vdepth.compare_presets", icon="SPLIT_VERTICAL")
     if STATE.code == "job_conflict":
         again = layout.operator("vdepth.estimate", text="Replace Earlier Depth", icon="FILE_REFRESH")
         again.overwrite = True
@@ -179,23 +177,29 @@ def _draw_failure(layout: Any, context: Any) -> None:
         box.operator("vdepth.copy_details", icon="COPYDOWN")
     elif STATE.code == "cancelled":
         draw_text(layout, context, STATE.message, "INFO")
+    elif STATE.code == PREVIEWED:
+        for line in STATE.message.split("; "):
+            draw_text(layout, context, line, "TIME")
 
 
-def _draw_result(layout: Any, context: Any, clip: Any) -> None:
+def _draw_result(layout: Any, context: Any, known: Seen) -> None:
     box = layout.box()
-    try:
-        known = summarise(Path(source.absolute(clip.vdepth.manifest)))
-    except ResultError as error:
-        draw_text(box, context, str(error), "ERROR")
+    if known.summary is None:
+        draw_text(box, context, known.error, "ERROR")
         box.operator("vdepth.relink", icon="FILE_FOLDER")
         return
     column = box.column(align=True)
-    for number, line in enumerate(known.lines):
+    for number, line in enumerate(known.summary.lines):
         column.label(text=line, icon="BLANK1" if number else "CHECKMARK")
-    _draw_warnings(box, known.warnings)
-    damage = problems(known.result)
+    _draw_warnings(box, known.summary.warnings)
+    damage = known.damage
     for sentence in damage:
         draw_text(box, context, sentence, "ERROR")
+    row = box.row(align=True)
+    row.operator("vdepth.show_depth", icon="IMAGE_DATA")
+    for text, path in (("Preview", known.preview), ("Report", known.report)):
+        if path:
+            row.operator("vdepth.open_file", text=f"Open {text}").filepath = path
     if not damage:
         layout.operator("vdepth.setup_shot", icon="SCENE_DATA")
     row = box.row(align=True)

@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,8 +40,12 @@ class Owned:
     changed: list[Path]
 
 
-def owned_files(manifest: Path) -> Owned:
+def owned_files(manifest: Path, tell: Callable[[int, int], object] = lambda done, total: None) -> Owned:
     """Looks at every file that the manifest or the journal beside it names.
+
+    Args:
+        manifest: The job's manifest.
+        tell: Called with the files looked at and their number.
 
     Raises:
         ResultError: the manifest is gone or damaged, or it notes no files.
@@ -61,7 +66,8 @@ def owned_files(manifest: Path) -> Owned:
         raise ResultError(f"{manifest} names {len(noted)} files, which is no job: delete its folder by hand.")
     files: list[Path] = []
     changed: list[Path] = []
-    for name in sorted(noted):
+    for looked, name in enumerate(sorted(noted)):
+        tell(looked, len(noted))
         if not _NAMES.fullmatch(name):
             continue
         path = folder / name

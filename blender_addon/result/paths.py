@@ -80,6 +80,11 @@ def same_path(one: str | Path, other: str | Path) -> bool:
     return _plain(one) == _plain(other)
 
 
+def same_name(one: str | Path, other: str | Path) -> bool:
+    """As `same_path`, but told from the paths alone, without the disk: links count as others."""
+    return _numberless(os.path.normcase(one)) == _numberless(os.path.normcase(other))
+
+
 def is_unfinished(folder: Path) -> bool:
     """Whether a job began in a folder and did not end."""
     return (folder / ".vdepth" / "job.json").is_file() and not (folder / "manifest.json").is_file()
@@ -92,5 +97,8 @@ def _candidates(base: Path) -> Iterator[Path]:
 
 
 def _plain(path: str | Path) -> str:
-    whole = os.path.normcase(os.path.realpath(path))
-    return _NUMBERED_IMAGE.sub(r"#\1", whole)
+    return _numberless(os.path.normcase(os.path.realpath(path)))
+
+
+def _numberless(path: str | Path) -> str:
+    return _NUMBERED_IMAGE.sub(r"#\1", str(path))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from .exr import is_whole
@@ -21,12 +22,22 @@ def problems(result: Result) -> list[str]:
     return _remember(result, _missing(result))
 
 
-def check(result: Result) -> list[str]:
-    """As `problems`, but looks into every file."""
-    found = _missing(result)
+def check(result: Result, tell: Callable[[int, int], object] = lambda done, total: None) -> list[str]:
+    """As `problems`, but looks into every file.
+
+    Args:
+        result: The clip's depth.
+        tell: Called with the files looked at and their number.
+    """
+    found, looked = _missing(result), 0
     for kind in result.sequences:
-        files = [result.path(kind, number) for number in result.numbers]
-        damaged = [path for path in files if path.is_file() and not is_whole(path)]
+        damaged = []
+        for number in result.numbers:
+            path = result.path(kind, number)
+            if path.is_file() and not is_whole(path):
+                damaged.append(path)
+            looked += 1
+            tell(looked, result.count * len(result.sequences))
         if damaged:
             found.append(
                 f"{len(damaged)} of {result.count} {kind} files are damaged, first {damaged[0].name}."

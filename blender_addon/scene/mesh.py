@@ -11,6 +11,7 @@ import bpy
 from .. import compat
 from ..nodes.mesh import VERSION_KEY, mesh_tree
 from ..result.manifest import Camera, Result
+from . import ours
 from .active import number_offset
 from .follow import follow
 from .footage import footage_material
@@ -114,8 +115,7 @@ def camera_inputs(camera: Camera) -> dict[str, float]:
 
 
 def _objects_of(clip: Any) -> Iterator[Any]:
-    if clip is not None:
-        yield from (obj for obj in bpy.data.objects if obj.get(CLIP_KEY) == clip)
+    yield from ours.carrying(CLIP_KEY, clip)
 
 
 def _is_in(obj: Any, scene: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,11 @@ from ..result.paths import (
     file_number,
     is_unfinished,
     manifest_owner,
+    same_name,
     same_path,
     sequence_stem,
 )
+from ..result.watch import WATCH, Seen
 from .active import active_clip
 
 _NOTHING = {
@@ -34,7 +37,7 @@ _NOTHING = {
 
 
 def current_clip(context: Any) -> Any:
-    """The clip the settings point at if it is loaded already, else None; changes nothing."""
+    """The clip the settings point at if it is loaded already, else None; changes nothing, for panels."""
     settings = context.scene.vdepth
     if settings.source == "CLIP":
         return active_clip(context)
@@ -42,7 +45,7 @@ def current_clip(context: Any) -> Any:
     if chosen is None or isinstance(chosen, bpy.types.MovieClip):
         return chosen
     path = chosen if isinstance(chosen, str) else chosen.filepath
-    return _loaded(absolute(path)) if path else None
+    return _loaded(absolute(path), same_name) if path else None
 
 
 def resolve_clip(context: Any) -> Any:
@@ -162,6 +165,12 @@ def unsaved_folder() -> Path:
     return Path(bpy.utils.user_resource("DATAFILES")) / "vdepth"
 
 
+def seen(clip: Any) -> Seen | None:
+    """What is known of the clip's files; None while nobody has looked yet."""
+    manifest, folder = clip.vdepth.manifest, clip.vdepth.folder
+    return WATCH.seen(absolute(manifest) if manifest else "", absolute(folder) if folder else "")
+
+
 def unfinished_folder(clip: Any) -> Path | None:
     """The folder of an estimate of this clip that was begun and not finished."""
     folder = Path(absolute(clip.vdepth.folder)) if clip.vdepth.folder else None
@@ -214,8 +223,8 @@ def _image_path(image: Any) -> str:
     return str(image.filepath)
 
 
-def _loaded(path: str) -> Any | None:
-    return next((clip for clip in bpy.data.movieclips if same_path(absolute(clip.filepath), path)), None)
+def _loaded(path: str, same: Callable[[str, str], bool] = same_path) -> Any | None:
+    return next((clip for clip in bpy.data.movieclips if same(absolute(clip.filepath), path)), None)
 
 
 def _range(clip: Any, scene: Any, settings: Any) -> tuple[int, int]:

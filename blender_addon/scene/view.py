@@ -10,6 +10,7 @@ import numpy as np
 
 from ..result.manifest import Camera, Result, ResultError
 from ..result.safe_range import SafeRange, safe_range
+from . import ours
 from .active import number_offset
 from .camera import fit_lens, unit_of
 from .depth_file import read_scene_depth
@@ -41,8 +42,8 @@ def look_at(scene: Any, clip: Any, mesh: Any, result: Result, holes: float = 0.0
 
 def find_rig(mesh: Any) -> tuple[Any, Any] | None:
     """The rig's empty and camera, if the mesh has one."""
-    ours = {obj.type: obj for obj in bpy.data.objects if mesh is not None and obj.get(RIG_KEY) == mesh}
-    return (ours["EMPTY"], ours["CAMERA"]) if {"EMPTY", "CAMERA"} <= ours.keys() else None
+    rig = {obj.type: obj for obj in ours.carrying(RIG_KEY, mesh)}
+    return (rig["EMPTY"], rig["CAMERA"]) if {"EMPTY", "CAMERA"} <= rig.keys() else None
 
 
 def build_rig(scene: Any, mesh: Any, safe: SafeRange) -> tuple[Any, Any]:

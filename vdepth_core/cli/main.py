@@ -20,6 +20,7 @@ from ..errors import InputError, ResourceError, UsageError, as_vdepth_error
 from ..files import printable
 from ..version import __version__
 from .adapt import AdaptCommand, adapt
+from .compare import compare
 from .demo import demo
 from .doctor import doctor
 from .estimate import EstimateCommand, estimate
@@ -46,6 +47,7 @@ VERBS: dict[Callable[..., None], tuple[str, ...]] = {  # in the order of the hel
     demo: ("demo",),
     inspect: ("inspect shot.mov", "inspect plates/ --json"),
     verify: ("verify depth/", "verify farm/shot_010 --json"),
+    compare: ("compare draft/ balanced/ best/ -o presets.png",),
     export: (
         "export depth/ --to png16 --convention white-near",
         "export depth/ --to mp4-edit -o edit/",

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pictures in an Image Editor: one that is open, or a new window."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..result.manifest import Result
+from .image import load_sequence, set_image_user
+
+
+def load_picture(path: Path, name: str) -> Any:
+    """The image data-block of a picture file, by its name: made once, read anew each time.
+
+    Args:
+        path: The file.
+        name: Of the data-block.
+    """
+    image = bpy.data.images.get(name)
+    if image is None:
+        image = bpy.data.images.load(str(path))
+        image.name = name
+    image.filepath = str(path)
+    image.reload()
+    return image
+
+
+def show_image(context: Any, image: Any) -> Any:
+    """Shows a picture; returns the editor's space, None without a window.
+
+    Args:
+        context: Blender's.
+        image: The image data-block.
+    """
+    if bpy.app.background or context.window is None:
+        return None
+    area = next((area for area in context.window.screen.areas if area.type == "IMAGE_EDITOR"), None)
+    if area is None:
+        bpy.ops.wm.window_new()
+        area = max(context.window_manager.windows[-1].screen.areas, key=lambda a: a.width * a.height)
+        area.type = "IMAGE_EDITOR"
+    space = area.spaces.active
+    space.image = image
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    with context.temp_override(area=area, region=region):
+        bpy.ops.image.view_all(fit_view=True)
+    return space
+
+
+def show_depth(context: Any, clip: Any, result: Result) -> Any:
+    """Shows what can be looked at best, at the scene's frame: disparity lies within what a screen shows.
+
+    Args:
+        context: Blender's.
+        clip: The clip.
+        result: Its depth.
+
+    Raises:
+        ResultError: its files are gone.
+    """
+    kind = "disparity" if "disparity" in result.sequences else "depth"
+    image = load_sequence(result, kind)
+    space = show_image(context, image)
+    if space is not None:
+        set_image_user(space.image_user, clip, result)
+    return image

@@ -1,0 +1,67 @@
+"""Jobs side by side: plate and depth of each preview, labelled."""
+
+from fractions import Fraction
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+from vdepth_core.errors import InputError
+from vdepth_core.output import comparison
+from vdepth_core.output.preview import PreviewWriter, write_picture
+
+SIZE = (96, 64)
+
+
+@pytest.fixture
+def jobs(tmp_path, monkeypatch):
+    """Two made-up jobs: a film of three frames, and a still."""
+    rgb = np.full((SIZE[1], SIZE[0], 3), (0, 200, 0), np.uint8)
+    manifests = {}
+    for name, preview in (("draft", "preview.mp4"), ("best", "preview.png")):
+        out = tmp_path / name
+        out.mkdir()
+        if preview.endswith("mp4"):
+            with PreviewWriter(out / preview, Fraction(24), SIZE) as film:
+                for index, d in enumerate((0.0, 1.0, 0.0)):
+                    film.write(rgb, np.full((8, 8), d, np.float32), Fraction(index, 24))
+        else:
+            write_picture(out / preview, rgb, np.zeros((8, 8), np.float32))
+        manifests[out / "manifest.json"] = SimpleNamespace(
+            clip=SimpleNamespace(name="shot"), preview=preview, method="framewise", count=3,
+            model=SimpleNamespace(name="embedded"), configuration={"preset": name}, timings={"total": 6.0},
+        )  # fmt: skip
+    monkeypatch.setattr(comparison, "read_manifest", manifests.__getitem__)
+    monkeypatch.setattr(comparison, "manifest_path", lambda out: out / "manifest.json")
+    return tmp_path / "draft", tmp_path / "best"
+
+
+def test_the_plate_and_each_depth_stand_in_one_picture(jobs, tmp_path):
+    labels = comparison.compare(jobs, tmp_path / "sheet.png", 0)
+    assert labels == [f"{name}: framewise, embedded, 2 s a frame" for name in ("draft", "best")]
+    sheet = cv2.imread(str(tmp_path / "sheet.png"))[..., ::-1]
+    high, wide = SIZE[1] + 30, SIZE[0]
+    assert sheet.shape == (2 * high, 2 * wide, 3)
+    np.testing.assert_allclose(sheet[20, 20], (0, 200, 0), atol=12)  # the plate
+    far = sheet[20, wide + 20].astype(int)
+    np.testing.assert_allclose(sheet[high + 20, 20], far, atol=12)  # both depths are far
+    assert sheet[high - 28 : high, :wide].max() > 100  # words
+    assert not sheet[high:, wide:].any()
+
+
+def test_the_frame_asked_for_is_shown(jobs, tmp_path):
+    comparison.compare(jobs[:1], tmp_path / "sheet.png", 1)
+    near = cv2.imread(str(tmp_path / "sheet.png"))[20, SIZE[0] + 20, ::-1].astype(int)
+    assert near[0] > near[2] + 50  # red, not blue
+
+
+def test_what_is_not_there_is_one_sentence(jobs, tmp_path):
+    with pytest.raises(InputError, match="has no frame 9: it has 3"):
+        comparison.compare(jobs[:1], tmp_path / "sheet.png", 9)
+    (jobs[0] / "preview.mp4").write_bytes(b"no film")
+    with pytest.raises(InputError, match="cannot be read"):
+        comparison.compare(jobs[:1], tmp_path / "sheet.png")
+    (jobs[0] / "preview.mp4").unlink()
+    with pytest.raises(InputError, match="has no preview"):
+        comparison.compare(jobs[:1], tmp_path / "sheet.png")

@@ -1,0 +1,84 @@
+"""Finished jobs side by side in one picture: the plate and each one's depth, what made it and its time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from ..errors import InputError
+from ..files import write_bytes
+from .manifest import Manifest, read_manifest
+from .naming import manifest_path
+
+_ACROSS = 2  # pictures in a row
+_STRIP = 30  # rows of the label below each
+_FONT, _LINE = cv2.FONT_HERSHEY_SIMPLEX, cv2.LINE_AA
+
+
+def compare(outs: Sequence[Path], picture: Path, frame: int = 0) -> list[str]:
+    """Writes a PNG of one frame of several jobs, taken from their previews.
+
+    Args:
+        outs: Folders of finished jobs on one clip; the first one's plate is shown.
+        picture: The file to write.
+        frame: Which frame of each job, from 0.
+
+    Returns:
+        The labels, in order.
+
+    Raises:
+        InputError: a job is not finished, has no preview, or fewer frames.
+        ResourceError: the picture cannot be written.
+    """
+    tiles: list[np.ndarray] = []
+    labels: list[str] = []
+    for out in outs:
+        manifest = read_manifest(manifest_path(out))
+        plate, depth = np.hsplit(_preview(out, manifest, frame), 2)
+        if not tiles:
+            tiles.append(_labelled(plate, manifest.clip.name, plate.shape))
+        labels.append(_label(manifest))
+        tiles.append(_labelled(depth, labels[-1], tiles[0].shape))
+    rows = [tiles[start : start + _ACROSS] for start in range(0, len(tiles), _ACROSS)]
+    rows[-1] += [np.zeros_like(tiles[0])] * (_ACROSS - len(rows[-1]))
+    sheet = cv2.vconcat([cv2.hconcat(row) for row in rows])
+    _, data = cv2.imencode(".png", np.ascontiguousarray(sheet[..., ::-1]))
+    write_bytes(picture, data.tobytes())
+    return labels
+
+
+def _preview(out: Path, manifest: Manifest, frame: int) -> np.ndarray:
+    """A frame of the preview, (H, 2 W, 3) uint8: the plate beside its depth."""
+    hint = "Estimate it again with a preview."
+    if not manifest.preview or not (out / manifest.preview).is_file():
+        raise InputError(f"{out} has no preview.", hint)
+    try:
+        with av.open(str(out / manifest.preview)) as film:
+            for number, shown in enumerate(film.decode(video=0)):
+                if number == frame:
+                    return shown.to_ndarray(format="rgb24")
+    except (OSError, av.FFmpegError) as error:
+        raise InputError(f"{out / manifest.preview} cannot be read: {error.strerror}.", hint) from error
+    raise InputError(f"{out} has no frame {frame}: it has {manifest.count}.", "Frames count from 0.")
+
+
+def _label(manifest: Manifest) -> str:
+    size = manifest.configuration.get("size")
+    made = f"{manifest.configuration.get('preset', '')}: {manifest.method}, {manifest.model.name}"
+    seconds = manifest.timings.get("total", 0.0) / manifest.count
+    return f"{made}{f', {size}' if size else ''}, {seconds:.2g} s a frame"
+
+
+def _labelled(picture: np.ndarray, label: str, shape: tuple[int, ...]) -> np.ndarray:
+    """A picture over its label, as wide as the first and as high, (H + 30, W, 3)."""
+    height = shape[0] if shape == picture.shape else shape[0] - _STRIP
+    picture = cv2.resize(picture, (shape[1], height), interpolation=cv2.INTER_AREA)
+    strip = np.full((_STRIP, shape[1], 3), 24, np.uint8)
+    plain = label.encode("ascii", "replace").decode()
+    (width, _), _ = cv2.getTextSize(plain, _FONT, 1.0, 1)
+    cv2.putText(strip, plain, (8, 20), _FONT, min(0.5, (shape[1] - 16) / max(width, 1)), (235,) * 3, 1, _LINE)
+    return np.asarray(cv2.vconcat([picture, strip]))
