@@ -2,7 +2,7 @@
 
 import builtins
 import os
-from types import SimpleNamespace
+from types import MethodType, SimpleNamespace
 
 import pytest
 from depth_job import make_job, use_job
@@ -44,7 +44,14 @@ def draw(bpy, name: str) -> list[str]:
         region=SimpleNamespace(width=300), preferences=bpy.context.preferences, window=None,
     )  # fmt: skip
     drawn: list[str] = []
-    panel.draw(SimpleNamespace(layout=Layout(bpy, drawn)), context)
+
+    class Drawn:
+        layout = Layout(bpy, drawn)
+
+        def __getattr__(self, name):
+            return MethodType(getattr(panel, name), self)
+
+    panel.draw(Drawn(), context)
     for row in drawn:
         if row.startswith("operator vdepth."):
             cls = getattr(bpy.types, f"VDEPTH_OT_{row.partition('.')[2]}")
