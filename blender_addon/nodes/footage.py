@@ -6,20 +6,26 @@ from __future__ import annotations
 from typing import Any
 
 from .. import compat
-
-UV = "UVMap"
+from .plate import PROJECTED
 
 
 def build_unlit(material: Any) -> None:
-    """Nodes that show an image as it is, through the attribute UVMap; which image is the caller's to set."""
+    """Nodes that show an image as it is, projected from the plate's camera; the caller sets the image."""
     tree = compat.shader_tree(material)
     nodes, links = tree.nodes, tree.links
     nodes.clear()
-    kinds = ("Attribute", "TexImage", "Emission", "OutputMaterial")
-    uv, texture, emission, output = chain = [nodes.new(f"ShaderNode{kind}") for kind in kinds]
-    uv.attribute_name = UV  # no UV Map node: points have no such map
+    kinds = ("Attribute", "SeparateXYZ", "CombineXYZ", "TexImage", "Emission", "OutputMaterial")
+    place, split, uv, texture, emission, output = chain = [nodes.new(f"ShaderNode{kind}") for kind in kinds]
+    place.attribute_name = PROJECTED
+    links.new(place.outputs["Vector"], split.inputs[0])
+    for axis in range(2):
+        divide = nodes.new("ShaderNodeMath")
+        divide.operation, divide.location = "DIVIDE", (450, 200 * axis - 300)
+        links.new(split.outputs[axis], divide.inputs[0])
+        links.new(split.outputs[2], divide.inputs[1])
+        links.new(divide.outputs[0], uv.inputs[axis])
     texture.extension = "EXTEND"
-    links.new(uv.outputs["Vector"], texture.inputs["Vector"])
+    links.new(uv.outputs[0], texture.inputs["Vector"])
     links.new(texture.outputs["Color"], emission.inputs["Color"])
     links.new(emission.outputs[0], output.inputs["Surface"])
     nodes.active = texture  # what Solid view shows as texture

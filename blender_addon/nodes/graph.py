@@ -104,10 +104,8 @@ class Graph:
 
     def logic_not(self, value: Field, domain: str) -> Field:
         """Whether a condition fails, the condition itself being worked out on a domain."""
-        on_domain = self.field(
-            "GeometryNodeFieldOnDomain", {"Value": value}, domain=domain, data_type="BOOLEAN"
-        )
-        return self.field("FunctionNodeBooleanMath", {"Boolean": on_domain}, operation="NOT")
+        settled = self.on_domain(value, domain, "BOOLEAN")
+        return self.field("FunctionNodeBooleanMath", {"Boolean": settled}, operation="NOT")
 
     def switch(self, kind: str, condition: Field, no: Any, yes: Any) -> Field:
         """One of two values."""
@@ -124,6 +122,13 @@ class Graph:
         node = self.node("ShaderNodeSeparateXYZ", {"Vector": vector})
         return Field(self, node.outputs[0]), Field(self, node.outputs[1]), Field(self, node.outputs[2])
 
+    def vector_math(self, operation: str, *values: Any, output: str = "Vector") -> Field:
+        """A Vector Math node."""
+        node = self.node("ShaderNodeVectorMath", operation=operation)
+        for socket, value in zip((s for s in node.inputs if s.enabled), values, strict=True):
+            self.set(socket, value)
+        return Field(self, node.outputs[output])
+
     def attribute(self, name: str, kind: str = "FLOAT") -> Field:
         """A named attribute of the geometry it is read on."""
         return self.field("GeometryNodeInputNamedAttribute", {"Name": name}, data_type=kind)
@@ -132,6 +137,27 @@ class Graph:
         """A field's value at another vertex."""
         return self.field("GeometryNodeFieldAtIndex", {"Value": value, "Index": index}, data_type=kind)
 
+    def on_domain(self, value: Field, domain: str, kind: str = "FLOAT") -> Field:
+        """A field worked out on a domain, and brought to where it is read."""
+        return self.field("GeometryNodeFieldOnDomain", {"Value": value}, domain=domain, data_type=kind)
+
+    def sampled(self, geometry: Field, value: Field, index: Field, kind: str = "FLOAT") -> Field:
+        """A field's value at a vertex of another geometry."""
+        values: dict[str | int, Any] = {"Geometry": geometry, "Value": value, "Index": index}
+        return self.field("GeometryNodeSampleIndex", values, data_type=kind, domain="POINT")
+
+    def delete(self, geometry: Field, selection: Field, domain: str, mode: str = "ALL") -> Field:
+        """The geometry without what is selected."""
+        values: dict[str | int, Any] = {"Geometry": geometry, "Selection": selection}
+        return self.field("GeometryNodeDeleteGeometry", values, domain=domain, mode=mode)
+
+    def join(self, *geometries: Field) -> Field:
+        """All of them as one."""
+        node = self.node("GeometryNodeJoinGeometry")
+        for geometry in geometries:
+            self.tree.links.new(geometry.socket, node.inputs[0])
+        return Field(self, node.outputs[0])
+
     def store(
         self, geometry: Field, name: str, value: Field, kind: str = "FLOAT", domain: str = "POINT"
     ) -> Field:
@@ -139,7 +165,7 @@ class Graph:
         values: dict[str | int, Any] = {"Geometry": geometry, "Name": name, "Value": value}
         return self.field("GeometryNodeStoreNamedAttribute", values, data_type=kind, domain=domain)
 
-    def repeat(self, times: int, geometry: Field, step: Callable[[Field, Field], Field]) -> Field:
+    def repeat(self, times: int | Field, geometry: Field, step: Callable[[Field, Field], Field]) -> Field:
         """A geometry after a step, given the geometry and a count from 0, was taken so many times."""
         start, end = (self.node(f"GeometryNodeRepeat{side}") for side in ("Input", "Output"))
         start.pair_with_output(end)

@@ -3,9 +3,9 @@
 
 A grid over every *Stride*-th of the plate's pixel centres takes its depth z from the frame's file. It is
 aligned: z' = Scale * z / (1 + Shift * z), in disparity (1 / z + Shift) / Scale. What has none or lies outside
-Near and Far goes, and so does every face with an edge whose depths differ by more than Tear times the nearer.
-The rest is unprojected: X = (u - cx) / fx * z', Y = -(v - cy) / fy * z', Z = -z'. The fill (`mesh_fill`) lies
-behind it.
+Near and Far goes. Where the disparity steps by more than Tear times the farther's, beyond what the slope
+beside it explains, the surface is cut (`surface`). It is unprojected: X = (u - cx) / fx * z',
+Y = -(v - cy) / fy * z', Z = -z'. The fill (`mesh_fill`) lies behind it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import bpy
 from .graph import Field, Graph, arrange
 from .mesh_fill import fill_layer
 from .plate import Plate
+from .surface import sampled, smoothed, surface
 
 TREE = "Video Depth Mesh"
 VERSION_KEY = "vdepth_tree"
@@ -24,16 +25,28 @@ VERSION = 2
 """Rises with every change of the tree; meshes in older files keep the tree they were built with."""
 SOCKETS: tuple[tuple[str, str, Any, float | None, str], ...] = (
     ("Depth Image", "Image", None, None, "Depth sequence, one file a frame, as estimated"),
-    ("Footage", "Material", None, None, "Material that shows the clip through the attribute UVMap"),
+    ("Footage", "Material", None, None, "Material that shows the clip, projected from its camera"),
     ("Stride", "Int", 4, 1, "Plate pixels from vertex to vertex in the viewport"),
     ("Render Stride", "Int", 1, 1, "Plate pixels from vertex to vertex in renders"),
     ("Scale", "Float", 1.0, None, "Depth in the scene is Scale · z / (1 + Shift · z), with z from the file"),
     ("Shift", "Float", 0.0, None, "Added to the file's disparity 1 / z, which is then divided by Scale"),
     ("Near", "Float", 0.0, 0.0, "What is nearer is removed; in scene units, after Scale and Shift"),
     ("Far", "Float", 1e6, 0.0, "What is farther is removed; in scene units, after Scale and Shift"),
-    ("Tear", "Float", 0.1, 0.0, "Edges whose depths differ by more than this times the nearer are cut"),
+    (
+        "Tear",
+        "Float",
+        0.1,
+        0.0,
+        "Depth steps by more than this, relative to the nearer side and beyond the slope beside it, are cut",
+    ),
     ("Smooth", "Int", 0, 0, "How many times the depth is smoothed; tears stay sharp"),
-    ("Fill", "Bool", True, None, "Stretch the background behind the tears and past the plate's edges"),
+    (
+        "Fill",
+        "Bool",
+        True,
+        None,
+        "Continue the background behind what is cut, at its own depth and with colour from beside the cut",
+    ),
     ("Points", "Bool", False, None, "Show a point for every vertex in place of the mesh"),
     ("Point Radius", "Float", 0.6, 0.0, "In steps of the grid, so that points meet at any depth"),
     ("Frame Offset", "Int", 0, None, "Added to the scene's frame to get the number of the depth file"),
@@ -64,11 +77,20 @@ def mesh_tree() -> Any:
     _declare(tree)
     graph = Graph(tree)
     plate = Plate(graph)
-    joined = graph.node("GeometryNodeJoinGeometry")
-    fill = graph.switch("GEOMETRY", graph.input("Fill"), None, fill_layer(graph, plate))
-    for layer in (fill, _front(graph, plate)):
-        tree.links.new(layer.socket, joined.inputs[0])
-    tree.links.new(joined.outputs[0], graph.node("NodeGroupOutput").inputs[0])
+    viewport = graph.field("GeometryNodeIsViewport")
+    stride = graph.switch("INT", viewport, graph.input("Render Stride"), graph.input("Stride"))
+    stride = graph.maximum(stride, 1)
+    grid = plate.grid(stride)
+    z = plate.aligned(plate.depth(plate.pixel(*plate.place())), 0.0)
+    samples = smoothed(graph, sampled(graph, grid, z), graph.input("Smooth"))
+    fill = graph.switch(
+        "GEOMETRY", graph.input("Fill"), None, fill_layer(graph, plate, grid, samples, stride)
+    )
+    front = plate.unproject(surface(graph, grid, samples), graph.attribute("depth"), plate.uv(*plate.place()))
+    layers = plate.finish(graph.join(fill, front))
+    points = plate.finish(_points(graph, plate, samples, stride))
+    joined = graph.switch("GEOMETRY", graph.input("Points"), layers, points)
+    tree.links.new(joined.socket, graph.node("NodeGroupOutput").inputs[0])
     arrange(tree)
     return tree
 
@@ -88,41 +110,11 @@ def _declare(tree: Any) -> None:
                 socket.min_value = least
 
 
-def _front(graph: Graph, plate: Plate) -> Field:
-    """The clip's surface, torn at its edges, or its points."""
-    viewport = graph.field("GeometryNodeIsViewport")
-    stride = graph.switch("INT", viewport, graph.input("Render Stride"), graph.input("Stride"))
-    grid = plate.grid(graph.maximum(stride, 1))
-    x, y = plate.inside(grid.x, grid.y)
-    uv = plate.uv(x, y)
-    mesh = graph.store(grid.mesh, "depth", plate.aligned(plate.depth(uv), 0.0))
-    # Worked out on vertices: they have four corners each.
-    on_points = graph.field(
-        "GeometryNodeFieldOnDomain", {"Value": uv}, domain="POINT", data_type="FLOAT_VECTOR"
-    )
-    mesh = graph.store(mesh, "UVMap", on_points, "FLOAT2", "CORNER")
-    mesh = _tear(graph, mesh)
-    z, smooth = graph.attribute("depth"), graph.input("Smooth")
-    # Planes stay planes: their disparity is linear in the picture.
-    blurred = graph.field(
-        "GeometryNodeBlurAttribute", {"Value": 1.0 / z, "Iterations": smooth}, data_type="FLOAT"
-    )
-    mesh = graph.store(mesh, "depth", graph.switch("FLOAT", smooth > 0, z, 1.0 / blurred))
-    mesh = plate.unproject(mesh, x, y, z)
+def _points(graph: Graph, plate: Plate, samples: Field, stride: Field) -> Field:
+    """A point for every sample, but for those on the plate's sides, which are there twice."""
+    z, (x, y) = graph.attribute("depth"), plate.place()
+    side = (x < 0.25) | (y < 0.25) | (x > plate.width - 0.25) | (y > plate.height - 0.25)
+    kept = graph.delete(samples, side | (1.0 - (z > 0.0)), "POINT")
+    kept = plate.unproject(kept, z, plate.uv(x, y))
     radius = graph.input("Point Radius") * stride * z / graph.input("fx")
-    points = graph.field("GeometryNodeMeshToPoints", {"Mesh": mesh, "Radius": radius})
-    return plate.finish(graph.switch("GEOMETRY", graph.input("Points"), mesh, points))
-
-
-def _tear(graph: Graph, mesh: Field) -> Field:
-    """Without the faces that touch a vertex of no depth or have an edge over a jump."""
-    ends = graph.node("GeometryNodeInputMeshEdgeVertices")
-    z = graph.attribute("depth")
-    first, second = (graph.at_index(z, Field(graph, end)) for end in list(ends.outputs)[:2])
-    nearer, jump = graph.minimum(first, second), graph.math("ABSOLUTE", first - second)
-    whole = (nearer > 0.0) & (1.0 - (jump > nearer * graph.input("Tear")))
-    # On faces, Blender takes a condition on edges for met where all edges meet it.
-    torn = graph.logic_not(whole, "EDGE")
-    return graph.field(
-        "GeometryNodeDeleteGeometry", {"Geometry": mesh, "Selection": torn}, domain="FACE", mode="ALL"
-    )
+    return graph.field("GeometryNodeMeshToPoints", {"Mesh": kept, "Radius": radius})

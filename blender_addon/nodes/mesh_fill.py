@@ -1,89 +1,103 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The layer behind the clip's surface: what shows through its tears and past the plate's edges.
+"""The layer behind the clip's surface: the background goes on behind what stands before it.
 
-A coarse grid without holes. Some times over, a vertex that lies before a jump takes depth and colour of its
-farthest neighbour: background grows in behind objects. No vertex stays before the farthest depth of its cell,
-and all lie a little deeper than the surface, so that they are hidden where it is whole.
+Samples on the far side of a step are seeds. Each sample before the background takes the nearest seed that is
+farther away (in leaps of halved length: jump flooding, Rong and Tan 2006), lies at the seed's own depth, and
+shows the picture mirrored at the step, a little away from it, where no colour of the foreground is left.
 """
 
 from __future__ import annotations
 
 from .graph import Field, Graph
 from .plate import Grid, Plate
+from .surface import TORN, sampled, surface
 
-CELLS = 64
-"""Across the plate's width."""
-MARGIN = 6
-"""Cells past the plate's edges: about a tenth of its width."""
-GROWTH = 12
-"""Times the background grows by a cell: it meets behind objects of a third of the plate's width."""
-CELL_JUMP = 3.0
-"""What counts as a jump from cell to cell, in units of Tear, which is from vertex to vertex."""
-BEHIND = 1.01
-SKY = 1e10
-SOURCE, FAR, NEAR = "fill_source", "fill_far", "fill_near"
-"""Attributes while it is built: where in the plate the colour is from, farthest depth, greatest disparity."""
+REACH = 12
+"""The background goes on behind the first one part in so many of the plate's width."""
+AWAY = 480
+"""Colour is taken from one part in so many of the plate's width beside the step, where it is mixed."""
+ALIKE = 1.5
+"""What is so many times nearer or farther than the seed is no part of the same background."""
+SEED, SHIFT = "vdepth_seed", "vdepth_shift"
+"""Attributes while it is built: number of a sample's seed, and where in the plate from here its colour is."""
+NONE = -1
 
 
-def fill_layer(graph: Graph, plate: Plate) -> Field:
+def fill_layer(graph: Graph, plate: Plate, grid: Grid, samples: Field, stride: Field) -> Field:
     """The layer's geometry."""
-    stride, jump = graph.math("CEIL", plate.width / CELLS), graph.input("Tear")
-    grid = plate.grid(stride, MARGIN)
-    mesh = _sampled(graph, plate, grid, stride / 3)
-    z, far, near = (graph.attribute(name) for name in ("depth", FAR, NEAR))
-    # The colour at a jump is of both sides. Such a cell stands in front, and so gets a clean one by growth.
-    mesh = graph.store(mesh, "depth", graph.switch("FLOAT", far * near > jump + 1.0, far, 1.0 / near))
-    mesh = graph.store(mesh, SOURCE, plate.uv(*plate.inside(grid.x, grid.y)), "FLOAT_VECTOR")
-    mesh = _grow(graph, mesh, grid, jump * CELL_JUMP)
-    mesh = graph.store(mesh, "depth", graph.maximum(z, far))
-    uv = graph.field(
-        "GeometryNodeBlurAttribute",
-        {"Value": graph.attribute(SOURCE, "FLOAT_VECTOR"), "Iterations": 2},
-        data_type="FLOAT_VECTOR",
-    )
-    mesh = graph.store(mesh, "UVMap", uv, "FLOAT2", "CORNER")
-    for name in (SOURCE, FAR, NEAR):
+    own = graph.field("GeometryNodeInputPosition")
+    z, seed = graph.attribute("depth"), graph.attribute(SEED, "INT")
+    index = graph.field("GeometryNodeInputIndex")
+    mesh = graph.store(samples, SEED, graph.switch("INT", _is_seed(graph, grid, z), NONE, index), "INT")
+    # Leaps of stride · 2^n reach all of it.
+    leaps = graph.math("CEIL", graph.math("LOGARITHM", plate.width / float(REACH) / stride + 1.0, 2.0))
+    mesh = _flooded(graph, grid, mesh, graph.maximum(leaps, 1.0))
+    place, depth = graph.at_index(own, seed, "FLOAT_VECTOR"), graph.at_index(z, seed)
+    mesh = graph.store(mesh, SHIFT, _shift(graph, plate, place, depth), "FLOAT_VECTOR")
+    near = (seed > NONE + 0.5) & (1.0 - (graph.vector_math("DISTANCE", own, place, output="Value") < 0.01))
+    mesh = sampled(graph, Grid(mesh, grid.columns, grid.rows), graph.switch("FLOAT", near, 0.0, depth))
+    mesh = surface(graph, grid, mesh, SHIFT)
+    x, y, _ = graph.components(graph.vector_math("ADD", own, graph.attribute(SHIFT, "FLOAT_VECTOR")))
+    mesh = plate.unproject(mesh, z, plate.uv(x, y))
+    for name in (SEED, SHIFT):
         mesh = graph.field("GeometryNodeRemoveAttribute", {"Geometry": mesh, "Name": name})
-    mesh = plate.unproject(mesh, grid.x, grid.y, z * BEHIND)
-    empty = graph.logic_not((z > 0.0) & (z < SKY / 2), "POINT")
-    mesh = graph.field(
-        "GeometryNodeDeleteGeometry", {"Geometry": mesh, "Selection": empty}, domain="POINT", mode="ALL"
-    )
-    return plate.finish(mesh)
+    return mesh
 
 
-def _sampled(graph: Graph, plate: Plate, grid: Grid, step: Field) -> Field:
-    """The grid with the farthest depth and the greatest disparity of nine pixels at every vertex."""
-
-    def tap(mesh: Field, count: Field) -> Field:
-        column = graph.math("FLOOR", count / 3)
-        right, up = column - 1, count - column * 3 - 1
-        pixel = graph.math("ROUND", grid.x + step * right), graph.math("ROUND", grid.y + step * up)
-        z = plate.aligned(plate.depth(plate.uv(*plate.inside(*pixel))), SKY)
-        mesh = graph.store(mesh, FAR, graph.maximum(z, graph.attribute(FAR)))
-        return graph.store(mesh, NEAR, graph.maximum(1.0 / z, graph.attribute(NEAR)))  # 1 / 0 is 0 in nodes
-
-    return graph.repeat(9, grid.mesh, tap)
+def _is_seed(graph: Graph, grid: Grid, z: Field) -> Field:
+    """Whether a sample lies on the far side of a step."""
+    beside = graph.on_domain(graph.attribute(TORN, "BOOLEAN"), "POINT", "BOOLEAN")
+    nearest = z
+    for neighbour in _neighbours(graph, grid, 1.0):
+        other = graph.at_index(z, neighbour)
+        nearest = graph.switch("FLOAT", other > 0.0, nearest, graph.minimum(nearest, other))
+    return beside & (z > nearest * (graph.input("Tear") + 1.0))
 
 
-def _grow(graph: Graph, mesh: Field, grid: Grid, threshold: Field) -> Field:
-    """The background grown in behind what lies before it."""
+def _flooded(graph: Graph, grid: Grid, mesh: Field, leaps: Field) -> Field:
+    """The samples with their seeds."""
+    z, seed = graph.attribute("depth"), graph.attribute(SEED, "INT")
+    own = graph.field("GeometryNodeInputPosition")
+
+    def leap(mesh: Field, count: Field) -> Field:
+        best = seed
+        least = graph.switch("FLOAT", seed > NONE + 0.5, 1e9, _distance(graph, own, seed))
+        for neighbour in _neighbours(graph, grid, graph.math("POWER", 2.0, leaps - 1.0 - count)):
+            other = graph.at_index(seed, neighbour, "INT")
+            farther = graph.at_index(z, other) > z * (graph.input("Tear") + 1.0)
+            distance = _distance(graph, own, other)
+            better = (other > NONE + 0.5) & (z > 0.0) & farther & (distance < least)
+            best = graph.switch("INT", better, best, other)
+            least = graph.switch("FLOAT", better, least, distance)
+        return graph.store(mesh, SEED, best, "INT")
+
+    return graph.repeat(leaps, mesh, leap)
+
+
+def _distance(graph: Graph, own: Field, seed: Field) -> Field:
+    place = graph.at_index(own, seed, "FLOAT_VECTOR")
+    return graph.vector_math("DISTANCE", own, place, output="Value")
+
+
+def _neighbours(graph: Graph, grid: Grid, step: Field | float) -> list[Field]:
+    """Numbers of the samples a step to the left, right, below and above."""
     index = graph.field("GeometryNodeInputIndex")
     column = graph.math("FLOOR", index / grid.rows)
     row = index - column * grid.rows
-    z, source = graph.attribute("depth"), graph.attribute(SOURCE, "FLOAT_VECTOR")
-    far, far_source = z, source
-    for right, up in ((-1, 0), (1, 0), (0, -1), (0, 1)):
-        beside = graph.clamp(column + right, 0, grid.columns - 1), graph.clamp(row + up, 0, grid.rows - 1)
-        neighbour = beside[0] * grid.rows + beside[1]
-        other, other_source = graph.at_index(z, neighbour), graph.at_index(source, neighbour, "FLOAT_VECTOR")
-        far_source = graph.switch("VECTOR", other > far, far_source, other_source)
-        far = graph.maximum(far, other)
-    jump = far > z * (threshold + 1.0)
+    columns = [graph.clamp(place, 0, grid.columns - 1) for place in (column - step, column + step)]
+    rows = [graph.clamp(place, 0, grid.rows - 1) for place in (row - step, row + step)]
+    return [*(place * grid.rows + row for place in columns), *(column * grid.rows + place for place in rows)]
 
-    def cell(mesh: Field, _: Field) -> Field:
-        # The source first: it depends on the depth as it was.
-        mesh = graph.store(mesh, SOURCE, graph.switch("VECTOR", jump, source, far_source), "FLOAT_VECTOR")
-        return graph.store(mesh, "depth", graph.switch("FLOAT", jump, z, far))
 
-    return graph.repeat(GROWTH, mesh, cell)
+def _shift(graph: Graph, plate: Plate, seed: Field, depth: Field) -> Field:
+    """From a sample to where its colour is: as far beyond its seed, or at it if that is another thing."""
+    own = graph.field("GeometryNodeInputPosition")
+    out = graph.vector_math("SUBTRACT", seed, own)
+    away = graph.vector_math("SCALE", graph.vector_math("NORMALIZE", out), plate.width / float(AWAY))
+    beside = graph.vector_math("ADD", out, away)
+    mirrored = graph.vector_math("ADD", beside, out)
+    x, y, _ = graph.components(graph.vector_math("ADD", own, mirrored))
+    found = plate.aligned(plate.depth(plate.pixel(x, y)), 0.0)
+    inside = (x > 0.0) & (x < plate.width) & (y > 0.0) & (y < plate.height)
+    same = inside & (found * ALIKE > depth) & (found < depth * ALIKE)
+    return graph.switch("VECTOR", same, beside, mirrored)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from .graph import Field, Graph
 
@@ -11,19 +12,22 @@ NO_DEPTH = 1e9
 """Depth files write 1e10 where there is none."""
 
 
+PROJECTED = "vdepth_plate"
+"""Attribute of all layers: where in the plate the camera sees a point, as (u·z, v·z, z). It is linear in
+space, so that (u, v) after the division are exact all over a face; a UV map's are at its corners alone."""
+
+
 @dataclass(frozen=True)
 class Grid:
-    """A grid over the plate: its mesh, and its vertices' pixels, to be read before they move."""
+    """Samples of the plate: a mesh with a vertex each, at its pixel's centre or on the plate's sides."""
 
     mesh: Field
-    x: Field
-    y: Field
     columns: Field
     rows: Field
 
 
 class Plate:
-    """Fields of the plate. Pixels (x, y) count from 0 at the lower left corner, as Blender's images do."""
+    """Fields of the plate. Places (x, y) count in pixels from the lower left corner, as Blender's images."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -33,32 +37,47 @@ class Plate:
         # Rounded, motion blur's parts of a frame show one file. Outside the range a file would read as zeros.
         self.frame = graph.clamp(graph.math("ROUND", frame), graph.input("First"), graph.input("Last"))
 
-    def grid(self, stride: Field, margin: int = 0) -> Grid:
-        """A vertex every `stride` pixels, `margin` cells past the plate; the last may lie past its edge."""
+    def grid(self, stride: Field) -> Grid:
+        """A sample every `stride` pixels and at the last; the outer ones again on the plate's sides."""
         graph = self.graph
-        cells = [graph.math("CEIL", (size - 1) / stride) + 2 * margin for size in (self.width, self.height)]
-        extent = [count * stride for count in cells]
-        mesh = graph.field(
-            "GeometryNodeMeshGrid",
-            {
-                "Size X": extent[0],
-                "Size Y": extent[1],
-                "Vertices X": cells[0] + 1,
-                "Vertices Y": cells[1] + 1,
-            },
-        )
-        x, y, _ = graph.components(graph.field("GeometryNodeInputPosition"))
-        corner = [size / 2 - margin * stride for size in extent] if margin else [size / 2 for size in extent]
-        return Grid(mesh, x + corner[0], y + corner[1], cells[0] + 1, cells[1] + 1)
+        counts = [graph.math("CEIL", (size - 1) / stride) + 3 for size in (self.width, self.height)]
+        mesh, *places = self._lattice(stride, counts)
+        inside = []
+        for place, size in zip(places, (self.width, self.height), strict=True):
+            first = place - stride
+            past = (first > size - 1.5 + stride) - (first < -0.5)
+            inside.append(graph.clamp(first, 0.0, size - 1) + past * 0.5 + 0.5)
+        mesh = graph.field("GeometryNodeSetPosition", {"Geometry": mesh, "Position": graph.vector(*inside)})
+        return Grid(mesh, *counts)
 
-    def inside(self, x: Field, y: Field) -> tuple[Field, Field]:
-        """The nearest pixel of the plate."""
+    def _lattice(self, stride: Field, counts: list[Field]) -> tuple[Field, Field, Field]:
+        """A mesh of so many vertices across and up, and their places, `stride` from each other, from 0."""
         graph = self.graph
-        return graph.clamp(x, 0.0, self.width - 1), graph.clamp(y, 0.0, self.height - 1)
+        extent = [(count - 1) * stride for count in counts]
+        sizes: dict[str | int, Any] = {
+            "Size X": extent[0],
+            "Size Y": extent[1],
+            "Vertices X": counts[0],
+            "Vertices Y": counts[1],
+        }
+        mesh = graph.field("GeometryNodeMeshGrid", sizes)
+        x, y, _ = graph.components(graph.field("GeometryNodeInputPosition"))
+        return mesh, x + extent[0] / 2, y + extent[1] / 2
+
+    def place(self) -> tuple[Field, Field]:
+        """Where in the plate a vertex lies that was not unprojected yet."""
+        x, y, _ = self.graph.components(self.graph.field("GeometryNodeInputPosition"))
+        return x, y
+
+    def pixel(self, x: Field, y: Field) -> Field:
+        """Texture coordinates of the nearest pixel's centre."""
+        graph = self.graph
+        x, y = graph.clamp(x, 0.5, self.width - 0.5), graph.clamp(y, 0.5, self.height - 0.5)
+        return self.uv(x, y)
 
     def uv(self, x: Field, y: Field) -> Field:
-        """Texture coordinates of pixels' centres."""
-        return self.graph.vector((x + 0.5) / self.width, (y + 0.5) / self.height)
+        """Texture coordinates of a place."""
+        return self.graph.vector(x / self.width, y / self.height)
 
     def depth(self, uv: Field) -> Field:
         """Depth in the file of the scene's frame."""
@@ -80,12 +99,22 @@ class Plate:
         # Switches, not products: a file may hold NaN.
         return graph.switch("FLOAT", beyond, graph.switch("FLOAT", seen, 0.0, aligned), sky)
 
-    def unproject(self, mesh: Field, x: Field, y: Field, z: Field) -> Field:
-        """Moves the vertices of pixels (x, y) to depth z before the camera."""
+    def unproject(self, mesh: Field, z: Field, uv: Field) -> Field:
+        """Moves a layer's vertices to depth z before the camera, and says what of the plate they show.
+
+        Args:
+            mesh: Positions in the plate.
+            z: Depth.
+            uv: Where in the plate a vertex takes its colour.
+        """
         graph = self.graph
-        u, v = x + 0.5, self.height - y - 0.5
-        across = (u - graph.input("cx")) / graph.input("fx") * z
-        down = (v - graph.input("cy")) / graph.input("fy") * z
+        (x, y), (u, v, _) = self.place(), graph.components(uv)
+        # A UV map too: for Solid view, and for other programs.
+        corners = graph.on_domain(uv, "POINT", "FLOAT_VECTOR")
+        mesh = graph.store(mesh, "UVMap", corners, "FLOAT2", "CORNER")
+        mesh = graph.store(mesh, PROJECTED, graph.vector(u * z, v * z, z), "FLOAT_VECTOR")
+        across = (x - graph.input("cx")) / graph.input("fx") * z
+        down = (self.height - y - graph.input("cy")) / graph.input("fy") * z
         position = graph.vector(across, -down, -z)
         return graph.field("GeometryNodeSetPosition", {"Geometry": mesh, "Position": position})
 

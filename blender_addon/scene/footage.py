@@ -16,7 +16,7 @@ CLIP_KEY = "vdepth_footage_of"
 
 
 def footage_material(clip: Any) -> Any:
-    """The material that shows a clip unlit through the attribute UVMap: made, or set to the clip as it is."""
+    """The material that shows a clip unlit, projected from its camera: made, or set to the clip as it is."""
     material = next((m for m in bpy.data.materials if m.get(CLIP_KEY) == clip), None)
     if material is None:
         material = bpy.data.materials.new(MATERIAL)

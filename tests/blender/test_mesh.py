@@ -21,18 +21,37 @@ def unprojected(z: np.ndarray, stride: int = 1) -> np.ndarray:
     height, width = z.shape
     xs = [min(x, width - 1) for x in range(0, width - 1 + stride, stride)]
     ys = [height - 1 - min(y, height - 1) for y in range(0, height - 1 + stride, stride)]
-    x, y = (grid.T for grid in np.meshgrid(xs, ys))
+    u, v = (
+        [end, *(place + 0.5 for place in at), other] for end, at, other in ((0, xs, width), (height, ys, 0))
+    )
+    x, y = (grid.T for grid in np.meshgrid([xs[0], *xs, xs[-1]], [ys[0], *ys, ys[-1]]))
+    u, v = (grid.T for grid in np.meshgrid(u, v))
     depth = z[y, x].astype(np.float64)
-    across = (x + 0.5 - CAMERA["cx"]) / CAMERA["fx"] * depth
-    down = (y + 0.5 - CAMERA["cy"]) / CAMERA["fy"] * depth
+    across = (u - CAMERA["cx"]) / CAMERA["fx"] * depth
+    down = (v - CAMERA["cy"]) / CAMERA["fy"] * depth
     return np.stack([across, -down, -depth], -1).reshape(-1, 3)
 
 
-def pixels(points: np.ndarray) -> list[tuple[int, int]]:
-    """Column and row from the top of the pixel a point lies on."""
-    u = points[:, 0] / -points[:, 2] * CAMERA["fx"] + CAMERA["cx"] - 0.5
-    v = points[:, 1] / points[:, 2] * CAMERA["fy"] + CAMERA["cy"] - 0.5
-    return [(int(x), int(y)) for x, y in zip(np.rint(u), np.rint(v), strict=True)]
+def projected(points: np.ndarray) -> np.ndarray:
+    """Where the plate's camera sees points, (N, 2), in pixels from the upper left corner."""
+    u = points[:, 0] / -points[:, 2] * CAMERA["fx"] + CAMERA["cx"]
+    v = points[:, 1] / points[:, 2] * CAMERA["fy"] + CAMERA["cy"]
+    return np.stack([u, v], -1)
+
+
+def samples(points: np.ndarray) -> dict[tuple[int, int], float]:
+    """Depth of the points on pixels' centres by the pixels' columns and rows."""
+    at = projected(points)
+    centre = (np.abs(at % 1 - 0.5) < 1e-3).all(-1)
+    places = np.floor(at[centre]).astype(int).tolist()
+    return {(x, y): float(z) for (x, y), z in zip(places, -points[centre, 2], strict=True)}
+
+
+def areas(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """What of the plate each quad covers, in pixels."""
+    corners = projected(points)[faces]
+    following = np.roll(corners, -1, axis=1)
+    return np.abs((corners[..., 0] * following[..., 1] - following[..., 0] * corners[..., 1]).sum(-1)) / 2
 
 
 @pytest.fixture
@@ -57,7 +76,7 @@ def test_vertices_lie_on_the_rays_of_their_pixels_centres(blender, build, stride
     expected = unprojected(z, stride)
     np.testing.assert_allclose(points, expected, rtol=1e-6, atol=1e-6)
     columns, rows = -(-(WIDTH - 1) // stride), -(-(HEIGHT - 1) // stride)
-    assert len(faces) == columns * rows
+    assert len(faces) == (columns + 2) * (rows + 2)  # with half a pixel to each side
 
 
 def test_the_surface_faces_the_camera(blender, build):
@@ -72,8 +91,12 @@ def test_uv_map_names_the_same_pixels(blender, build):
     mesh.uv_layers["UVMap"].data.foreach_get("uv", uv)
     mesh.loops.foreach_get("vertex_index", corners)
     points = np.array([vertex.co for vertex in mesh.vertices])
-    expected = [((x + 0.5) / WIDTH, 1 - (y + 0.5) / HEIGHT) for x, y in pixels(points[corners])]
-    np.testing.assert_allclose(uv.reshape(-1, 2), expected, rtol=1e-6)
+    expected = projected(points[corners]) / (WIDTH, HEIGHT)
+    expected[:, 1] = 1 - expected[:, 1]
+    np.testing.assert_allclose(uv.reshape(-1, 2), expected, rtol=1e-6, atol=1e-6)
+    plate = np.array([value.vector for value in mesh.attributes["vdepth_plate"].data])
+    np.testing.assert_allclose(-plate[:, 2], points[:, 2])
+    np.testing.assert_allclose((plate[:, :2] / plate[:, 2:])[corners], expected, rtol=1e-6, atol=1e-6)
 
 
 def test_scale_and_shift_act_on_disparity(blender, build):
@@ -82,23 +105,65 @@ def test_scale_and_shift_act_on_disparity(blender, build):
     np.testing.assert_allclose(points, unprojected(3 * z / (1 + 0.25 * z)), rtol=2e-6, atol=1e-6)
 
 
-def test_a_jump_cuts_the_faces_with_an_edge_over_it_and_no_others(blender, build):
+def is_step(d: np.ndarray, tear: float) -> np.ndarray:
+    """Which neighbours along the last axis are cut, by the formula; d is disparity."""
+    count = d.shape[-1]
+    step = np.diff(d)
+    sign = np.sign(step)
+
+    def slope(start: int, other: int) -> np.ndarray:
+        return (d[..., other] - d[..., start]) / max(abs(other - start), 1)
+
+    cut = np.zeros(step.shape, bool)
+    for i in range(count - 1):
+        before, after = -slope(i, max(i - 3, 0)), slope(i + 1, min(i + 4, count - 1))
+        explained = np.maximum(np.maximum(before * sign[..., i], after * sign[..., i]), 0)
+        cut[..., i] = np.abs(step[..., i]) - explained > tear * np.minimum(d[..., i], d[..., i + 1])
+    return cut
+
+
+def test_steps_are_cut_half_way_and_all_of_the_plate_is_covered_once(blender, build):
     z, tear = some_depth(3, 9, 12), 0.5
     points, faces = geometry(blender, build({1: z}, Tear=tear))
-
-    def whole(a, b):
-        return abs(z[a] - z[b]) <= tear * min(z[a], z[b])
-
-    expected = set()
-    for y in range(8):
-        for x in range(11):
-            ring = [(y, x), (y, x + 1), (y + 1, x + 1), (y + 1, x)]
-            if all(whole(a, b) for a, b in zip(ring, ring[1:] + ring[:1], strict=True)):
-                expected.add(frozenset((column, row) for row, column in ring))
-    place = pixels(points)
-    assert {frozenset(place[corner] for corner in face) for face in faces} == expected
+    d = np.pad(1 / z, 1, mode="edge")  # the sides have samples of their own
+    across, down = is_step(d, tear), is_step(d.T, tear).T
+    cells = ~(across[:-1] | across[1:] | down[:, :-1] | down[:, 1:])
+    covered = areas(points, faces)
+    assert covered.sum() == pytest.approx(9 * 12, rel=1e-5)
+    middles = projected(points)[faces].mean(1)
+    whole = {
+        (int(np.rint(x)), int(np.rint(y)))
+        for (x, y), size in zip(middles, covered, strict=True)
+        if size > 0.9
+    }
+    expected = {(x, y) for y in range(1, 9) for x in range(1, 12) if cells[y, x]}
+    assert whole == expected
     assert 0 < len(expected) < 8 * 11
-    assert set(place) == set().union(*expected)  # nothing is left loose
+    assert samples(points) == pytest.approx({(x, y): z[y, x] for x in range(12) for y in range(9)}, rel=1e-5)
+
+
+def test_an_object_ends_at_its_side_and_the_wall_goes_up_to_it(blender, build):
+    z = np.full((8, 12), 6.0, np.float32)
+    z[:, :6] = 2.0
+    points, _ = geometry(blender, build({1: z}, Tear=0.1))
+    u = projected(points)[:, 0]
+    assert set(-points[u < 5.99, 2]) == {2.0}
+    assert set(-points[u > 6.01, 2]) == {6.0}
+    assert set(-points[np.abs(u - 6) < 0.01, 2]) == {2.0, 6.0}
+
+
+def test_a_floor_at_a_grazing_angle_stays_whole_and_an_object_on_it_does_not(blender, build):
+    d = np.repeat(0.004 * (np.arange(30)[:, None] + 0.5), 40, 1)  # the next row is up to three times as near
+    _, faces = geometry(blender, build({1: (1 / d).astype(np.float32)}, Tear=0.1))
+    assert len(faces) == 31 * 41
+    d[5:20, 10:20] = d[20, 0]
+    points, faces = geometry(blender, build({1: (1 / d).astype(np.float32)}, Tear=0.1))
+    covered = areas(points, faces)
+    assert covered.sum() == pytest.approx(30 * 40, rel=1e-5)
+    quarters = projected(points)[faces[covered < 0.3]].mean(1)
+    outline = quarters[(quarters > 0.6).all(-1) & (quarters < (39.4, 29.4)).all(-1)]
+    assert len(outline) >= 4 * (15 + 15 + 10 - 2)
+    assert np.all((outline[:, 0] > 8) & (outline[:, 0] < 22) & (outline[:, 1] > 3) & (outline[:, 1] < 22))
 
 
 def test_what_has_no_depth_or_lies_outside_near_and_far_goes(blender, build):
@@ -107,8 +172,8 @@ def test_what_has_no_depth_or_lies_outside_near_and_far_goes(blender, build):
     obj = build({1: z})
     points, faces = geometry(blender, obj)
     gone = {(0, 0), (7, 0), (0, 5), (7, 5), (3, 3)}
-    assert set(pixels(points)) == {(x, y) for x in range(8) for y in range(6)} - gone
-    assert len(faces) == 5 * 7 - 8
+    assert samples(points).keys() == {(x, y) for x in range(8) for y in range(6)} - gone
+    assert areas(points, faces).sum() == pytest.approx(6 * 8 - 5, rel=1e-5)
 
     from blender_addon.scene.mesh import set_input
 
@@ -116,7 +181,7 @@ def test_what_has_no_depth_or_lies_outside_near_and_far_goes(blender, build):
     for near, far, kept in ((4.5, 10.0, 0), (0.0, 3.5, 0), (3.5, 4.5, 48 - 5)):
         set_input(obj, "Near", near)
         set_input(obj, "Far", far)
-        assert len(geometry(blender, obj)[0]) == kept
+        assert len(samples(geometry(blender, obj)[0])) == kept
 
 
 def test_smoothing_keeps_planes_and_tears(blender, build):
@@ -124,7 +189,7 @@ def test_smoothing_keeps_planes_and_tears(blender, build):
     z = (1 / disparity).astype(np.float32)
     z[:, 8:] *= 3
     points, _ = geometry(blender, build({1: z}, Smooth=2, Tear=0.5))
-    for (x, y), depth in zip(pixels(points), -points[:, 2], strict=True):
+    for (x, y), depth in samples(points).items():
         edge = min(x, y, 15 - x, 11 - y, abs(x - 7.5) - 0.5) < 2
         assert depth == pytest.approx(z[y, x], rel=0.1 if edge else 1e-5)
 
@@ -160,38 +225,61 @@ def test_a_missing_frame_is_empty_and_does_not_collapse(blender, build, tmp_path
     blender.context.scene.frame_set(2)
     assert len(geometry(blender, obj)[0]) == 0
     blender.context.scene.frame_set(3)
-    assert len(geometry(blender, obj)[0]) == 12
+    assert len(samples(geometry(blender, obj)[0])) == 12
 
 
-def test_fill_has_no_holes_and_lies_behind(blender, build):
+def fill_of(blender, obj) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points and faces of the fill, and where in the plate the points take their colour."""
     from blender_addon.scene.mesh import set_input
 
+    set_input(obj, "Fill", False)
+    front, faces = geometry(blender, obj)
+    set_input(obj, "Fill", True)
+    both, all_faces = geometry(blender, obj)
+    mesh = obj.evaluated_get(blender.context.evaluated_depsgraph_get()).data
+    plate = np.array([value.vector for value in mesh.attributes["vdepth_plate"].data])
+    colour = plate[:, :2] / plate[:, 2:]
+    if len(both) == len(front):
+        return both[:0], all_faces[:0], colour[:0]
+    # Which of the two comes first in the mesh is Blender's.
+    first = np.array_equal(both[: len(front)], front)
+    points = slice(len(front), None) if first else slice(0, len(both) - len(front))
+    kept = all_faces[len(faces) :] - len(front) if first else all_faces[: len(all_faces) - len(faces)]
+    return both[points], kept, colour[points]
+
+
+def test_fill_is_the_wall_behind_all_of_an_object(blender, build):
     z = np.full((90, 160), 6.0, np.float32)
     z[30:60, 60:80] = 2.0
-    obj = build({1: z}, Tear=0.1)
-    front, _ = geometry(blender, obj)
-    set_input(obj, "Fill", True)
-    both, _ = geometry(blender, obj)
-    shown = {tuple(point) for point in front.tolist()}
-    fill = np.array([point for point in both.tolist() if tuple(point) not in shown])
-    # Behind the object, which is narrower than what grows in, there is background only.
-    assert np.all(fill[:, 2] < -6.0)
-    assert np.all(fill[:, 2] > -6.2)
-    # It reaches past the plate on all sides.
-    left, right = fill[:, 0].min() / -fill[0, 2], fill[:, 0].max() / -fill[0, 2]
-    assert left < -CAMERA["cx"] / CAMERA["fx"]
-    assert right > (160 - CAMERA["cx"]) / CAMERA["fx"]
+    points, faces, colour = fill_of(blender, build({1: z}, Tear=0.1))
+    np.testing.assert_allclose(points[:, 2], -6.0, rtol=1e-6)  # at its own depth
+    assert areas(points, faces).sum() == pytest.approx(30 * 20, rel=1e-5)
+    at = projected(points)
+    assert np.all((at > (59.9, 29.9)) & (at < (80.1, 60.1)))
+    # No colour of the object, of which half a pixel may be mixed.
+    u, v = 160 * colour[:, 0], 90 * (1 - colour[:, 1])
+    assert not np.any((u > 59.7) & (u < 80.3) & (v > 29.7) & (v < 60.3))
+    # Mirrored at the wall's last pixel on the nearest side, and a third of a pixel on.
+    near = (np.abs(at[:, 0] - 63.5) < 0.1) & (np.abs(at[:, 1] - 45.5) < 3)
+    np.testing.assert_allclose(u[near], 59.5 - 4 - 1 / 3, atol=1e-3)
+
+
+def test_fill_takes_each_sides_own_depth(blender, build):
+    z = np.full((60, 160), 8.0, np.float32)
+    z[:, 80:] = 4.0
+    z[:, 74:86] = 2.0
+    points, _, _ = fill_of(blender, build({1: z}, Tear=0.1))
+    u = projected(points)[:, 0]
+    assert set(np.round(-points[u < 79, 2], 5)) == {8.0}
+    assert set(np.round(-points[(u > 81) & (u < 86), 2], 5)) == {4.0}
 
 
 def test_fill_leaves_the_sky_open(blender, build):
-    from blender_addon.scene.mesh import set_input
-
     z = np.full((90, 160), 1e10, np.float32)
     z[30:60, 60:80] = 2.0
     obj = build({1: z}, Tear=0.1)
-    front, _ = geometry(blender, obj)
-    set_input(obj, "Fill", True)
-    assert len(geometry(blender, obj)[0]) == len(front) == 30 * 20
+    assert len(samples(geometry(blender, obj)[0])) == 30 * 20
+    assert len(fill_of(blender, obj)[0]) == 0
 
 
 def test_points_are_the_vertices(blender, build):
@@ -238,7 +326,7 @@ def test_building_again_keeps_values_and_takes_the_new_result(blender, build, tm
     assert list(obj.modifiers) == [modifier_of(obj)]
     found = {name: get_input(obj, name) for name in ("Scale", "fx", "fy", "Width", "Height", "Last")}
     assert found == {"Scale": 2.5, "fx": 20.0, "fy": 12.0, "Width": 8, "Height": 6, "Last": 2}
-    assert len(geometry(blender, obj)[0]) == 6 * 8
+    assert len(geometry(blender, obj)[0]) == (6 + 2) * (8 + 2)
 
 
 def test_saved_and_opened_again_it_is_the_same(blender, build, tmp_path):
@@ -257,11 +345,12 @@ def test_saved_and_opened_again_it_is_the_same(blender, build, tmp_path):
 
 def test_renders_use_their_own_stride(blender, build):
     obj = build({1: some_depth(0, 9, 9)}, Stride=4, Render_Stride=1)
-    assert len(geometry(blender, obj)[0]) == 9
+    assert len(samples(geometry(blender, obj)[0])) == 9
     from blender_addon.scene.bake import bake_frame
 
-    assert len(bake_frame(blender.context, obj, full=True).data.vertices) == 81
-    assert len(geometry(blender, obj)[0]) == 9
+    baked = bake_frame(blender.context, obj, full=True).data
+    assert len(samples(np.array([vertex.co for vertex in baked.vertices]))) == 81
+    assert len(samples(geometry(blender, obj)[0])) == 9
 
 
 def test_the_mesh_moves_with_the_scenes_camera(blender, build):
