@@ -1,0 +1,53 @@
+"""``vdepth ground`` on a small job: facts as JSON, and what is wrong with picked points in a sentence."""
+
+import json
+import sys
+
+import pytest
+from generated import write_movie
+
+from vdepth_core.cli import main as cli
+from vdepth_core.jobs.batch import estimate
+
+OPTIONS = {"preset": "draft", "size": 64, "device": "cpu", "method": "framewise"}
+POINTS = ["--frame", "0", "--ground-at", "20,50 60,52 40,60"]
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ground")
+    estimate(write_movie(folder / "shot.mp4", 2), folder / "out", OPTIONS)
+    return folder / "out"
+
+
+def ground(monkeypatch, capsys, *words):
+    monkeypatch.setattr(sys, "argv", ["vdepth", "ground", *map(str, words)])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    printed = capsys.readouterr()
+    return stop.value.code or 0, printed.out, printed.err
+
+
+def test_facts_are_json_or_a_line_a_shot(out, monkeypatch, capsys):
+    code, printed, said = ground(monkeypatch, capsys, out, "--horizon", "level", "--json")
+    if code == 3:  # the pictures are made up: they need not show ground
+        assert "No ground is seen" in said
+        return
+    (shot,) = json.loads(printed)["shots"]
+    assert shot["source"] == "level"
+    assert len(shot["numbers"]) == len(shot["down"]) == len(shot["scale"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--ground-at", "1,2 3,4 5,6"], "The points are of no frame."),
+        (["--frame", "0", "--ground-at", "1,2 3,4"], "--ground-at takes 3 or more pixels"),
+        (["--frame", "0", "--horizon-at", "1 2"], "--horizon-at takes 2 or more pixels"),
+        (["--horizon", "picked"], "No horizon is picked."),
+    ],
+)
+def test_points_that_are_none_are_usage(out, monkeypatch, capsys, words, sentence):
+    code, _, said = ground(monkeypatch, capsys, out, *words)
+    assert code == 2
+    assert sentence in said
