@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+import clutter  # type: ignore[import-not-found]
 import looks  # type: ignore[import-not-found]
 from catalogue import Catalogue, Entry, pick  # type: ignore[import-not-found]
 from mathutils import Vector
@@ -87,6 +88,13 @@ def room(rng: random.Random, things: Catalogue, photos: list[Path], narrow: bool
         (rng.uniform(-0.5, 0.5) * width, rng.choice((-0.5, 0.5)) * depth, rng.uniform(0.5, 1.6))
         for _ in range(rng.randint(1, 4))
     ]
+    clutter.hanging(rng, width, depth, height)
+    clutter.litter(
+        rng,
+        things,
+        rng.choice((0, 0, 2, 6)),
+        ((-0.4 * width, -0.4 * depth, 0), (0.4 * width, 0.4 * depth, 0)),
+    )
     looks.world(rng, looks.PROBES, rng.uniform(0.4, 1.6))
     return View(
         (-0.45 * width, -0.47 * depth, 0.7), (0.45 * width, 0.47 * depth, 1.9), targets, (45, 85), 0.35
@@ -128,6 +136,8 @@ def close_up(rng: random.Random, things: Catalogue, photos: list[Path]) -> View:
         at = (rng.uniform(-0.42, 0.42) * width, rng.uniform(-0.35, 0.4) * depth, 0.0)
         look = looks.material(rng, size=rng.uniform(0.05, 0.3), photos=photos)
         tall = rng.uniform(0.03, 0.24)
+        if rng.random() < 0.15:
+            look = looks.glass(rng)
         if rng.random() < 0.6:
             box(
                 (rng.uniform(0.03, 0.2), rng.uniform(0.02, 0.14), tall), at, look, rng.uniform(0, 3.14), 0.003
@@ -207,6 +217,10 @@ def _wall(rng: random.Random, wall: _Wall, paint: Any, wood: Any, photos: list[P
         wall.put((gap, 0.12, height - high), left, -0.06, high, paint)
         for k in range(rng.randint(2, 4)):
             wall.put((0.05, 0.06, high - low), left + gap * (k / 3 - 0.5), -0.06, low, wood)
+        if rng.random() < 0.2:  # a blind
+            slat = looks.material(rng, "plain", looks.colour(rng, 0.8, 0.3))
+            for k in range(int((high - low) * rng.uniform(0.3, 1) / 0.05)):
+                wall.put((gap, 0.03, 0.004), left, 0.02, high - 0.05 * k, slat)
         wall.put((gap, 0.06, 0.05), left, -0.06, rng.choice((low, (low + high) / 2)), wood)
     else:
         wall.put((long, 0.12, height), 0, -0.06, 0, paint)

@@ -54,7 +54,7 @@ def material(
     mix.inputs[0].default_value = rng.uniform(0, 0.5)
     tree.links.new(pattern, mix.inputs[6])
     tree.links.new(grain.outputs["Fac"], mix.inputs[7])
-    tree.links.new(mix.outputs[2], shader.inputs["Base Color"])
+    tree.links.new(_worn(tree, rng, mix.outputs[2], size, place), shader.inputs["Base Color"])
     if rng.random() < 0.7:
         bump = tree.nodes.new("ShaderNodeBump")
         bump.inputs["Strength"].default_value = rng.uniform(0.05, 0.5)
@@ -71,6 +71,22 @@ def glow(strength: float, tint: Colour = (1, 1, 1)) -> Any:
     shader = made.node_tree.nodes["Principled BSDF"]
     shader.inputs["Emission Color"].default_value = (*tint, 1)
     shader.inputs["Emission Strength"].default_value = strength
+    return made
+
+
+def polish(material: Any) -> None:
+    """Makes a surface mirror what is above it, as a puddle does."""
+    material.node_tree.nodes["Principled BSDF"].inputs["Roughness"].default_value = 0.04
+
+
+def glass(rng: random.Random) -> Any:
+    """Thick glass, of bottles and tables: light goes through, depth is its surface's."""
+    made = bpy.data.materials.new("glass")
+    made.use_nodes = True
+    shader = made.node_tree.nodes["Principled BSDF"]
+    shader.inputs["Transmission Weight"].default_value = rng.uniform(0.7, 1.0)
+    shader.inputs["Roughness"].default_value = rng.choice((0.02, 0.02, 0.3))
+    shader.inputs["Base Color"].default_value = (*colour(rng, 0.5, 0.3, 0.95), 1)
     return made
 
 
@@ -125,6 +141,25 @@ def sun(rng: random.Random, strength: float) -> None:
     thing = bpy.data.objects.new("sun", light)
     thing.rotation_euler = (rng.uniform(0.2, 1.3), 0, rng.uniform(0, 2 * math.pi))
     bpy.context.scene.collection.objects.link(thing)
+
+
+def _worn(tree: Any, rng: random.Random, clean: Any, size: float, place: Any) -> Any:
+    """Stains and wear, much larger than the pattern: no floor, road or wall is the same all over."""
+    if rng.random() < 0.35:
+        return clean
+    stains = _node(tree, "ShaderNodeTexNoise", place, Scale=rng.uniform(0.15, 1.2) / size, Detail=6.0)
+    ramp = tree.nodes.new("ShaderNodeValToRGB")
+    first, last = ramp.color_ramp.elements
+    first.position, last.position = rng.uniform(0.3, 0.5), rng.uniform(0.52, 0.75)
+    shade = rng.uniform(0.35, 0.9)
+    first.color, last.color = (shade, shade, shade * rng.uniform(0.85, 1), 1), (1, 1, 1, 1)
+    tree.links.new(stains.outputs["Fac"], ramp.inputs[0])
+    mix = tree.nodes.new("ShaderNodeMix")
+    mix.data_type, mix.blend_type = "RGBA", "MULTIPLY"
+    mix.inputs[0].default_value = 1.0
+    tree.links.new(clean, mix.inputs[6])
+    tree.links.new(ramp.outputs["Color"], mix.inputs[7])
+    return mix.outputs[2]
 
 
 def _pattern(tree: Any, rng: random.Random, kind: str, base: Colour, size: float, place: Any,

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+import clutter  # type: ignore[import-not-found]
 import looks  # type: ignore[import-not-found]
 from catalogue import Catalogue, pick  # type: ignore[import-not-found]
 from indoor import View  # type: ignore[import-not-found]
 from solids import Triple, blob, box, cylinder, ground, instance, level, tree  # type: ignore[import-not-found]
 
-CARS = "beetle|sedan|focus|seat leon|scenic|peugeot|car model|truck"
+CARS = "beetle|sedan|focus|seat leon|scenic|peugeot|car model|truck|bus|van|suv|chevrolet|smart car"
+LARGE = "truck|bus|van|shipping container"
 PEOPLE = "male|female|girl|boy|woman|man|child"
 ANIMALS = "dog|cat|horse|deer|chicken|bulldog|siamese"
 BESIDE = "bench|trashcan|hydrant|lamppost|street lamp|mailbox|park light|bike|scooter|motorbike|fence|railing"
@@ -87,9 +89,106 @@ def street(rng: random.Random, things: Catalogue, photos: list[Path]) -> View:
             at = (x, rng.uniform(3, 25), 0.1)
             things.place(pick(rng, things.find(words, 0.3, 3)), at, rng.uniform(0, 6.28))
             targets.append((at[0], at[1], 1.0))
+    clutter.marks(rng, (-road / 2, -4), (road / 2, 30), 0)
+    for side in (-1, 1):
+        edge = side * (road / 2 + 0.6 * pave)
+        if rng.random() < 0.5:
+            corners = (edge - 0.4 * pave, 0.0, 0.1), (edge + 0.4 * pave, 25.0, 0.1)
+            clutter.litter(
+                rng, things, rng.randint(1, 6), corners, rng.choice((clutter.UPRIGHT, clutter.LITTER))
+            )
+        if rng.random() < 0.3:
+            clutter.wires(rng, side * (road / 2 + pave), -12, rng.uniform(15, 30), rng.uniform(6, 9))
+        if rng.random() < 0.15:
+            clutter.mesh_fence(rng, (side * (road / 2 + pave), -6, 0), 30, math.pi / 2)
     _sky(rng)
     inside = road / 2 + (pave - 0.5 if rng.random() < 0.4 else -1)
     return View((-inside, -6, 1.0), (inside, 4, rng.choice((1.7, 1.7, 3.0))), targets, (45, 90), 0.7)
+
+
+def highway(rng: random.Random, things: Catalogue, photos: list[Path]) -> View:
+    """A wide road between rails or walls, seen from a car: large vehicles near and far."""
+    lanes, lane = rng.randint(2, 5), rng.uniform(3.3, 3.8)
+    road, length = lanes * lane, 400.0
+    asphalt = looks.material(rng, rng.choice(("speckled", "stone")), looks.colour(rng, 1, 0.04, 0.3), 2.0)
+    box((600, 2 * length, 0.1), (0, 0, -0.16), looks.material(rng, "speckled", _green(rng), 3.0))
+    box((road + 4, 2 * length, 0.1), (0, 0, -0.1), asphalt)
+    paint = looks.material(rng, "speckled", rng.choice(((0.75, 0.75, 0.7), (0.7, 0.5, 0.1))))
+    for x in (-road / 2, road / 2):
+        box((0.15, 2 * length, 0.004), (x, 0, 0), paint)
+    for number in range(1, lanes):
+        for k in range(int(length / 12)):
+            box((0.15, 4, 0.004), (-road / 2 + number * lane, -20 + 12 * k, 0), paint)
+    steel = looks.material(rng, "plain", looks.colour(rng, 1, 0.2, 0.6))
+    for side in (-1, 1):
+        edge = side * (road / 2 + rng.uniform(1, 3))
+        if rng.random() < 0.3:
+            box(
+                (0.3, length, rng.uniform(0.8, 4)),
+                (edge, length / 2 - 20, -0.1),
+                looks.material(rng, size=2.0),
+            )
+        elif rng.random() < 0.7:
+            box((0.06, length, 0.3), (edge, length / 2 - 20, 0.45), steel)
+            for k in range(60):
+                cylinder(0.05, 0.7, (edge + 0.06 * side, -20 + 3 * k, 0), steel)
+        trees = [_tree(rng) for _ in range(2)]
+        for _ in range(rng.choice((0, 8, 30))):
+            at = (edge + side * rng.uniform(3, 50), rng.uniform(-5, 200), -0.06)
+            instance(rng.choice(trees), at, rng.uniform(0, 6), rng.uniform(0.7, 1.5))
+        if rng.random() < 0.3:
+            clutter.wires(rng, edge + side * 2, -10, 35, rng.uniform(8, 11), 8)
+    if rng.random() < 0.35:  # a bridge or a gantry
+        far = rng.uniform(25, 120)
+        box(
+            (road + 10, rng.choice((0.5, 8)), 1.2),
+            (0, far, rng.uniform(5.2, 6.5)),
+            looks.material(rng, size=2.0),
+        )
+        for side in (-1, 1):
+            cylinder(0.4, 6, (side * (road / 2 + 3), far, 0), steel)
+    clutter.marks(rng, (-road / 2, -2), (road / 2, 40), 0)
+    targets: list[Triple] = [(rng.uniform(-2, 2), 60, 1.0), (rng.uniform(-2, 2), 40, 1.2)]
+    taken = {rng.randrange(lanes): [0.0]}
+    for _ in range(rng.randint(2, 14)):
+        number, y = rng.randrange(lanes), 5 + 90 * rng.random() ** 1.5
+        large = rng.random() < 0.4
+        if any(abs(y - other) < 9 for other in taken.setdefault(number, [])):
+            continue
+        taken[number].append(y)
+        x = -road / 2 + (number + 0.5) * lane + rng.gauss(0, 0.15)
+        if large and rng.random() < 0.6:
+            _lorry(rng, x, y)
+        else:
+            cars = things.find(LARGE if large else CARS, 2.5, 14)
+            things.place(pick(rng, cars), (x, y, 0), rng.choice((0, math.pi)) + rng.gauss(0, 0.02))
+    _sky(rng)
+    return View((-road / 2 + 1, -3, 1.0), (road / 2 - 1, 1, 2.2), targets, (40, 75), 0.8)
+
+
+def _lorry(rng: random.Random, x: float, y: float) -> None:
+    """A lorry seen from behind or before: a box on wheels with a cabin."""
+    long, high = rng.uniform(5, 13), rng.uniform(2.2, 2.9)
+    body = looks.material(
+        rng, rng.choice(("plain", "plain", "stripes", "cells")), looks.colour(rng, 0.6, 0.1)
+    )
+    cabin, rubber = looks.material(rng, "plain"), looks.material(rng, "plain", (0.02, 0.02, 0.02))
+    dark = looks.material(rng, "plain", (0.05, 0.06, 0.08))
+    box((2.5, long, high), (x, y + long / 2, 1.1), body, bevel=0.03)
+    box((2.4, long, 0.35), (x, y + long / 2, 0.75), dark)
+    box((2.4, 2.0, 2.6), (x, y + long + 1.1, 0.6), cabin, bevel=0.08)
+    box((2.1, 0.05, 0.9), (x, y + long + 2.1, 2.0), dark)
+    for side in (-1, 1):
+        box((0.3, 0.06, 0.25), (x + side * 0.95, y - 0.02, 0.85), looks.glow(1.0, (0.8, 0.05, 0.03)))
+        for along in (0.12, 0.28, 0.95):
+            for k in range(8):  # a wheel of slabs
+                turn = k * math.pi / 8
+                wide, tall = 0.95 * math.cos(turn) + 0.05, 0.95 * math.sin(turn) + 0.05
+                box(
+                    (0.3, abs(wide), abs(tall)),
+                    (x + side * 1.08, y + along * long, 0.5 - abs(tall) / 2),
+                    rubber,
+                )
 
 
 def park(rng: random.Random, things: Catalogue, photos: list[Path]) -> View:
@@ -145,6 +244,10 @@ def park(rng: random.Random, things: Catalogue, photos: list[Path]) -> View:
             where = at(side, -30 + 2 * k)
             box((0.1, 0.1, 1.2), where, wood)
             box((0.04, 2, 0.12), (where[0], where[1] + 1, where[2] + 0.9), wood)
+    if rng.random() < 0.25:
+        clutter.mesh_fence(rng, at(rng.uniform(-12, 4), rng.uniform(3, 12)), 14, rng.gauss(0, 0.4))
+    if rng.random() < 0.2:
+        clutter.wires(rng, rng.choice((-1, 1)) * rng.uniform(6, 20), -20, 22, 8)
     if rng.random() < 0.35:
         _house(rng, rng.uniform(12, 40), rng.uniform(-10, 10), 1, rng.uniform(6, 14))
     _sky(rng)
@@ -185,6 +288,7 @@ def gathering(rng: random.Random, things: Catalogue, photos: list[Path]) -> View
             (0, rng.uniform(4, 9), 0),
             looks.material(rng, size=1.0, photos=photos),
         )
+    clutter.marks(rng, (-5, -4), (5, 8), 0)
     targets.append((0, 1, 0.6))
     _sky(rng)
     return View((-2.5, -5, 0.3), (2.5, -2.2, 1.9), targets, (35, 75), 0.4)

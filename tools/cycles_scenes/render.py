@@ -26,12 +26,18 @@ import OpenEXR
 sys.path.insert(0, str(Path(__file__).parent))
 
 from catalogue import Catalogue, read_catalogues  # type: ignore[import-not-found]
+from company import company  # type: ignore[import-not-found]
+from filming import filmed  # type: ignore[import-not-found]
 from indoor import View, close_up, corridor, room  # type: ignore[import-not-found]
 from mathutils import Vector
-from outdoor import gathering, park, street  # type: ignore[import-not-found]
+from outdoor import gathering, highway, park, street  # type: ignore[import-not-found]
 from solids import gather  # type: ignore[import-not-found]
 
-KINDS = ((room, 0.22), (corridor, 0.1), (close_up, 0.2), (street, 0.2), (park, 0.12), (gathering, 0.16))
+KINDS = (
+    (room, 0.2), (corridor, 0.08), (close_up, 0.14), (street, 0.16), (highway, 0.1), (park, 0.1),
+    (gathering, 0.08), (company, 0.14),
+)  # fmt: skip
+OUTSIDE = (street, park, gathering)  # where a camera may rise above heads
 STATIONS, STEPS = 4, 2  # places a scene is seen from, and frames a hand's breadth apart at each
 SIZES = ((416, 240), (336, 252), (400, 240))  # pixels
 FAR = 1e5  # metres; beyond is sky
@@ -76,6 +82,8 @@ def shard(
     empty_file()
     make = rng.choices([k for k, _ in KINDS], [w for _, w in KINDS])[0]
     view = make(rng, things, photos)
+    if make is not close_up:
+        view = filmed(rng, view, make in OUTSIDE)
     gather()
     scene = bpy.context.scene
     settings(scene, samples, threads, rng.choice(SIZES), seed)
@@ -125,7 +133,8 @@ def settings(scene: Any, samples: int, threads: int, size: tuple[int, int], seed
     cycles.samples, cycles.use_adaptive_sampling, cycles.seed = samples, False, seed
     cycles.use_denoising, cycles.denoiser = True, "OPENIMAGEDENOISE"
     cycles.denoising_input_passes, cycles.denoising_prefilter = "RGB_ALBEDO_NORMAL", "NONE"
-    cycles.max_bounces, cycles.diffuse_bounces, cycles.glossy_bounces = 2, 2, 1
+    cycles.max_bounces, cycles.diffuse_bounces, cycles.glossy_bounces = 5, 2, 1
+    cycles.transmission_bounces = 4  # in at one side of glass and out at the other
     cycles.sample_clamp_indirect, cycles.caustics_reflective, cycles.caustics_refractive = 8.0, False, False
     scene.view_layers[0].use_pass_z = True
     image = scene.render.image_settings

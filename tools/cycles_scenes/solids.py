@@ -61,6 +61,17 @@ def cylinder(radius: float, height: float, at: Triple, material: Any, top: float
     _pend(mesh, at, material, 0)
 
 
+def rod(start: Triple, end: Triple, radius: float, material: Any) -> None:
+    """A thin straight thing between two points: a wire, a rail, a post; see `gather`."""
+    mesh, way = bmesh.new(), Vector(end) - Vector(start)
+    turn = way.to_track_quat("Z", "Y").to_matrix().to_4x4()
+    bmesh.ops.create_cone(
+        mesh, cap_ends=True, segments=6, depth=way.length, radius1=radius, radius2=radius,
+        matrix=turn @ Matrix.Translation((0, 0, way.length / 2)),
+    )  # fmt: skip
+    _pend(mesh, start, material, 0)
+
+
 def gather() -> None:
     """Makes one object a material of the boxes and cylinders: a thousand objects take Cycles seconds."""
     for mesh, material in _pending.values():
