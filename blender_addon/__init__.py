@@ -17,6 +17,8 @@ MODULES = (
     "operators.estimate",
     "operators.opening",
     "operators.preview",
+    "operators.bake_beside",
+    "operators.export",
     "operators.saving",
     "operators.watching",
     "operators.compositor",

@@ -18,6 +18,7 @@ from vdepth_core.choices import Preset
 from vdepth_core.cli.estimate import estimate
 from vdepth_core.jobs.config import FAR, NEAR, EstimateConfig
 from vdepth_core.methods.registry import METHODS
+from vdepth_core.output.exports.registry import EXPORTERS
 
 FILE = Path(__file__).parents[1] / "blender_addon" / "options.json"
 SHOWN = (
@@ -55,7 +56,8 @@ def described(name: str) -> dict[str, Any]:
 
 def text() -> str:
     """The file's text."""
-    return json.dumps({name: described(name) for name in SHOWN}, indent=2) + "\n"
+    formats = {"to": {"help": "Format of the exported files.", "choices": sorted(EXPORTERS.ours)}}
+    return json.dumps({name: described(name) for name in SHOWN} | formats, indent=2) + "\n"
 
 
 def _help(name: str) -> str:

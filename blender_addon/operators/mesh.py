@@ -11,7 +11,7 @@ from bpy.props import BoolProperty, StringProperty
 
 from ..result.manifest import ResultError
 from ..scene.active import active_clip, result_of
-from ..scene.bake import bake_frame, bake_range
+from ..scene.bake import bake_frame, bake_range, suffixes
 from ..scene.match import foreign, intrinsics_of, match
 from ..scene.mesh import build_mesh, find_mesh
 from .on_clip import OnDepth, OnMesh, reported
@@ -120,10 +120,19 @@ class VDEPTH_OT_bake_range(_OnShownMesh, bpy.types.Operator):
     check_existing: BoolProperty(default=True, options={"HIDDEN"})  # type: ignore[valid-type]
     full: BoolProperty(name="Full Resolution", default=True, description=FULL)  # type: ignore[valid-type]
 
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        if not super().poll(context):
+            return False
+        if not suffixes():
+            cls.poll_message_set("This Blender was built without Alembic and USD: use Export Depth")
+            return False
+        return True
+
     def invoke(self, context: Any, event: Any) -> set[str]:
         if not self.filepath:
             folder = Path(bpy.data.filepath).parent if bpy.data.filepath else Path.home()
-            self.filepath = str(folder / f"{Path(active_clip(context).name).stem}_mesh.abc")
+            self.filepath = str(folder / f"{Path(active_clip(context).name).stem}_mesh{suffixes()[0]}")
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
@@ -131,6 +140,11 @@ class VDEPTH_OT_bake_range(_OnShownMesh, bpy.types.Operator):
     def execute(self, context: Any) -> set[str]:
         scene, window = context.scene, context.window_manager
         path = bpy.path.abspath(self.filepath)
+        if not bpy.app.background:
+            try:
+                return set(bpy.ops.vdepth.bake_beside("INVOKE_DEFAULT", filepath=path, full=self.full))
+            except RuntimeError as error:  # how Blender passes on what that operator reported
+                raise ResultError(str(error).removeprefix("Error: ").strip()) from error
         window.progress_begin(scene.frame_start, scene.frame_end)
         try:
             bake_range(

@@ -15,7 +15,7 @@ from ..core_process.request import Request
 from ..core_process.run import Steps, Stopped
 from ..options import OPTIONS
 from ..result.manifest import ResultError
-from ..scene.show import load_picture, show_image
+from ..scene.show import load_picture, show_soon
 from ..scene.source import make_request, resolve_clip
 from . import running
 from .clip_operator import ClipOperator
@@ -93,7 +93,7 @@ class _PreviewOperator(ClipOperator):
             said = f"{STATE.error} {STATE.hint}".strip() or STATE.message
             self.report({"ERROR"} if STATE.error else {"INFO"}, said)  # type: ignore[attr-defined]
             return {"CANCELLED"}
-        show_image(context, load_picture(self._run.picture, PICTURE))
+        show_soon(load_picture(self._run.picture, PICTURE))
         STATE.message, STATE.code = "; ".join(self._run.labels), CODE
         self.report({"INFO"}, STATE.message)  # type: ignore[attr-defined]
         return {"FINISHED"}

@@ -143,7 +143,7 @@ def _draw_source(column: Any, context: Any, settings: Any) -> None:
 
 def _draw_start(layout: Any, settings: Any, unfinished: bool) -> None:
     if source.is_unsaved(source.template(settings)):
-        layout.label(text="Unsaved .blend: you are asked where to", icon="INFO")
+        layout.label(text="Unsaved: you are asked where to", icon="INFO")
     row = layout.row()
     row.scale_y = 1.6
     text = "Resume Estimate" if unfinished else "Estimate Video Depth"
@@ -195,8 +195,8 @@ def _draw_result(layout: Any, context: Any, known: Seen) -> None:
     damage = known.damage
     for sentence in damage:
         draw_text(box, context, sentence, "ERROR")
+    box.operator("vdepth.show_depth", icon="IMAGE_DATA")
     row = box.row(align=True)
-    row.operator("vdepth.show_depth", icon="IMAGE_DATA")
     for text, path in (("Preview", known.preview), ("Report", known.report)):
         if path:
             row.operator("vdepth.open_file", text=f"Open {text}").filepath = path

@@ -50,6 +50,7 @@ class MeshPanel:
         row = layout.row(align=True)
         row.operator("vdepth.bake_frame", icon="MESH_DATA")
         row.operator("vdepth.bake_range", icon="EXPORT")
+        layout.operator_menu_enum("vdepth.export_depth", "to", icon="EXPORT")
 
 
 def _draw_inputs(layout: Any, mesh: Any, modifier: Any) -> None:

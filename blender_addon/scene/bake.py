@@ -16,6 +16,12 @@ from .mesh import collection_of, get_input, set_input
 ALEMBIC, USD = {".abc"}, {".usd", ".usda", ".usdc"}
 
 
+def suffixes() -> list[str]:
+    """What this Blender can write, the best first; distributions build it without."""
+    options = bpy.app.build_options
+    return [".abc"] * bool(options.alembic) + [".usdc", ".usd", ".usda"] * bool(options.usd)
+
+
 def bake_frame(context: Any, obj: Any, *, full: bool) -> Any:
     """A new object that keeps the mesh as it is at the scene's frame, with its UV map and material.
 
@@ -58,6 +64,8 @@ def bake_range(
     suffix = Path(path).suffix.lower()
     if suffix not in ALEMBIC | USD:
         raise ResultError(f"{Path(path).name} is neither Alembic nor USD: end its name in .abc or .usdc.")
+    if suffix not in suffixes():
+        raise ResultError(f"This Blender was built without {suffix} files: {_instead()}.")
     scene, mode = context.scene, "RENDER" if full else "VIEWPORT"
     with _alone_selected(context, obj), _reporting(step):
         try:
@@ -75,6 +83,12 @@ def bake_range(
             raise ResultError(f"{path} was not written ({reason}): choose another file.") from error
     if "FINISHED" not in done or not Path(path).is_file():
         raise ResultError(f"{path} was not written: choose a folder that you may write to.")
+
+
+def _instead() -> str:
+    """What to do where Blender lacks a format."""
+    names = suffixes()[:2]
+    return f"end the name in {' or '.join(names)}" if names else "use Export Depth, or blender.org's Blender"
 
 
 def _check(context: Any, obj: Any) -> None:

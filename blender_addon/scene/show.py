@@ -28,6 +28,24 @@ def load_picture(path: Path, name: str) -> Any:
     return image
 
 
+def show_soon(image: Any) -> None:
+    """As `show_image`, once the operator that asks is over: a modal one must not open windows itself.
+
+    Args:
+        image: The image data-block.
+    """
+    name = image.name
+
+    def show() -> None:
+        image, window = bpy.data.images.get(name), bpy.context.window_manager.windows[0]
+        if image is not None:
+            with bpy.context.temp_override(window=window, screen=window.screen):
+                show_image(bpy.context, image)
+
+    if not bpy.app.background:
+        bpy.app.timers.register(show, first_interval=0.1)
+
+
 def show_image(context: Any, image: Any) -> Any:
     """Shows a picture; returns the editor's space, None without a window.
 
@@ -37,15 +55,18 @@ def show_image(context: Any, image: Any) -> Any:
     """
     if bpy.app.background or context.window is None:
         return None
-    area = next((area for area in context.window.screen.areas if area.type == "IMAGE_EDITOR"), None)
+    windows = [context.window, *context.window_manager.windows]
+    open_ones = ((w, area) for w in windows for area in w.screen.areas if area.type == "IMAGE_EDITOR")
+    window, area = next(open_ones, (None, None))
     if area is None:
         bpy.ops.wm.window_new()
-        area = max(context.window_manager.windows[-1].screen.areas, key=lambda a: a.width * a.height)
+        window = context.window_manager.windows[-1]
+        area = max(window.screen.areas, key=lambda a: a.width * a.height)
         area.type = "IMAGE_EDITOR"
     space = area.spaces.active
     space.image = image
     region = next(region for region in area.regions if region.type == "WINDOW")
-    with context.temp_override(area=area, region=region):
+    with context.temp_override(window=window, area=area, region=region):
         bpy.ops.image.view_all(fit_view=True)
     return space
 

@@ -98,3 +98,60 @@ def test_errors_are_one_sentence(blender, mesh, tmp_path):
     set_input(mesh, "Points", True)
     with pytest.raises(ResultError, match="switch Points off"):
         bake_frame(blender.context, mesh, full=False)
+
+
+def test_a_range_is_baked_beside_the_window_with_progress(blender, mesh, tmp_path):
+    from blender_addon.operators.state import STATE
+
+    scene, path = blender.context.scene, tmp_path / "beside.abc"
+    scene.frame_start, scene.frame_end = 1, 3
+    assert blender.ops.vdepth.bake_beside(filepath=str(path)) == {"FINISHED"}
+    assert path.stat().st_size > 0
+    assert (STATE.done, STATE.total, STATE.factor) == (3, 3, 1.0)
+    assert not list(tmp_path.glob(".*part*"))
+    before = set(blender.data.objects)
+    blender.ops.wm.alembic_import(filepath=str(path), as_background_job=False)
+    (back,) = [o for o in set(blender.data.objects) - before if o.type == "MESH"]
+    assert len(geometry(blender, back)[0])
+
+
+def test_a_bake_that_is_cancelled_leaves_nothing(blender, mesh, tmp_path):
+    import time
+
+    from blender_addon.operators import running
+    from blender_addon.operators.bake_beside import BakeRun
+    from blender_addon.operators.state import STATE
+
+    copy = tmp_path / "copy.blend"
+    blender.ops.wm.save_as_mainfile(filepath=str(copy), copy=True)
+    run = running.begin(BakeRun("plate", copy, mesh.name, tmp_path / "out.abc", (1, 2000), full=True))
+    assert not run.advance()
+    blender.ops.vdepth.cancel()
+    end = time.monotonic() + 20
+    while not run.advance() and time.monotonic() < end:
+        time.sleep(0.02)
+    assert (STATE.running, STATE.code) == (False, "cancelled")
+    assert not list(tmp_path.glob("*.abc")) + list(tmp_path.glob(".*"))
+    assert not copy.exists()
+
+
+def test_a_blender_without_formats_says_so(blender, mesh, tmp_path, monkeypatch):
+    from blender_addon.result.manifest import ResultError
+    from blender_addon.scene import bake
+
+    monkeypatch.setattr("blender_addon.operators.mesh.suffixes", list)
+    assert not blender.ops.vdepth.bake_range.poll()
+    monkeypatch.setattr(bake, "suffixes", lambda: [".usdc"])
+    with pytest.raises(ResultError, match=r"built without .abc files: end the name in .usdc"):
+        bake.bake_range(blender.context, mesh, str(tmp_path / "range.abc"), full=False)
+    monkeypatch.setattr(bake, "suffixes", list)
+    with pytest.raises(ResultError, match="use Export Depth"):
+        bake.bake_range(blender.context, mesh, str(tmp_path / "range.abc"), full=False)
+
+
+def test_depth_is_exported_by_the_core(blender, demo_job, tmp_path, core_python):
+    clip = use_job(blender, make_job(tmp_path, {1: np.full((12, 16), 3, np.float32)}, CAMERA))[0]
+    clip.vdepth.manifest = str(demo_job / "manifest.json")
+    out = tmp_path / "there"
+    assert blender.ops.vdepth.export_depth(to="npz", folder=str(out)) == {"FINISHED"}
+    assert list(out.glob("*.npz"))

@@ -58,6 +58,11 @@ def test_the_interface_stays_live_to_the_end(in_window) -> None:
     assert "Writing files" in seen["stages"]
 
 
+def test_escape_elsewhere_is_the_users(in_window) -> None:
+    seen = in_window(VDEPTH_WINDOW_CANCEL="elsewhere")
+    assert (seen["code"], seen["error"], seen["factor"]) == ("", "", 1.0)
+
+
 def test_escape_stops_it_at_once(in_window) -> None:
     seen = in_window(VDEPTH_WINDOW_CANCEL="1")
     assert (seen["code"], seen["error"], seen["manifest"]) == ("cancelled", "", "")

@@ -2,7 +2,7 @@
 
 Environment, beside VDEPTH_PYTHON:
     VDEPTH_WINDOW_ANSWER    JSON file to write
-    VDEPTH_WINDOW_CANCEL    1 to press Esc in the middle
+    VDEPTH_WINDOW_CANCEL    1 to press Esc in the middle, over the sidebar's tab; "elsewhere" beside it
     VDEPTH_WINDOW_CLIP      another clip than the demo's
     VDEPTH_WINDOW_EDITOR    CLIP_EDITOR (default) or VIEW_3D
     VDEPTH_WINDOW_SETTINGS  settings of the scene, as JSON
@@ -77,6 +77,16 @@ def show_tab() -> None:
                 region.tag_redraw()
 
 
+def place(*, elsewhere: bool) -> tuple[int, int]:
+    """A place in the sidebar that shows the tab, or in the editor beside it."""
+    for area in bpy.context.window_manager.windows[0].screen.areas:
+        if area.type in {"CLIP_EDITOR", "VIEW_3D"}:
+            wanted = "WINDOW" if elsewhere else "UI"
+            region = next(r for r in area.regions if r.type == wanted and r.width > 1)
+            return region.x + (20 if elsewhere else region.width // 2), region.y + region.height // 2
+    raise LookupError("no editor of ours")
+
+
 def story():
     """The user's steps; yields whenever the interface may go on."""
     from blender_addon.operators.state import STATE
@@ -107,7 +117,8 @@ def story():
         if STATE.factor > MIDDLE and pressed is None:
             pressed = now
             if os.environ.get("VDEPTH_WINDOW_CANCEL"):
-                window.event_simulate(type="ESC", value="PRESS")
+                x, y = place(elsewhere=os.environ["VDEPTH_WINDOW_CANCEL"] == "elsewhere")
+                window.event_simulate(type="ESC", value="PRESS", x=x, y=y)
             picture("during")
     yield  # the operator's last tick is behind us
     clip = bpy.context.scene.vdepth.clip
