@@ -2,14 +2,15 @@
 
     python benchmarks/ddv_uncertainty.py [--minutes 8] [--scenes 24] [--held-out 8] [--threads 1]
 
-A small encoder with self-attention and discrete disparities (`networks.discrete.DiscreteDepth`, random
-at first) learns to reconstruct neighbouring frames of procedural clips of a still world, with their
-exact cameras (scaled so that the median depth of each is .4), by the system ``ddv``; depth itself is
-never shown. On clips it has not seen, its standard deviation is ranked against the error of its
-disparity after scaling by the medians: Spearman's correlation over the pixels of each picture, mean over
-the pictures. Beside it the same of a guess that costs nothing, the disparity itself, and how fast the
-error falls when the most uncertain pixels are left out (area between the sparsification curve and the
-best there is; 1: as at random, 0: as if the truth were known).
+Self-attention and discrete disparities (`networks.discrete.DiscreteDepth`) are attached to the embedded
+model's encoder. For a fifth of the time the new decoder repeats what the embedded model says, then all of it
+learns to reconstruct neighbouring frames of procedural clips of a still world, with their exact cameras
+(scaled so that the median depth of each is .4), by the system ``ddv``; true depth is never shown. On clips
+it has not seen, its standard deviation is ranked against the error of its disparity after scaling by the
+medians: Spearman's correlation over the pixels of each picture, mean over the pictures. Beside it the same
+of a guess that costs nothing, the disparity itself, and how fast the error falls when the most uncertain
+pixels are left out (area between the sparsification curve and the best there is; 1: as at random, 0: as if
+the truth were known).
 """
 
 from __future__ import annotations
@@ -22,23 +23,29 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from footage import machine
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from vdepth_core.geometry.camera import Intrinsics
 from vdepth_core.geometry.camera_path import inverse_pose
+from vdepth_core.learning.losses.resampling import bilinear
 from vdepth_core.learning.losses.synthesis import index_matrix
+from vdepth_core.learning.student import load_student
 from vdepth_core.learning.systems.scales import scales_of
 from vdepth_core.learning.systems.system import Views
 from vdepth_core.learning.systems.table import SYSTEMS
 from vdepth_core.networks.discrete import DiscreteDepth
-from vdepth_core.networks.resnet import ResNet
+from vdepth_core.networks.embedded import EmbeddedNet
+from vdepth_core.networks.tcmonodepth_small import CHANNELS
 from vdepth_core.scenes import render_clip
 
 FIRST, HELD_OUT = 700_000_000, 960_000_000  # seeds of scenes to learn from, and of those held out
-SIZE = (64, 96)
-RATE = 5e-4
+SIZE = (96, 160)
+RATE, ENCODER_RATE = 5e-4, 5e-5
+REPEATING = 0.2  # share of the time
 GAP = 6  # frames to a source: the picture moves by about a twentieth of its width
 TYPICAL = 0.4  # depth that the median of each scene has; the networks' range is .1 to 100
+LEAST = 0.05  # inverse depth: .125 of the median's
 FAR = 60.0  # metres: beyond, truth does not count
 
 
@@ -50,6 +57,26 @@ class Scene:
     K: Tensor  # (3, 3) for pixel indices
     poses: list[Tensor]  # from the middle frame to the others, (4, 4)
     depth: np.ndarray  # (H, W) of the middle frame
+
+
+class Features(nn.Module):
+    """The embedded model's features at 1/2 to 1/32; its normalisations keep what they know."""
+
+    channels = (*CHANNELS, 256)
+
+    def __init__(self, network: EmbeddedNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def train(self, mode: bool = True) -> Features:
+        return super().train(False)
+
+    def forward(self, rgb: Tensor) -> list[Tensor]:  # (N, 3, H, W) in [0, 1]
+        half, quarter, eighth, sixteenth = self.network.encoder(rgb)
+        deep = self.network.deep
+        whole = deep.context(deep.block(deep.down(sixteenth)))
+        wide = interpolate(deep.up(whole), size=sixteenth.shape[-2:], mode="bilinear", align_corners=False)
+        return [half, quarter, eighth, sixteenth + wide, whole]
 
 
 def scene(seed: int) -> Scene:
@@ -66,17 +93,27 @@ def scene(seed: int) -> Scene:
 def train(network: DiscreteDepth, scenes: list[Scene], minutes: float) -> int:
     """Learns for a while; the number of steps."""
     system = SYSTEMS.create("ddv", SYSTEMS.read("ddv", {}))
-    optimiser = torch.optim.Adam(network.parameters(), RATE)
+    new = [p for name, p in network.named_parameters() if not name.startswith("encoder.")]
+    optimiser = torch.optim.Adam(
+        [{"params": new, "lr": RATE}, {"params": network.encoder.parameters(), "lr": ENCODER_RATE}]
+    )
+    said = [repeated(one) for one in scenes]
     random = np.random.default_rng(0)
     began, steps, losses = time.process_time(), 0, list[float]()
-    while time.process_time() - began < 60 * minutes:
-        batch = [scenes[int(k)] for k in random.choice(len(scenes), 4, replace=False)]
+    while (spent := time.process_time() - began) < 60 * minutes:
+        chosen = [int(k) for k in random.choice(len(scenes), 4, replace=False)]
+        batch = [scenes[k] for k in chosen]
         before, target, after = (torch.stack([one.frames[k] for one in batch]) for k in range(3))
         poses = [torch.stack([one.poses[k] for one in batch]) for k in range(2)]
         disparities, convert = scales_of(network, target)
-        K = torch.stack([one.K for one in batch])
-        views = Views(target, [before, after], K, poses, disparities, convert)
-        loss = torch.stack(list(system.terms(views, {}).values())).sum()
+        if spent < REPEATING * 60 * minutes:
+            wanted = torch.stack([said[k] for k in chosen])
+            sizes = [bilinear(d, SIZE) for d in disparities]
+            loss = torch.stack([(convert(d).log() - wanted.log()).abs().mean() for d in sizes]).mean()
+        else:
+            K = torch.stack([one.K for one in batch])
+            views = Views(target, [before, after], K, poses, disparities, convert)
+            loss = torch.stack(list(system.terms(views, {}).values())).sum()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
@@ -85,6 +122,13 @@ def train(network: DiscreteDepth, scenes: list[Scene], minutes: float) -> int:
         if steps % 100 == 0:
             print(f"step {steps}: loss {np.mean(losses[-100:]):.4f}", flush=True)
     return steps
+
+
+def repeated(one: Scene) -> Tensor:
+    """The embedded model's inverse depth of a middle frame, with the typical median, (1, H, W)."""
+    with torch.no_grad():
+        disparity = load_student("embedded").network(one.frames[1:2])
+    return (disparity / disparity.median() / TYPICAL).clamp(min=LEAST)
 
 
 def ranks(values: np.ndarray) -> np.ndarray:
@@ -126,7 +170,6 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=8.0, help="CPU minutes of training")
     parser.add_argument("--scenes", type=int, default=24)
     parser.add_argument("--held-out", type=int, default=8)
-    parser.add_argument("--width", type=int, default=24, help="channels of the encoder's stem")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -134,7 +177,7 @@ def main() -> None:
     scenes = [scene(FIRST + number) for number in range(options.scenes)]
     held = [scene(HELD_OUT + number) for number in range(options.held_out)]
     print(f"{len(scenes)} scenes to learn from, {len(held)} held out", flush=True)
-    encoder = ResNet(18, width=options.width)
+    encoder = Features(load_student("embedded").network)
     network = DiscreteDepth(encoder, encoder.channels)
     before = np.array([judged(network.eval(), one) for one in held]).mean(0)
     steps = train(network.train(), scenes, options.minutes)

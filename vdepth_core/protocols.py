@@ -478,7 +478,7 @@ class Recipe(Protocol):
         name: What it is registered as.
         taught: Whether it learns from a teacher's depth; if not, no teacher is loaded.
 
-    It may say ``stereo``, that it learns from two eyes; ``rate``, its own peak learning rate; ``knows``,
+    It may say ``stereo``, that it learns from two eyes; ``rate`` and ``share`` of `LoopConfig`; ``knows``,
     which of ``camera``, ``camera_out``, ``fov`` and ``intrinsics`` it uses; ``needs_lens``, one of the last.
     """
 

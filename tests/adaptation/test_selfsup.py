@@ -13,7 +13,7 @@ from layered import FOCAL, pictures, travelling
 from safetensors.torch import load_file
 
 from vdepth_core.adaptation.adapt import Adaptation, adapt
-from vdepth_core.adaptation.synthesis import is_flat
+from vdepth_core.adaptation.synthesis import is_flat, near_jumps
 from vdepth_core.errors import InputError, UsageError
 from vdepth_core.evaluation.accuracy import evaluate_clip
 from vdepth_core.geometry.camera import Intrinsics
@@ -187,6 +187,17 @@ def test_what_cannot_be_learnt_from_leaves_nothing(plate: Path, tmp_path: Path) 
     with pytest.raises(UsageError, match="3:8"):
         adapt(plate, tmp_path / "w.safetensors", frames="3:8", steps=1, **OPTIONS)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_jumps_are_seen_and_slopes_are_not() -> None:
+    rows = torch.linspace(0.3, 2.3, 48)[:, None].expand(48, 64)  # a floor
+    found = torch.stack((rows, torch.where(torch.arange(64) < 30, rows, rows + 1)))
+    trust = torch.ones_like(found)
+    jumps = near_jumps(found, trust)
+    assert jumps[0, 9:-9].max() < 0.01
+    assert jumps[1, 9:-9, 26:34].min() > 0.9
+    assert jumps[1, 9:-9, 9:20].max() < 0.01
+    assert near_jumps(found, 0 * trust).max() == 0
 
 
 def test_flat_depth_is_never_kept() -> None:

@@ -175,7 +175,7 @@ def adapt(
     guide_size = height, width
     if guide is not None and teacher is not None:
         guide_size = network_size(info.width, info.height, info.pixel_aspect, guide.spec)
-    pace = {"rate": chosen.rate} if hasattr(chosen, "rate") else {}
+    pace = {name: getattr(chosen, name) for name in ("rate", "share") if hasattr(chosen, name)}
     config = LoopConfig(seed=seed, minutes=minutes, steps=steps, **pace)
     if resume is None:
         before = places.former(identity, student.spec.name)

@@ -104,6 +104,16 @@ class Reading(nn.Module):
         scale, shift = self.get_buffer("start").tolist()
         return scale * math.exp(STEP * float(self.scale.detach())), shift + STEP * float(self.shift.detach())
 
+    def first(self, disparity: Tensor) -> Tensor:
+        """Inverse depth as it was read at the start.
+
+        Args:
+            disparity: Of any shape.
+        """
+        scale, shift = self.get_buffer("start")
+        inverse: Tensor = scale * disparity + shift
+        return inverse
+
     def forward(self, disparity: Tensor) -> Tensor:
         """Inverse depth in units of the median's, unlimited.
 

@@ -55,6 +55,12 @@ class ViewOptions(Options):
     geometric: float = Field(
         1.0, ge=0, alias="geometric", description="Weight of depth triangulated along flow; 0: none."
     )
+    edges: float = Field(
+        8.0,
+        ge=0,
+        alias="edges",
+        description="Weight of the edges of the model as it was, where flow knows little.",
+    )
     moving: bool = Field(
         True,
         alias="moving",

@@ -195,9 +195,9 @@ def train(
             ]
             optimiser = torch.optim.AdamW(groups)
             if resume:
-                standing = Standing.restored(state, trained, optimiser, counters)
+                standing = Standing.restored(state, trained, optimiser, counters, config.share)
             else:
-                standing = Standing.fresh(trained, optimiser, counters)
+                standing = Standing.fresh(trained, optimiser, counters, config.share)
             lesson = Samples(STAGE, objective, student.predict, config)
             learn(lesson, standing, config, state, session.progress)
     except torch.cuda.OutOfMemoryError as error:

@@ -2,7 +2,8 @@
 
 A frame is looked from; its sources, a gap before and after, are to look like it once they are warped by its
 depth and the cameras. The loss is the published system's. Beside it: depth triangulated along flow, in the
-weights it deserves, and a prior that holds shapes near the untouched model's wherever nothing else speaks.
+weights it deserves, a prior that holds shapes near the untouched model's, and one that holds its edges where
+flow knows little, or is blurred: at silhouettes.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, max_pool2d, pad
 
-from ..learning.losses.anchors import prior_loss
+from ..learning.losses.anchors import edge_loss, prior_loss
 from ..learning.losses.resampling import area
 from ..learning.losses.synthesis import resize_intrinsics
 from ..learning.systems.scales import as_it_is
@@ -31,6 +33,9 @@ Predict = Callable[[Tensor], Tensor]
 
 ROBUST = 0.3  # relative error of inverse depth from where it counts by its logarithm only
 FLAT = 0.2  # of the untouched contrast: what is left below it is a plane, not a scene
+AROUND = 9  # pixels that depth is compared with, and that flow blurs a silhouette over
+BENT = 0.05  # relative difference from the mean around from where depth jumps
+BELIEVED = 0.3  # trust from where triangulated depth says so
 FLOOR = 0.2  # of the median's inverse depth: what is farther does not count more
 
 
@@ -59,7 +64,7 @@ class ViewSynthesis:
     def terms(
         self, predict: Predict, targets: Sequence[int], rng: np.random.Generator | None
     ) -> dict[str, Tensor]:
-        """The system's terms, ``geometric`` and ``prior``; of held-out frames only what compares pictures.
+        """The system's terms, ``geometric``, ``prior``, ``edges``; of held-out frames what compares pictures.
 
         Args:
             predict: Frames (n, 3, h, w) -> disparity (n, h, w).
@@ -76,11 +81,17 @@ class ViewSynthesis:
             start = self._footage.targets(targets).to(self._device)
             # One plane can explain a path that was solved wrongly better than the scene does.
             return {"photometric": torch.ones_like(error) if is_flat(disparity, start) else error}
+        start = self._footage.targets(targets).to(self._device)
+        free = torch.ones_like(inverse)
         if self._cameras.depths is not None:
-            terms["geometric"] = self._options.geometric * self._geometric(inverse, targets)
+            found, trust = (maps.to(self._device) for maps in self._cameras.depths.read(targets))
+            terms["geometric"] = self._options.geometric * geometric_loss(inverse, found, trust)
+            free = 1 - trust * (1 - near_jumps(found, trust))
         if self._options.prior:
-            start = self._footage.targets(targets).to(self._device)
             terms["prior"] = self._options.prior * prior_loss(disparity, start)
+        if self._options.edges:
+            own, was = inverse.clamp(min=0), self._cameras.reading.first(start).clamp(min=0)
+            terms["edges"] = self._options.edges * edge_loss(own, was, free)
         return terms
 
     def _views(
@@ -112,11 +123,6 @@ class ViewSynthesis:
         """At the size pictures are compared at."""
         return area(maps, self._size)
 
-    def _geometric(self, inverse: Tensor, targets: Sequence[int]) -> Tensor:
-        assert self._cameras.depths is not None
-        found, trust = (maps.to(self._device) for maps in self._cameras.depths.read(targets))
-        return geometric_loss(inverse, found, trust)
-
 
 def is_flat(disparity: Tensor, start: Tensor) -> bool:
     """Whether a prediction has lost the depth that the untouched model sees, or is no number.
@@ -144,6 +150,22 @@ def compared_size(height: int, width: int, fine: bool) -> tuple[int, int]:
     if fine:
         return height, width
     return tuple(min(side, max(64, 32 * round(side / 64))) for side in (height, width))  # type: ignore[return-value]
+
+
+def near_jumps(found: Tensor, trust: Tensor) -> Tensor:
+    """Where triangulated depth bends, (N, H, W) in [0, 1]: silhouettes and what is beside them.
+
+    Inverse depth of anything flat is linear over the picture, so that its mean around a pixel is its own.
+
+    Args:
+        found: (N, H, W), in units of the median's inverse depth.
+        trust: (N, H, W) in [0, 1]; what is hardly believed does not count.
+    """
+    maps, margin = found.clamp(min=0)[:, None], AROUND // 2
+    around = avg_pool2d(pad(maps, (margin,) * 4, mode="replicate"), AROUND, 1)
+    off = (maps - around).abs() / (around + FLOOR) * (trust[:, None] > BELIEVED)
+    near = max_pool2d(off, AROUND, 1, margin)[:, 0]
+    return 1 - 1 / (1 + (near / BENT) ** 4)
 
 
 def geometric_loss(inverse: Tensor, found: Tensor, trust: Tensor) -> Tensor:

@@ -69,10 +69,16 @@ class TemporalConsistency:
 
 
 class Tc:
-    """Steady along the optical flow, and faithful to a teacher's steady depth."""
+    """Steady along the optical flow, and faithful to a teacher's steady depth.
+
+    Attributes:
+        share: Of what was learnt that is released. On 36 frames of a walk through an office all of it takes
+            AbsRel from .331 to .335 and rTC@1.05 from .56 to .70, half of it to .331 and .63.
+    """
 
     name = "tc"
     taught = True
+    share = 0.6
     Options = TcOptions
 
     def __init__(self, options: TcOptions) -> None:

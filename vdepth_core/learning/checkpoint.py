@@ -55,7 +55,10 @@ class Standing:
         optimiser: Of its parameters; knows the peak learning rates.
         counters: How far it is.
         average: Moving average of the weights.
-        kept: The untouched weights, until the average did better on what was held out.
+        kept: The untouched weights, until what would be released did better on what was held out.
+        share: How far on the way from the untouched weights to the average lies what is released; 1: that is
+            the average.
+        start: The untouched weights, where the share is less.
     """
 
     trained: nn.Module
@@ -63,33 +66,46 @@ class Standing:
     counters: Counters
     average: Weights
     kept: Weights
+    share: float = 1.0
+    start: Weights | None = None
 
     @classmethod
-    def fresh(cls, trained: nn.Module, optimiser: torch.optim.Optimizer, counters: Counters) -> Standing:
+    def fresh(
+        cls, trained: nn.Module, optimiser: torch.optim.Optimizer, counters: Counters, share: float = 1.0
+    ) -> Standing:
         """Before the first step.
 
         Args:
             trained: All modules that learn, as one.
             optimiser: Of their parameters.
             counters: Of a run that begins.
+            share: Of what is learnt that is released, in [0, 1].
         """
-        return cls(trained, optimiser, counters, copied(trained.state_dict()), copied(trained.state_dict()))
+        start, average, kept = (copied(trained.state_dict()) for _ in range(3))
+        return cls(trained, optimiser, counters, average, kept, share, start if share < 1 else None)
 
     @classmethod
     def restored(
-        cls, path: Path, trained: nn.Module, optimiser: torch.optim.Optimizer, counters: Counters
+        cls,
+        path: Path,
+        trained: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        counters: Counters,
+        share: float = 1.0,
     ) -> Standing:
         """Where the checkpoint says; weights and moments are put back into ``trained`` and ``optimiser``.
 
         Args:
             path: The checkpoint.
-            trained: All modules that learn, as one.
+            trained: All modules that learn, as one; untouched yet.
             optimiser: Of their parameters.
             counters: What `read_counters` read of it.
+            share: As of `fresh`.
 
         Raises:
             WeightsError: the file is damaged, or of other modules.
         """
+        start = copied(trained.state_dict()) if share < 1 else None
         try:
             tensors = read_tensors(path)
             average, kept = restore_state(tensors, trained, optimiser, "average", "kept")
@@ -101,7 +117,7 @@ class Standing:
             raise WeightsError(
                 f"The checkpoint {path} is of other networks.", "Start without --resume."
             ) from error
-        return cls(trained, optimiser, counters, average, kept)
+        return cls(trained, optimiser, counters, average, kept, share, start)
 
     def save(self, path: Path) -> None:
         """Writes everything needed to go on, atomically.
@@ -115,15 +131,29 @@ class Standing:
         facts = {"format": _FORMAT, "counters": json.dumps(asdict(self.counters))}
         write_state(path, self.trained, self.optimiser, {"average": self.average, "kept": self.kept}, facts)
 
+    def released(self) -> Weights:
+        """What would be released now."""
+        return self.average if self.start is None else blend(self.start, self.average, self.share)
+
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """Has the averaged weights in ``trained``, for a while."""
+        """Has what would be released now in ``trained``, for a while."""
         own = copied(self.trained.state_dict())
-        self.trained.load_state_dict(self.average)
+        self.trained.load_state_dict(self.released())
         try:
             yield
         finally:
             self.trained.load_state_dict(own)
+
+
+def blend(start: Weights, end: Weights, share: float) -> Weights:
+    """Weights on the straight way from ``start`` (share 0) to ``end`` (share 1).
+
+    Args:
+        start, end: Tensors by the same keys; counters are those of ``end``.
+        share: In [0, 1].
+    """
+    return {k: torch.lerp(start[k], v, share) if v.is_floating_point() else v for k, v in end.items()}
 
 
 def copied(weights: Weights) -> Weights:

@@ -62,6 +62,8 @@ class LoopConfig:
         schedule: What becomes of it in the course of the run.
         decay: Weight decay; published self-supervised trainings have none, 0.
         average: Decay of the moving average of the weights; 0: it is the weights themselves.
+        share: How far on the way from the untouched weights to that average lies what is released; 1: that is
+            the average. Less forgets less of what the clip does not show (Wortsman et al., CVPR 2022).
         clip: Largest norm of the gradient; infinite: whatever it is.
         validate_every: Steps between validations.
         patience: Validations in a row without a better one after which to stop; None: validations are only
@@ -77,6 +79,7 @@ class LoopConfig:
     schedule: Schedule = Cosine(warm_up=20)
     decay: float = 0.01
     average: float = 0.98
+    share: float = 1.0
     clip: float = 1.0
     validate_every: int = 100
     patience: int | None = 8

@@ -179,7 +179,7 @@ class _Run:
             _log.info("step %d, %.0f s: loss %.4f", counters.step, counters.elapsed, recent)
 
     def validate(self) -> None:
-        """Notes the errors on what is held out, and keeps the average if it is the best and that matters."""
+        """Notes the errors on what is held out; keeps what has them if it is the best and that matters."""
         standing, counters = self.standing, self.standing.counters
         errors = self.lesson.validate(standing)
         counters.history.append((counters.step, errors))
@@ -189,7 +189,7 @@ class _Run:
             return
         if sum(errors.values()) < counters.best:
             counters.best, counters.since = sum(errors.values()), 0
-            standing.kept = copied(standing.average)
+            standing.kept = copied(standing.released())
         else:
             counters.since += 1
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ..errors import WeightsError
-from ..learning.checkpoint import Counters, Standing, read_counters, resumable
+from ..learning.checkpoint import Counters, Standing, blend, read_counters, resumable
 from ..learning.loop import Lesson, learn, parameter_groups
 from ..learning.losses.exact import aligned_relative_loss, exact_loss
 from ..learning.losses.midas import midas_loss, normalise, trimmed_loss
@@ -142,16 +142,6 @@ class _Sources(Lesson):
 
     def _released(self, standing: Standing) -> Weights:
         return blend(standing.kept, standing.average, self._config.blend)
-
-
-def blend(start: Weights, end: Weights, share: float) -> Weights:
-    """Weights on the straight way from ``start`` (share 0) to ``end`` (share 1).
-
-    Args:
-        start, end: Tensors by the same keys; counters are those of ``end``.
-        share: In [0, 1].
-    """
-    return {k: torch.lerp(start[k], v, share) if v.is_floating_point() else v for k, v in end.items()}
 
 
 def evaluate(weights: Weights, samples: list[Sample]) -> float:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from selfsup_reference import random
 
-from vdepth_core.learning.losses.anchors import align_to, prior_loss, velocity_loss
+from vdepth_core.learning.losses.anchors import FAR_AWAY, align_to, edge_loss, prior_loss, velocity_loss
 
 START, NOW, SURE = random(2, 5, 6), random(2, 5, 6, seed=1), random(2, 5, 6, seed=2)
 
@@ -42,6 +42,54 @@ def test_prior_against_least_squares(weighted):
 def test_gradcheck():
     near = (START + 0.3 * NOW).detach().requires_grad_()
     assert torch.autograd.gradcheck(lambda d, w: prior_loss(d, START.detach(), w), (near, SURE))
+
+
+def slow_edges(now, start, sure):
+    """Pixel by pixel, at full and at half size."""
+    total = 0.0
+    for size in (1, 2):
+        sums, counts = [0.0, 0.0], [0, 0]
+        rows, columns = now.shape[1] // size, now.shape[2] // size
+
+        def cell(maps, n, y, x, size=size):
+            return maps[n, y * size : (y + 1) * size, x * size : (x + 1) * size].mean()
+
+        change = np.log(now + FAR_AWAY) - np.log(start + FAR_AWAY)
+        for n in range(len(now)):
+            for y in range(rows):
+                for x in range(columns):
+                    for k, (v, u) in enumerate(((y, x + 1), (y + 1, x))):
+                        if v < rows and u < columns:
+                            step = abs(cell(change, n, v, u) - cell(change, n, y, x))
+                            sums[k] += step * (cell(sure, n, v, u) + cell(sure, n, y, x)) / 2
+                            counts[k] += 1
+        total += sums[0] / counts[0] + sums[1] / counts[1]
+    return total / 2
+
+
+def test_edges_against_a_loop_over_pixels():
+    now, start, sure = (maps.detach().abs() for maps in (NOW, START, SURE))
+    expected = slow_edges(now.numpy(), start.numpy(), sure.numpy())
+    assert float(edge_loss(now, start, sure)) == pytest.approx(expected, rel=1e-9)
+    assert torch.autograd.gradcheck(
+        lambda d, w: edge_loss(d, start, w), (now.requires_grad_(), sure.requires_grad_())
+    )
+
+
+def test_a_blurred_or_moved_edge_costs_more_than_one_of_another_height():
+    start = torch.full((1, 16, 32), 0.5)
+    start[..., 16:] = 1.5
+    everywhere = torch.ones_like(start)
+
+    def cost(now):
+        return float(edge_loss(now, start, everywhere))
+
+    blurred = torch.nn.functional.avg_pool1d(torch.nn.functional.pad(start[0], (4, 4), "replicate"), 9, 1)[
+        None
+    ]
+    assert cost(3 * (start + FAR_AWAY) - FAR_AWAY) < 1e-6  # the factor is free
+    assert cost(blurred) > 1.4 * cost(start * start)
+    assert cost(start.roll(3, 2)) > 1.4 * cost(start * start)
 
 
 def test_scale_and_shift_are_free_and_shapes_are_not():

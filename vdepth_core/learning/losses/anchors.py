@@ -11,8 +11,12 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
+
+from .smoothness import along_x, along_y
 
 VELOCITY = 0.1  # PackNet's configuration; its paper has .05
+FAR_AWAY = 0.1  # inverse depth, of the median's, that is added before edges are compared: a sky has none
 _TINY = 1e-12
 
 
@@ -65,3 +69,27 @@ def prior_loss(disparity: Tensor, start: Tensor, confidence: Tensor | None = Non
     spread = (weight * (start - middle).abs()).sum((1, 2)) / total
     left = (weight * (align_to(disparity, start, confidence) - start).abs()).sum((1, 2)) / total
     return (left / spread.clamp(min=_TINY**0.5)).mean()
+
+
+def edge_loss(inverse: Tensor, start: Tensor, weight: Tensor, scales: int = 2) -> Tensor:
+    """How far depth has left the edges it began with: mean |∂x c| + |∂y c|, c = ln (w + ε) − ln (w0 + ε).
+
+    What changes is to change slowly over the picture: an edge may become one of another height, which costs
+    that once, but not a ramp and not one elsewhere, which costs both. The factor between the maps is free.
+
+    Args:
+        inverse: (N, H, W) inverse depth w >= 0, about 1 in the middle.
+        start: (N, H, W), w0, as it was.
+        weight: (N, H, W) >= 0, what a pixel counts in the mean over all of them.
+        scales: At full, half, … size.
+    """
+    change = ((inverse + FAR_AWAY).log() - (start + FAR_AWAY).log())[:, None]
+    weight = weight[:, None]
+    total = inverse.new_zeros(())
+    for scale in range(scales):
+        if scale:
+            change, weight = avg_pool2d(change, 2), avg_pool2d(weight, 2)
+        beside = (weight[..., 1:] + weight[..., :-1]) / 2
+        below = (weight[..., 1:, :] + weight[..., :-1, :]) / 2
+        total = total + (along_x(change).abs() * beside).mean() + (along_y(change).abs() * below).mean()
+    return total / scales
