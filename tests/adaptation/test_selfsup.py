@@ -222,8 +222,7 @@ def test_a_camera_that_stands_still_teaches_nothing(plate: Path, scene: SceneCli
 
 @pytest.mark.parametrize("recipe", ["packnet", "sfmlearner", "featdepth", "ddv", "diffnet"])
 def test_every_system_adapts(recipe: str, plate: Path, camera: Path, tmp_path: Path) -> None:
-    own = {"featdepth_layers": 18} if recipe == "featdepth" else {}
     options = OPTIONS | {"recipe": recipe, "size": 64, "frames": "0-4", "camera": camera, "steps": 1}
-    done = adapt(plate, tmp_path / "w.safetensors", **options, **own)
+    done = adapt(plate, tmp_path / "w.safetensors", **options)
     assert done.steps == 1
     assert "photometric" in done.before

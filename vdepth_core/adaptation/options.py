@@ -79,7 +79,9 @@ class Monodepth2Recipe(ViewOptions, Monodepth2Options):
 class FeatDepthRecipe(ViewOptions, FeatDepthOptions):
     """Of FeatDepth; one clip does not fill the features of the published fifty layers."""
 
-    layers: Literal[18, 34, 50] = Field(18, description="Of the network whose features are compared.")
+    extractor: Literal["resnet18", "resnet34", "resnet50"] = Field(
+        "resnet18", description="Whose features are compared."
+    )
 
 
 class PackNetRecipe(ViewOptions, PackNetOptions):

@@ -140,6 +140,28 @@ def test_featdepth_writes_all_its_networks(tree, tiny, tmp_path, monkeypatch):
     }  # fmt: skip
 
 
+def test_featdepth_with_features_that_stay(tree, tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(featdepth_train, "POSE_SIZE", (32, 64))
+    monkeypatch.setattr(featdepth, "FeatPose", partial(featdepth_train.FeatPose, width=8))
+    before = featdepth_train.AutoEncoder(18, width=8, classifier=False).state_dict()
+    file = tmp_path / "features.pth"
+    torch.save({"state_dict": {k: v for k, v in before.items() if k.startswith("Encoder.")}}, file)
+    more = {"featdepth_features": file, "featdepth_extractor": "resnet18"}
+    root, options = small(tree, tiny, "featdepth", steps=1, batch=1, **more)
+    done = train_selfsup(root, tmp_path / "run", recipe="featdepth", **options)
+    assert "feature-metric" in done.held_out
+    assert "reconstruction" not in done.held_out
+    state = read_network(tmp_path / "run").state
+    assert {key.split(".")[0] for key in state} == {
+        "DepthEncoder", "DepthDecoder", "PoseEncoder", "PoseDecoder", "extractor",
+    }  # fmt: skip
+    for name in ("conv1.weight", "layer4.1.bn2.bias"):
+        assert torch.equal(state[f"extractor.encoder.{name}"], before[f"Encoder.encoder.{name}"])
+    torch.save({"state_dict": {"Encoder.encoder.conv1.weight": torch.zeros(1)}}, file)
+    with pytest.raises(WeightsError, match=r"features\.pth does not fit Encoder: it lacks"):
+        train_selfsup(root, tmp_path / "other", recipe="featdepth", **options)
+
+
 def test_a_folder_of_clips_with_fewer_targets_than_a_batch(tiny, tmp_path):
     write_clip(tmp_path / "clips" / "a", 4)
     more = {"init": str(tiny("monodepth2")), "pose": "cnn", "device": "cpu", "threads": 1, "batch": 3}

@@ -1,21 +1,26 @@
 """FeatDepth (Shu et al., ECCV 2020): Monodepth2's comparison, and one of features that are learnt along.
 
 Published are two ways: features of an auto-encoder that was trained before and stays as it is, and one that
-is trained with depth and poses ("joint"). This is the second. What depth and poses learn from the features is
-no reason for the features to change: they are made to be told apart, by the auto-encoder's own terms only.
+is trained with depth and poses ("joint"). Both are here. What depth and poses learn from the features is no
+reason for the features to change: they are made to be told apart, by the auto-encoder's own terms only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from ...geometry.poses import monodepth2_pose
+from ...networks.featdepth import Encoder, numel
 from ...networks.featdepth_train import AutoEncoder, FeatPose
+from ...networks.resnet import WIDTH
+from ...weights.loading import load_into, load_state_dict
 from ..losses.featdepth import EXACT, MONO, autoencoder_terms, featdepth_terms
+from ..state import parts_of
 from .monodepth2 import in_pairs
 from .options import FeatDepthOptions
 from .system import Course, Motion, System, Views
@@ -23,8 +28,42 @@ from .system import Course, Motion, System, Views
 FEATURES = "features"
 
 
+class Extractor(nn.Module):
+    """Features that were trained before; of their network only the normalisations' statistics go on changing.
+
+    That they do is published: the extractor is in training mode with all the rest.
+    """
+
+    def __init__(self, path: Path, layers: int) -> None:
+        """Reads it.
+
+        Args:
+            path: Weights whose keys begin with ``extractor.``, ``Encoder.`` or ``encoder.``, as FeatDepth's.
+            layers: Of its ResNet.
+
+        Raises:
+            WeightsError: the file is missing, damaged or of another network.
+        """
+        super().__init__()
+        found = load_state_dict(path)
+        state = parts_of(found, "extractor") or parts_of(found, "Encoder") or found
+        width = numel(state, "encoder.bn1.weight", WIDTH)
+        encoder = Encoder(layers, normalised=False, classifier="encoder.fc.weight" in state, width=width)
+        load_into(encoder, state, path)
+        self.extractor = encoder.requires_grad_(False)
+
+    def forward(self, rgb: Tensor) -> list[Tensor]:
+        """The five features at 1/2 to 1/32.
+
+        Args:
+            rgb: (N, 3, H, W) in [0, 1].
+        """
+        features: list[Tensor] = self.extractor(rgb)
+        return features
+
+
 class FeatDepth(System):
-    """The joint training."""
+    """The joint training, or with features that stay as they are."""
 
     name = "featdepth"
     network = "featdepth"
@@ -36,8 +75,15 @@ class FeatDepth(System):
         self.options = options
 
     def modules(self) -> dict[str, nn.Module]:
-        """The auto-encoder; see `System.modules`."""
-        return {FEATURES: AutoEncoder(int(self.options.extractor.removeprefix("resnet")))}
+        """The auto-encoder, or the extractor that stays as it is; see `System.modules`.
+
+        Raises:
+            WeightsError: the extractor's weights are missing, damaged or of another network.
+        """
+        layers = int(self.options.extractor.removeprefix("resnet"))
+        if self.options.features is not None:
+            return {FEATURES: Extractor(self.options.features, layers)}
+        return {FEATURES: AutoEncoder(layers)}
 
     def terms(self, views: Views, modules: Mapping[str, nn.Module]) -> dict[str, Tensor]:
         """Those of `featdepth_terms`, and of the auto-encoder `autoencoder_terms`; see `System.terms`.
@@ -57,9 +103,15 @@ class FeatDepth(System):
             smoothness=options.smoothness,
             normalised=not views.stereo,
         )
-        own, reconstructions = network(views.target)
+        if isinstance(network, Extractor):
+            encode: Callable[[Tensor], list[Tensor]] = network
+            with torch.no_grad():
+                own, reconstructions = encode(views.target), None
+        else:
+            encode = network.Encoder  # type: ignore[assignment]
+            own, reconstructions = network(views.target)
         with torch.no_grad():
-            others = [network.Encoder(source)[0] for source in views.sources]  # type: ignore[operator]
+            others = [encode(source)[0] for source in views.sources]
         terms = featdepth_terms(
             views.disparities,
             views.inverse_depth,
@@ -72,6 +124,8 @@ class FeatDepth(System):
             views.generator,
             views.confidence,
         )
+        if reconstructions is None:
+            return terms
         return terms | autoencoder_terms(reconstructions, views.target, own)
 
     def pose_network(self, kind: str, sources: int) -> nn.Module:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -52,6 +53,9 @@ class FeatDepthOptions(_Switches):
     )
     extractor: Literal["resnet18", "resnet34", "resnet50"] = Field(
         "resnet50", description="Whose features are compared."
+    )
+    features: Path | None = Field(
+        None, description="Weights of an extractor trained before, which stays; none: one learns along."
     )
 
 
