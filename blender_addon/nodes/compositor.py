@@ -49,6 +49,7 @@ OUTPUTS = {
     "Composite": "NodeSocketColor",
     "Image": "NodeSocketColor",
     "Depth": "NodeSocketFloat",
+    "Composite Depth": "NodeSocketFloat",
     "Disparity": "NodeSocketFloat",
     "Normalised": "NodeSocketFloat",
     "Near Mask": "NodeSocketFloat",
@@ -151,6 +152,7 @@ def build_group(
     if "disparity" in sequences:
         made["Disparity"] = sequences["disparity"][0]
     made["Composite"] = _composite(build, image, z, given)
+    made["Composite Depth"] = build.math("Composite Depth", "MINIMUM", z, given["Render Depth"])
     made["Normalised"] = _normalised(build, z, given)
     made["Near Mask"], made["Far Mask"] = _masks(build, z, given)
     if fog:

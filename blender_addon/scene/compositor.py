@@ -21,6 +21,7 @@ from ..result.manifest import Result, ResultError
 from . import render
 from .image import load_sequence, set_image_user
 from .mesh import find_mesh
+from .placing import follow_mesh, placing
 
 NAME = "Video Depth"
 SHARED = "vdepth"
@@ -75,14 +76,15 @@ def set_up(scene: Any, clip: Any, result: Result, options: Any) -> Any:
     node = build.node(NAME, "CompositorNodeGroup", layers.outputs[0], rows=8)
     node.node_tree, node.label, node.width = group, group.name, 220
     examples = {"fog": options.fog, "defocus": options.defocus}
-    placing = render.placing(clip, mesh)
-    _set_inputs(group, node, group_inputs(result, placing, plate=plate, holdout=holdout, **examples))
+    lies = placing(clip, mesh)
+    _set_inputs(group, node, group_inputs(result, lies, plate=plate, holdout=holdout, **examples))
+    follow_mesh(node, mesh)
     build_group(group, clip, result, partial(_show, clip, result), **examples)
-    _link_render(tree, scene, layers, node, mesh)
+    _chain(tree, scene, layers)
     if options.file_output:
         _file_output(build, node, clip, result)
     build.prune()
-    _output(tree, node, frame)
+    _output(tree, frame)
     compat.use_compositor_in_background(scene)
     return node
 
@@ -98,6 +100,10 @@ def remove(scene: Any, clip: Any) -> None:
             Builder(tree, SHARED).prune()
             _link_directly(tree)
             render.release(scene, find_mesh(clip))
+        else:
+            layers = _layers(tree, scene, None)
+            _chain(tree, scene, layers)
+            _output(tree, layers.parent)
         compat.release_compositor_tree(scene)
     if group.users == 0:
         images = [
@@ -222,32 +228,49 @@ def _link_directly(tree: Any) -> None:
     del tree[DIRECT_KEY]
 
 
-def _link_render(tree: Any, scene: Any, layers: Any, node: Any, mesh: Any) -> None:
-    """Feeds the render to the group, where the user feeds nothing else."""
-    sources = {
-        "Render": layers.outputs["Image"],
-        "Render Depth": layers.outputs.get("Depth"),
-        "Shadows": render.shadows(scene, layers),
-        "Lit": render.lit_share(mesh, layers),
-    }
-    for wish in linked_inputs():
-        socket, source = node.inputs[wish.name], sources[wish.name]
-        for link in socket.links:
-            if link.from_node != layers:
-                break
-            if link.from_socket != source:
-                tree.links.remove(link)
-        else:
-            if source is not None and not socket.is_linked:
-                tree.links.new(source, socket)
+def _groups(tree: Any) -> list[Any]:
+    """The nodes of all clips, in the order they were made."""
+    return [node for node in tree.nodes if node.get(TAG, "").endswith(f":{NAME}") and node.node_tree]
 
 
-def _output(tree: Any, node: Any, frame: Any) -> None:
-    """Shows the group where the tree has no output: the composite is rendered, the depth is viewed."""
+def _chain(tree: Any, scene: Any, layers: Any) -> None:
+    """Feeds the first clip's group the render, each other one the composite before it, to be sorted by depth.
+
+    What the user feeds them stays.
+    """
+    groups = _groups(tree)
+    for place, node in enumerate(groups):
+        sources = {
+            "Render": layers.outputs["Image"],
+            "Render Depth": layers.outputs.get("Depth"),
+            "Shadows": render.shadows(scene, layers),
+            "Lit": render.lit_share(find_mesh(node.node_tree.get("vdepth_clip")), layers),
+        }
+        if place:
+            before = groups[place - 1].outputs
+            sources |= {"Render": before["Composite"], "Render Depth": before["Composite Depth"], "Lit": None}
+        for wish in linked_inputs():
+            socket, source = node.inputs[wish.name], sources[wish.name]
+            for link in socket.links:
+                if link.from_node not in (layers, *groups):
+                    break
+                if link.from_socket != source:
+                    tree.links.remove(link)
+            else:
+                if source is not None and not socket.is_linked:
+                    tree.links.new(source, socket)
+
+
+def _output(tree: Any, frame: Any) -> None:
+    """Shows the last clip's group where the tree has no other output: rendered, and its depth viewed."""
+    groups = _groups(tree)
+    node = groups[-1]
     kind = compat.output_node_id()
     outputs = _outputs(tree)
-    if any(other.inputs[0].is_linked for other in outputs if other.inputs):
-        return
+    for link in [link for other in outputs if other.inputs for link in other.inputs[0].links]:
+        if link.from_node not in groups[:-1] or link.from_socket.name != "Composite":
+            return
+        tree.links.remove(link)
     build = Builder(tree, SHARED, frame)
     compat.ensure_output_socket(tree)
     output = outputs[0] if outputs else build.node("Output", kind)

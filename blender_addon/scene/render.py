@@ -5,11 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..nodes.compositor import Placing
 from ..nodes.light import PASS
 from . import film, relight
-from .camera import unit_of
-from .mesh import get_input
 from .view import RIG_KEY
 
 FILM_OWNER = "compositor"
@@ -24,13 +21,6 @@ def shares(scene: Any, mesh: Any) -> tuple[bool, bool]:
     if scene.render.use_multiview or (scene.camera is not None and RIG_KEY in scene.camera):
         return False, False
     return True, not relight.is_picture(mesh)
-
-
-def placing(clip: Any, mesh: Any) -> Placing:
-    """How the clip's depth lies in the scene: as its mesh does, if it has one."""
-    if mesh is None:
-        return Placing(clip.vdepth.scale)
-    return Placing(get_input(mesh, "Scale") * unit_of(mesh), get_input(mesh, "Shift"))
 
 
 def prepare(scene: Any, mesh: Any, *, plate: bool, catch_shadows: bool) -> None:

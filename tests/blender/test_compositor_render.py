@@ -281,3 +281,82 @@ def test_depth_follows_the_meshs_scale_and_shift(plate, tmp_path) -> None:
     set_input(find_mesh(plate), "Shift", 0.01)
     bpy.ops.vdepth.setup_compositor()
     assert at(picture(tmp_path), SIDE, 0, 6)[0] > 0.7, "the wall is at 7.7 now"
+
+
+def test_scale_and_shift_follow_the_meshs_over_its_shots(plate, tmp_path) -> None:
+    """Keyed on the mesh shot by shot, they are the compositor's at every frame, and the user's own stay."""
+    from blender_addon import compat
+    from blender_addon.scene.compositor import find_node
+    from blender_addon.scene.mesh import find_mesh, identifier_of, modifier_of, set_input
+
+    add_ball(SIDE, 0.0, 6.0)
+    scene = bpy.context.scene
+    bpy.ops.vdepth.build_mesh()
+    mesh = find_mesh(plate)
+    path = compat.modifier_input_path(modifier_of(mesh), identifier_of(mesh, "Scale"))
+    for frame, scale in ((2, 2.0), (1, 1.0)):
+        set_input(mesh, "Scale", scale)
+        mesh.keyframe_insert(path, frame=frame)
+    bpy.ops.vdepth.setup_compositor()
+    scene.frame_set(2)
+    assert at(picture(tmp_path), SIDE, 0, 6)[0] > 0.7, "the wall is at 8 now"
+    scene.frame_set(1)
+    assert list(at(picture(tmp_path), SIDE, 0, 6)) == BLUE
+    node = find_node(scene, plate)
+    node.inputs["Scale"].driver_remove("default_value")
+    node.inputs["Scale"].default_value = 3.0
+    bpy.ops.vdepth.setup_compositor()
+    scene.frame_set(2)
+    scene.frame_set(1)
+    assert node.inputs["Scale"].default_value == 3.0
+
+
+def test_two_clips_are_sorted_by_depth(plate, tmp_path) -> None:
+    """The second clip's composite takes the first's for its render: what is nearest is seen."""
+    from depth_job import make_job
+
+    from blender_addon import compat
+    from blender_addon.scene.compositor import find_node
+
+    scene = bpy.context.scene
+    add_ball(-SIDE * 0.2, 0.9, 3.0, 0.3)
+    bpy.ops.vdepth.setup_compositor()
+    folder = tmp_path / "second"
+    folder.mkdir()
+    z = np.full((HEIGHT, WIDTH), SKY)
+    z[HEIGHT // 2 :] = 6.0  # its lower half: before the background, behind the wall
+    manifest = make_job(folder, {1: z}, CAMERA)
+    image = bpy.data.images.new("green", WIDTH, HEIGHT)
+    image.pixels.foreach_set(array("f", [0.0, 0.5, 0.0, 1.0] * (WIDTH * HEIGHT)))
+    image.filepath_raw, image.file_format = str(folder / "plate.png"), "PNG"
+    image.save()
+    second = bpy.data.movieclips.load(str(folder / "plate.png"))
+    second.vdepth.manifest = str(manifest)
+    scene.vdepth.clip = second
+    for _ in range(2):
+        bpy.ops.vdepth.setup_compositor()
+    first, last = find_node(scene, plate), find_node(scene, second)
+    assert last.inputs["Render"].links[0].from_node == first
+    rgba = picture(tmp_path)
+    assert rgba[HEIGHT - 5, 5, 1] > 0.15, "the second clip before the first's background"
+    assert list(rgba[HEIGHT - 5, WIDTH - 5]) == BLUE, "and behind its wall"
+    assert red(rgba) > 20
+    output = next(n for n in compat.compositor_tree(scene).nodes if n.bl_idname == compat.output_node_id())
+    bpy.ops.vdepth.remove_compositor()
+    assert output.inputs[0].links[0].from_node == first
+    assert list(picture(tmp_path)[HEIGHT - 5, 5]) == BLUE
+
+
+def test_the_users_own_render_layers_get_a_depth(plate, tmp_path) -> None:
+    """A node made while the layer had no depth pass."""
+    from blender_addon import compat
+
+    scene = bpy.context.scene
+    scene.view_layers[0].use_pass_z = False
+    tree = compat.ensure_compositor_tree(scene)
+    compat.ensure_output_socket(tree)
+    layers, output = tree.nodes.new("CompositorNodeRLayers"), tree.nodes.new(compat.output_node_id())
+    tree.links.new(layers.outputs[0], output.inputs[0])
+    add_ball(SIDE, 0.0, 6.0)
+    bpy.ops.vdepth.setup_compositor()
+    assert list(at(picture(tmp_path), SIDE, 0, 6)) == BLUE, "behind the wall"
