@@ -1,6 +1,10 @@
 """The scene's render in the compositor: a ball over the plate, hidden by what is nearer in it."""
 
+import json
+import os
+import subprocess
 from array import array
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +15,7 @@ Vector = pytest.importorskip("mathutils").Vector
 WIDTH, HEIGHT = 64, 48
 FAR, WALL, SKY = 10.0, 4.0, 1e10  # of the plate: background, a wall in its right half, its top rows
 CAMERA = {"fx": 64.0, "fy": 64.0, "cx": WIDTH / 2, "cy": HEIGHT / 2}
+HOST = os.environ.get("VDEPTH_BLENDER_HOST", "")
 SIDE = 1.5  # of the ball from the camera's axis
 
 
@@ -159,6 +164,9 @@ SETUPS = {
     "view after": ["build_mesh", "setup_compositor", "setup_view"],
     "twice": ["setup_compositor", "build_mesh", "setup_compositor"],
     "removed": ["build_mesh", "setup_compositor", "remove_compositor"],
+    "shot": ["setup_shot"],
+    "shot and relight": ["setup_shot", "setup_relight"],
+    "shot and view": ["setup_shot", "setup_view"],
 }
 
 
@@ -168,6 +176,26 @@ def test_the_ball_is_there_after_every_button(plate, tmp_path, steps) -> None:
     for step in steps:
         assert getattr(bpy.ops.vdepth, step)() == {"FINISHED"}
     assert 60 < red(picture(tmp_path)) < 500
+
+
+@pytest.mark.parametrize("suite", ["trixie", "sid"])
+@pytest.mark.skipif(not HOST, reason="VDEPTH_BLENDER_HOST names no launcher of real Blenders")
+def test_the_ball_is_there_in_a_real_blender(plate, tmp_path, suite) -> None:
+    """Blender 4.3 and 5.2, from their first scene; and a Render Layers node of the user's gets its depth."""
+    setups, answer = tmp_path / "setups.json", tmp_path / "answer.json"
+    setups.write_text(json.dumps(SETUPS))
+    script = Path(__file__).parent / "host_scripts" / "setups.py"
+    words = ["--background", "--factory-startup", "--python", str(script), "--"]
+    done = subprocess.run(
+        ["bash", HOST, "run", suite, *words, str(tmp_path), str(setups), str(answer)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert answer.is_file(), done.stdout + done.stderr
+    seen = json.loads(answer.read_text())
+    assert "failed" not in seen, seen["failed"]
+    assert seen.pop("hidden") == 0
+    assert seen.keys() == SETUPS.keys()
+    assert all(60 < count < 500 for count in seen.values()), seen
 
 
 @pytest.mark.parametrize("mode", ["DIFFUSE", "CATCHER"])
