@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a clip's depth lies in the scene, as its mesh has it; the compositor follows the mesh at every frame."""
+"""How a clip's depth lies in the scene, as its mesh has it: the compositor follows that at every frame."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def follow_mesh(node: Any, mesh: Any) -> None:
 
 
 def _drive(socket: Any, mesh: Any, name: str) -> None:
-    """By a socket of the mesh, in the scene's units where it is a scale; in a product that needs no Python."""
+    """By a socket of the mesh, in the scene's units where it is a scale; a product needs no Python."""
     driver = socket.driver_add("default_value").driver
     driver.type, driver.expression = "SCRIPTED", "value * unit" if name == "Scale" else "value"
     value = driver.variables.new()
