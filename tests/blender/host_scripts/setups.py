@@ -3,7 +3,7 @@
 blender --background --factory-startup --python setups.py -- FOLDER SETUPS.json ANSWER.json
 
 FOLDER is a job's, with the clip plate.png beside; SETUPS maps names to operators of ours. ANSWER maps the
-names to how many pixels are red, and "hidden" to that number with the ball behind the plate, seen through a Render
+names to how many pixels are red, and "hidden" to that number with the ball behind the plate, through a Render
 Layers node that the user made before there was a depth pass.
 """
 
