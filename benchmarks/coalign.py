@@ -39,7 +39,7 @@ from vdepth_core.clip import ShotView, open_clip
 from vdepth_core.demo import demo_clip
 from vdepth_core.methods.frames import to_disparity
 from vdepth_core.methods.rolling.plan import SnippetPlan, plan_snippets
-from vdepth_core.methods.rolling.spill import sample_grid
+from vdepth_core.methods.spill import sample_grid
 from vdepth_core.models.registry import load_model
 from vdepth_core.models.sizing import frames_to_tensor, network_size
 from vdepth_core.scenes.clip import render_clip

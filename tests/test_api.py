@@ -17,6 +17,7 @@ PUBLIC = {
     "load_model",
     "open_clip",
     "read_sequence",
+    "stream",  # a generator over live pictures: no job, no folder, so `estimate` cannot be it
 }
 
 

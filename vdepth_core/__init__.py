@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .evaluation.evaluate import evaluate
     from .jobs.batch import estimate
     from .jobs.config import EstimateConfig
+    from .methods.windowed.stream import stream
     from .models.registry import list_models, load_model
     from .output.exports.export import export
     from .output.manifest import Manifest
@@ -36,6 +37,7 @@ __all__ = [
     "load_model",
     "open_clip",
     "read_sequence",
+    "stream",
 ]
 
 _HOME = {
@@ -50,6 +52,7 @@ _HOME = {
     "load_model": "models.registry",
     "open_clip": "clip",
     "read_sequence": "output.sequence",
+    "stream": "methods.windowed.stream",
 }
 
 

@@ -5,7 +5,7 @@ Values that they speak of, and their conventions, are in `types`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -236,6 +236,18 @@ class WindowModel(DepthModel, Protocol):
 
         Args:
             features: What `encode` gave of them, (T, ...) each; T is at most ``spec.window``.
+        """
+
+
+@runtime_checkable
+class StreamModel(DepthModel, Protocol):
+    """A network that can also take a clip's frames one by one, each with what it kept of those before."""
+
+    def stream(self, frames: Iterable[Tensor]) -> Iterator[Tensor]:
+        """Yields (1, H, W) float32 in ``spec.quantity`` for each frame, before it asks for the next.
+
+        Args:
+            frames: (1, 3, H, W) as prepared, of one clip and size.
         """
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from networks.vda_reference import depth, temporal
+from networks.vda_reference import depth, together
 from torch import nn
 from transformers import Dinov2Config, Dinov2Model
 
@@ -105,7 +105,7 @@ def test_pixels_in_blocks_and_time_look_at_nothing_else() -> None:
         module.work_bytes = 1  # a pixel at a time
         close(module(maps), whole, 1e-5)
         state = {f"motion_modules.0.{key}": value for key, value in module.state_dict().items()}
-        close(temporal(state, 0, maps), whole, 1e-5)
+        close(together(state, 0, maps), whole, 1e-5)
 
 
 def test_positions_are_the_published_table() -> None:

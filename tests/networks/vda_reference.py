@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -67,8 +67,15 @@ def encoded(state: State, frame: Tensor, taken: tuple[int, ...]) -> list[Tensor]
     return found
 
 
-def decoded(state: State, maps: list[Tensor], head: str, size: tuple[int, int]) -> Tensor:
+def decoded(
+    state: State,
+    maps: list[Tensor],
+    head: str,
+    size: tuple[int, int],
+    temporal: Callable[[State, int, Tensor], Tensor] | None = None,
+) -> Tensor:
     """Four maps (T, D, h, w) -> (T, H, W)."""
+    temporal = temporal or together
     s = {key.removeprefix(head): value for key, value in state.items() if key.startswith(head)}
 
     def conv(name: str, x: Tensor, **how: int) -> Tensor:
@@ -105,7 +112,7 @@ def decoded(state: State, maps: list[Tensor], head: str, size: tuple[int, int]) 
     return conv("scratch.output_conv2.2", out)[:, 0]
 
 
-def temporal(s: State, number: int, x: Tensor) -> Tensor:
+def together(s: State, number: int, x: Tensor) -> Tensor:
     """Temporal module of (T, C, h, w); a head without such modules leaves it alone."""
     prefix = f"motion_modules.{number}.temporal_transformer."
     m = {key.removeprefix(prefix): value for key, value in s.items() if key.startswith(prefix)}
@@ -134,3 +141,47 @@ def temporal(s: State, number: int, x: Tensor) -> Tensor:
             y = y + linear(u * gelu(g), b["ff.net.2.weight"], b["ff.net.2.bias"])
             out[:, :, row, column] += linear(y, m["proj_out.weight"], m["proj_out.bias"])
     return out
+
+
+def streamed(state: State, frames: Tensor, taken: tuple[int, ...]) -> Tensor:
+    """Normalised frames (T, 3, H, W), one after the other with what is kept of those before -> (T, H, W).
+
+    Kept is what every attention's normalisation gave, of all frames; keys and values are made of it anew.
+    """
+    kept: dict[tuple[int, int], list[Tensor]] = {}
+
+    def next_(s: State, number: int, x: Tensor) -> Tensor:
+        prefix = f"motion_modules.{number}.temporal_transformer."
+        m = {key.removeprefix(prefix): value for key, value in s.items() if key.startswith(prefix)}
+        b = {k.removeprefix("transformer_blocks.0."): v for k, v in m.items()}
+        planes = x.shape[1]
+        normed = group_norm(x, 32, m["norm.weight"], m["norm.bias"], 1e-6)
+        y = linear(normed[0].flatten(1).T, m["proj_in.weight"], m["proj_in.bias"])  # (pixels, planes)
+        for a in range(2):
+            cache = kept.setdefault((number, a), [])
+            z = layer_norm(y, (planes,), b[f"norms.{a}.weight"], b[f"norms.{a}.bias"], 1e-5)
+            n, at = len(cache), f"attention_blocks.{a}."
+            seen = [n - 41, *range(n - 29, n)]
+            sequence = [cache[0], *(cache[max(0, i)] for i in seen), z] if n else [z]
+            cache.append(z)
+            table = b[f"{at}pos_encoder.pe"][0]
+            placed = torch.stack([part + table[i] for i, part in enumerate(sequence)], 1)
+            q, k, v = (placed @ b[f"{at}to_{kind}.weight"].T for kind in "qkv")
+            width = planes // 8
+            heads = [slice(i * width, (i + 1) * width) for i in range(8)]
+            weights = [
+                softmax((q[:, -1:, h] * k[:, :, h]).sum(2) / math.sqrt(width), 1)[..., None] for h in heads
+            ]
+            mixed = torch.cat([(w * v[:, :, h]).sum(1) for w, h in zip(weights, heads, strict=True)], 1)
+            y = y + linear(mixed, b[f"{at}to_out.0.weight"], b[f"{at}to_out.0.bias"])
+        z = layer_norm(y, (planes,), b["ff_norm.weight"], b["ff_norm.bias"], 1e-5)
+        u, g = linear(z, b["ff.net.0.proj.weight"], b["ff.net.0.proj.bias"]).chunk(2, 1)
+        y = y + linear(u * gelu(g), b["ff.net.2.weight"], b["ff.net.2.bias"])
+        return x + linear(y, m["proj_out.weight"], m["proj_out.bias"]).T.reshape(x.shape)
+
+    size = tuple(frames.shape[2:])
+    found = []
+    for frame in frames:
+        maps = [features[None] for features in encoded(state, frame, taken)]
+        found.append(decoded(state, maps, "head.", size, next_)[0])
+    return torch.stack(found)

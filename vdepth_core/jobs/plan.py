@@ -31,6 +31,8 @@ from .numbering import Numbering
 from .presets import resolve, usual_dtype
 from .record import ClipRecord, JobRecord, keep_choice, read_record, weights_seen
 
+_SAME = ("model", "predicts", "device", "dtype", "compile")  # of two jobs that load the same model
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -115,13 +117,17 @@ def make_plan(
     before = read_record(out)
     clip = open_clip(path, **given.clip_options())
     config = given if overwrite else keep_choice(given, before)
-    device = _device(config, given, out)
-    models = list_models()
+    device, info = _device(config, given, out), clip.info
+    refiner = REFINERS.create(config.refiner, config.refiner_options()) if config.refiner else None
+    camera = plate_camera(info, config)
+    start, stop = frames = frame_range(info, config)
+    if info.kind == "sequence" and stop is not None:
+        Numbering.of(info, config).check_shown(start / info.rate, stop / info.rate)
+    models = list_models()  # from here on a model may be loaded, which takes a while
     config = resolve(config, models, device, windows=_sees_windows(config, models, device, shelf, before))
     assert config.method is not None
     plugins = _plugins(config)
     method = METHODS.create(config.method, config.method_options())
-    refiner = REFINERS.create(config.refiner, config.refiner_options()) if config.refiner else None
     found = next((entry.path for entry in models if entry.name == config.model), Path(str(config.model)))
     weights = weights_seen(found)
 
@@ -138,17 +144,12 @@ def make_plan(
 
     known = _known_spec(before, config, weights)
     spec = known or load().spec
-    info = clip.info
     with answering(*plugins("method")):
         size = _checked_size("input_size", method.input_size(info, spec, config.size))
     with answering(*plugins("refiner")):
         if refiner is not None:
             _checked_size("size", refiner.size(info, spec, size))  # refuses what it is nothing for
         brought = refiner.weights() if isinstance(refiner, WeightedRefiner) else None
-    camera = plate_camera(info, config)
-    start, stop = frames = frame_range(info, config)
-    if info.kind == "sequence" and stop is not None:
-        Numbering.of(info, config).check_shown(start / info.rate, stop / info.rate)
     identity = Identity.of(config, info, spec, size, camera, brought)
     source = fingerprint(clip, start, stop, checksums=checksums, progress=progress)
     seen = ClipRecord.of(info, source)
@@ -205,9 +206,9 @@ def _sees_windows(
         return False
     if any(entry.name == config.model for entry in models):
         return False
-    spec = before.spec if before is not None and before.chosen.model == config.model else None
-    if before is not None and spec is not None and weights_seen(Path(config.model)) in ("", before.weights):
-        return spec.window == WINDOW  # the file may be gone by now
+    known = _known_spec(before, config, weights_seen(Path(config.model)), ("model",))
+    if known is not None:
+        return known.window == WINDOW  # the file may be gone by now
     dtype = usual_dtype(device) if config.dtype == "auto" else config.dtype
     return sees_windows(shelf.get(config.model, device, dtype, config.predicts, config.compile))
 
@@ -219,14 +220,22 @@ def _checked_size(function: str, size: tuple[int, int]) -> tuple[int, int]:
     return height, width
 
 
-def _known_spec(before: JobRecord | None, config: EstimateConfig, weights: str) -> ModelSpec | None:
-    """What the model is, where the folder's job says so and its weights have not changed since."""
-    if before is None or before.spec is None or weights not in ("", before.weights):
+def _known_spec(
+    before: JobRecord | None, config: EstimateConfig, weights: str, same: Collection[str] = _SAME
+) -> ModelSpec | None:
+    """What the model is, where the folder's job says so and its weights have not changed since.
+
+    Args:
+        before: The folder's job.
+        config: Of the one that is planned.
+        weights: What the model's file or folder looks like now; empty: it is gone.
+        same: Options that must be what they were.
+    """
+    if before is None or not before.weights or weights not in ("", before.weights):
         return None
-    same = ("model", "predicts", "device", "dtype", "compile")
     if any(getattr(before.chosen, name) != getattr(config, name) for name in same):
         return None
-    return before.spec if before.weights else None
+    return before.spec
 
 
 def _device(config: EstimateConfig, given: EstimateConfig, out: Path) -> str:

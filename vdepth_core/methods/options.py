@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -13,6 +13,15 @@ Batch = Annotated[
     Field(
         alias="batch",
         description="Frames or snippets a forward pass, 1 to 256 (default: what suits device and memory).",
+    ),
+]
+
+Stabilize = Annotated[
+    Literal["off", "align", "filter"] | None,
+    Field(
+        alias="stabilize",
+        description="Afterwards: align every frame's scale and shift, and filter them in time too (default: "
+        "filter of --method temporal, off of windowed).",
     ),
 ]
 

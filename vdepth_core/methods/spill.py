@@ -10,6 +10,11 @@ from typing import Any
 
 from ..files import require_space, write_bytes
 
+BORDER, STEP = 2, 10  # pixels left out at the border, and from one sample to the next; as published
+_FEWEST = 32  # samples along the shorter side, where the picture has them
+
+Grid = tuple[slice, slice]
+
 
 class SpillFolder:
     """The folder below a shot's store that holds the spilled files; nothing of it outlives the shot."""
@@ -57,6 +62,21 @@ class SpillFolder:
     def drop(self) -> None:
         """Deletes everything; the files must be closed."""
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+def sample_grid(height: int, width: int, *, strict: bool = False) -> Grid:
+    """Which pixels of a map the co-alignment sees: every tenth both ways, without the border.
+
+    Small maps are sampled more densely, and the smallest up to their border.
+
+    Args:
+        height, width: Of the maps, in pixels.
+        strict: Whether to keep to the published step and border.
+    """
+    shorter = min(height, width)
+    border = BORDER if shorter > 4 * BORDER or strict else 0
+    step = STEP if strict else max(1, min(STEP, (shorter - 2 * border) // _FEWEST))
+    return slice(border, height - border, step), slice(border, width - border, step)
 
 
 def load_json(path: Path) -> Any:

@@ -64,8 +64,20 @@ class DepthAnythingV2Model(ResamplingModel):
 
 
 @dataclass(frozen=True)
-class _Family(Family):
-    """Files that say by their name whether they are metric, and of which data."""
+class NamedFamily(Family):
+    """Files whose names alone say whether they are metric."""
+
+    def spec_of(self, weights: Weights, spec: ModelSpec | None = None) -> ModelSpec:
+        """As `Family.spec_of`; tables of positions are no parameters."""
+        meant = super().spec_of(weights, spec)
+        if spec is None and says(weights, ("metric",)):
+            meant = replace(meant, quantity="depth", space="metric")
+        known = (value.numel() for key, value in weights.state.items() if not key.endswith(".pe"))
+        return replace(meant, parameters=sum(known))
+
+
+class _Family(NamedFamily):
+    """Their names also say of which data metric ones are."""
 
     def load(
         self, weights: Weights, device: str = "cpu", dtype: str = "fp32", spec: ModelSpec | None = None
@@ -76,12 +88,6 @@ class _Family(Family):
         if says(weights, _OUTDOOR_NAMES):
             model.max_depth = _OUTDOOR
         return model
-
-    def spec_of(self, weights: Weights, spec: ModelSpec | None = None) -> ModelSpec:
-        meant = super().spec_of(weights, spec)
-        if spec is None and says(weights, ("metric",)):
-            meant = replace(meant, quantity="depth", space="metric")
-        return replace(meant, parameters=sum(value.numel() for value in weights.state.values()))
 
 
 def _build(state: Mapping[str, Tensor]) -> nn.Module:

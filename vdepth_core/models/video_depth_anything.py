@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..protocols import DepthModel
 from ..types import ModelSpec
 from ..weights.loading import Weights
-from .depth_anything_v2 import imagenet, says
-from .network_model import Family, ResamplingModel, as_published
+from .depth_anything_v2 import NamedFamily, imagenet
+from .network_model import ResamplingModel, as_published
 from .sizing import resample_keeping_overshoot
 
 if TYPE_CHECKING:
@@ -67,6 +66,27 @@ class VideoDepthAnythingModel(ResamplingModel):
         with self._precision():
             return self.network.decode([part.to(self.device) for part in features]).float()
 
+    def stream(self, frames: Iterable[Tensor]) -> Iterator[Tensor]:
+        """Maps (1, H, W) of frames one by one; see `StreamModel.stream`.
+
+        Args:
+            frames: (1, 3, H, W) each, as prepared.
+
+        Raises:
+            ValueError: a shape does not fit, or changes.
+        """
+        import torch
+
+        kept = self.network.begin()
+        for frame in frames:
+            if len(frame) != 1:
+                raise ValueError(f"{len(frame)} frames at once are no stream")
+            with torch.inference_mode():
+                features = self.encode(frame)
+                with self._precision():
+                    said = self.network.decode_next(features, kept).float()
+            yield said
+
     def _forward(self, frames: Tensor) -> Any:
         import torch
 
@@ -75,9 +95,8 @@ class VideoDepthAnythingModel(ResamplingModel):
         return torch.cat([self.network.decode(frame) for frame in alone])
 
 
-@dataclass(frozen=True)
-class _Family(Family):
-    """Files that say by their name only whether they are metric."""
+class _Family(NamedFamily):
+    """Loads them as windows."""
 
     def load(
         self, weights: Weights, device: str = "cpu", dtype: str = "fp32", spec: ModelSpec | None = None
@@ -85,13 +104,6 @@ class _Family(Family):
         network, meant = self.network(weights), self.spec_of(weights, spec)
         assert self.resampled is not None
         return VideoDepthAnythingModel(network, meant, device, dtype, None, self.resampled)
-
-    def spec_of(self, weights: Weights, spec: ModelSpec | None = None) -> ModelSpec:
-        meant = super().spec_of(weights, spec)
-        if spec is None and says(weights, ("metric",)):
-            meant = replace(meant, quantity="depth", space="metric")
-        known = (value.numel() for key, value in weights.state.items() if not key.endswith(".pe"))
-        return replace(meant, parameters=sum(known))
 
 
 def _build(state: Mapping[str, Tensor]) -> nn.Module:

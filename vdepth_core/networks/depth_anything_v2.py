@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -71,15 +71,18 @@ def _multiple(count: int, of: int) -> int:
     return max(of, count // of * of)
 
 
-class DepthAnythingV2(nn.Module):
-    """The whole network, frame by frame."""
+class DinoDpt(nn.Module):
+    """What networks of this encoder and head have in common.
 
-    HEAD_KEYS = "depth_head."
+    Attributes:
+        HEAD_KEYS: Prefix of the head's keys.
+    """
+
+    HEAD_KEYS: ClassVar[str]
 
     def __init__(self, variant: Variant) -> None:
         super().__init__()
         self.pretrained = DinoV2(variant.dim, variant.layers, variant.taken, variant.grid)
-        self.depth_head = DptHead(variant)
 
     @classmethod
     def for_state(cls, state: Mapping[str, Tensor]) -> Self:
@@ -89,6 +92,16 @@ class DepthAnythingV2(nn.Module):
             state: Under published keys.
         """
         return cls(Variant.of(state, cls.HEAD_KEYS))
+
+
+class DepthAnythingV2(DinoDpt):
+    """The whole network, frame by frame."""
+
+    HEAD_KEYS = "depth_head."
+
+    def __init__(self, variant: Variant) -> None:
+        super().__init__(variant)
+        self.depth_head = DptHead(variant)
 
     def forward(self, frames: Tensor, max_depth: float | None = None) -> Tensor:
         """Normalised frames (N, 3, H, W) -> disparity (N, H, W).
@@ -136,14 +149,22 @@ class DptHead(nn.Module):
         """
         return maps
 
-    def forward(self, projected: Sequence[Tensor]) -> Tensor:
-        """What `project` gave -> (N, H, W) float32, before the last activation."""
+    def forward(
+        self, projected: Sequence[Tensor], between: Callable[[int, Tensor], Tensor] | None = None
+    ) -> Tensor:
+        """What `project` gave -> (N, H, W) float32, before the last activation.
+
+        Args:
+            projected: Four maps.
+            between: Instead of the head's own `between`.
+        """
+        between = between or self.between
         scratch, (first, second, third, fourth) = self.scratch, projected
-        third = self.between(0, self.resize_layers[2](third))
-        fourth = self.between(1, self.resize_layers[3](fourth))
+        third = between(0, self.resize_layers[2](third))
+        fourth = between(1, self.resize_layers[3](fourth))
         third, fourth = scratch.layer3_rn(third), scratch.layer4_rn(fourth)
-        path = self.between(2, scratch.refinenet4(fourth, None, third.shape[2:]))
-        path = self.between(3, scratch.refinenet3(path, third, tuple(2 * side for side in third.shape[2:])))
+        path = between(2, scratch.refinenet4(fourth, None, third.shape[2:]))
+        path = between(3, scratch.refinenet3(path, third, tuple(2 * side for side in third.shape[2:])))
         parts = (part.split(_AT_ONCE) for part in (first, second, path))
         return torch.cat([self._finish(*part) for part in zip(*parts, strict=True)])
 

@@ -6,40 +6,30 @@ else is frame by frame. Positions are those within the window.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Self
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, relu, scaled_dot_product_attention
 
 from ..budget import MB, at_most
-from .depth_anything_v2 import GROUPS, DptHead, Variant
-from .dinov2 import DinoV2
+from .depth_anything_v2 import GROUPS, DinoDpt, DptHead, Variant
+from .kept_frames import KeptFrames
 
 WINDOW = 32  # frames
 _HEADS = 8
+_ATTENTIONS = 2  # a temporal module
 WORK_BYTES = 256 * MB
 
 
-class VideoDepthAnything(nn.Module):
+class VideoDepthAnything(DinoDpt):
     """The network in its two halves; forward sees all frames it is given as one window."""
 
     HEAD_KEYS = "head."
 
     def __init__(self, variant: Variant) -> None:
-        super().__init__()
-        self.pretrained = DinoV2(variant.dim, variant.layers, variant.taken, variant.grid)
+        super().__init__(variant)
         self.head = TemporalHead(variant)
-
-    @classmethod
-    def for_state(cls, state: Mapping[str, Tensor]) -> Self:
-        """The network whose weights are ``state``.
-
-        Args:
-            state: Under published keys.
-        """
-        return cls(Variant.of(state, cls.HEAD_KEYS))
 
     def encode(self, frames: Tensor) -> tuple[Tensor, ...]:
         """Normalised frames (N, 3, H, W) -> what `decode` needs of each: four maps (N, planes, H/14, W/14).
@@ -56,6 +46,19 @@ class VideoDepthAnything(nn.Module):
             features: What `encode` gave.
         """
         return relu(self.head(features))
+
+    def decode_next(self, features: Sequence[Tensor], kept: Kept) -> Tensor:
+        """Features of the next frame of a stream -> (1, H, W) float32.
+
+        Args:
+            features: What `encode` gave of it.
+            kept: What is kept of the frames before: what `begin` gave, at every frame of the clip.
+        """
+        return relu(self.head(features, lambda place, maps: self.head.next_between(place, maps, kept[place])))
+
+    def begin(self) -> Kept:
+        """Nothing kept yet: what a stream begins with."""
+        return [[KeptFrames() for _ in range(_ATTENTIONS)] for _ in self.head.motion_modules]
 
     def forward(self, frames: Tensor) -> Tensor:
         """Normalised frames (T, 3, H, W) of one window -> (T, H, W)."""
@@ -85,6 +88,17 @@ class TemporalHead(DptHead):
         mixed: Tensor = self.motion_modules[place](maps)
         return mixed
 
+    def next_between(self, place: int, maps: Tensor, kept: Sequence[Attend]) -> Tensor:
+        """The same for the next frame of a stream.
+
+        Args:
+            place: 0 to 3.
+            maps: (1, planes, h, w).
+            kept: Of the two attentions there.
+        """
+        mixed: Tensor = self.motion_modules[place](maps, kept)
+        return mixed
+
 
 class TemporalModule(nn.Module):
     """Adds to the maps of a window what attention over its frames says, pixel by pixel.
@@ -98,15 +112,21 @@ class TemporalModule(nn.Module):
         self.temporal_transformer = _Transformer(planes)
         self.work_bytes = WORK_BYTES
 
-    def forward(self, maps: Tensor) -> Tensor:
-        """Maps (T, planes, h, w) of T ≤ 32 frames -> the same."""
+    def forward(self, maps: Tensor, kept: Sequence[Attend] | None = None) -> Tensor:
+        """Maps (T, planes, h, w) of T ≤ 32 frames -> the same.
+
+        Args:
+            maps: With ``kept``, of one frame, the next.
+            kept: Looks at the frames before instead of at others in ``maps``, one for each attention.
+        """
         (frames, planes), size = maps.shape[:2], maps.shape[2:]
         # y, z, q, k, v, the answer, and eight times a frame's planes in the feed-forward layer
         each = 16 * frames * planes * maps.element_size()
         block = at_most(size[0] * size[1], each, self.work_bytes)
         within = self.temporal_transformer
         pixels = within.norm(maps).flatten(2).permute(2, 0, 1)  # (h · w, T, planes)
-        mixed = torch.cat([within(part) for part in pixels.split(block)])
+        blocks = pixels.split(block) if kept is None else [pixels]  # of one frame, they are small
+        mixed = torch.cat([within(part, kept) for part in blocks])
         added: Tensor = maps + mixed.permute(1, 2, 0).unflatten(2, size)
         return added
 
@@ -118,11 +138,11 @@ class _Transformer(nn.Module):
         self.proj_in, self.proj_out = nn.Linear(planes, planes), nn.Linear(planes, planes)
         self.transformer_blocks = nn.ModuleList([_Block(planes)])
 
-    def forward(self, pixels: Tensor) -> Tensor:
+    def forward(self, pixels: Tensor, kept: Sequence[Attend] | None) -> Tensor:
         """(n, T, planes) after normalisation -> what is added."""
         y = self.proj_in(pixels)
         for block in self.transformer_blocks:
-            y = block(y)
+            y = block(y, kept)
         out: Tensor = self.proj_out(y)
         return out
 
@@ -130,19 +150,28 @@ class _Transformer(nn.Module):
 class _Block(nn.Module):
     def __init__(self, planes: int) -> None:
         super().__init__()
-        self.attention_blocks = nn.ModuleList(_Attention(planes) for _ in range(2))
-        self.norms = nn.ModuleList(nn.LayerNorm(planes) for _ in range(2))
+        self.attention_blocks = nn.ModuleList(TemporalAttention(planes) for _ in range(_ATTENTIONS))
+        self.norms = nn.ModuleList(nn.LayerNorm(planes) for _ in range(_ATTENTIONS))
         self.ff_norm = nn.LayerNorm(planes)
         self.ff = _FeedForward(planes)
 
-    def forward(self, y: Tensor) -> Tensor:
-        for norm, attend in zip(self.norms, self.attention_blocks, strict=True):
-            y = y + attend(norm(y))
+    def forward(self, y: Tensor, kept: Sequence[Attend] | None) -> Tensor:
+        for index, (norm, attention) in enumerate(zip(self.norms, self.attention_blocks, strict=True)):
+            z = norm(y)
+            y = y + (attention(z) if kept is None else kept[index](attention, z))  # type: ignore[arg-type]
         out: Tensor = y + self.ff(self.ff_norm(y))
         return out
 
 
-class _Attention(nn.Module):
+class TemporalAttention(nn.Module):
+    """Attention of a pixel over time, both ways.
+
+    Attributes:
+        heads: How many.
+    """
+
+    heads = _HEADS
+
     def __init__(self, planes: int) -> None:
         super().__init__()
         self.to_q, self.to_k, self.to_v = (nn.Linear(planes, planes, bias=False) for _ in range(3))
@@ -150,6 +179,7 @@ class _Attention(nn.Module):
         self.pos_encoder = _Positions(planes)
 
     def forward(self, z: Tensor) -> Tensor:
+        """(n, T, planes) -> the same."""
         z = z + self.pos_encoder.pe[:, : z.shape[1]]
         q, k, v = (
             to(z).unflatten(2, (_HEADS, -1)).transpose(1, 2) for to in (self.to_q, self.to_k, self.to_v)
@@ -157,6 +187,12 @@ class _Attention(nn.Module):
         mixed = scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
         out: Tensor = self.to_out[0](mixed)
         return out
+
+
+Attend = Callable[[TemporalAttention, Tensor], Tensor]
+"""Says of the next frame (n, 1, planes) what an attention says of it and those before: `KeptFrames`."""
+Kept = Sequence[Sequence[Attend]]
+"""One for each attention of each temporal module."""
 
 
 class _Positions(nn.Module):

@@ -14,9 +14,9 @@ from vdepth_core.methods.rolling.merge import Solution, SpilledRows, merge_shot,
 from vdepth_core.methods.rolling.plan import SnippetPlan, plan_snippets
 from vdepth_core.methods.rolling.predict import gather
 from vdepth_core.methods.rolling.result import load_result, save_result
-from vdepth_core.methods.rolling.spill import SnippetFiles, open_snippets, sample_grid, spilled_bytes
+from vdepth_core.methods.rolling.spill import SnippetFiles, open_snippets, spilled_bytes
 from vdepth_core.methods.share import Share
-from vdepth_core.methods.spill import load_json, save_json
+from vdepth_core.methods.spill import load_json, sample_grid, save_json
 from vdepth_core.progress import Progress
 from vdepth_core.store import DepthStore, FrameArray
 

@@ -23,7 +23,7 @@ from vdepth_core.methods.batching import Load, choose_load
 from vdepth_core.methods.registry import METHODS
 from vdepth_core.methods.rolling.method import Rolling
 from vdepth_core.methods.rolling.presets import PRESETS, RollingPresetName
-from vdepth_core.methods.rolling.spill import sample_grid
+from vdepth_core.methods.spill import sample_grid
 from vdepth_core.models.sizing import frames_to_tensor
 from vdepth_core.progress import Progress
 from vdepth_core.protocols import Method, SnippetModel

@@ -12,7 +12,8 @@ from rolling_fakes import FakeSnippets
 from vdepth_core.methods.rolling.method import Rolling
 from vdepth_core.methods.rolling.options import RollingOptions
 from vdepth_core.methods.rolling.plan import plan_snippets
-from vdepth_core.methods.rolling.spill import sample_grid, spilled_bytes
+from vdepth_core.methods.rolling.spill import spilled_bytes
+from vdepth_core.methods.spill import sample_grid
 from vdepth_core.types import ClipInfo
 
 

@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ...errors import UsageError
 from ...models.sizing import network_size
 from ...protocols import ClipDiffusionModel
 from ...store import DepthStore, FrameArray
@@ -20,6 +19,7 @@ from ..batching import Batcher, Load
 from ..depth_check import DepthCheck
 from ..frames import STAGE
 from ..framewise import settle_as_it_is
+from ..kinds import check_kind
 from ..latents import encode_shot
 from ..share import Share
 from ..spill import SpillFolder
@@ -89,13 +89,8 @@ class Chrono:
         Raises:
             UsageError: it is one.
         """
-        if isinstance(model, ClipDiffusionModel):
-            return
-        raise UsageError(
-            f"The model {model.spec.name} does not denoise frames after frames that are done, as the method "
-            "chrono has it.",
-            "Use --method temporal for any per-frame model, or --model chronodepth-v1.",
-        )
+        words = "does not denoise frames after frames that are done, as the method chrono has it"
+        check_kind(isinstance(model, ClipDiffusionModel), model, words, self.models[0])
 
     def run(self, shot: ShotFrames, model: DepthModel, store: DepthStore, progress: Progress) -> None:
         """Predicts every frame into ``store.raw``; see `Method.run`.

@@ -16,8 +16,9 @@ from ...align.joint import Solver, coalign
 from ...align.snippets import Snippets
 from ...progress import Progress
 from ...store import FrameArray
+from ..spill import Grid
 from .plan import SnippetPlan
-from .spill import Grid, SnippetFiles
+from .spill import SnippetFiles
 
 StepOf = Callable[[], AbstractContextManager[None]]
 

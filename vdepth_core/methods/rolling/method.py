@@ -17,7 +17,6 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from ...errors import UsageError
 from ...models.sizing import network_size
 from ...protocols import SnippetModel
 from ...store import DepthStore, FrameArray
@@ -26,9 +25,10 @@ from ..batching import Batcher, Load, choose_load
 from ..depth_check import DepthCheck
 from ..frames import STAGE, to_disparity
 from ..framewise import SETTLE
+from ..kinds import check_kind
 from ..latents import encode_shot
 from ..share import Share
-from ..spill import SpillFolder
+from ..spill import Grid, SpillFolder, sample_grid
 from .merge import Solution, SpilledRows, merge_shot, range_of, solve, spread_of_frames
 from .options import RollingOptions
 from .plan import SnippetPlan, longest_dilation, plan_snippets
@@ -36,7 +36,7 @@ from .predict import predict_snippets
 from .presets import PRESETS, REFINE_DILATION
 from .refine import Refinement
 from .result import load_result, save_result
-from .spill import FOLDER, NEEDS, Grid, SnippetFiles, open_snippets, sample_grid, spilled_bytes
+from .spill import FOLDER, NEEDS, SnippetFiles, open_snippets, spilled_bytes
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -99,16 +99,13 @@ class Rolling:
         Raises:
             UsageError: it is one.
         """
-        if isinstance(model, SnippetModel):
-            return
         window = model.spec.window
         sees = "every frame by itself" if window == 1 else f"{window} neighbouring frames at once"
-        raise UsageError(
-            f"The model {model.spec.name} looks at {sees}; the method rolling aligns what RollingDepth says "
-            "of near and far frames together, and would have nothing to align.",
-            "Use --method temporal, which aligns and filters the frames of any per-frame model, or --model "
-            "rollingdepth-v1.",
+        words = (
+            f"looks at {sees}; the method rolling aligns what RollingDepth says of near and far frames "
+            "together, and would have nothing to align"
         )
+        check_kind(isinstance(model, SnippetModel), model, words, self.models[0])
 
     @property
     def refines(self) -> bool:

@@ -11,8 +11,9 @@ from ...runs import batches, missing_runs
 from ..batching import Batcher
 from ..depth_check import DepthCheck
 from ..share import Share
+from ..spill import Grid
 from .plan import SnippetPlan
-from .spill import Grid, SnippetFiles
+from .spill import SnippetFiles
 
 if TYPE_CHECKING:
     from torch import Tensor

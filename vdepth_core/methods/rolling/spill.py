@@ -12,30 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...store import FrameArray
+from ..spill import Grid
 from .plan import SnippetPlan
 
-BORDER, STEP = 2, 10  # pixels left out at the border, and from one sample to the next; as published
-_FEWEST = 32  # samples along the shorter side, where the picture has them
 FOLDER = "snippets"  # below the store's
 NEEDS = "until it is aligned, the snippets of this shot need"
 _ROOM = 1.02  # checksums and file system
-
-Grid = tuple[slice, slice]
-
-
-def sample_grid(height: int, width: int, *, strict: bool = False) -> Grid:
-    """Which pixels of a map the co-alignment sees: every tenth both ways, without the border.
-
-    Small maps are sampled more densely, and the smallest up to their border.
-
-    Args:
-        height, width: Of the maps, in pixels.
-        strict: Whether to keep to the published step and border.
-    """
-    shorter = min(height, width)
-    border = BORDER if shorter > 4 * BORDER or strict else 0
-    step = STEP if strict else max(1, min(STEP, (shorter - 2 * border) // _FEWEST))
-    return slice(border, height - border, step), slice(border, width - border, step)
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,8 @@ class Temporal(PerFrame):
     Options = TemporalOptions
 
     def __init__(self, options: TemporalOptions | None = None) -> None:
-        self.options = options or TemporalOptions()
+        given = options or TemporalOptions()
+        self.options = given.model_copy(update={"stabilize": given.stabilize or "filter"})
         self._ahead: dict[Path, MatchAhead] = {}
 
     def run(self, shot: ShotFrames, model: DepthModel, store: DepthStore, progress: Progress) -> None:

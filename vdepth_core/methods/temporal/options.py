@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from pydantic import Field
-
 from ...options import Options
-from ..options import Batch
+from ..options import Batch, Stabilize
 
 
 class TemporalOptions(Options):
     """Options of `temporal`.
 
     ``stabilize``: ``off`` leaves the predictions alone, ``align`` solves scale and shift, ``filter`` also
-    smooths.
+    smooths; left open, it filters.
     """
 
-    stabilize: Literal["off", "align", "filter"] = Field(
-        default="filter", alias="stabilize", description="What --method temporal does."
-    )
+    stabilize: Stabilize = None
     batch: Batch = None

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...errors import UsageError
 from ...models.sizing import network_size
 from ...protocols import ClipDiffusionModel, SnippetModel, WindowModel
 from ...store import DepthStore, FrameArray
@@ -22,13 +21,16 @@ from ..batching import Batcher, Load, on_cuda
 from ..depth_check import DepthCheck
 from ..frames import STAGE, to_disparity
 from ..framewise import SETTLE
-from ..rolling.spill import sample_grid
+from ..kinds import check_kind
 from ..share import Share
-from ..spill import SpillFolder
+from ..spill import SpillFolder, sample_grid
+from ..temporal.method import Temporal
+from ..temporal.options import TemporalOptions
 from .align import Alignment, chain, joint
 from .features import Features
 from .options import WindowedOptions
 from .plan import WINDOW, WindowPlan, plan_windows
+from .stream import check_stream, stream_shot
 
 if TYPE_CHECKING:
     from ...choices import Dtype
@@ -59,7 +61,8 @@ class Windowed:
     models = tuple(f"video-depth-anything-{size}" for size in ("small", "base", "large"))
 
     def __init__(self, options: WindowedOptions | None = None) -> None:
-        self.options = options or WindowedOptions()
+        given = options or WindowedOptions()
+        self.options = given.model_copy(update={"stabilize": given.stabilize or "off"})
 
     @property
     def published(self) -> bool:
@@ -75,6 +78,8 @@ class Windowed:
 
     def disk_space(self, spec: ModelSpec, frames: int, height: int, width: int) -> int:
         """What the maps of all windows take; see `Method.disk_space`."""
+        if self.options.stream:
+            return 0
         return int(_ROOM * 4 * height * width * WINDOW * len(self._plan(frames))) if frames else 0
 
     def check(self, model: DepthModel) -> None:
@@ -83,12 +88,10 @@ class Windowed:
         Raises:
             UsageError: it is one.
         """
-        if sees_windows(model) and model.spec.window == WINDOW:
-            return
-        raise UsageError(
-            f"The model {model.spec.name} does not see {WINDOW} frames at once, as --method windowed does.",
-            "Use --method temporal for any per-frame model, or --model video-depth-anything-small.",
-        )
+        words = f"does not see {WINDOW} frames at once, as --method windowed does"
+        check_kind(sees_windows(model) and model.spec.window == WINDOW, model, words, self.models[0])
+        if self.options.stream:
+            check_stream(model)
 
     def run(self, shot: ShotFrames, model: DepthModel, store: DepthStore, progress: Progress) -> None:
         """Predicts the shot's windows; see `Method.run`.
@@ -101,8 +104,11 @@ class Windowed:
             Cancelled: the user asked to stop.
         """
         self.check(model)
+        if self.options.stream:
+            stream_shot(shot, check_stream(model), store, progress)
+            return
         assert isinstance(model, WindowModel)
-        if _complete(store):
+        if self._complete(store):
             progress.skip(STAGE, store.count)
             return
         plan, spill = self._plan(store.count), SpillFolder(store.folder / _FOLDER)
@@ -141,27 +147,46 @@ class Windowed:
     def settle(self, shot: Shot, spec: ModelSpec, store: DepthStore, progress: Progress) -> ShotAlignment:
         """Aligns the windows and fades them into each other, into ``store.final``; see `Method.settle`.
 
+        With ``stabilize``, into ``store.raw``, which `temporal` goes on from. So it does from a stream, whose
+        frames are aligned with nothing.
+
         Raises:
             Cancelled: the user asked to stop.
         """
-        spill = SpillFolder(store.folder / _FOLDER)
-        if _complete(store):
-            progress.skip(SETTLE, store.count)
+        after = Temporal(TemporalOptions(stabilize=self.options.stabilize))
+        if self.options.stream:
+            return after.settle(shot, spec, store, progress)
+        spill, target, raw = SpillFolder(store.folder / _FOLDER), self._target(store), self._steady
+        if self._complete(store):
+            progress.skip(SETTLE, 0 if raw else store.count)
         else:
             plan = self._plan(store.count)
             with _open(spill, plan, store) as maps:
                 found = self._align(plan, spec, spill, maps)
                 parts = [plan.parts(frame) for frame in range(plan.count)]
                 for frame in range(plan.count):
-                    if store.final.done(frame):
-                        progress.skip(SETTLE)
+                    if target.done(frame):
+                        progress.skip(SETTLE, 0 if raw else 1)
                         continue
-                    with progress.step(SETTLE):
-                        blended = _blend(parts[frame], found, maps)
-                        store.final.write(frame, to_disparity(blended, spec)[None])
+                    progress.check()
+                    blended = _blend(parts[frame], found, maps)
+                    target.write(frame, (blended if raw else to_disparity(blended, spec))[None])
+                    progress.advance(SETTLE, 0 if raw else 1)
             store.save(_RESULT, asdict(_result(parts, found)))
         spill.drop()
-        return ShotAlignment.of(store.load(_RESULT))
+        result = ShotAlignment.of(store.load(_RESULT))
+        return _then(result, after.settle(shot, spec, store, progress)) if raw else result
+
+    @property
+    def _steady(self) -> bool:
+        return self.options.stabilize != "off"
+
+    def _target(self, store: DepthStore) -> FrameArray:
+        """Where aligned windows go: what `temporal` is to go on from is in ``raw``."""
+        return store.raw if self._steady else store.final
+
+    def _complete(self, store: DepthStore) -> bool:
+        return store.load(_RESULT) is not None and not self._target(store).missing()
 
     def _plan(self, count: int) -> WindowPlan:
         return plan_windows(count, published=self.published)
@@ -200,10 +225,6 @@ def _predicted(window: int, frames: tuple[int, ...], maps: FrameArray, store: De
     return all(map(maps.done, slots)) and all(map(store.luma.done, frames))
 
 
-def _complete(store: DepthStore) -> bool:
-    return store.load(_RESULT) is not None and not store.final.missing()
-
-
 def _blend(parts: list[tuple[int, int, float]], found: Alignment, maps: FrameArray) -> np.ndarray:
     """A frame (h, w) of its windows; what the first window says stays as it is."""
     blended = np.zeros(maps.shape, np.float32)
@@ -214,6 +235,13 @@ def _blend(parts: list[tuple[int, int, float]], found: Alignment, maps: FrameArr
             said = np.maximum(scale * said + shift, 0)
         blended += np.float32(weight) * said
     return blended
+
+
+def _then(first: ShotAlignment, second: ShotAlignment) -> ShotAlignment:
+    """Both, one after the other."""
+    scale = tuple(a * b for a, b in zip(first.scale, second.scale, strict=True))
+    shift = tuple(a * b + c for a, b, c in zip(first.shift, second.scale, second.shift, strict=True))
+    return ShotAlignment(scale, shift, second.curves, (*first.notes, *second.notes))
 
 
 def _resized(said: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from ...options import Options
-from ..options import Batch
+from ..options import Batch, Stabilize
 
 WindowedPresetName = Literal["joint", "published"]
 
@@ -19,4 +19,11 @@ class WindowedOptions(Options):
         default="joint",
         description="How windows are aligned: all of a shot together, or one after the other as published.",
     )
+    stream: bool = Field(
+        default=False,
+        alias="stream",
+        description="One frame in, one out, from those before alone, for --method windowed: as live pictures "
+        "want it, less accurate; a stopped shot begins anew.",
+    )
+    stabilize: Stabilize = None
     batch: Batch = None
