@@ -1,9 +1,10 @@
 """Kills a job at random moments and lets it go on: is the result that of an uninterrupted run, to the byte?
 
-    python benchmarks/kills.py [--kills 102] [--seed 0]
+    python benchmarks/kills.py [--kills 102] [--seed 0] [--only windowed,chrono]
 
-Seven configurations through the command line with the embedded model: temporal, framewise, layered with
-normals, constant rate, image sequence, boosted, and a batch that replaces another job. Each is run once
+Ten configurations through the command line. With the embedded model: temporal, framewise, layered with
+normals, constant rate, image sequence, boosted, and a batch that replaces another job; with small random
+checkpoints: windowed, its stream, and chrono. Each is run once
 without a stop. Then it is started and killed (SIGKILL) again and again, at moments spread over the whole
 run, until it has had its share of kills, and may finish. ``ours`` counts results that differ. POSIX only:
 each run is a fork of this process, so that a hundred of them do not import torch a hundred times.
@@ -31,6 +32,7 @@ from footage import machine
 from vdepth_core.cli import main as cli
 from vdepth_core.jobs import batch  # noqa: F401  all that a run needs, imported once
 from vdepth_core.models.registry import load_model
+from vdepth_core.models.tiny import make_tiny
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from generated import write_movie
@@ -162,7 +164,7 @@ def torture(job: Configuration, root: Path, kills: int, chance: random.Random) -
 
 
 def configurations(root: Path) -> list[Configuration]:
-    """The seven kinds of job and their clips."""
+    """The ten kinds of job and their clips."""
     import cv2
     import numpy as np
 
@@ -172,6 +174,11 @@ def configurations(root: Path) -> list[Configuration]:
     large = write_movie(root / "large.mp4", 8, size=(640, 448))
     plates = root / "plates"
     plates.mkdir()
+    long = write_movie(root / "long.mp4", 80, shots=2, size=(97, 61))
+    for family in ("video-depth-anything", "chronodepth"):
+        make_tiny(family, root / family)
+    windows = ["--method", "windowed", "--model", str(root / "video-depth-anything"), "--size", "42"]
+    chrono = ["--method", "chrono", "--model", str(root / "chronodepth"), "--chrono-steps", "1"]
     wide = np.random.default_rng(0).integers(0, 255, (8, 20, 3), np.uint8).repeat(8, 0).repeat(8, 1)
     for number in range(12):
         cv2.imwrite(str(plates / f"p.{number + 1:04d}.png"), wide[:, number : number + 96])
@@ -186,6 +193,9 @@ def configurations(root: Path) -> list[Configuration]:
             "batch", [movie, other, plates], ["--method", "framewise", "--overwrite", "--near", "2"],
             before=["--method", "framewise", "--normals"],
         ),
+        Configuration("windowed", [long], windows),
+        Configuration("stream", [movie], [*windows, "--stream"]),
+        Configuration("chrono", [movie], chrono),
     ]  # fmt: skip
 
 
@@ -194,6 +204,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=102)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help="names of configurations, with commas")
     options = parser.parse_args()
     torch.set_num_threads(1)  # forks must not inherit half a pool of threads
     chance = random.Random(options.seed)
@@ -201,7 +212,8 @@ def main() -> None:
         root = Path(folder)
         os.environ["XDG_CACHE_HOME"] = str(root / "cache")
         load_model("embedded", "cpu")
-        jobs = configurations(root / "clips")
+        names = options.only.split(",")
+        jobs = [job for job in configurations(root / "clips") if not options.only or job.name in names]
         for job in jobs:
             torture(job, root, -(-options.kills // len(jobs)), chance)
             print(

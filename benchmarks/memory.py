@@ -1,11 +1,11 @@
 """Peak anonymous memory of a whole job at 800 frames over that at 100: streaming keeps the ratio near 1.
 
-    python benchmarks/memory.py [--full] [--method rolling|chrono]      (--full: 4000 frames against 100)
+    python benchmarks/memory.py [--full] [--method rolling|chrono|windowed] [--stream]   (--full: 4000 frames)
 
 Each job runs in a process of its own; RssAnon is sampled from /proc every 20 ms (Linux only). Temporal
 method unless asked for another, all outputs, one long shot, a stand-in network, so what is measured is the
-pipeline and not a network's activations. `chrono` runs its real model, made small and at random, one step a
-window: three passes over a shot and two overlapping plans are more than a stand-in would show.
+pipeline and not a network's activations. `chrono` and `windowed` run their real models, made small and at
+random, `chrono` one step a window: what they keep from window to window is more than a stand-in would show.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
 from vdepth_core.types import ModelSpec
+
+_TINY = {"chrono": "chronodepth", "windowed": "video-depth-anything"}  # methods that run their own model
 
 
 def _anonymous_kib() -> int:
@@ -71,7 +73,7 @@ class SnippetStandIn:
         return interpolate(depth_latents[:, :1], scale_factor=8, mode="bilinear")[:, 0]
 
 
-def _job(clip: Path, out: Path, method: str) -> int:
+def _job(clip: Path, out: Path, method: str, streams: bool) -> int:
     """Runs one job in this process and returns its peak RssAnon in KiB."""
     from vdepth_core.jobs.accelerator import ModelShelf
     from vdepth_core.jobs.batch import estimate_clips
@@ -89,11 +91,11 @@ def _job(clip: Path, out: Path, method: str) -> int:
     watcher.start()
     shelf = ModelShelf()
     config = EstimateConfig(method=method, model="stand-in", device="cpu", dtype="fp32", size=96)
-    if method == "chrono":
+    if method in _TINY:
         weights = out.with_name("tiny")
         if not weights.exists():
-            make_tiny("chronodepth", weights)
-        chosen = {"method": method, "model": str(weights), "size": 32, "chrono_steps": 1}
+            make_tiny(_TINY[method], weights)
+        chosen = {"method": method, "model": str(weights), "size": 32, "chrono_steps": 1, "stream": streams}
         config = EstimateConfig.parse(**chosen, device="cpu", dtype="fp32")
     shelf.put("stand-in", "cpu", "fp32", StandIn(0.0) if method == "temporal" else SnippetStandIn())
     results = estimate_clips([clip], out, config, shelf=shelf)
@@ -110,11 +112,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--full", action="store_true", help="4000 frames instead of 800")
-    parser.add_argument("--method", choices=["temporal", "rolling", "chrono"], default="temporal")
+    parser.add_argument("--method", choices=["temporal", "rolling", *_TINY], default="temporal")
+    parser.add_argument("--stream", action="store_true", help="of windowed: frame by frame")
     parser.add_argument("--job", nargs=2, type=Path, metavar=("CLIP", "OUT"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.job:
-        print(_job(*arguments.job, arguments.method))
+        print(_job(*arguments.job, arguments.method, arguments.stream))
         return
     counts = (100, 4000 if arguments.full else 800)
     peaks = []
@@ -122,12 +125,13 @@ def main() -> None:
         for count in counts:
             clip = make_clip(Path(folder) / f"{count}.mp4", 320, 180, count)
             command = [sys.executable, __file__, "--method", arguments.method, "--job", str(clip)]
-            command.append(str(Path(folder) / f"out{count}"))
+            command += [str(Path(folder) / f"out{count}"), *["--stream"] * arguments.stream]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             peaks.append(int(done.stdout.split()[-1]) / 1024)
             print(f"{count:5d} frames: peak RssAnon {peaks[-1]:.1f} MiB")
+    names = [arguments.method] * (arguments.method != "temporal") + ["stream"] * arguments.stream
     facts = {
-        "benchmark": "memory" if arguments.method == "temporal" else f"memory_{arguments.method}",
+        "benchmark": "_".join(["memory", *names]),
         "ratio": round(peaks[1] / peaks[0], 3),
         "ours": round(peaks[1], 1),
         "baseline": round(peaks[0], 1),

@@ -12,6 +12,7 @@ from generated import write_movie
 
 import vdepth_core
 from vdepth_core import errors
+from vdepth_core.models.tiny import make_tiny
 
 ROOT = Path(vdepth_core.__file__).parent
 IN_ORDER = (
@@ -23,6 +24,7 @@ IN_ORDER = (
     "load_model",
     "list_models",
     "open_clip",
+    "stream",
 )
 EVERY = sorted(ROOT.rglob("*.py"))
 VERBS = [path for path in EVERY if "cli" in path.parts]  # whose docstrings are help
@@ -34,6 +36,7 @@ def folder(tmp_path_factory):
     """Where the examples live: a clip, and truth for it."""
     folder = tmp_path_factory.mktemp("examples")
     write_movie(folder / "shot.mov", 6)
+    make_tiny("video-depth-anything", folder)
     (folder / "truth").mkdir()
     near_below = np.linspace(5, 1, 64, dtype=np.float32)[:, None].repeat(96, 1)
     for index in range(6):

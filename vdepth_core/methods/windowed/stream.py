@@ -44,9 +44,10 @@ def stream(
 
     Examples:
         >>> import vdepth_core
-        >>> model = vdepth_core.load_model("video-depth-anything-small", "cuda", "fp16")  # doctest: +SKIP
-        >>> for depth in vdepth_core.stream(camera, model):  # doctest: +SKIP
-        ...     show(depth)
+        >>> model = vdepth_core.load_model("video_depth_anything_tiny.pth")  # of `vdepth make-tiny`
+        >>> pictures = (frame.rgb for frame in vdepth_core.open_clip("shot.mov").read(0, 3))
+        >>> [depth.shape for depth in vdepth_core.stream(pictures, model, size=42)]
+        [(64, 96), (64, 96), (64, 96)]
     """
     check_stream(model)
     return _enlarged(pictures, model, size)  # checked now, not at the first frame
