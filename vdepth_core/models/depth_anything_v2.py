@@ -68,7 +68,7 @@ class NamedFamily(Family):
     """Files whose names alone say whether they are metric."""
 
     def spec_of(self, weights: Weights, spec: ModelSpec | None = None) -> ModelSpec:
-        """With metric ones told by their names; see `Family.spec_of`. Tables of positions are no parameters."""
+        """Metric where the name says so; see `Family.spec_of`. Tables of positions are no parameters."""
         meant = super().spec_of(weights, spec)
         if spec is None and says(weights, ("metric",)):
             meant = replace(meant, quantity="depth", space="metric")
