@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 from windowed import Footage, random_model
 
-from vdepth_core.networks.video_depth_anything import TemporalAttention
+from vdepth_core.networks.temporal_attention import TemporalAttention
 
 FULL = 42  # frames from which on a stream looks back at as many as it ever does
 

@@ -14,7 +14,8 @@ from transformers import Dinov2Config, Dinov2Model
 
 from vdepth_core.networks.depth_anything_v2 import TAKEN, DepthAnythingV2, Variant
 from vdepth_core.networks.dinov2 import DinoV2
-from vdepth_core.networks.video_depth_anything import TemporalModule, VideoDepthAnything, positions
+from vdepth_core.networks.temporal_attention import positions
+from vdepth_core.networks.video_depth_anything import TemporalModule, VideoDepthAnything
 from vdepth_core.weights.parts import read_network
 
 Tiny = Callable[[str], Path]

@@ -6,20 +6,21 @@ else is frame by frame. Positions are those within the window.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import gelu, relu, scaled_dot_product_attention
+from torch.nn.functional import gelu, relu
 
 from ..budget import MB, at_most
 from .depth_anything_v2 import GROUPS, DinoDpt, DptHead, Variant
-from .kept_frames import KeptFrames
+from .temporal_attention import Attend, KeptFrames, TemporalAttention
 
-WINDOW = 32  # frames
-_HEADS = 8
 _ATTENTIONS = 2  # a temporal module
 WORK_BYTES = 256 * MB
+
+Kept = Sequence[Sequence[Attend]]
+"""One for each attention of each temporal module."""
 
 
 class VideoDepthAnything(DinoDpt):
@@ -163,46 +164,6 @@ class _Block(nn.Module):
         return out
 
 
-class TemporalAttention(nn.Module):
-    """Attention of a pixel over time, both ways.
-
-    Attributes:
-        heads: How many.
-    """
-
-    heads = _HEADS
-
-    def __init__(self, planes: int) -> None:
-        super().__init__()
-        self.to_q, self.to_k, self.to_v = (nn.Linear(planes, planes, bias=False) for _ in range(3))
-        self.to_out = nn.ModuleList([nn.Linear(planes, planes)])
-        self.pos_encoder = _Positions(planes)
-
-    def forward(self, z: Tensor) -> Tensor:
-        """(n, T, planes) -> the same."""
-        z = z + self.pos_encoder.pe[:, : z.shape[1]]
-        q, k, v = (
-            to(z).unflatten(2, (_HEADS, -1)).transpose(1, 2) for to in (self.to_q, self.to_k, self.to_v)
-        )
-        mixed = scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
-        out: Tensor = self.to_out[0](mixed)
-        return out
-
-
-Attend = Callable[[TemporalAttention, Tensor], Tensor]
-"""Says of the next frame (n, 1, planes) what an attention says of it and those before: `KeptFrames`."""
-Kept = Sequence[Sequence[Attend]]
-"""One for each attention of each temporal module."""
-
-
-class _Positions(nn.Module):
-    pe: Tensor
-
-    def __init__(self, planes: int) -> None:
-        super().__init__()
-        self.register_buffer("pe", positions(planes))
-
-
 class _FeedForward(nn.Module):
     """Gated: half of the first layer's answer opens the other half."""
 
@@ -215,16 +176,3 @@ class _FeedForward(nn.Module):
         value, gate = self.net[0]["proj"](y).chunk(2, -1)  # type: ignore[index]
         out: Tensor = self.net[2](value * gelu(gate))
         return out
-
-
-def positions(planes: int) -> Tensor:
-    """The published table of positions in a window, (1, 32, planes): sine and cosine by turns.
-
-    Args:
-        planes: Even.
-    """
-    time = torch.arange(WINDOW, dtype=torch.float32)[:, None]
-    rate = torch.exp(torch.arange(0, planes, 2) * (-torch.log(torch.tensor(10000.0)) / planes))
-    table = torch.zeros(1, WINDOW, planes)
-    table[0, :, 0::2], table[0, :, 1::2] = torch.sin(time * rate), torch.cos(time * rate)
-    return table

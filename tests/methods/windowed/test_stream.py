@@ -21,7 +21,7 @@ from vdepth_core.methods.windowed.method import Windowed
 from vdepth_core.methods.windowed.options import WindowedOptions
 from vdepth_core.methods.windowed.stream import stream
 from vdepth_core.models.registry import load_model
-from vdepth_core.networks.kept_frames import KeptFrames
+from vdepth_core.networks.temporal_attention import KeptFrames
 from vdepth_core.networks.video_depth_anything import VideoDepthAnything
 from vdepth_core.output.sequence import read_sequence
 from vdepth_core.progress import Progress

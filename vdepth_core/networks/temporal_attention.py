@@ -1,4 +1,4 @@
-"""What attention over time keeps of frames that come one by one (Video Depth Anything's stream).
+"""Attention of a pixel over time, and what it keeps of frames that come one by one (Video Depth Anything).
 
 Published, a frame looks at the first frame of the clip, the one 41 before it, the 29 before it, and itself,
 at positions 0 to 31; before the clip began there was its first frame. What is kept there is what keys and
@@ -9,16 +9,54 @@ to the logits and to the answer.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
 
-if TYPE_CHECKING:
-    from .video_depth_anything import TemporalAttention
-
+WINDOW = 32  # frames
+_HEADS = 8
 FARTHEST, NEAR = 41, 29  # frames back: the one that is seen alone, and the first of those in a row
 _RING = FARTHEST + 1  # that many, and the frame itself
+
+
+class TemporalAttention(nn.Module):
+    """Attention of a pixel over time, both ways.
+
+    Attributes:
+        heads: How many.
+    """
+
+    heads = _HEADS
+
+    def __init__(self, planes: int) -> None:
+        super().__init__()
+        self.to_q, self.to_k, self.to_v = (nn.Linear(planes, planes, bias=False) for _ in range(3))
+        self.to_out = nn.ModuleList([nn.Linear(planes, planes)])
+        self.pos_encoder = _Positions(planes)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """(n, T, planes) -> the same."""
+        z = z + self.pos_encoder.pe[:, : z.shape[1]]
+        q, k, v = (
+            to(z).unflatten(2, (_HEADS, -1)).transpose(1, 2) for to in (self.to_q, self.to_k, self.to_v)
+        )
+        mixed = scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+        out: Tensor = self.to_out[0](mixed)
+        return out
+
+
+class _Positions(nn.Module):
+    pe: Tensor
+
+    def __init__(self, planes: int) -> None:
+        super().__init__()
+        self.register_buffer("pe", positions(planes))
+
+
+Attend = Callable[[TemporalAttention, Tensor], Tensor]
+"""Says of the next frame (n, 1, planes) what an attention says of it and those before: `KeptFrames`."""
 
 
 class KeptFrames:
@@ -92,3 +130,16 @@ class KeptFrames:
         else:
             slot = 1 + self.count % _RING
             self._keys[:, slot : slot + 1], self._values[:, slot : slot + 1] = keys, values
+
+
+def positions(planes: int) -> Tensor:
+    """The published table of positions in a window, (1, 32, planes): sine and cosine by turns.
+
+    Args:
+        planes: Even.
+    """
+    time = torch.arange(WINDOW, dtype=torch.float32)[:, None]
+    rate = torch.exp(torch.arange(0, planes, 2) * (-torch.log(torch.tensor(10000.0)) / planes))
+    table = torch.zeros(1, WINDOW, planes)
+    table[0, :, 0::2], table[0, :, 1::2] = torch.sin(time * rate), torch.cos(time * rate)
+    return table
