@@ -77,8 +77,7 @@ class PreparingModel(DepthModel, Protocol):
         In [0, 1] sRGB on the model's device: bytes travel there, and are scaled there.
 
         Args:
-            rgb: sRGB, on any device.
-            size: (height, width) of the network's input.
+            rgb, size: sRGB, on any device; (height, width) of the network's input.
         """
 
 
@@ -89,10 +88,7 @@ class CameraModel(DepthModel, Protocol):
     def predict_with_fov(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         """Frames (T, 3, H, W) -> canonical disparity (T, H, W) and horizontal field of view (T,), degrees.
 
-        `predict` of such a model returns the same canonical disparity.
-
-        Args:
-            frames: As of `DepthModel.predict`.
+        `predict` of such a model returns the same canonical disparity; see `DepthModel.predict`.
         """
 
 
@@ -110,11 +106,7 @@ class SnippetModel(Protocol):
     low_memory: bool
 
     def encode(self, frames: Tensor) -> Tensor:
-        """Pictures (T, 3, H, W) in [0, 1] -> latents (T, 4, H/8, W/8).
-
-        Args:
-            frames: sRGB.
-        """
+        """Pictures (T, 3, H, W) in [0, 1] -> latents (T, 4, H/8, W/8); see `DepthModel.predict`."""
 
     def noise(self, height: int, width: int, seed: int) -> Tensor:
         """The noise (1, 4, H/8, W/8) that all frames and snippets of a shot share.
@@ -129,16 +121,14 @@ class SnippetModel(Protocol):
 
         Args:
             latents: Of B snippets of n frames.
-            noise: What `noise` gave.
-            steps: Of denoising.
+            noise, steps: What `noise` gave; how many of denoising.
         """
 
     def start_refinement(self, disparity: Tensor, noise: Tensor, steps: int) -> Tensor:
         """Disparity (T, H, W) in [-1, 1] -> noisy depth latents (T, 4, H/8, W/8).
 
         Args:
-            disparity: The merged maps.
-            noise: What `noise` gave.
+            disparity, noise: The merged maps; what `noise` gave.
             steps: Of refinement that are to come; they decide how much noise.
         """
 
@@ -148,8 +138,7 @@ class SnippetModel(Protocol):
         Args:
             latents: Of the pictures, (B, n, 4, H/8, W/8).
             depth_latents: Before the step.
-            step: From 0.
-            steps: Of refinement in all.
+            step, steps: From 0; of refinement in all.
         """
 
     def decode(self, depth_latents: Tensor) -> Tensor:
@@ -202,8 +191,7 @@ class ClipDiffusionModel(Protocol):
             latents: Of the window's pictures, (C + N, 4, h, w).
             context: Depth latents of its first C frames, done before, (C, 4, h, w).
             noise: (N, 4, h, w) standard normal, what the others begin as.
-            steps: Of denoising.
-            sampler: The formula of a step.
+            steps, sampler: How many, and the formula of each.
             again: (steps, C, 4, h, w) standard normal: the context is noised with it for every step; None: it
                 is seen as it is.
         """
