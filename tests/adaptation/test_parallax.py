@@ -11,7 +11,7 @@ import pytest
 from layered import WIDTH, camera, footage_of, pictures, travelling
 
 from vdepth_core.adaptation.gaps import WANTED, choose_gaps
-from vdepth_core.adaptation.parallax import check_parallax, motion_of
+from vdepth_core.adaptation.parallax import check_parallax, motion_of, refuse_still
 from vdepth_core.clip import open_clip
 from vdepth_core.errors import InputError
 from vdepth_core.progress import Progress
@@ -58,6 +58,30 @@ def test_who_does_not(make: Callable[[], np.ndarray], sentence: str, tmp_path: P
             check_parallax(footage, Progress(), "shot.mov")
         assert "--frames" in refused.value.hint
         assert refused.value.exit_code == 3
+
+
+def sequence(folder: Path, frames: np.ndarray) -> Path:
+    folder.mkdir()
+    for number, frame in enumerate(frames):
+        cv2.imwrite(str(folder / f"{number:03d}.png"), frame)
+    return folder
+
+
+def test_a_sequence_of_a_tripod_is_refused_after_six_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    still = pictures(np.tile(camera(), (14, 1, 1)))[0]
+    clip = open_clip(sequence(tmp_path / "still", noisy(walked(still))))
+    read, seen = clip.read, []
+    monkeypatch.setattr(clip, "read", lambda *a, **k: seen.append(a) or read(*a, **k))
+    with pytest.raises(InputError, match="camera stands still in still"):
+        refuse_still(clip, 0, None)
+    assert len(seen) == 6
+    refuse_still(clip, 0, 5)  # of so few all are read
+    for name, frames in (("turns", pictures(turning(14))[0]), ("travels", pictures(travelling(14))[0])):
+        refuse_still(open_clip(sequence(tmp_path / name, noisy(frames))), 0, None)
+    cut = np.concatenate((still[:7], pictures(np.tile(camera((0, 0.4, 0)), (7, 1, 1)))[0]))
+    refuse_still(open_clip(sequence(tmp_path / "cut", cut)), 0, None)  # two tripods are for the scan to tell
 
 
 def test_one_shot_of_several_is_enough(tmp_path: Path) -> None:

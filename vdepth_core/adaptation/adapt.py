@@ -40,6 +40,7 @@ from ..types import Shot
 from .eyes import check_eyes, eyes_identity, open_eyes
 from .footage import Footage, read_frames
 from .lens import given_lens, known_identity, lens_of, plate_of, read_path
+from .parallax import refuse_still
 from .places import Places
 from .recipes import RECIPES, create_recipe
 from .release import camera_path, report, weights_facts
@@ -162,6 +163,8 @@ def adapt(
     opened, other = open_eyes(open_clip(clip, **how), right, layout, how)
     info = opened.info
     start, stop = (0, None) if frames is None else parse_range(frames, info.first_number or 0)
+    if camera is None and "camera" in getattr(chosen, "knows", ()):
+        refuse_still(opened, start, stop)
     lens_file, path_file = (Path(name) if name is not None else None for name in (intrinsics, camera))
     lens = given_lens(info, fov, lens_file)
     identity = _identity(

@@ -8,16 +8,18 @@ of the picture's squares.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Literal
 
 import cv2
 import numpy as np
 
 from ..errors import InputError
-from ..flow.tracks import FEWEST, follow
+from ..flow.tracks import FEWEST, corners, follow, refind
 from .gaps import choose_gap, halving, luma_of, probes
 
 if TYPE_CHECKING:
+    from ..clip import Clip
     from ..progress import Progress
     from .footage import Footage
 
@@ -26,9 +28,42 @@ Motion = Literal["travels", "turns", "stands"]
 STILL = 0.003  # of the width: the fastest fifth of the points moves less over the gap; tripods: .0001
 OFF = 1.0  # pixels off the homography, of a picture 448 wide
 WIDTH = 448
+FAST = 0.8  # quantile: what moves by itself is less
+LOOKS = 6  # pictures, spread over a sequence
+SEEN = 0.6  # of the points, in each of them
 SQUARES = 8  # to a side of the picture
 SHARE = 0.1  # of the squares that leave the homography; measured: pans .02, tripods .02, others from .14
 _HINT = "Choose --frames in which the camera travels, or the recipe tc, which does without."
+
+
+def refuse_still(clip: Clip, start: int, stop: int | None) -> None:
+    """Refuses an image sequence of a tripod after a few pictures of it: reading them all takes minutes.
+
+    Movies are decoded from the beginning, so that they are looked at only once they are read.
+
+    Args:
+        clip: Opened.
+        start, stop: Its frames that count; stop None: to the end.
+
+    Raises:
+        InputError: the camera stands still, or a picture cannot be read.
+    """
+    stop = len(clip.files) if stop is None else min(stop, len(clip.files))
+    if stop - start < 2 * LOOKS:
+        return
+    lumas = []
+    for index in np.linspace(start, stop - 1, LOOKS).round().astype(int).tolist():
+        with closing(clip.read(index, index + 1, max_side=WIDTH)) as frames:
+            lumas += [cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY) for frame in frames]
+    points = corners(lumas[0])
+    if len(points) < FEWEST:
+        return
+    for luma in lumas[1:]:
+        there, found = refind(lumas[0], luma, points)
+        moved = np.hypot(*(there - points)[found].T)
+        if found.mean() < SEEN or np.quantile(moved, FAST) >= STILL * luma.shape[1]:
+            return
+    raise InputError(f"The camera stands still in {clip.source.name}, which says nothing about depth.", _HINT)
 
 
 def check_parallax(footage: Footage, progress: Progress, name: str = "this clip") -> list[bool]:
@@ -85,7 +120,7 @@ def _leaves(
         return None
     hit = tracks.found[:, -1]
     here, there = tracks.pixels[hit].astype(np.float32), tracks.seen[hit, -1].astype(np.float32)
-    fast = float(np.quantile(np.hypot(*(there - here).T), 0.8)) / width
+    fast = float(np.quantile(np.hypot(*(there - here).T), FAST)) / width
     bound = OFF * width / WIDTH
     homography, _ = cv2.findHomography(here, there, cv2.USAC_MAGSAC, bound, maxIters=5000, confidence=0.999)
     if homography is None:
