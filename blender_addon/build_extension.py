@@ -2,7 +2,8 @@
 """Builds the extension: ``python -m blender_addon.build_extension OUT``, from the repository. No bpy in here.
 
 OUT gets ``vdepth-<version>.zip`` (the add-on, the core's wheel and the licence; the same bytes each time) and
-``index.json``, so that the folder can be served as an extension repository as it is.
+``index.json``, so that the folder can be served as an extension repository as it is; where there is a
+Blender, ``nodes/`` too, the node groups as an asset library (`build_library`).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 ADDON = Path(__file__).parent
+LIBRARY = ADDON / "build_library.py"
 MANIFEST = "blender_manifest.toml"
 _REQUIRED = (
     *("schema_version", "id", "version", "name", "tagline", "maintainer", "type"),
@@ -125,7 +127,7 @@ def contents(wheel: Path) -> dict[str, bytes]:
     files = {
         path.relative_to(ADDON).as_posix(): path.read_bytes()
         for path in ADDON.rglob("*")
-        if path.suffix in _SHIPPED and path.is_file() and path != Path(__file__)
+        if path.suffix in _SHIPPED and path.is_file() and path not in {Path(__file__), LIBRARY}
     }
     files["LICENSE"] = (ADDON / "LICENSE").read_bytes()
     files[f"wheels_core/{wheel.name}"] = wheel.read_bytes()
@@ -152,6 +154,26 @@ def blender_validator() -> list[str]:
         for tool in Path(bpy.origin).parent.glob("*/scripts/addons_core/bl_pkg/cli/blender_ext.py"):
             return [sys.executable, str(tool), "validate"]
     return []
+
+
+def build_library(out: Path) -> Path | None:
+    """Has a Blender write the node groups into ``out/nodes``; None where there is no Blender.
+
+    Raises:
+        BuildError: it failed.
+    """
+    script = ["--", str(out.absolute() / "nodes")]
+    if blender := shutil.which("blender"):
+        command = [blender, "--background", "--factory-startup", "--python", str(LIBRARY), *script]
+    elif importlib.util.find_spec("bpy") is not None:
+        command = [sys.executable, str(LIBRARY), *script]
+    else:
+        return None
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    files = sorted((out / "nodes").glob("*.blend"))
+    if done.returncode or not files:
+        raise BuildError(f"Blender wrote no node groups: {(done.stderr or done.stdout).strip()[-500:]}")
+    return files[0]
 
 
 def validate_with_blender(archive: Path) -> None:
@@ -191,10 +213,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Build the Blender extension and a repository index for it.")
     parser.add_argument("out", type=Path, help="folder for the archive and index.json")
     try:
-        archive = build(parser.parse_args().out)
+        out = parser.parse_args().out
+        archive, library = build(out), build_library(out)
     except BuildError as error:
         raise SystemExit(f"build_extension: {error}") from None
     checked = "validated by Blender" if blender_validator() else "not validated by Blender, which is not here"
+    print(library or "no node groups: there is no Blender here")
     print(f"{archive}: {archive.stat().st_size / 1e6:.1f} MB, {checked}")
 
 

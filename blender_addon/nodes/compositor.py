@@ -151,16 +151,16 @@ def build_group(
     made["Depth"] = z = _placed(build, sequences["depth"][0], given)
     if "disparity" in sequences:
         made["Disparity"] = sequences["disparity"][0]
-    made["Composite"] = _composite(build, image, z, given)
+    made["Composite"] = composite_nodes(build, image, z, given)
     made["Composite Depth"] = build.math("Composite Depth", "MINIMUM", z, given["Render Depth"])
     made["Normalised"] = _normalised(build, z, given)
     made["Near Mask"], made["Far Mask"] = _masks(build, z, given)
     if fog:
-        made["Fog"] = _fog(build, image, z, given)
+        made["Fog"] = fog_nodes(build, image, z, given)
     if defocus:
         made["Defocus"] = _defocus(build, image, z, given, result)
     if "normal" in sequences:
-        made["Relit"] = _relit(build, image, sequences["normal"], given)
+        made["Relit"] = relit_nodes(build, image, sequences["normal"], given)
 
     _set_outputs(group, made)
     output = build.node("Group Output", "NodeGroupOutput", *made.values())
@@ -187,7 +187,7 @@ def _placed(build: Builder, z: Any, given: Any) -> Any:
     return build.math("Depth", "MAXIMUM", placed, beyond)
 
 
-def _composite(build: Builder, plate: Any, z: Any, given: Any) -> Any:
+def composite_nodes(build: Builder, plate: Any, z: Any, given: Any) -> Any:
     """The render over the plate, hidden where the plate is nearer.
 
     The render's depth is that of one sample a pixel and says nothing of the edge's coverage, so it is grown
@@ -253,7 +253,8 @@ def _masks(build: Builder, z: Any, given: Any) -> tuple[Any, Any]:
     return build.math("Near Mask", "SUBTRACT", 1.0, far), far
 
 
-def _fog(build: Builder, image: Any, z: Any, given: Any) -> Any:
+def fog_nodes(build: Builder, image: Any, z: Any, given: Any) -> Any:
+    """The picture fading to a colour with depth: exp(−density · z) of it is left."""
     build.new_band(BANDS)
     thickness = build.math("Density · z", "MULTIPLY", z, given["Fog Density"])
     clear = build.math("Clear", "EXPONENT", build.math("−Density · z", "MULTIPLY", thickness, -1.0))
@@ -280,7 +281,7 @@ def _defocus(build: Builder, image: Any, z: Any, given: Any, result: Result) -> 
     return node.outputs[0]
 
 
-def _relit(build: Builder, image: Any, normal: Any, given: Any) -> Any:
+def relit_nodes(build: Builder, image: Any, normal: Any, given: Any) -> Any:
     """Lambert: footage times ambient + strength · max(0, normal · light)."""
     build.new_band(BANDS)
     split = build.node("Light", compat.separate_xyz_id(), given["Light Direction"])

@@ -16,7 +16,7 @@ FLOORS = (
     {"scene"},
     {"properties", "settings", "presets", "operators"},
     {"panels"},
-    {"", "batch", "bake_worker", "build_extension"},
+    {"", "batch", "bake_worker", "build_extension", "build_library"},
 )
 """Rooms and single files; a file imports from its own floor and those above it in this list."""
 WITHOUT_BPY = {"core_process", "result", "menus", "options", "build_extension"}

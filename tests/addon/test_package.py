@@ -61,7 +61,7 @@ def test_the_archive_has_all_it_needs_and_nothing_else(archive):
     assert "wheels_core/vdepth-0.1.0-py3-none-any.whl" in names
     assert not [name for name in names if "__pycache__" in name or "build_extension" in name]
     modules = {path.relative_to(ADDON).as_posix() for path in ADDON.rglob("*.py")}
-    assert modules - set(names) == {"build_extension.py"}
+    assert modules - set(names) == {"build_extension.py", "build_library.py"}
 
 
 def test_the_same_sources_give_the_same_bytes(archive, tmp_path):
