@@ -42,7 +42,7 @@ ROOMS = [
     ("views",),
     ("learning",),
     ("adaptation",),
-    ("training",),
+    ("training", "plates"),
     ("jobs",),
     ("cli",),
 ]

@@ -240,7 +240,7 @@ def test_another_package_adds_one_of_each(installed: Path) -> None:
     assert "slope" in listed[1]
     assert "Methods: framewise, temporal, rolling, windowed, chrono, nearer.\n" in listed[1]
     assert "Refiners: boost, doubled.\n" in listed[1]
-    assert "Export formats: png16, npz, mp4, mp4-edit, table.\n" in listed[1]
+    assert "Export formats: png16, npz, mp4, mp4-edit, ply, usd, table.\n" in listed[1]
     assert listed[2].count("plugged.nowhere") >= 3  # reported, and nobody minds
     assert "--start-frame, which is another option" in listed[2]
     assert "The format plug-in odd (builtins:dict) does not load" in listed[2]

@@ -28,6 +28,7 @@ from .evaluate import evaluate
 from .export import ExportCommand, export
 from .fields import FieldsCommand
 from .finish import finish
+from .fuse import fuse
 from .ground import ground
 from .inspect import InspectCommand, inspect
 from .make_tiny import make_tiny
@@ -57,6 +58,7 @@ VERBS: dict[Callable[..., None], tuple[str, ...]] = {  # in the order of the hel
         "evaluate depth/ truth/ --max-depth 10",
         "evaluate maps.npz rgbd/ --quantity disparity",
     ),
+    fuse: ("fuse depth/", "fuse depth/ --camera solve.json --margin 20"),
     ground: ("ground depth/", 'ground depth/ --frame 1001 --horizon-at "0,210 1279,204"'),
     models: ("models",),
     adapt: ("adapt shot.mov -o steady.safetensors", "estimate shot.mov -o depth/ --model steady.safetensors"),

@@ -21,6 +21,7 @@ _CHANNEL: dict[str, tuple[tuple[SequenceKind, str], ...]] = {  # plane -> where 
     "depth": (("depth", "Z"), ("layers", "depth.Z")),
     "disparity": (("disparity", "Y"), ("layers", "disparity.Y")),
     "confidence": (("confidence", "Y"), ("layers", "confidence.Y")),
+    "sky": (("sky", "Y"), ("layers", "sky.Y")),
 }
 
 

@@ -72,6 +72,14 @@ class ExportFolder:
                 for folder in (self.stage, self.stage.parent / "tmp", self.stage.parent):
                     folder.rmdir()
 
+    def holds(self, name: str) -> bool:
+        """Whether a file that was published is there as it was.
+
+        Args:
+            name: Of the file.
+        """
+        return self._journal.owned(name) is not None
+
     def publish(self, staged: Iterable[Path]) -> list[Path]:
         """Moves finished files to the destination and returns where they are.
 

@@ -17,5 +17,7 @@ EXPORTERS: Seam[Exporter] = Seam(
         "npz": Own(f"{_HERE}.npz:Npz", _DEPTH),
         "mp4": Own(f"{_HERE}.mp4:Mp4", _DEPTH, "lossless"),
         "mp4-edit": Own(f"{_HERE}.mp4_edit:Mp4Edit", _DEPTH, "for editors"),
+        "ply": Own(f"{_HERE}.ply:Ply", f"{_HERE}.options:SurfaceOptions", "points"),
+        "usd": Own(f"{_HERE}.usd:Usd", f"{_HERE}.options:UsdOptions", "mesh or points, camera"),
     },
 )

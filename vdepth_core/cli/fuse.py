@@ -1,0 +1,39 @@
+"""``vdepth fuse``: clean plates of a finished job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_WORDS = {
+    "scan": "Reading",
+    "solve": "Finding the cameras",
+    "moving": "Finding what moves",
+    "fuse": "Fusing",
+}
+
+
+def fuse(
+    out: Annotated[Path, typer.Argument(help="Output folder of a finished vdepth estimate.")],
+    destination: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Folder for the files; default OUT/clean.")
+    ] = None,
+    camera: Annotated[
+        Path | None, typer.Option(help="File with the camera's path (default: found from the clip).")
+    ] = None,
+    margin: Annotated[
+        float, typer.Option(min=0, max=100, help="Around the plate, percent of its sides.")
+    ] = 10.0,
+) -> None:
+    """Fuse what a shot's frames hide from what its other frames show: clean plates."""
+    from ..plates.fuse import fuse as run
+    from ..progress import cancelling
+    from .bars import Bars
+
+    with Bars(_WORDS) as progress, cancelling(progress):
+        file, shots = run(out, destination, camera, margin, progress)
+    done = sum(shot.last - shot.first + 1 for shot in shots if shot.moves)
+    typer.echo(f"{done} frame{'s' * (done != 1)} with a clean plate.", err=True)
+    typer.echo(file)

@@ -1,0 +1,59 @@
+"""The pictures that a finished job is depth of, wherever its clip still is."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from pathlib import Path
+
+import numpy as np
+
+from ..clip import Clip, ShotView, open_clip
+from ..clip.options import ClipOptions
+from ..errors import InputError
+from ..types import Shot
+from .manifest import Manifest
+
+
+def plate_of(manifest: Manifest) -> Clip:
+    """The job's clip, opened as the job opened it.
+
+    Args:
+        manifest: Of the finished job.
+
+    Raises:
+        InputError: it is gone, or another; or the job was resampled in time.
+    """
+    if manifest.count != manifest.frames.stop - manifest.frames.first:
+        raise InputError(
+            f"The depth of {manifest.clip.name} was resampled to a constant rate: its frames are not the "
+            "clip's.",
+            "Estimate the clip without --cfr.",
+        )
+    given = {name: manifest.configuration.get(name) for name in ClipOptions.model_fields}
+    options = ClipOptions(**{name: value for name, value in given.items() if value is not None})
+    clip = open_clip(Path(manifest.clip.path), **options.clip_options())
+    if (clip.info.width, clip.info.height) != (manifest.clip.width, manifest.clip.height):
+        raise InputError(f"{clip.info.path} is no longer the clip it was.", "Estimate it again.")
+    return clip
+
+
+def pictures(manifest: Manifest, numbers: Iterable[int]) -> Generator[np.ndarray]:
+    """The plates of some output frames, in order: (H, W, 3) uint8.
+
+    Args:
+        manifest: Of the finished job.
+        numbers: Of frames that it has, ascending.
+
+    Raises:
+        InputError: as `plate_of` says, or a frame cannot be read.
+    """
+    clip, wanted = plate_of(manifest), list(numbers)
+    for entry in manifest.shots:
+        own = [number for number in wanted if entry.start_number <= number < entry.start_number + entry.count]
+        if not own:
+            continue
+        first, last = own[0] - entry.start_number, own[-1] - entry.start_number
+        view = ShotView(clip, Shot(entry.index, entry.start, entry.stop, entry.exposure))
+        for index, frame in enumerate(view.frames(first, last + 1), first):
+            if entry.start_number + index in own:
+                yield frame.rgb

@@ -1,0 +1,1 @@
+"""Clean plates: what a shot's frames show of the background that others of them hide."""
