@@ -174,7 +174,7 @@ def configurations(root: Path) -> list[Configuration]:
     large = write_movie(root / "large.mp4", 8, size=(640, 448))
     plates = root / "plates"
     plates.mkdir()
-    long = write_movie(root / "long.mp4", 80, shots=2, size=(97, 61))
+    long = write_movie(root / "long.mp4", 80, shots=2, size=(98, 62))
     for family in ("video-depth-anything", "chronodepth"):
         make_tiny(family, root / family)
     windows = ["--method", "windowed", "--model", str(root / "video-depth-anything"), "--size", "42"]
