@@ -87,7 +87,11 @@ class DepthProCamera(DepthPro):
     """Depth Pro with its field-of-view head, a `CameraModel`."""
 
     def predict_with_fov(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """Frames -> canonical disparity and field of view; see `CameraModel.predict_with_fov`."""
+        """Frames -> canonical disparity and field of view; see `CameraModel.predict_with_fov`.
+
+        Args:
+            frames: As of `DepthModel.predict`.
+        """
         disparity, fov = self._infer(frames)
         return disparity, fov
 
