@@ -82,16 +82,17 @@ class ViewSynthesis:
             # One plane can explain a path that was solved wrongly better than the scene does.
             return {"photometric": torch.ones_like(error) if is_flat(disparity, start) else error}
         start = self._footage.targets(targets).to(self._device)
+        was = self._cameras.reading.first(start).clamp(min=0)
         free = torch.ones_like(inverse)
         if self._cameras.depths is not None:
             found, trust = (maps.to(self._device) for maps in self._cameras.depths.read(targets))
             terms["geometric"] = self._options.geometric * geometric_loss(inverse, found, trust)
-            free = 1 - trust * (1 - near_jumps(found, trust))
+            flat = (1 - near_jumps(found, trust)) * (1 - near_jumps(was, free))
+            free = 1 - trust * flat
         if self._options.prior:
             terms["prior"] = self._options.prior * prior_loss(disparity, start)
         if self._options.edges:
-            own, was = inverse.clamp(min=0), self._cameras.reading.first(start).clamp(min=0)
-            terms["edges"] = self._options.edges * edge_loss(own, was, free)
+            terms["edges"] = self._options.edges * edge_loss(inverse.clamp(min=0), was, free)
         return terms
 
     def _views(
