@@ -24,6 +24,8 @@ MODULES = (
     "operators.compositor",
     "operators.mesh",
     "operators.camera",
+    "operators.floor",
+    "operators.pick",
     "operators.shot",
     "operators.relight",
     "operators.view",

@@ -54,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--setup", action="store_true", help="set up the shot: camera, mesh and compositor in one go"
     )
+    parser.add_argument("--floor", action="store_true", help="with --setup: find the ground, put it at Z = 0")
     parser.add_argument("--compositor", action="store_true", help="set up the compositor")
     parser.add_argument("--mesh", action="store_true", help="build the mesh")
     parser.add_argument("--render", type=Path, metavar="DIR", help="render each clip's frames into DIR/CLIP")
@@ -123,6 +124,7 @@ def _do(clip: Any, name: str, scene: Any, options: argparse.Namespace, state: An
         scene.render.engine, scene.cycles.samples = "CYCLES", _SAMPLES  # needs no graphics card
         scene.cycles.use_denoising = False
     if options.setup:
+        settings.camera.floor = settings.camera.floor or options.floor
         _step(bpy.ops.vdepth.setup_shot)
     elif options.compositor:
         _step(bpy.ops.vdepth.setup_compositor)

@@ -9,7 +9,9 @@ from typing import Any
 
 from ..scene.active import active_clip
 from ..scene.camera import ALIGNMENT_KEY, POOR_KEY, SOURCE_KEY
+from ..scene.floor import WORDS_KEY, find_floor
 from ..scene.mesh import find_mesh, get_input
+from ..scene.picks import points
 from .base import in_both_editors
 
 SOURCES = {"SOLVE": "solve", "CLIP": "clip lens", "FOV": "field of view", "MODEL": "model"}
@@ -52,9 +54,31 @@ class CameraPanel:
         if clip is not None:
             _draw_alignment(layout, clip.get(ALIGNMENT_KEY, ""), list(clip.get(POOR_KEY, ())))
         layout.separator()
+        _draw_floor(layout, settings, clip, mesh)
+        layout.separator()
         column = layout.column(align=True)
         column.operator("vdepth.import_camera_path", icon="IMPORT")
         column.operator("vdepth.export_camera", icon="EXPORT")
+
+
+def _draw_floor(layout: Any, settings: Any, clip: Any, mesh: Any) -> None:
+    column = layout.column()
+    column.prop(settings, "horizon")
+    column.prop(settings, "eye")
+    row = column.row(align=True)
+    for kind, name in (("GROUND", "Ground"), ("HORIZON", "Horizon")):
+        count = len(points(clip, kind)) if clip is not None else 0
+        row.operator("vdepth.pick_floor", text=f"{name} ({count})" if count else f"Pick {name}").kind = kind
+    if clip is not None and (points(clip, "GROUND") or points(clip, "HORIZON")):
+        row.operator("vdepth.clear_picks", text="", icon="X")
+    standing = mesh is not None and find_floor(mesh.parent) is not None
+    row = column.row(align=True)
+    row.operator("vdepth.set_floor", icon="VIEW_PERSPECTIVE")
+    if standing:
+        row.operator("vdepth.remove_floor", text="", icon="X")
+        for shot in clip.get(WORDS_KEY, "").splitlines():
+            for line in wrap(shot, CHARACTERS):
+                column.label(text=line)
 
 
 def _draw_alignment(layout: Any, text: str, poor: list[int]) -> None:

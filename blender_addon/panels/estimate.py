@@ -201,7 +201,9 @@ def _draw_result(layout: Any, context: Any, known: Seen) -> None:
         if path:
             row.operator("vdepth.open_file", text=f"Open {text}").filepath = path
     if not damage:
-        layout.operator("vdepth.setup_shot", icon="SCENE_DATA")
+        row = layout.row(align=True)
+        row.operator("vdepth.setup_shot", icon="SCENE_DATA")
+        row.prop(context.scene.vdepth.camera, "floor", toggle=True)
     row = box.row(align=True)
     if damage:
         row.operator("vdepth.relink", text="Relink", icon="FILE_FOLDER")

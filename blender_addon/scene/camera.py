@@ -114,17 +114,35 @@ def set_alignment(mesh: Any, clip: Any, result: Result, shots: list[tuple[Shot, 
     offset = number_offset(clip, result)
     solved = [(shot, found) for shot, found in shots if found and found.usable]
     for name in ("Scale", "Shift"):
-        path = compat.modifier_input_path(modifier_of(mesh), identifier_of(mesh, name))
-        _remove_keys(mesh, path)
-        for shot, found in reversed(solved):  # the first shot's stays, where there is only one
-            set_input(mesh, name, found.scale if name == "Scale" else found.shift)
-            if len(result.shots) > 1:
-                mesh.keyframe_insert(path, frame=shot.numbers.start - offset)
-        for curve in compat.fcurves_of(mesh):
-            if curve.data_path == path:
-                for key in curve.keyframe_points:
-                    key.interpolation = "CONSTANT"
+        keys = [
+            (shot.numbers.start - offset, found.scale if name == "Scale" else found.shift)
+            for shot, found in solved
+        ]
+        key_input(mesh, name, keys, always=len(result.shots) > 1, held=True)
     clip.vdepth.scale = solved[0][1].scale
+
+
+def key_input(
+    mesh: Any, name: str, keys: list[tuple[int, float]], *, always: bool = False, held: bool = False
+) -> None:
+    """Gives one of a mesh's sockets values at frames of the scene: keyframes, in place of those it has.
+
+    Args:
+        keys: Frames and values, in order.
+        always: Whether values that are all the same are keyed too.
+        held: Whether each value is held until the next, not blended into it.
+    """
+    path = compat.modifier_input_path(modifier_of(mesh), identifier_of(mesh, name))
+    _remove_keys(mesh, path)
+    moves = always or any(value != keys[0][1] for _, value in keys)
+    for frame, value in reversed(keys):  # the first one's stays
+        set_input(mesh, name, value)
+        if moves:
+            mesh.keyframe_insert(path, frame=frame)
+    for curve in compat.fcurves_of(mesh):
+        if curve.data_path == path:
+            for key in curve.keyframe_points:
+                key.interpolation = "CONSTANT" if held else "LINEAR"
 
 
 def note_alignment(clip: Any, shots: list[tuple[Shot, Alignment | None]], poor: list[bool]) -> list[str]:
@@ -150,7 +168,7 @@ def animate(camera: Any, poses: list[list[float]], frames: Sequence[int]) -> Non
         camera.rotation_quaternion = before = rotation
         camera.keyframe_insert("location", frame=frame)
         camera.keyframe_insert("rotation_quaternion", frame=frame)
-    _straighten(camera)
+    straighten(camera)
 
 
 def animate_lens(camera: Any, lenses: list[Camera], width: int, height: int, frames: Sequence[int]) -> None:
@@ -162,7 +180,7 @@ def animate_lens(camera: Any, lenses: list[Camera], width: int, height: int, fra
         fit_lens(camera, lens, width, height)
         for name in ("lens", "shift_x", "shift_y"):
             camera.data.keyframe_insert(name, frame=frame)
-    _straighten(camera.data)
+    straighten(camera.data)
 
 
 def new_camera(context: Any, name: str) -> Any:
@@ -172,7 +190,8 @@ def new_camera(context: Any, name: str) -> Any:
     return camera
 
 
-def _straighten(datablock: Any) -> None:
+def straighten(datablock: Any) -> None:
+    """Has what a data-block is animated by go straight from key to key."""
     for curve in compat.fcurves_of(datablock):
         for key in curve.keyframe_points:
             key.interpolation = "LINEAR"

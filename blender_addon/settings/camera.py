@@ -44,3 +44,30 @@ class VDEPTH_CameraSettings(bpy.types.PropertyGroup):
     make_active: BoolProperty(  # type: ignore[valid-type]
         name="Scene Camera", description="Render through the camera that follows the solve", default=True
     )
+    floor: BoolProperty(  # type: ignore[valid-type]
+        name="Floor",
+        default=False,
+        description="Set Up Shot also finds the ground, and puts it at Z = 0 with the camera above it",
+    )
+    horizon: EnumProperty(  # type: ignore[valid-type]
+        name="Horizon",
+        description="What the horizon is taken from; it says how far the far end of relative depth is",
+        items=(
+            ("auto", "Automatic", "What is picked, else the first that the shot shows of these"),
+            ("uprights", "Uprights", "Upright edges of walls, doors and furniture"),
+            ("lines", "Lines on the Ground", "Lanes, kerbs or boards that run to one point of the horizon"),
+            ("far", "Far End", "The farthest is infinitely far, as where the sky is seen"),
+            ("level", "Level Camera", "The camera looks neither up nor down"),
+            ("depth", "As Estimated", "The depth itself, as near and far have it"),
+        ),
+        default="auto",
+    )
+    eye: FloatProperty(  # type: ignore[valid-type]
+        name="Camera Height",
+        description="Of the camera over the ground, which gives the scene its scale: 1.6 m is eye height, "
+        "1.3 m a car's; not used where depth is in metres",
+        subtype="DISTANCE",
+        default=1.6,
+        min=0.01,
+        soft_max=10,
+    )
