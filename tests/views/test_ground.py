@@ -136,3 +136,8 @@ def test_a_wall_is_no_ground():
     frames.disparity[:] = np.random.default_rng(1).uniform(0.2, 1, frames.disparity.shape)
     with pytest.raises(InputError, match="No ground is seen"):
         ground_of(frames, 24.0, affine=True)
+
+
+def test_what_is_too_steep_or_rough_for_ground_is_refused():
+    with pytest.raises(InputError, match="steeper than any camera sees it"):
+        ground_of(shot(downs(pitch=60), wall=0.0), 24.0, affine=False)

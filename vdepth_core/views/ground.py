@@ -30,9 +30,11 @@ WORDS: dict[str, str] = {
     "depth": "the depth itself",
 }
 _GROUND = 0.08  # least share of the lower half that lies on one plane
-_UPRIGHTS, _ROADS = 10, 4  # lines a frame that have to agree
+_UPRIGHTS, _ROADS = 10, 6  # lines a frame that have to agree
 _SKY = 0.08  # share of the pixels that is as far as anything
 _STEADY = 0.4  # seconds: the tilt follows what is slower
+_STEEPEST = 0.6  # cosine of how far a camera looks up or down or leans: 53 degrees
+_UNEVEN = 0.2  # of the camera's height
 _WORTH = 0.8  # of the unevenness that must be left for shift and scale to change from frame to frame
 _SAME_HEIGHT = 0.08
 _CLOSE = 0.03
@@ -152,7 +154,16 @@ def ground_of(
     if downs is None:
         downs = _unit(_shifted(planes, shift))
     steady = _unit(_smooth(downs, _STEADY * rate))
+    if steady[:, 1].min() < _STEEPEST:
+        raise InputError(
+            f"What looks like ground in the clip would be steeper than any camera sees it, by {WORDS[source]}.",
+            "Pick three or more points on the ground, and two or more on the horizon.",
+        )
     scale, shifts, height, uneven = _levelled(frames, steady, shift, close, only if chosen else None)
+    if not uneven[0] < _UNEVEN:
+        raise InputError(
+            "What looks like ground in the clip is not flat.", "Pick three or more points on the ground."
+        )
     return ShotGround(
         frames.numbers, source, share, height, steady, scale, shifts,
         _rows(frames, steady), _rows(frames, _shifted(planes, shift)), _rows(frames, planes), uneven,
@@ -253,7 +264,7 @@ def _by_road(frames: ShotFrames, plane: np.ndarray, close: float) -> np.ndarray 
         crossing = np.abs(one.along[:, 1]) > 0.2 * np.abs(one.along[:, 0])
         on_ground.append(one.where((apart < close) & crossing & frames.low[nearest]))
     found = agreed_direction(Lines.join(on_ground), np.array((0.0, 0, 1)), 45)
-    if found is None or found[1] < _ROADS * len(on_ground):
+    if found is None or found[1] < max(_ROADS * len(on_ground), 0.5 * sum(map(len, on_ground))):
         return None
     ahead: np.ndarray = found[0] / found[0][2]
     return ahead
