@@ -156,7 +156,7 @@ def ground_of(
     steady = _unit(_smooth(downs, _STEADY * rate))
     if steady[:, 1].min() < _STEEPEST:
         raise InputError(
-            f"What looks like ground in the clip would be steeper than any camera sees it, by {WORDS[source]}.",
+            f"What looks like ground would be steeper than any camera sees it, by {WORDS[source]}.",
             "Pick three or more points on the ground, and two or more on the horizon.",
         )
     scale, shifts, height, uneven = _levelled(frames, steady, shift, close, only if chosen else None)
