@@ -165,7 +165,9 @@ def test_set_floor_asks_the_core(blender, demo_job):
     bpy.context.view_layer.update()
     assert find_floor(scene.camera) is not None
     assert scene.camera.matrix_world.translation.z == pytest.approx(1.4)
-    assert clip[WORDS_KEY] == "horizon at row 180, by the assumption that the camera is held level"
+    row, words = clip[WORDS_KEY].removeprefix("horizon at row ").split(", ")
+    assert abs(int(row) - 180) < 10
+    assert words == "by the assumption that the camera is held level"
 
 
 def test_a_shot_without_ground_is_set_up_all_the_same(clip, monkeypatch):
