@@ -20,8 +20,8 @@ from .running import ClipRun
 from .state import STATE
 
 _FORMATS = {
-    "usd": ("USD", "Meshes, plate and camera for other 3D programs"),
-    "ply": ("PLY", "Points with the plate's colours, one file a frame"),
+    "usd": ("USD", "Mesh or points and the camera, for other 3D programs"),
+    "ply": ("PLY", "Points in the scene, one file a frame"),
     "npz": ("NumPy", "One array of all frames"),
     "png16": ("16-Bit PNG", "Grey pictures with the numbers to get depth back"),
     "mp4": ("Movie", "Lossless 10-bit grey"),
