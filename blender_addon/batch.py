@@ -2,7 +2,8 @@
 """Depth for many clips without a window, and scenes from it.
 
 blender --background [FILE.blend] --python blender_addon/batch.py -- --clip A.mp4 --clip B.mp4 --out depth
-    [--preset best] [--normals] [--setup] [--compositor] [--mesh] [--render FRAMES] [--save SHOTS.blend]
+    [--preset best] [--normals] [--sky] [--setup] [--compositor] [--mesh] [--render FRAMES]
+    [--save SHOTS.blend]
 
 Each clip gets a scene of its own; without --clip, the clips of FILE.blend are taken. A clip that cannot be
 used is reported in one sentence and the others are done; the exit code is the first failure's: 0 done,
@@ -49,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     for name, kind in (("preset", str), ("model", str), ("size", int), ("near", float), ("far", float)):
         choices = core[name].choices or None
         parser.add_argument(f"--{name}", type=kind, choices=choices, help=f"{words[name]} {_SCENES}")
-    for name in ("normals", "overwrite"):
+    for name in ("normals", "sky", "overwrite"):
         parser.add_argument(f"--{name}", action="store_true", help=words[name])
     parser.add_argument(
         "--setup", action="store_true", help="set up the shot: camera, mesh and compositor in one go"
@@ -110,6 +111,7 @@ def _do(clip: Any, name: str, scene: Any, options: argparse.Namespace, state: An
     if options.out:
         settings.folder = str(options.out.absolute() / "{clip}")
     settings.normals = settings.normals or options.normals
+    settings.sky = settings.sky or options.sky
     settings.range = "WHOLE"
     try:
         _step(bpy.ops.vdepth.estimate, overwrite=options.overwrite)

@@ -14,6 +14,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, Po
 from . import menus
 from .compat import VERSION
 from .options import OPTIONS
+from .scene.follow_sky import follow_sky
 from .settings.camera import VDEPTH_CameraSettings
 
 _RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"} if VERSION >= (4, 5) else set()
@@ -34,6 +35,10 @@ _METHODS = {
 _RELATIVE_MODELS = "for models that know depth only up to scale and shift"
 
 
+def _sky_changed(clip_result: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    follow_sky(context.scene, clip_result.id_data)
+
+
 class VDEPTH_ClipResult(bpy.types.PropertyGroup):
     """On a movie clip: where its depth is, and how far it was moved into the scene's units."""
 
@@ -43,6 +48,17 @@ class VDEPTH_ClipResult(bpy.types.PropertyGroup):
         subtype="DIR_PATH",
         options=_RELATIVE,
         description="Where the last estimate of this clip was begun",
+    )
+    sky: EnumProperty(  # type: ignore[valid-type]
+        name="Sky",
+        items=(
+            ("DOME", "Dome", "The sky stands on a dome far behind everything, without added light"),
+            ("DROP", "Drop", "The sky is cut out: renders are transparent there"),
+            ("KEEP", "Keep Plate", "The sky stays where the estimate has it, as it was filmed"),
+        ),
+        default="KEEP",
+        update=_sky_changed,
+        description="What becomes of the sky in mesh, relight and compositor",
     )
     scale: FloatProperty(name="Scale", default=1.0, description="Scene units a unit of the depth files")  # type: ignore[valid-type]
 
@@ -222,6 +238,7 @@ class VDEPTH_Settings(bpy.types.PropertyGroup):
         description="Folder of the files, empty for the one in the preferences; {clip} stands for the clip's "
         "name, // for the folder of the .blend",
     )
+    sky: BoolProperty(name="Sky", description=OPTIONS["sky"].tooltip)  # type: ignore[valid-type]
     normals: BoolProperty(name="Normals", description=OPTIONS["normals"].tooltip)  # type: ignore[valid-type]
     near: FloatProperty(  # type: ignore[valid-type]
         name="Near",

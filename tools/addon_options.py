@@ -23,7 +23,7 @@ from vdepth_core.output.exports.registry import EXPORTERS
 FILE = Path(__file__).parents[1] / "blender_addon" / "options.json"
 SHOWN = (
     *("preset", "method", "model", "boost", "size", "near", "far", "fov"),
-    *("normals", "non_commercial", "overwrite"),
+    *("normals", "sky", "non_commercial", "overwrite"),
 )
 RESOLVED = {"near": NEAR, "far": FAR}  # what None stands for, whatever the machine
 LIMITS = {

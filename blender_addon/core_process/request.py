@@ -41,6 +41,7 @@ class Request:
     far: float = 100.0
     fov: float | None = None
     normals: bool = False
+    sky: bool = False
     boost: bool = False
     non_commercial: bool = False
     overwrite: bool = False
@@ -72,6 +73,7 @@ class Request:
         words += ["--fov", f"{self.fov:.6g}"] if self.fov is not None else []
         flags = {
             "--normals": self.normals,
+            "--sky": self.sky,
             "--boost": self.boost,
             "--non-commercial": self.non_commercial,
             "--overwrite": self.overwrite,

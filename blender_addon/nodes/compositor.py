@@ -14,10 +14,8 @@ from typing import Any
 from .. import compat
 from ..result.manifest import Result
 from .builder import Builder
+from .composite import BANDS, NO_DEPTH, TINY, beyond_sky, composite_nodes, sky_share
 
-TINY = 1e-6  # keeps divisors above 0
-NO_DEPTH = 1e9  # depth files write 1e10 where there is none
-BANDS = 3  # the column right of the sequences, their size and their channels, where the formulas begin
 FULL_FRAME = 0.036  # metres: the sensor width f-stops are meant for
 
 
@@ -51,6 +49,7 @@ OUTPUTS = {
     "Depth": "NodeSocketFloat",
     "Composite Depth": "NodeSocketFloat",
     "Disparity": "NodeSocketFloat",
+    "Sky": "NodeSocketFloat",
     "Normalised": "NodeSocketFloat",
     "Near Mask": "NodeSocketFloat",
     "Far Mask": "NodeSocketFloat",
@@ -62,7 +61,14 @@ OUTPUTS = {
 
 
 def group_inputs(
-    result: Result, placing: Placing, *, plate: bool, holdout: bool, fog: bool, defocus: bool
+    result: Result,
+    placing: Placing,
+    *,
+    plate: bool,
+    sky: bool,
+    holdout: bool,
+    fog: bool,
+    defocus: bool,
 ) -> list[Input]:
     """What can be set on the group, with values that suit this result.
 
@@ -70,6 +76,7 @@ def group_inputs(
         result: The clip's depth.
         placing: How its depth lies in the scene.
         plate: Whether the scene's camera sees what the plate shows.
+        sky: Whether the plate's sky is shown.
         holdout: Whether the plate's surfaces hide what the scene holds behind them.
         fog: With the inputs of the example.
         defocus: With the inputs of the example.
@@ -80,6 +87,7 @@ def group_inputs(
     inputs = [
         *linked_inputs(),
         Input("Plate", float(plate), "Share of the plate behind the render: 0 for a view from elsewhere"),
+        Input("Sky", float(sky), "Share of the plate's sky that is shown: 0 cuts it out"),
         Input("Holdout", float(holdout), "How much the plate's surfaces hide of what lies behind them"),
         Input("Edge Softness", 0.01, "Share of the depth over which the plate's surfaces begin to hide"),
         Input("Edge Blur", 2.0, "Pixels by which the edges of what the plate hides are softened"),
@@ -137,7 +145,7 @@ def build_group(
     made["Image"] = image = _fitted(build, "Footage", footage.outputs["Image"], nearest=False)
 
     sequences = {}
-    for kind in ("depth", "disparity", "normal"):
+    for kind in ("depth", "disparity", "normal", "sky"):
         if kind in result.sequences:
             node = build.node(f"{kind.title()} Sequence", "CompositorNodeImage", rows=6)
             show(node, kind)
@@ -151,8 +159,10 @@ def build_group(
     made["Depth"] = z = _placed(build, sequences["depth"][0], given)
     if "disparity" in sequences:
         made["Disparity"] = sequences["disparity"][0]
-    made["Composite"] = composite_nodes(build, image, z, given)
-    made["Composite Depth"] = build.math("Composite Depth", "MINIMUM", z, given["Render Depth"])
+    made["Sky"] = sky = sky_share(build, z, sequences.get("sky"))
+    behind = beyond_sky(build, z, sky)
+    made["Composite"] = composite_nodes(build, image, behind, sky, given)
+    made["Composite Depth"] = build.math("Composite Depth", "MINIMUM", behind, given["Render Depth"])
     made["Normalised"] = _normalised(build, z, given)
     made["Near Mask"], made["Far Mask"] = _masks(build, z, given)
     if fog:
@@ -185,55 +195,6 @@ def _placed(build: Builder, z: Any, given: Any) -> Any:
     placed = build.math("Placed", "DIVIDE", scaled, build.math("Before Camera", "MAXIMUM", divisor, TINY))
     beyond = build.math("No Depth", "MULTIPLY", z, build.math("Is Far", "GREATER_THAN", z, NO_DEPTH))
     return build.math("Depth", "MAXIMUM", placed, beyond)
-
-
-def composite_nodes(build: Builder, plate: Any, z: Any, given: Any) -> Any:
-    """The render over the plate, hidden where the plate is nearer.
-
-    The render's depth is that of one sample a pixel and says nothing of the edge's coverage, so it is grown
-    by a pixel and the edge left to the render's alpha. What the plate hides is blurred within the render
-    only: else the blur would eat the render's own edges.
-    """
-    build.new_band(BANDS)
-    nearness = build.math("1 / Render z", "DIVIDE", 1.0, given["Render Depth"])
-    grow = build.node("Grown", "CompositorNodeDilateErode", nearness, rows=6)
-    compat.set_up_grow(grow)
-    build.link(nearness, grow.inputs[0])
-    there = build.math("Is There", "GREATER_THAN", grow.outputs[0], 1 / NO_DEPTH)
-    before = build.math("z / Render z", "MULTIPLY_ADD", z, grow.outputs[0], given["Depth Offset"])
-    softness = build.math("Edge", "MAXIMUM", given["Edge Softness"], TINY)
-    before = build.math("Before", "DIVIDE", build.math("Gap", "SUBTRACT", before, 1.0), softness, clamp=True)
-    shown = build.math("Shown", "MULTIPLY", before, there)
-    blurred, around = (_blurred(build, name, v, given) for name, v in (("Soft", shown), ("Around", there)))
-    soft = build.math("Within", "DIVIDE", blurred, build.math("Some", "MAXIMUM", around, TINY), clamp=True)
-    hides = build.math("Hides", "MULTIPLY", given["Holdout"], given["Plate"])
-    seen = build.math("Seen", "MAXIMUM", soft, build.math("Free", "SUBTRACT", 1.0, hides))
-
-    split = build.node("Render Alpha", "CompositorNodeSeparateColor", given["Render"])
-    build.link(given["Render"], split.inputs[0])
-    hiding = build.math("Hiding", "SUBTRACT", split.outputs["Alpha"], given["Lit"], clamp=True)
-    cover = build.math("Cover", "MULTIPLY", hiding, seen)
-    left = build.math("Left", "MULTIPLY", build.math("Open", "SUBTRACT", 1.0, cover), given["Plate"])
-    shaded = build.mix("Shaded Plate", "MULTIPLY", 1.0, plate, given["Shadows"])
-    render = build.mix("Seen Render", "MULTIPLY", 1.0, given["Render"], seen)
-    over = build.mix("Over", "ADD", 1.0, build.mix("Left Plate", "MULTIPLY", 1.0, shaded, left), render)
-    parts = build.node("Over Channels", "CompositorNodeSeparateColor", over)
-    build.link(over, parts.inputs[0])
-    whole = build.node("Composite", "CompositorNodeCombineColor", over)
-    for source, socket in zip(parts.outputs[:3], whole.inputs[:3], strict=True):
-        build.link(source, socket)
-    build.link(build.math("Alpha", "ADD", cover, left), whole.inputs["Alpha"])
-    return whole.outputs[0]
-
-
-def _blurred(build: Builder, name: str, mask: Any, given: Any) -> Any:
-    node = build.node(f"{name} Blur", "CompositorNodeBlur", mask, rows=6)
-    pixel = compat.set_up_blur(node)
-    build.link(mask, node.inputs["Image"])
-    build.link(build.math(f"{name} Radius", "MULTIPLY", given["Edge Blur"], pixel), node.inputs["Size"])
-    split = build.node(f"{name} Mask", "CompositorNodeSeparateColor", node.outputs[0])
-    build.link(node.outputs[0], split.inputs[0])
-    return split.outputs[0]
 
 
 def _normalised(build: Builder, z: Any, given: Any) -> Any:

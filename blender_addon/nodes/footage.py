@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import compat
-from .plate import PROJECTED
+from .plate import PROJECTED, SKY
 
 
 def build_unlit(material: Any) -> None:
@@ -39,7 +39,7 @@ def emissions_of(material: Any) -> list[Any]:
 
 
 def make_matte(material: Any) -> None:
-    """Replaces every emission by a matte surface of the same colour."""
+    """Replaces every emission by a matte surface of the same colour, but for the sky, which stays unlit."""
     tree = material.node_tree
     for emission in emissions_of(material):
         surface = tree.nodes.new("ShaderNodeBsdfPrincipled")
@@ -48,6 +48,11 @@ def make_matte(material: Any) -> None:
         surface.inputs["Specular IOR Level"].default_value = 0.0
         for link in emission.inputs["Color"].links:
             tree.links.new(link.from_socket, surface.inputs["Base Color"])
+        both, sky = tree.nodes.new("ShaderNodeMixShader"), tree.nodes.new("ShaderNodeAttribute")
+        sky.attribute_name = SKY
+        for node, below in ((both, 0), (sky, 200)):
+            node.location = (emission.location.x + 250, emission.location.y - below)
         for link in list(emission.outputs[0].links):
-            tree.links.new(surface.outputs[0], link.to_socket)
-        tree.nodes.remove(emission)
+            tree.links.new(both.outputs[0], link.to_socket)
+        for place, socket in enumerate((sky.outputs["Fac"], surface.outputs[0], emission.outputs[0])):
+            tree.links.new(socket, both.inputs[place])

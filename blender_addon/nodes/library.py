@@ -12,7 +12,8 @@ import bpy
 
 from ..result.manifest import Camera, Result, Shot
 from .builder import Builder
-from .compositor import Input, Placing, composite_nodes, fog_nodes, group_inputs, relit_nodes
+from .composite import beyond_sky, composite_nodes, sky_share
+from .compositor import Input, Placing, fog_nodes, group_inputs, relit_nodes
 from .light import light_group
 from .mesh import mesh_tree
 
@@ -22,7 +23,7 @@ _DEPTH = Input("Depth", 10.0, "Planar depth of the plate, in scene units")
 _NORMAL = Input("Normal", (0.0, 0.0, 1.0, 1.0), "Normals: x right, y up, z to the camera", "NodeSocketColor")
 _COMBINE = (
     *("Render", "Render Depth", "Shadows", "Lit"),
-    *("Plate", "Holdout", "Edge Softness", "Edge Blur", "Depth Offset"),
+    *("Plate", "Sky", "Holdout", "Edge Softness", "Edge Blur", "Depth Offset"),
 )
 _FOG = ("Fog Colour", "Fog Density")
 _RELIGHT = ("Light Direction", "Light Strength", "Ambient")
@@ -70,7 +71,9 @@ def _group(
 
 
 def _combined(build: Builder, given: Any) -> Any:
-    return composite_nodes(build, given["Image"], given["Depth"], given)
+    sky = sky_share(build, given["Depth"], None)
+    behind = beyond_sky(build, given["Depth"], sky)
+    return composite_nodes(build, given["Image"], behind, sky, given)
 
 
 def _fogged(build: Builder, given: Any) -> Any:
@@ -83,7 +86,7 @@ def _relit(build: Builder, given: Any) -> Any:
     return relit_nodes(build, given["Image"], split.outputs, given)
 
 
-_ALL = {"plate": True, "holdout": True, "fog": True, "defocus": False}
+_ALL = {"plate": True, "sky": True, "holdout": True, "fog": True, "defocus": False}
 _ANY = Result(
     Path("manifest.json"), "", 1920, 1080, Fraction(24), 0, 1, 1,
     (Shot(range(1, 2), 1.0, 100.0, Camera(1920.0, 1920.0, 960.0, 540.0, "given")),),

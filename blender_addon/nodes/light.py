@@ -14,10 +14,11 @@ import bpy
 
 from .footage import emissions_of
 from .graph import Field, Graph, arrange
+from .plate import SKY
 
 GROUP = "Video Depth Add Light"
 VERSION_KEY = "vdepth_add_light"
-VERSION = 1
+VERSION = 2
 PASS = "Video Depth Light"
 """Name of the shader's output that holds the share of a pixel where light is added."""
 ALONE = "vdepth_light_alone"
@@ -78,7 +79,8 @@ def light_group() -> Any:
     gain = _vector(graph, "SCALE", graph.input("Colour"), scale=graph.input("Strength"))
     gain = _vector(graph, "SUBTRACT", gain, (1.0, 1.0, 1.0))
     gain = _vector(graph, "ADD", _vector(graph, "SCALE", gain, scale=camera), (1.0, 1.0, 1.0))
-    colour = _vector(graph, "MULTIPLY", plate, gain)
+    ground = 1.0 - graph.field("ShaderNodeAttribute", output="Fac", attribute_name=SKY)
+    colour = _vector(graph, "SCALE", _vector(graph, "MULTIPLY", plate, gain), scale=ground)
     matte = graph.field("ShaderNodeBsdfDiffuse", {"Color": colour, "Normal": _normal(graph)})
     both = graph.field("ShaderNodeAddShader", {0: glow, 1: matte})
     graph.node("NodeGroupOutput", {0: both})

@@ -17,11 +17,12 @@ import bpy
 from .graph import Field, Graph, arrange
 from .mesh_fill import fill_layer
 from .plate import Plate
+from .sky import dome, marked
 from .surface import sampled, smoothed, surface
 
 TREE = "Video Depth Mesh"
 VERSION_KEY = "vdepth_tree"
-VERSION = 2
+VERSION = 3
 """Rises with every change of the tree; meshes in older files keep the tree they were built with."""
 SOCKETS: tuple[tuple[str, str, Any, float | None, str], ...] = (
     ("Depth Image", "Image", None, None, "Depth sequence, one file a frame, as estimated"),
@@ -47,6 +48,7 @@ SOCKETS: tuple[tuple[str, str, Any, float | None, str], ...] = (
         None,
         "Continue the background behind what is cut, at its own depth and with colour from beside the cut",
     ),
+    ("Sky", "Int", 2, 0, "0: on a dome far away, 1: cut out, 2: where the estimate has it"),
     ("Points", "Bool", False, None, "Show a point for every vertex in place of the mesh"),
     ("Point Radius", "Float", 0.6, 0.0, "In steps of the grid, so that points meet at any depth"),
     ("Frame Offset", "Int", 0, None, "Added to the scene's frame to get the number of the depth file"),
@@ -58,6 +60,9 @@ PLATE: tuple[tuple[str, str, Any, float | None, str], ...] = (
     ("First", "Int", 1, None, "Number of the first depth file, which earlier frames show"),
     ("Last", "Int", 1, None, "Number of the last depth file, which later frames show"),
     ("Clip Offset", "Int", 0, None, "Added to Frame Offset: how the clip is moved in time, driven by it"),
+    ("Sky Mask", "Image", None, None, "1 where the sky is, one file a frame as the depth"),
+    ("Sky From", "Float", 1e9, None, "Depth in the files from which on it is sky, too"),
+    ("Sky Distance", "Float", 500.0, 0.0, "Radius of the dome, in scene units"),
     ("fx", "Float", 1920.0, None, "Focal length across in plate pixels"),
     ("fy", "Float", 1920.0, None, "Focal length down in plate pixels"),
     ("cx", "Float", 960.0, None, "Optical axis in plate pixels from the left edge"),
@@ -86,8 +91,9 @@ def mesh_tree() -> Any:
     fill = graph.switch(
         "GEOMETRY", graph.input("Fill"), None, fill_layer(graph, plate, grid, samples, stride)
     )
-    front = plate.unproject(surface(graph, grid, samples), graph.attribute("depth"), plate.uv(*plate.place()))
-    layers = plate.finish(graph.join(fill, front))
+    front = marked(graph, plate, surface(graph, grid, samples))
+    front = plate.unproject(front, graph.attribute("depth"), plate.uv(*plate.place()))
+    layers = plate.finish(graph.join(fill, front, dome(graph, plate)))
     points = plate.finish(_points(graph, plate, samples, stride))
     joined = graph.switch("GEOMETRY", graph.input("Points"), layers, points)
     tree.links.new(joined.socket, graph.node("NodeGroupOutput").inputs[0])

@@ -12,6 +12,9 @@ NO_DEPTH = 1e9
 """Depth files write 1e10 where there is none."""
 
 
+SKY = "vdepth_sky"
+"""Attribute of the clip's surface: share of it that is sky."""
+CUT = 0.5  # share of sky from which on a sample is cut out or put on the dome
 PROJECTED = "vdepth_plate"
 """Attribute of all layers: where in the plate the camera sees a point, as (u·z, v·z, z). It is linear in
 space, so that (u, v) after the division are exact all over a face; a UV map's are at its corners alone."""
@@ -80,10 +83,21 @@ class Plate:
         return self.graph.vector(x / self.width, y / self.height)
 
     def depth(self, uv: Field) -> Field:
-        """Depth in the file of the scene's frame."""
+        """Depth in the file of the scene's frame, without the sky unless it stays where it is."""
+        graph, z = self.graph, self._file("Depth Image", uv)
+        stays = graph.input("Sky") > 1.5
+        return graph.switch("FLOAT", (self.sky(uv) > CUT) & (1.0 - stays), z, 10 * NO_DEPTH)
+
+    def sky(self, uv: Field) -> Field:
+        """Share of sky, 0..1: the mask's, or all of what is farther than the socket says."""
+        far = self._file("Depth Image", uv) > self.graph.input("Sky From")
+        return self._file("Sky Mask", uv) | far
+
+    def _file(self, image: str, uv: Field) -> Field:
+        """First channel of a sequence at the scene's frame; 0 where there is none."""
         texture = self.graph.field(
             "GeometryNodeImageTexture",
-            {"Image": self.graph.input("Depth Image"), "Vector": uv, "Frame": self.frame},
+            {"Image": self.graph.input(image), "Vector": uv, "Frame": self.frame},
             interpolation="Closest",
             extension="EXTEND",
         )

@@ -10,6 +10,7 @@ import bpy
 from bpy.props import BoolProperty, StringProperty
 
 from ..result.manifest import ResultError
+from ..scene import sky
 from ..scene.active import active_clip, result_of
 from ..scene.bake import bake_frame, bake_range, suffixes
 from ..scene.match import foreign, intrinsics_of, match
@@ -74,7 +75,7 @@ class VDEPTH_OT_build_mesh(OnDepth, bpy.types.Operator):
         result = result_of(clip)
         if self.match or (scene.camera is None and scene.vdepth.mesh.parent_to_camera):
             match(context, clip, result, scene.vdepth.mesh)
-        build_mesh(context, clip, result)
+        sky.apply(context.scene, clip, build_mesh(context, clip, result), result)
         return {"FINISHED"}
 
 

@@ -84,7 +84,9 @@ class _PreviewOperator(ClipOperator):
                 f"{clip.name} is not shown at frame {scene.frame_current}: go to one of its own."
             )
         scratch = Path(bpy.app.tempdir) / "vdepth-preview"
-        request = replace(make_request(context, clip, overwrite=True), first=index, last=index, normals=False)
+        request = replace(
+            make_request(context, clip, overwrite=True), first=index, last=index, normals=False, sky=False
+        )
         requests = self.requests(request, scratch)
         return running.begin(PreviewRun(clip.name, requests, scratch / "preview.png"))
 

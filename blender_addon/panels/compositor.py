@@ -9,6 +9,7 @@ from ..nodes.compositor import linked_inputs
 from ..scene.active import active_clip
 from ..scene.compositor import find_node
 from .base import in_both_editors
+from .sky import draw_sky
 
 RENDER = {wish.name for wish in linked_inputs()}
 
@@ -28,6 +29,7 @@ class CompositorPanel:
         scene, clip = context.scene, active_clip(context)
         node = find_node(scene, clip)
 
+        draw_sky(layout, clip)
         column = layout.column(heading="Include")
         options = scene.vdepth.compositor
         column.prop(options, "catch_shadows")

@@ -105,6 +105,7 @@ class Output:
         if settings.lens == "FOV":
             column.prop(settings, "fov")
         column.prop(settings, "normals")
+        column.prop(settings, "sky")
         column.prop(settings, "follow_time")
 
 

@@ -10,6 +10,7 @@ from ..scene.active import active_clip
 from ..scene.match import foreign, lens_of
 from ..scene.mesh import find_mesh, get_input, identifier_of, modifier_of
 from .base import in_both_editors
+from .sky import draw_sky
 
 GROUPS = (
     ("Stride", "Render Stride"),
@@ -36,6 +37,7 @@ class MeshPanel:
         layout.use_property_decorate = False
         mesh = find_mesh(active_clip(context))
         layout.prop(settings, "parent_to_camera")
+        draw_sky(layout, active_clip(context))
         verb = "Build" if mesh is None else "Update"
         layout.operator("vdepth.build_mesh", text=f"{verb} Mesh", icon="MESH_GRID")
         if mesh is not None and (modifier := modifier_of(mesh)) is not None:

@@ -9,6 +9,7 @@ from ..scene.active import active_clip
 from ..scene.mesh import find_mesh
 from ..scene.relight import added_light, is_lit
 from .base import in_both_editors
+from .sky import draw_sky
 
 
 class RelightPanel:
@@ -26,6 +27,7 @@ class RelightPanel:
         layout.prop(settings, "mode")
         layout.prop(settings, "dim_world")
         layout.prop(settings, "sphere")
+        draw_sky(layout, active_clip(context))
         mesh = find_mesh(active_clip(context))
         lit = is_lit(mesh)
         layout.operator(

@@ -33,7 +33,7 @@ class VDEPTH_OT_add_preset(AddPresetBase, bpy.types.Operator):
         f"settings.{name}"
         for name in (
             *("preset", "model", "method", "size", "boost", "non_commercial"),
-            *("near", "far", "lens", "normals"),
+            *("near", "far", "lens", "normals", "sky"),
         )
     )
 

@@ -51,7 +51,7 @@ class Result:
         first_number: Number in that frame's file names.
         count: Number of frames.
         shots: In order.
-        sequences: Kind (``depth``, ``disparity``, ``normal``) to file pattern with ``####``.
+        sequences: Kind (``depth``, ``disparity``, ``normal``, ``sky``) to file pattern with ``####``.
         model, method, space: What made it; ``space`` is affine_invariant, scale_invariant or metric.
     """
 

@@ -22,6 +22,7 @@ from . import render
 from .image import load_sequence, set_image_user
 from .mesh import find_mesh
 from .placing import follow_mesh, placing
+from .sky import drops
 
 NAME = "Video Depth"
 SHARED = "vdepth"
@@ -77,7 +78,9 @@ def set_up(scene: Any, clip: Any, result: Result, options: Any) -> Any:
     node.node_tree, node.label, node.width = group, group.name, 220
     examples = {"fog": options.fog, "defocus": options.defocus}
     lies = placing(clip, mesh)
-    _set_inputs(group, node, group_inputs(result, lies, plate=plate, holdout=holdout, **examples))
+    _set_inputs(
+        group, node, group_inputs(result, lies, plate=plate, sky=not drops(clip), holdout=holdout, **examples)
+    )
     follow_mesh(node, mesh)
     build_group(group, clip, result, partial(_show, clip, result), **examples)
     _chain(tree, scene, layers)

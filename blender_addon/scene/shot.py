@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..result.manifest import Result
-from . import compositor, solve
+from . import compositor, sky, solve
 from .align import Aligned, align_to_solve
 from .match import match
 from .mesh import build_mesh
@@ -29,6 +29,7 @@ def place(context: Any, clip: Any, result: Result) -> tuple[Any, Aligned | None]
     if not scene.frame_start <= scene.frame_current <= scene.frame_end:
         scene.frame_set(scene.frame_start)
     mesh = build_mesh(context, clip, result)
+    sky.apply(scene, clip, mesh, result)
     aligned = align_to_solve(context, clip, result, mesh) if solve.is_solved(clip) else None
     return mesh, aligned
 

@@ -111,6 +111,7 @@ def make_request(context: Any, clip: Any, *, overwrite: bool = False) -> Request
         far=settings.far,
         fov=field_of_view(clip, settings),
         normals=settings.normals,
+        sky=settings.sky,
         boost=settings.boost,
         non_commercial=settings.non_commercial,
         overwrite=overwrite,

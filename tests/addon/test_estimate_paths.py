@@ -61,7 +61,7 @@ def test_variable_rate_asks_for_blenders_frames_and_no_range() -> None:
 def test_every_setting_reaches_the_command_line() -> None:
     request = replace(
         MOVIE, preset="best", method="rolling", model="x", size=256, near=0.5, far=20.0, fov=63.6549,
-        normals=True, boost=True, non_commercial=True, overwrite=True,
+        normals=True, sky=True, boost=True, non_commercial=True, overwrite=True,
     )  # fmt: skip
     words = request.arguments()
     wanted = {
@@ -69,7 +69,7 @@ def test_every_setting_reaches_the_command_line() -> None:
         "--far": "20", "--fov": "63.6549",
     }  # fmt: skip
     assert wanted.items() <= options(words).items()
-    assert {"--normals", "--boost", "--non-commercial", "--overwrite"} <= set(words)
+    assert {"--normals", "--sky", "--boost", "--non-commercial", "--overwrite"} <= set(words)
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_all_that_is_asked_for_is_an_option_of_the_command():
 
     everything = {
         "preset": "best", "method": "rolling", "model": "x", "size": 256, "near": 0.5, "far": 20.0,
-        "fov": 60.0, "normals": True, "boost": True, "non_commercial": True, "overwrite": True,
+        "fov": 60.0, "normals": True, "sky": True, "boost": True, "non_commercial": True, "overwrite": True,
     }  # fmt: skip
     shot = {"clip": "a", "folder": Path("b"), "duration": 9, "first": 1, "last": 2, "number": 1}
     asked = set()
@@ -75,4 +75,4 @@ def test_all_that_is_asked_for_is_an_option_of_the_command():
     command = typer.main.get_command(app).commands["estimate"]
     known = {option for param in command.get_params(typer.Context(command)) for option in param.opts}
     assert asked <= known
-    assert len(asked) == 15
+    assert len(asked) == 16

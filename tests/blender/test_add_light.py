@@ -75,7 +75,7 @@ def test_the_surface_casts_shadows_of_the_new_light_on_itself(plate, tmp_path) -
         obj.hide_render = True
     lamp = next(obj for obj in lights() if obj.name.startswith("Video Depth Key"))
     lamp.hide_render, lamp.data.size, lamp.data.energy = False, 0.05, 2e4
-    place = camera.matrix_world @ Vector((3.0, 0.0, -1.0))
+    place = camera.matrix_world @ Vector((1.5, 0.0, -1.0))
     target = camera.matrix_world @ Vector((-1.0, 0.0, -10.0))
     lamp.matrix_world = (target - place).to_track_quat("-Z", "Y").to_matrix().to_4x4()
     lamp.location = place

@@ -377,7 +377,18 @@ def test_options_have_the_cores_words_and_limits(blender) -> None:
     from blender_addon.options import OPTIONS
 
     properties = blender.context.scene.vdepth.bl_rna.properties
-    for name in ("preset", "model", "size", "near", "far", "fov", "normals", "boost", "non_commercial"):
+    for name in (
+        "preset",
+        "model",
+        "size",
+        "near",
+        "far",
+        "fov",
+        "normals",
+        "sky",
+        "boost",
+        "non_commercial",
+    ):
         assert properties[name].description.startswith(OPTIONS[name].tooltip), name
     for name in ("preset", "near", "far"):
         assert properties[name].default == OPTIONS[name].default
