@@ -34,7 +34,7 @@ def test_help_names_every_verb():
     text = vdepth("--help", check=0).stdout
     for verb in (
         *("estimate", "demo", "inspect", "export", "evaluate", "models", "weights", "adapt", "doctor"),
-        *("train-embedded", "train-merge", "train-selfsup", "make-tiny", "compare", "ground"),
+        *("train-embedded", "train-merge", "train-selfsup", "make-tiny", "compare", "ground", "fuse"),
     ):
         assert verb in text
 
