@@ -143,9 +143,10 @@ class VDEPTH_OT_bake_range(_OnShownMesh, bpy.types.Operator):
         path = bpy.path.abspath(self.filepath)
         if not bpy.app.background:
             try:
-                return set(bpy.ops.vdepth.bake_beside("INVOKE_DEFAULT", filepath=path, full=self.full))
+                bpy.ops.vdepth.bake_beside("INVOKE_DEFAULT", filepath=path, full=self.full)
             except RuntimeError as error:  # how Blender passes on what that operator reported
                 raise ResultError(str(error).removeprefix("Error: ").strip()) from error
+            return {"FINISHED"}  # it goes on by itself
         window.progress_begin(scene.frame_start, scene.frame_end)
         try:
             bake_range(

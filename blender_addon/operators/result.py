@@ -58,10 +58,11 @@ class VDEPTH_OT_clear_result(_OnResult, bpy.types.Operator):
         """Deletes the files and forgets the result."""
         how = "EXEC_DEFAULT" if bpy.app.background else "INVOKE_DEFAULT"
         try:
-            return set(bpy.ops.vdepth.delete_files(how))
+            done = bpy.ops.vdepth.delete_files(how)
         except RuntimeError:  # how Blender passes on what that operator reported
             self.report({"ERROR"}, STATE.error)
             return {"CANCELLED"}
+        return {"FINISHED"} if done == {"RUNNING_MODAL"} else set(done)  # it goes on by itself
 
 
 class VDEPTH_OT_delete_files(ClipOperator, bpy.types.Operator):
