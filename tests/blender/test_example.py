@@ -27,3 +27,27 @@ def test_depth_pass(blender, demo_job, tmp_path, monkeypatch):
     assert plate.shape == (360, 640, 3)
     change = np.abs(fog - plate).mean(-1)
     assert change[240:].mean() > 2 * change[:60].mean()  # rows go up: the far wall is above
+
+
+def test_shot_without_a_window(blender, core_python, tmp_path, monkeypatch):
+    """From a clip to a rendered frame; what is no clip is an error, which ends Blender with an exit code."""
+    monkeypatch.syspath_prepend(ROOT / "examples")
+    import shot_blender
+
+    plates = tmp_path / "plates"
+    plates.mkdir()
+    image = bpy.data.images.new("plate", 96, 64)
+    rng = np.random.default_rng(1)
+    for number in (11, 12):
+        image.pixels.foreach_set(rng.random(96 * 64 * 4).astype(np.float32))
+        image.filepath_raw, image.file_format = str(plates / f"shot.{number:04d}.png"), "PNG"
+        image.save()
+    bpy.context.scene.vdepth.size = 64
+    out = tmp_path / "frame.png"
+    shot_blender.main(plates / "shot.0011.png", tmp_path / "depth", 1, out)
+    rendered = bpy.data.images.load(str(out))
+    assert tuple(rendered.size) == (96, 64)
+    broken = tmp_path / "broken.mov"
+    broken.write_bytes(b"no movie" * 99)
+    with pytest.raises(RuntimeError, match="holds no pictures"):
+        shot_blender.main(broken, tmp_path / "other", 1, out)
