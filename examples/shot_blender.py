@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A shot without a window: depth, camera, mesh and compositor, a ball in the plate, one frame rendered.
 
-blender --background --factory-startup --python-exit-code 1 --python examples/shot_blender.py -- \\
+blender --background --factory-startup --python-exit-code 1 --python examples/shot_blender.py --
     CLIP FOLDER FRAME OUT.png
 
 An error ends Blender with that exit code, after one sentence of the add-on's.
