@@ -68,6 +68,7 @@ def test_an_option_at_its_default_is_no_other_job(same):
         ({"method": "framewise"}, "method"),
         ({"normals": True}, "normals"),
         ({"sky": True}, "sky"),
+        ({"sharpen": False}, "sharpen"),
         ({"stabilize": "align"}, "stabilize"),
         ({"cfr": "25"}, "cfr"),
         ({"shots": False}, "shots"),

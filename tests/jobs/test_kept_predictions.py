@@ -21,6 +21,7 @@ def movie(tmp_path_factory):
 OTHERS = [
     {"far": 50.0, "normals": True},
     {"sky": True, "sky_depth": True},
+    {"sharpen": False},
     {"layered": True},
     {"cfr": "10"},
     {"compression": "zips"},

@@ -87,6 +87,11 @@ class JobOptions(ClipOptions):
     )
     intrinsics: Path | None = Field(default=None, description="JSON file with fx, fy, cx, cy, pixels.")
     normals: bool = Field(default=False, description="Also write camera-space normals.")
+    sharpen: bool = Field(
+        default=True,
+        description="Make silhouettes one to two pixels wide, on the plate's edges.",
+        json_schema_extra={"off": "Leave silhouettes as soft as the map has them."},
+    )
     sky: bool = Field(default=False, description="Also write a mask of the sky, 1 is sky.")
     sky_depth: bool = Field(
         default=False, description="Sky is 1e10 away in the depth, too, 0 in the disparity (with --sky)."

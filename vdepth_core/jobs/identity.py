@@ -44,7 +44,7 @@ _WORDS = {
 # predicted again.
 FILES = frozenset(
     {"format", "near", "far", "camera", "normals", "layered", "compression", "start_frame", "cfr", "timecode"}
-    | {"refiner", "sky", "sky_depth"}
+    | {"refiner", "sharpen", "sky", "sky_depth"}
 )
 # Younger than the format: a job without them is what it was before there were any.
 _UNSAID = ("sky", "sky_depth")

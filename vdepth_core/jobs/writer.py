@@ -340,7 +340,7 @@ def sequence_settings(config: EstimateConfig) -> SequenceSettings:
         sky_depth=config.sky_depth,
         layered=config.layered,
         compression=config.compression,
-        crisp=config.refiner is not None,
+        sharpen=config.sharpen,
     )
 
 

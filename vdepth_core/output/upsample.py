@@ -80,7 +80,7 @@ class Upsampler:
             for rows, columns in _stepping(planes[-1], top, band, across):
                 small = planes[:, rows.low - top : rows.high - top, columns.low : columns.high]
                 *model, base, gain, abrupt = rows.weights @ small @ columns.weights.T
-                plate = _smoothed(rgb, rows.start, rows.stop, columns.start, columns.stop)
+                plate = smoothed(rgb, rows.start, rows.stop, columns.start, columns.stop)
                 near_side = smoothstep(_apply(model, plate), *SHARPEN)
                 near_side *= gain
                 near_side += base
@@ -210,9 +210,13 @@ _LINEAR = Kernel(1, lambda x: np.maximum(1 - np.abs(x), 0))
 _CUBIC = Kernel(2, _keys)
 
 
-def _smoothed(rgb: np.ndarray, top: int, bottom: int, left: int, right: int) -> np.ndarray:
+def smoothed(rgb: np.ndarray, top: int, bottom: int, left: int, right: int) -> np.ndarray:
     """A part of the plate without its grain, which would make edges sparkle; the filter costs a tenth of the
     gain and halves that.
+
+    Args:
+        rgb: (H, W, 3) uint8, the whole plate.
+        top, bottom, left, right: The part's rows and columns, the ends not included.
     """
     y, x = max(top - 1, 0), max(left - 1, 0)
     around = rgb[y : bottom + 1, x : right + 1]

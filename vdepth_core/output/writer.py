@@ -14,10 +14,10 @@ from ..files import Place, atomic_path, make_folder
 from ..geometry.normals import normals_from_depth
 from .attributes import FrameAttributes
 from .channels import SequenceKind, channels_of
-from .crisp import crisped, reach_of
 from .exr import COMPRESSIONS, exr_matches, write_exr
 from .finish import FAR_AWAY, all_finite
 from .naming import frame_path
+from .sharpen import reach_of, sharpened
 from .sky import Sky
 from .upsample import Upsampler, resize_surface
 
@@ -27,8 +27,8 @@ class SequenceSettings:
     """Which sequences a job writes and how.
 
     ``sky_depth``: the sky is infinitely far in depth and disparity, too. ``layered`` replaces the other
-    sequences by one file a frame. ``crisp``: edges are made one pixel wide where they lie, as refined
-    maps have them in the right place.
+    sequences by one file a frame. ``sharpen``: steps are made one to two pixels wide, on the plate's
+    edges.
     """
 
     depth: bool = True
@@ -39,7 +39,7 @@ class SequenceSettings:
     sky_depth: bool = False
     layered: bool = False
     compression: str = "zip"
-    crisp: bool = False
+    sharpen: bool = True
 
     def __post_init__(self) -> None:
         if self.compression not in COMPRESSIONS:
@@ -151,8 +151,8 @@ class SequenceWriter:
         span = mapping.range.hi - mapping.range.lo
         full = Upsampler(span)(disparity, rgb)
         grain = max(size[0] / disparity.shape[1], size[1] / disparity.shape[0])
-        if self.settings.crisp:
-            full = crisped(full, span, reach_of(grain))
+        if self.settings.sharpen:
+            full = sharpened(full, rgb, span, reach_of(grain))
         np.maximum(full, 0.0, out=full)  # nothing is farther than infinity; NaN stays
         planes = {"disparity": full}
         wanted = set(missing)
