@@ -202,9 +202,9 @@ def mesh_depth(mesh, camera, frame: int) -> tuple[np.ndarray, np.ndarray]:
 def median_error(mesh, camera, frame: int, truth: np.ndarray, factor: float) -> float:
     """Median relative error of the mesh's depth against the render, in the truth's units."""
     places, depth = mesh_depth(mesh, camera, frame)
-    column, row = np.floor(places).astype(int).T
-    inside = (column >= 0) & (column < WIDTH) & (row >= 0) & (row < HEIGHT)
+    inside = ((places > -0.01) & (places < np.array([WIDTH, HEIGHT]) + 0.01)).all(axis=1)
     assert inside.mean() > 0.95
+    column, row = np.clip(np.floor(places), 0, [WIDTH - 1, HEIGHT - 1]).astype(int).T  # some lie on the sides
     wanted = truth[row[inside], column[inside]]
     return float(np.median(np.abs(depth[inside] * factor / wanted - 1)))
 
