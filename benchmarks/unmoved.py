@@ -5,6 +5,8 @@ sequencer shows of the clip, so that decoding and colour are the same. A pixel i
 by more than 30/255. Run in an environment with bpy:
 
 python benchmarks/unmoved.py CLIP JOB [--frames 1 20 40] [--engines CYCLES EEVEE] [--pictures DIR]
+
+or, for EEVEE, in a Blender that has a screen: ``blender --python benchmarks/unmoved.py -- CLIP JOB ...``
 """
 
 from __future__ import annotations
@@ -96,7 +98,7 @@ def main() -> None:
     parser.add_argument("--strides", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--samples", type=int, default=32, help="of Cycles and EEVEE")
     parser.add_argument("--pictures", type=Path, help="folder for the renders and amplified differences")
-    options = parser.parse_args()
+    options = parser.parse_args(sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else None)
     scene, clip = set_up(options.clip, options.job)
     from blender_addon import compat
     from blender_addon.scene.mesh import find_mesh, set_input

@@ -29,6 +29,7 @@ MODULES = (
     "operators.shot",
     "operators.relight",
     "operators.view",
+    "operators.clean",
     "panels.estimate",
     "panels.compositor",
     "panels.mesh",

@@ -147,8 +147,9 @@ class VDEPTH_ViewSettings(bpy.types.PropertyGroup):
     """Of the panel Novel View."""
 
     holes: FloatProperty(  # type: ignore[valid-type]
-        name="Holes Below",
-        description="Share of the picture that may open behind tears; the rig's limits follow from it",
+        name="Empty Below",
+        description="Share of the picture that may be empty, behind cuts and past the plate's borders, "
+        "before Fill; the rig's limits follow from it",
         subtype="PERCENTAGE",
         default=3,
         min=0.1,

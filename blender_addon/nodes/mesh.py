@@ -15,14 +15,15 @@ from typing import Any
 import bpy
 
 from .graph import Field, Graph, arrange
-from .mesh_fill import fill_layer
+from .mesh_clean import CleanPlate
+from .mesh_fill import fill_layer, skirt_layer
 from .plate import Plate
 from .sky import dome, marked
 from .surface import sampled, smoothed, surface
 
 TREE = "Video Depth Mesh"
 VERSION_KEY = "vdepth_tree"
-VERSION = 3
+VERSION = 4
 """Rises with every change of the tree; meshes in older files keep the tree they were built with."""
 SOCKETS: tuple[tuple[str, str, Any, float | None, str], ...] = (
     ("Depth Image", "Image", None, None, "Depth sequence, one file a frame, as estimated"),
@@ -48,6 +49,14 @@ SOCKETS: tuple[tuple[str, str, Any, float | None, str], ...] = (
         None,
         "Continue the background behind what is cut, at its own depth and with colour from beside the cut",
     ),
+    (
+        "Skirt",
+        "Bool",
+        False,
+        None,
+        "Continue the plate past its sides by a tenth of its width, mirrored there",
+    ),
+    ("Clean Plate", "Bool", False, None, "Show behind the surface what other frames saw there, before Fill"),
     ("Sky", "Int", 2, 0, "0: on a dome far away, 1: cut out, 2: where the estimate has it"),
     ("Points", "Bool", False, None, "Show a point for every vertex in place of the mesh"),
     ("Point Radius", "Float", 0.6, 0.0, "In steps of the grid, so that points meet at any depth"),
@@ -55,6 +64,10 @@ SOCKETS: tuple[tuple[str, str, Any, float | None, str], ...] = (
 )
 """Name, type, default, least value and description of what artists set, in order."""
 PLATE: tuple[tuple[str, str, Any, float | None, str], ...] = (
+    ("Clean Depth", "Image", None, None, "Depth of the clean plate, one file a frame"),
+    ("Clean Footage", "Material", None, None, "Material that shows the clean plate"),
+    ("Margin X", "Int", 0, 0, "Pixels that the clean plate is wider than the plate on each side"),
+    ("Margin Y", "Int", 0, 0, "Pixels that the clean plate is higher than the plate on each side"),
     ("Width", "Int", 1920, 2, "Of the plate in pixels"),
     ("Height", "Int", 1080, 2, "Of the plate in pixels"),
     ("First", "Int", 1, None, "Number of the first depth file, which earlier frames show"),
@@ -88,14 +101,18 @@ def mesh_tree() -> Any:
     grid = plate.grid(stride)
     z = plate.aligned(plate.depth(plate.pixel(*plate.place())), 0.0)
     samples = smoothed(graph, sampled(graph, grid, z), graph.input("Smooth"))
-    fill = graph.switch(
-        "GEOMETRY", graph.input("Fill"), None, fill_layer(graph, plate, grid, samples, stride)
-    )
+    clean = CleanPlate(graph, plate)
+    layers = {
+        "Fill": fill_layer(graph, plate, clean, grid, samples, stride),
+        "Skirt": skirt_layer(graph, plate, clean, stride),
+    }
+    behind = [graph.switch("GEOMETRY", graph.input(name), None, layer) for name, layer in layers.items()]
+    known = graph.switch("GEOMETRY", graph.input("Clean Plate"), None, clean.layer(stride))
     front = marked(graph, plate, surface(graph, grid, samples))
     front = plate.unproject(front, graph.attribute("depth"), plate.uv(*plate.place()))
-    layers = plate.finish(graph.join(fill, front, dome(graph, plate)))
+    shown = graph.join(known, plate.finish(graph.join(*behind, front, dome(graph, plate))))
     points = plate.finish(_points(graph, plate, samples, stride))
-    joined = graph.switch("GEOMETRY", graph.input("Points"), layers, points)
+    joined = graph.switch("GEOMETRY", graph.input("Points"), shown, points)
     tree.links.new(joined.socket, graph.node("NodeGroupOutput").inputs[0])
     arrange(tree)
     return tree

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The layer behind the clip's surface: the background goes on behind what stands before it.
+"""Layers behind the clip's surface that nobody filmed: background goes on behind what stands before it.
 
 Samples on the far side of a step are seeds. Each sample before the background takes the nearest seed that is
 farther away (in leaps of halved length: jump flooding, Rong and Tan 2006), lies at the seed's own depth, and
@@ -9,6 +9,7 @@ shows the picture mirrored at the step, a little away from it, where no colour o
 from __future__ import annotations
 
 from .graph import Field, Graph
+from .mesh_clean import CleanPlate
 from .plate import Grid, Plate
 from .surface import TORN, sampled, surface
 
@@ -18,13 +19,17 @@ AWAY = 480
 """Colour is taken from one part in so many of the plate's width beside the step, where it is mixed."""
 ALIKE = 1.5
 """What is so many times nearer or farther than the seed is no part of the same background."""
+SKIRT = 10
+"""The skirt is one part in so many of the plate's width wide."""
 SEED, SHIFT = "vdepth_seed", "vdepth_shift"
 """Attributes while it is built: number of a sample's seed, and where in the plate from here its colour is."""
 NONE = -1
 
 
-def fill_layer(graph: Graph, plate: Plate, grid: Grid, samples: Field, stride: Field) -> Field:
-    """The layer's geometry."""
+def fill_layer(
+    graph: Graph, plate: Plate, clean: CleanPlate, grid: Grid, samples: Field, stride: Field
+) -> Field:
+    """The layer's geometry, which leaves out what the clean plate shows."""
     own = graph.field("GeometryNodeInputPosition")
     z, seed = graph.attribute("depth"), graph.attribute(SEED, "INT")
     index = graph.field("GeometryNodeInputIndex")
@@ -35,6 +40,7 @@ def fill_layer(graph: Graph, plate: Plate, grid: Grid, samples: Field, stride: F
     place, depth = graph.at_index(own, seed, "FLOAT_VECTOR"), graph.at_index(z, seed)
     mesh = graph.store(mesh, SHIFT, _shift(graph, plate, place, depth), "FLOAT_VECTOR")
     near = (seed > NONE + 0.5) & (1.0 - (graph.vector_math("DISTANCE", own, place, output="Value") < 0.01))
+    near = near & (1.0 - (clean.depth(*plate.place()) > 0.0))
     mesh = sampled(graph, Grid(mesh, grid.columns, grid.rows), graph.switch("FLOAT", near, 0.0, depth))
     mesh = surface(graph, grid, mesh, SHIFT)
     x, y, _ = graph.components(graph.vector_math("ADD", own, graph.attribute(SHIFT, "FLOAT_VECTOR")))
@@ -42,6 +48,21 @@ def fill_layer(graph: Graph, plate: Plate, grid: Grid, samples: Field, stride: F
     for name in (SEED, SHIFT):
         mesh = graph.field("GeometryNodeRemoveAttribute", {"Geometry": mesh, "Name": name})
     return mesh
+
+
+def skirt_layer(graph: Graph, plate: Plate, clean: CleanPlate, stride: Field) -> Field:
+    """What continues the plate past its sides: their depth, and the picture mirrored there."""
+    size = plate.width / float(SKIRT)
+    grid = plate.grid(stride * 2.0, (size, size))
+    x, y = plate.place()
+    z = plate.aligned(plate.depth(plate.pixel(x, y)), 0.0)
+    shown = plate.outside(x, y) & (1.0 - (clean.depth(x, y) > 0.0))
+    mesh = surface(graph, grid, sampled(graph, grid, graph.switch("FLOAT", shown, 0.0, z)))
+    across, up = (
+        place - 2.0 * (place - graph.clamp(place, 0.0, most))
+        for place, most in ((x, plate.width), (y, plate.height))
+    )
+    return plate.unproject(mesh, graph.attribute("depth"), plate.uv(across, up))
 
 
 def _is_seed(graph: Graph, grid: Grid, z: Field) -> Field:

@@ -40,16 +40,26 @@ class Plate:
         # Rounded, motion blur's parts of a frame show one file. Outside the range a file would read as zeros.
         self.frame = graph.clamp(graph.math("ROUND", frame), graph.input("First"), graph.input("Last"))
 
-    def grid(self, stride: Field) -> Grid:
-        """A sample every `stride` pixels and at the last; the outer ones again on the plate's sides."""
+    def grid(self, stride: Field, margins: tuple[Field, Field] | None = None) -> Grid:
+        """A sample every `stride` pixels and at the last; the outer ones again on the picture's sides.
+
+        Args:
+            stride: Pixels from sample to sample.
+            margins: Pixels that the picture reaches past the plate on each side, across and up.
+        """
         graph = self.graph
-        counts = [graph.math("CEIL", (size - 1) / stride) + 3 for size in (self.width, self.height)]
+        around: tuple[Any, Any] = margins or (0.0, 0.0)
+        sizes = [
+            size if margins is None else size + margin * 2.0
+            for size, margin in zip((self.width, self.height), around, strict=True)
+        ]
+        counts = [graph.math("CEIL", (size - 1) / stride) + 3 for size in sizes]
         mesh, *places = self._lattice(stride, counts)
         inside = []
-        for place, size in zip(places, (self.width, self.height), strict=True):
+        for place, size, margin in zip(places, sizes, around, strict=True):
             first = place - stride
             past = (first > size - 1.5 + stride) - (first < -0.5)
-            inside.append(graph.clamp(first, 0.0, size - 1) + past * 0.5 + 0.5)
+            inside.append(graph.clamp(first, 0.0, size - 1) + past * 0.5 + 0.5 - margin)
         mesh = graph.field("GeometryNodeSetPosition", {"Geometry": mesh, "Position": graph.vector(*inside)})
         return Grid(mesh, *counts)
 
@@ -82,18 +92,22 @@ class Plate:
         """Texture coordinates of a place."""
         return self.graph.vector(x / self.width, y / self.height)
 
+    def outside(self, x: Field, y: Field) -> Field:
+        """Whether a place is past the plate's sides."""
+        return (x < 0.0) | (y < 0.0) | (x > self.width) | (y > self.height)
+
     def depth(self, uv: Field) -> Field:
         """Depth in the file of the scene's frame, without the sky unless it stays where it is."""
-        graph, z = self.graph, self._file("Depth Image", uv)
+        graph, z = self.graph, self.file("Depth Image", uv)
         stays = graph.input("Sky") > 1.5
         return graph.switch("FLOAT", (self.sky(uv) > CUT) & (1.0 - stays), z, 10 * NO_DEPTH)
 
     def sky(self, uv: Field) -> Field:
         """Share of sky, 0..1: the mask's, or all of what is farther than the socket says."""
-        far = self._file("Depth Image", uv) > self.graph.input("Sky From")
-        return self._file("Sky Mask", uv) | far
+        far = self.file("Depth Image", uv) > self.graph.input("Sky From")
+        return self.file("Sky Mask", uv) | far
 
-    def _file(self, image: str, uv: Field) -> Field:
+    def file(self, image: str, uv: Field) -> Field:
         """First channel of a sequence at the scene's frame; 0 where there is none."""
         texture = self.graph.field(
             "GeometryNodeImageTexture",
@@ -132,10 +146,8 @@ class Plate:
         position = graph.vector(across, -down, -z)
         return graph.field("GeometryNodeSetPosition", {"Geometry": mesh, "Position": position})
 
-    def finish(self, geometry: Field) -> Field:
-        """With the footage, shaded smooth."""
+    def finish(self, geometry: Field, material: str = "Footage") -> Field:
+        """With its material, shaded smooth."""
         graph = self.graph
         smooth = graph.field("GeometryNodeSetShadeSmooth", {0: geometry})  # "Geometry", "Mesh" since 5.0
-        return graph.field(
-            "GeometryNodeSetMaterial", {"Geometry": smooth, "Material": graph.input("Footage")}
-        )
+        return graph.field("GeometryNodeSetMaterial", {"Geometry": smooth, "Material": graph.input(material)})

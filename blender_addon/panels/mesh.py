@@ -8,7 +8,7 @@ from typing import Any
 from .. import compat
 from ..scene.active import active_clip
 from ..scene.match import foreign, lens_of
-from ..scene.mesh import find_mesh, get_input, identifier_of, modifier_of
+from ..scene.mesh import find_mesh, get_input, has_input, identifier_of, modifier_of
 from .base import in_both_editors
 from .sky import draw_sky
 
@@ -16,7 +16,8 @@ GROUPS = (
     ("Stride", "Render Stride"),
     ("Scale", "Shift"),
     ("Near", "Far"),
-    ("Tear", "Smooth", "Fill"),
+    ("Tear", "Smooth"),
+    ("Fill", "Skirt", "Clean Plate"),
     ("Points", "Point Radius"),
     ("Frame Offset",),
 )
@@ -60,6 +61,8 @@ def _draw_inputs(layout: Any, mesh: Any, modifier: Any) -> None:
         column = layout.column(align=True)
         column.use_property_decorate = True  # the dots that set keyframes
         for name in group:
+            if not has_input(mesh, name):
+                continue
             row = column.row(align=True)
             row.active = name != "Point Radius" or get_input(mesh, "Points")
             compat.draw_modifier_input(row, modifier, identifier_of(mesh, name), name)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..scene.active import active_clip
 from ..scene.mesh import find_mesh
-from ..scene.view import find_rig
+from ..scene.view import MEASURED_KEY, find_rig
 from .base import in_both_editors
 
 
@@ -33,16 +33,23 @@ class ViewPanel:
         )
         if rig:
             self._draw_rig(layout, rig[0])
+        layout.operator("vdepth.use_clean_plate", icon="RENDERLAYERS")
         layout.operator("vdepth.setup_stereo", icon="CAMERA_STEREO")
 
     def _draw_rig(self, layout: Any, pivot: Any) -> None:
-        most = {
-            name: pivot.id_properties_ui(name).as_dict()["soft_max"] for name in ("Yaw", "Pitch", "Parallax")
+        found = {
+            name: pivot.id_properties_ui(name).as_dict() for name in ("Yaw", "Pitch", "Parallax", "Dolly")
         }
+        most = {name: limits["soft_max"] for name, limits in found.items()}
+        back = found["Dolly"]["soft_min"]
         box = layout.box().column(align=True)
-        box.label(text="Few holes up to", icon="INFO")
-        box.label(text=f"yaw ±{degrees(most['Yaw']):.1f}°, pitch ±{degrees(most['Pitch']):.1f}°")
-        box.label(text=f"parallax ±{most['Parallax']:.3g}")
+        measured = pivot.get(MEASURED_KEY)
+        if measured is not None:
+            box.label(text=f"Empty at most {100 * measured['holes']:.3g} % up to", icon="INFO")
+        box.label(text=f"Yaw ±{degrees(most['Yaw']):.1f}°, pitch ±{degrees(most['Pitch']):.1f}°")
+        box.label(text=f"Parallax ±{most['Parallax']:.3g}, dolly {back:.2g} to {most['Dolly']:.2g}")
+        if measured is not None:
+            box.label(text=f"One at a time, frames {measured['first']} to {measured['last']}, without Fill")
         column = layout.column(align=True)
         for name in ("Yaw", "Pitch", "Dolly", "Parallax", "Distance"):
             column.prop(pivot, f'["{name}"]', text=name)

@@ -30,14 +30,25 @@ def load_sequence(result: Result, kind: str, name: str = "") -> Any:
     first = next((p for n in result.numbers if (p := result.path(kind, n)).is_file()), None)
     if first is None:
         raise ResultError(f"All {kind} files are gone from {result.manifest.parent}: relink the result.")
+    return load_files(first, name or re.sub(r"[._]?####.*$", "", result.sequences[kind]))
+
+
+def load_files(first: Path, name: str, colourspace: str = "Non-Color") -> Any:
+    """The image datablock of numbered files, made once, refreshed when called again.
+
+    Args:
+        first: Path of the first.
+        name: Of a new datablock.
+        colourspace: Blender's name of theirs.
+    """
     image = _existing(first)
     if image is None:
         image = bpy.data.images.load(str(first), check_existing=False)
-        image.name = name or re.sub(r"[._]?####.*$", "", result.sequences[kind])
+        image.name = name
         if bpy.data.filepath:
             image.filepath = _relative(first)
     image.source = "SEQUENCE"
-    image.colorspace_settings.name = "Non-Color"
+    image.colorspace_settings.name = colourspace
     image.reload()
     return image
 
@@ -69,7 +80,7 @@ def _existing(file: Path) -> Any | None:
 
 
 def _pattern(path: str) -> str:
-    return re.sub(r"\d+\.exr$", "#.exr", os.path.normcase(os.path.realpath(path)))
+    return re.sub(r"\d+(\.\w+)$", r"#\1", os.path.normcase(os.path.realpath(path)))
 
 
 def _relative(path: Path) -> str:

@@ -79,6 +79,11 @@ def identifier_of(obj: Any, name: str) -> str:
     raise KeyError(name)
 
 
+def has_input(obj: Any, name: str) -> bool:
+    """Whether the mesh's tree, which an older version may have built, has a socket of that name."""
+    return name in modifier_of(obj).node_group.interface.items_tree
+
+
 def set_input(obj: Any, name: str, value: Any) -> None:
     """Sets a socket by its name."""
     compat.set_modifier_input(modifier_of(obj), identifier_of(obj, name), value)

@@ -8,36 +8,54 @@ from typing import Any
 import bpy
 import numpy as np
 
-from ..result.manifest import Camera, Result, ResultError
-from ..result.safe_range import SafeRange, safe_range
+from ..result.manifest import Result, ResultError
+from ..result.safe_range import SafeRange, Seen, seen
 from . import ours
 from .active import number_offset
 from .camera import fit_lens, unit_of
 from .depth_file import read_scene_depth
+from .match import lens_of
 from .mesh import get_input
 
 RIG, VIEW = "Video Depth Rig", "Video Depth View"
 RIG_KEY = "vdepth_view_of"
 """Custom property of the rig's objects: the mesh they look at."""
+MEASURED_KEY = "vdepth_measured"
+"""Custom property of the rig's empty: over which frames its limits were measured, for what empty share."""
 
 
-def look_at(scene: Any, clip: Any, mesh: Any, result: Result, holes: float = 0.03) -> SafeRange:
-    """Measures the mesh at the scene's frame, in the mesh's space.
+def depth_at(mesh: Any, result: Result, number: int) -> np.ndarray:
+    """Depth of a frame in the mesh's space, infinite where the mesh has nothing.
 
-    Args:
-        holes: Share of the picture that may open behind things, 0..1.
+    Raises:
+        ResultError: the depth file is gone or empty.
+    """
+    z = read_scene_depth(result, number, get_input(mesh, "Scale"), get_input(mesh, "Shift"))
+    z[(z < get_input(mesh, "Near")) | (z > get_input(mesh, "Far"))] = np.inf
+    if not np.isfinite(z).any():
+        raise ResultError(f"Nothing of depth file {number} lies between the mesh's Near and Far.")
+    return z
+
+
+def look_at(scene: Any, clip: Any, mesh: Any, result: Result) -> Seen:
+    """Looks at the mesh at the scene's frame, in the mesh's space.
 
     Raises:
         ResultError: the depth file is gone or empty.
     """
     number = scene.frame_current + number_offset(clip, result)
-    number = min(max(number, result.first_number), result.last_number)
-    z = read_scene_depth(result, number, get_input(mesh, "Scale"), get_input(mesh, "Shift"))
-    z[(z < get_input(mesh, "Near")) | (z > get_input(mesh, "Far"))] = np.inf
-    if not np.isfinite(z).any():
-        raise ResultError(f"Nothing of frame {scene.frame_current} lies between the mesh's Near and Far.")
-    fx, fy, cx, cy = (get_input(mesh, name) for name in ("fx", "fy", "cx", "cy"))
-    return safe_range(z, fx, fy, cx, cy, holes)
+    return seen(depth_at(mesh, result, min(max(number, result.first_number), result.last_number)))
+
+
+def begin_range(mesh: Any, pivot: float, holes: float) -> SafeRange:
+    """A measurement of how far a camera may leave the mesh's, to be given its frames.
+
+    Args:
+        mesh: The clip's.
+        pivot: Distance of what the camera turns around.
+        holes: Share of the picture that may be empty, 0..1.
+    """
+    return SafeRange(lens_of(mesh), pivot, get_input(mesh, "Tear"), holes)
 
 
 def find_rig(mesh: Any) -> tuple[Any, Any] | None:
@@ -46,32 +64,44 @@ def find_rig(mesh: Any) -> tuple[Any, Any] | None:
     return (rig["EMPTY"], rig["CAMERA"]) if {"EMPTY", "CAMERA"} <= rig.keys() else None
 
 
-def build_rig(scene: Any, mesh: Any, safe: SafeRange) -> tuple[Any, Any]:
+def build_rig(scene: Any, mesh: Any, safe: SafeRange, frames: range) -> tuple[Any, Any]:
     """The rig, made or brought up to date: an empty at the median depth that carries the camera.
 
     Its values are custom properties of the empty; plain drivers, which need no trust, move the rest.
+
+    Args:
+        scene: Where new objects go.
+        mesh: The clip's.
+        safe: How far the values may go.
+        frames: The scene's frames that this was measured over.
     """
     pivot, camera = find_rig(mesh) or _new_rig(scene, mesh)
-    _set_property(pivot, "Distance", safe.median, safe.near, 10 * safe.median, "DISTANCE", "Of the pivot")
-    angle, length = "ANGLE", "DISTANCE"
-    _set_property(pivot, "Yaw", 0.0, -safe.yaw, safe.yaw, angle, "Around the pivot, to the right")
-    _set_property(pivot, "Pitch", 0.0, -safe.pitch, safe.pitch, angle, "Around the pivot, upwards")
-    _set_property(pivot, "Dolly", 0.0, -safe.along, safe.along, length, "Towards the pivot")
+    most, angle, length = safe.limits, "ANGLE", "DISTANCE"
+    _set_property(pivot, "Distance", safe.distance, safe.near, 10 * safe.distance, length, "Of the pivot")
+    for name, about in (("Yaw", "to the right"), ("Pitch", "upwards")):
+        limit = most[name.lower()]
+        _set_property(pivot, name, 0.0, -limit, limit, angle, f"Around the pivot, {about}")
+    _set_property(pivot, "Dolly", 0.0, -most["farther"], most["closer"], length, "Towards the pivot")
     about = "To the right; the picture is shifted so that the pivot stays in place"
-    _set_property(pivot, "Parallax", 0.0, -safe.sideways, safe.sideways, length, about)
+    _set_property(pivot, "Parallax", 0.0, -most["parallax"], most["parallax"], length, about)
+    pivot[MEASURED_KEY] = {"holes": safe.holes, "first": frames.start, "last": frames.stop - 1}
     width, height = get_input(mesh, "Width"), get_input(mesh, "Height")
-    fx, fy, cx, cy = (get_input(mesh, name) for name in ("fx", "fy", "cx", "cy"))
-    fit_lens(camera, Camera(fx, fy, cx, cy, "given"), width, height)
+    lens = lens_of(mesh)
+    fit_lens(camera, lens, width, height)
     data = camera.data
     unit = unit_of(mesh)
-    data.clip_start, data.clip_end = unit * safe.near / 100, max(1000.0, 100 * unit * safe.median)
+    data.clip_start, data.clip_end = unit * safe.near / 100, max(1000.0, 100 * unit * safe.distance)
     _drive(pivot, "location", 2, "-distance", pivot)
     _drive(pivot, "rotation_euler", 0, "-pitch", pivot)
     _drive(pivot, "rotation_euler", 1, "yaw", pivot)
     _drive(camera, "location", 0, "parallax", pivot)
     _drive(camera, "location", 2, "distance - dolly", pivot)
     _drive(
-        data, "shift_x", -1, f"{data.shift_x:.9f} - {fx / width:.9f} * parallax / (distance - dolly)", pivot
+        data,
+        "shift_x",
+        -1,
+        f"{data.shift_x:.9f} - {lens.fx / width:.9f} * parallax / (distance - dolly)",
+        pivot,
     )
     pivot.update_tag()
     return pivot, camera
@@ -84,14 +114,18 @@ def swing(pivot: Any, angle: float, first: int, last: int) -> None:
         pivot.keyframe_insert('["Yaw"]', frame=first + (last - first) * part / 4)
 
 
-def set_stereo(scene: Any, camera: Any, mesh: Any, safe: SafeRange) -> None:
-    """Renders a stereo pair: eyes a thirtieth of the nearest depth apart, converging at the median."""
+def set_stereo(scene: Any, camera: Any, mesh: Any, safe: Seen) -> None:
+    """Renders a stereo pair: eyes a thirtieth of the nearest depth apart, converging at the rig's pivot.
+
+    Without a rig they converge at the median depth.
+    """
     scene.render.use_multiview = True
     scene.render.views_format = "STEREO_3D"
     stereo = camera.data.stereo
+    rig = find_rig(mesh)
     stereo.convergence_mode = "OFFAXIS"
     stereo.interocular_distance = unit_of(mesh) * safe.near / 30
-    stereo.convergence_distance = unit_of(mesh) * safe.median
+    stereo.convergence_distance = unit_of(mesh) * (safe.median if rig is None else rig[0]["Distance"])
 
 
 def _new_rig(scene: Any, mesh: Any) -> tuple[Any, Any]:

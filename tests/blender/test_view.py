@@ -116,3 +116,54 @@ def test_stereo(shown):
     assert bpy.context.scene.render.use_multiview
     assert stereo.convergence_distance == pytest.approx(pivot["Distance"])
     assert 0 < stereo.interocular_distance * 30 <= stereo.convergence_distance
+
+
+def empty_share(folder, **values) -> float:
+    """Share of a Cycles render that is empty without Fill, with the rig at its values."""
+    from blender_addon.scene.mesh import find_mesh, set_input
+
+    scene = bpy.context.scene
+    for name, value in (("Fill", False), ("Render Stride", 1)):
+        set_input(find_mesh(scene.vdepth.clip), name, value)
+    pivot, _ = rig(Yaw=0.0, Pitch=0.0, Dolly=0.0, Parallax=0.0)
+    for name, value in values.items():
+        pivot[name] = value
+    pivot.update_tag()
+    bpy.context.view_layer.update()
+    scene.render.engine, scene.cycles.samples, scene.cycles.use_denoising = "CYCLES", 2, False
+    scene.render.film_transparent = True
+    scene.render.image_settings.color_mode = "RGBA"
+    scene.render.filepath = str(folder / "view.png")
+    bpy.ops.render.render(write_still=True)
+    image = bpy.data.images.load(scene.render.filepath)
+    alpha = list(image.pixels)[3::4]
+    bpy.data.images.remove(image)
+    return 1 - sum(alpha) / len(alpha)
+
+
+def test_at_its_limit_a_render_is_as_empty_as_the_panel_says(shown, tmp_path):
+    bpy.ops.vdepth.match_camera()
+    bpy.ops.vdepth.setup_view()
+    pivot, _ = rig()
+    assert dict(pivot["vdepth_measured"]) == {"holes": pytest.approx(0.03), "first": 1, "last": 12}
+    bpy.context.scene.frame_set(6)
+    assert empty_share(tmp_path) < 0.001  # the pixel filter reaches past the picture's border
+    most = {name: pivot.id_properties_ui(name).as_dict() for name in ("Yaw", "Parallax", "Dolly")}
+    found = {
+        "yaw": max(empty_share(tmp_path, Yaw=sign * most["Yaw"]["soft_max"]) for sign in (1, -1)),
+        "back": empty_share(tmp_path, Dolly=most["Dolly"]["soft_min"]),
+    }
+    assert all(0.02 < share < 0.034 for share in found.values()), found
+
+
+def test_cancelled_it_changes_nothing(shown):
+    from blender_addon.operators.view import Measuring
+
+    clip, _ = shown
+    run = Measuring(bpy.context.scene, clip, 0.03)
+    run.advance()
+    run.cancel()
+    while not run.advance():
+        pass
+    assert run.safe is None
+    assert not [obj for obj in bpy.data.objects if "vdepth_measured" in obj]

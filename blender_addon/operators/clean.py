@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The clean plate: fused by the core where it is missing, and put behind the mesh."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from ..core_process.client import Command
+from ..core_process.environment import CoreError
+from ..core_process.run import Steps, Stopped
+from ..preferences import FINDER, finder_arguments
+from ..result.clean import clean_file
+from ..result.manifest import Result, ResultError
+from ..scene.active import active_clip, result_of
+from ..scene.clean import use_clean_plate
+from ..scene.mesh import find_mesh
+from . import running
+from .clip_operator import ClipOperator
+from .on_clip import OnMesh, reported
+from .running import ClipRun
+from .state import STATE
+
+
+class Fusing(ClipRun):
+    """Makes the clean plate of a clip's result, if it has none."""
+
+    noun = "clean plate"
+
+    def __init__(self, clip: str, result: Result) -> None:
+        self.result, self.whole = result, False
+        super().__init__(clip)
+
+    def stopped(self) -> None:
+        """Nothing was changed."""
+        STATE.message, STATE.code = "Cancelled.", "cancelled"
+
+    def _all(self) -> Steps:
+        if not clean_file(self.result).is_file():
+            core = yield from FINDER.seek(*finder_arguments())
+            STATE.stage = "Fusing the clean plate"
+            words = ["fuse", str(self.result.manifest.parent)]
+            process = self._noted(Command(core.path, words, self._log))
+            yield from self.follow(process, process.lines)
+            if self.cancelled:
+                raise Stopped
+            if process.error is not None:
+                raise CoreError(str(process.error))
+        self.whole = True
+
+
+class VDEPTH_OT_use_clean_plate(OnMesh, ClipOperator, bpy.types.Operator):
+    """Show behind the mesh what other frames of the shot saw there, if its camera moves"""
+
+    bl_idname = "vdepth.use_clean_plate"
+    bl_label = "Use Clean Plate"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """A mesh, and nothing else under way."""
+        return super().poll(context) and ClipOperator.poll.__func__(cls, context)  # type: ignore[attr-defined]
+
+    def start(self, context: Any) -> Fusing:
+        """Fuses."""
+        clip = active_clip(context)
+        return running.begin(Fusing(clip.name, result_of(clip)))
+
+    @reported
+    def _end(self, context: Any) -> set[str]:
+        if not self._run.whole:
+            self.report({"ERROR"} if STATE.error else {"INFO"}, STATE.error or STATE.message)
+            return {"CANCELLED"}
+        clip = bpy.data.movieclips.get(self._run.clip)
+        if (mesh := find_mesh(clip)) is None:
+            raise ResultError("The mesh is gone: build it again.")
+        for sentence in use_clean_plate(mesh, clip, self._run.result):
+            self.report({"WARNING"}, sentence)
+        return {"FINISHED"}
+
+
+CLASSES = (VDEPTH_OT_use_clean_plate,)
