@@ -17,6 +17,8 @@ REACH = 12
 """The background goes on behind the first one part in so many of the plate's width."""
 AWAY = 480
 """Colour is taken from one part in so many of the plate's width beside the step, where it is mixed."""
+BEHIND = 1.01
+"""The background is at least so many times farther; more would miss a foreground that slopes towards it."""
 ALIKE = 1.5
 """What is so many times nearer or farther than the seed is no part of the same background."""
 SKIRT = 10
@@ -85,7 +87,7 @@ def _flooded(graph: Graph, grid: Grid, mesh: Field, leaps: Field) -> Field:
         least = graph.switch("FLOAT", seed > NONE + 0.5, 1e9, _distance(graph, own, seed))
         for neighbour in _neighbours(graph, grid, graph.math("POWER", 2.0, leaps - 1.0 - count)):
             other = graph.at_index(seed, neighbour, "INT")
-            farther = graph.at_index(z, other) > z * (graph.input("Tear") + 1.0)
+            farther = graph.at_index(z, other) > z * BEHIND
             distance = _distance(graph, own, other)
             better = (other > NONE + 0.5) & (z > 0.0) & farther & (distance < least)
             best = graph.switch("INT", better, best, other)
