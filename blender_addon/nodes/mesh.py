@@ -23,7 +23,7 @@ from .surface import sampled, smoothed, surface
 
 TREE = "Video Depth Mesh"
 VERSION_KEY = "vdepth_tree"
-VERSION = 4
+VERSION = 5
 """Rises with every change of the tree; meshes in older files keep the tree they were built with."""
 SOCKETS: tuple[tuple[str, str, Any, float | None, str], ...] = (
     ("Depth Image", "Image", None, None, "Depth sequence, one file a frame, as estimated"),

@@ -19,6 +19,8 @@ AWAY = 480
 """Colour is taken from one part in so many of the plate's width beside the step, where it is mixed."""
 BEHIND = 1.01
 """The background is at least so many times farther; more would miss a foreground that slopes towards it."""
+RAMP = 6
+"""Samples that a farther background may lie beyond a nearer one: a blurred step is several small ones."""
 ALIKE = 1.5
 """What is so many times nearer or farther than the seed is no part of the same background."""
 SKIRT = 10
@@ -38,7 +40,7 @@ def fill_layer(
     mesh = graph.store(samples, SEED, graph.switch("INT", _is_seed(graph, grid, z), NONE, index), "INT")
     # Leaps of stride · 2^n reach all of it.
     leaps = graph.math("CEIL", graph.math("LOGARITHM", plate.width / float(REACH) / stride + 1.0, 2.0))
-    mesh = _flooded(graph, grid, mesh, graph.maximum(leaps, 1.0))
+    mesh = _flooded(graph, grid, mesh, graph.maximum(leaps, 1.0), stride)
     place, depth = graph.at_index(own, seed, "FLOAT_VECTOR"), graph.at_index(z, seed)
     mesh = graph.store(mesh, SHIFT, _shift(graph, plate, place, depth), "FLOAT_VECTOR")
     near = (seed > NONE + 0.5) & (1.0 - (graph.vector_math("DISTANCE", own, place, output="Value") < 0.01))
@@ -77,21 +79,27 @@ def _is_seed(graph: Graph, grid: Grid, z: Field) -> Field:
     return beside & (z > nearest * (graph.input("Tear") + 1.0))
 
 
-def _flooded(graph: Graph, grid: Grid, mesh: Field, leaps: Field) -> Field:
-    """The samples with their seeds."""
+def _flooded(graph: Graph, grid: Grid, mesh: Field, leaps: Field, stride: Field) -> Field:
+    """The samples with their seeds; what a step is blurred to between its sides is passed over."""
     z, seed = graph.attribute("depth"), graph.attribute(SEED, "INT")
     own = graph.field("GeometryNodeInputPosition")
 
+    jump, ramp = graph.input("Tear") + 1.0, stride * float(RAMP)
+
     def leap(mesh: Field, count: Field) -> Field:
-        best = seed
+        best, deepest = seed, graph.at_index(z, seed)
         least = graph.switch("FLOAT", seed > NONE + 0.5, 1e9, _distance(graph, own, seed))
         for neighbour in _neighbours(graph, grid, graph.math("POWER", 2.0, leaps - 1.0 - count)):
             other = graph.at_index(seed, neighbour, "INT")
-            farther = graph.at_index(z, other) > z * BEHIND
+            depth = graph.at_index(z, other)
+            farther = depth > z * BEHIND
             distance = _distance(graph, own, other)
-            better = (other > NONE + 0.5) & (z > 0.0) & farther & (distance < least)
+            deeper, shallower = depth > deepest * jump, depth * jump < deepest
+            closer = distance + (shallower - deeper) * ramp < least
+            better = (other > NONE + 0.5) & (z > 0.0) & farther & closer
             best = graph.switch("INT", better, best, other)
             least = graph.switch("FLOAT", better, least, distance)
+            deepest = graph.switch("FLOAT", better, deepest, depth)
         return graph.store(mesh, SEED, best, "INT")
 
     return graph.repeat(leaps, mesh, leap)
