@@ -29,7 +29,7 @@ from .upsample import CORE, SHARPEN, beyond, smoothed, smoothstep
 REACH = 12  # pixels to either side that a step and its two sides lie within, at most
 _MAP_PIXELS = 2.25  # and in those of the map
 _NOISE = (0.01, 0.03)  # of the shot's range: below the first it may be noise, which would flicker more
-_ROWS = 96  # at a time: an 8K frame needs little beside itself
+_ROWS = 64  # at a time: an 8K frame needs little beside itself
 _PIXELS = 1 << 13  # asked at a time: they stay in the cache
 
 _VOICES = 24  # pixels heard; twice as many are no better
