@@ -10,7 +10,6 @@ from vdepth_core.cli import main as cli
 from vdepth_core.jobs.batch import estimate
 
 OPTIONS = {"preset": "draft", "size": 64, "device": "cpu", "method": "framewise"}
-POINTS = ["--frame", "0", "--ground-at", "20,50 60,52 40,60"]
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +44,8 @@ def test_facts_are_json_or_a_line_a_shot(out, monkeypatch, capsys):
         (["--frame", "0", "--ground-at", "1,2 3,4"], "--ground-at takes 3 or more pixels"),
         (["--frame", "0", "--horizon-at", "1 2"], "--horizon-at takes 2 or more pixels"),
         (["--horizon", "picked"], "No horizon is picked."),
+        (["--frame", "99999", "--horizon-at", "0,20 60,20"], "The job has no frame 99999. Its files are"),
+        (["--frame", "1001", "--ground-at", "20,50 60,52 40,9999"], "The picked point 40,9999 on the ground"),
     ],
 )
 def test_points_that_are_none_are_usage(out, monkeypatch, capsys, words, sentence):

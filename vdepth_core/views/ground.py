@@ -13,10 +13,10 @@ from typing import Literal
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, UsageError
 from ..geometry.ground_plane import find_plane, find_shift, lowest_slope, on_plane, refine_plane, spread
 from ..geometry.lines import Lines, agreed_direction
-from ..output.sequence import read_sequence
+from ..output.sequence import DepthSequence, read_sequence
 from ..progress import Progress
 from .ground_frames import ShotFrames, read_frames
 
@@ -106,8 +106,11 @@ def find_ground(
 
     Raises:
         InputError: the job is not finished, a file is damaged, or no ground is seen.
+        UsageError: what is picked is of no frame of the job, or lies outside the plate.
     """
     depth = read_sequence(out)
+    if picked is not None:
+        _check_picked(depth, picked)
     affine = depth.manifest.model.space == "affine_invariant"
     path = clip or Path(depth.manifest.clip.path)
     lines = horizon in {"uprights", "lines"} or (horizon == "auto" and affine)
@@ -119,6 +122,24 @@ def find_ground(
         here = picked if picked is not None and picked.number in numbers else None
         found.append(ground_of(frames, rate, affine=affine, horizon=horizon, picked=here))
     return found
+
+
+def _check_picked(depth: DepthSequence, picked: Picked) -> None:
+    """Refuses what would be passed over, or taken for the nearest pixel; a horizon may lie outside."""
+    shots = [(shot.start_number, shot.start_number + shot.count - 1) for shot in depth.manifest.shots]
+    if not any(first <= picked.number <= last for first, last in shots):
+        raise UsageError(
+            f"The job has no frame {picked.number}.",
+            f"Its files are numbered {shots[0][0]} to {shots[-1][1]}.",
+        )
+    _, height, width = depth.shape
+    outside = ((picked.ground < 0) | (picked.ground > (width, height))).any(1)
+    if outside.any():
+        x, y = picked.ground[outside][0]
+        raise UsageError(
+            f"The picked point {x:g},{y:g} on the ground lies outside the plate.",
+            f"The plate has {width}x{height} pixels.",
+        )
 
 
 def ground_of(
