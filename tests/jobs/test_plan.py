@@ -169,6 +169,13 @@ def test_the_options_of_a_refiner_are_not_ignored_in_silence(movie, tmp_path):
     assert told == ["--boost-merge does nothing without --refiner boost."]
 
 
+def test_the_options_of_another_method_are_not_ignored_in_silence(movie, tmp_path):
+    events, given = [], {"stream": True, "batch": 2, "method": "framewise"}
+    assert run([movie], tmp_path, RampModel(), events.append, **given)[0].error is None
+    told = [event.message for event in events if isinstance(event, Warning_)]
+    assert told == ["--stream does nothing with --method framewise."]
+
+
 def installed(monkeypatch, *names):
     """As if these were all the models there are."""
     entries = [

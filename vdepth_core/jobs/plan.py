@@ -166,7 +166,7 @@ def make_plan(
         size=size,
         refiner_weights=brought,
         camera=CameraEntry.of(camera),
-        warnings=[*info.notes, *_idle_options(given, spec), *_doubts(clip, start)],
+        warnings=[*info.notes, *_idle_options(given, config.method, spec), *_doubts(clip, start)],
     )
     if before is not None and record.goes_on(before):
         # A clip that was moved or renamed is the same; the names of its files are what they were.
@@ -264,8 +264,8 @@ def _model(config: EstimateConfig, given: EstimateConfig, shelf: ModelShelf, out
         ) from error
 
 
-def _idle_options(given: EstimateConfig, spec: ModelSpec) -> list[str]:
-    """Sentences about what was asked for and makes no difference with this model, or without a refiner."""
+def _idle_options(given: EstimateConfig, method: str, spec: ModelSpec) -> list[str]:
+    """Sentences about what was asked for and makes no difference with this model, method or refiner."""
     sentences = []
     if spec.fixed_size and given.size:
         rows, columns = spec.fixed_size
@@ -273,6 +273,14 @@ def _idle_options(given: EstimateConfig, spec: ModelSpec) -> list[str]:
     if spec.space != "affine_invariant" and (given.near is not None or given.far is not None):
         measured = "in metres" if spec.space == "metric" else "up to one scale"
         sentences.append(f"{spec.name} measures depth itself, {measured}; --near and --far are ignored.")
+    options = METHODS.all_options()
+    used = user_names(method, options[method]) if method in options else {}
+    others = {name for owner, model in options.items() for name in user_names(owner, model)} - set(used)
+    sentences += [
+        f"{flag(name)} does nothing with --method {method}."
+        for name in sorted(given.model_fields_set & others - JobOptions.model_fields.keys())
+        if getattr(given, name) != type(given).model_fields[name].default
+    ]
     if given.refiner is None:
         sentences += [
             f"{flag(name)} does nothing without --refiner {refiner}."
