@@ -267,11 +267,20 @@ def test_fill_is_the_wall_behind_all_of_an_object(blender, build):
 def test_fill_takes_each_sides_own_depth(blender, build):
     z = np.full((60, 160), 8.0, np.float32)
     z[:, 80:] = 4.0
-    z[:, 74:86] = 2.0
+    z[:, 68:92] = 2.0  # wider than a blurred step, which is passed over for what is farther
     points, _, _ = fill_of(blender, build({1: z}, Tear=0.1))
     u = projected(points)[:, 0]
-    assert set(np.round(-points[u < 79, 2], 5)) == {8.0}
-    assert set(np.round(-points[(u > 81) & (u < 86), 2], 5)) == {4.0}
+    assert set(np.round(-points[u < 76, 2], 5)) == {8.0}
+    assert set(np.round(-points[(u > 84) & (u < 92), 2], 5)) == {4.0}
+
+
+def test_fill_passes_over_what_a_step_is_blurred_to(blender, build):
+    z = np.full((60, 160), 8.0, np.float32)
+    z[:, 60:100] = 2.0
+    z[:, [58, 101]], z[:, [59, 100]] = 3.5, 2.5
+    points, _, _ = fill_of(blender, build({1: z}, Tear=0.1))
+    u = projected(points)[:, 0]
+    assert set(np.round(-points[(u > 60) & (u < 68), 2], 5)) == {8.0}
 
 
 def test_fill_leaves_the_sky_open(blender, build):
