@@ -9,6 +9,9 @@ every pixel in a step is asked for its side:
   of Kopf et al. 2007). What they would say whatever their colours is taken off: before one colour, a step
   stays where it is, with its corners.
 
+It then takes the disparity that the surface on its side has beside it, not the least or the largest around,
+which would put a dark and a bright seam along the edge.
+
 Only a step is changed, told from a slope by its range nearby against that farther off. The two sides are the
 map's own, so nothing leaves the local range and no texture gets onto surfaces. Nothing is chosen by a hard
 threshold, nor by a single pixel of the plate: what is steady stays so.
@@ -30,14 +33,17 @@ REACH = 12  # pixels to either side that a step and its two sides lie within, at
 _MAP_PIXELS = 2.25  # and in those of the map
 _NOISE = (0.01, 0.03)  # of the shot's range: below the first it may be noise, which would flicker more
 _ROWS = 64  # at a time: an 8K frame needs little beside itself
-_PIXELS = 1 << 13  # asked at a time: they stay in the cache
+_PIXELS = 1 << 12  # asked at a time: they stay in the cache
 
 _VOICES = 24  # pixels heard; twice as many are no better
-_UNSURE = (0.1, 0.9)  # where between the sides a pixel is asked for: nobody is misplaced by more
+_PLAIN = (0.02, 0.08)  # this near to the least or the largest value around, a pixel lies on a surface
 _KNOWN = (0.2, 0.8)  # where a voice knows its side; in the middle it is not heard
 _ALIKE = 0.12  # standard deviation of colours that count as alike, of their range
 _NEARBY = 0.5  # the same of places, of the reach
-_GAIN = np.float32(3)  # a voice counts more than the pixel's own place: the plate is sharper than the map
+_STRANGERS = np.float32(1e-3)  # what voices count that are not alike
+_SURFACE = 6  # power of the place between the sides that a surface's pixels count with
+_SUPPORT = np.float32(0.15)  # of all voices' weight: with as much of the alike, half of what they say counts
+_GAIN = np.float32(4)  # a voice counts more than the pixel's own place: the plate is sharper than the map
 
 
 def reach_of(grain: float) -> int:
@@ -92,15 +98,19 @@ def _steepened(p: np.ndarray, rgb: np.ndarray, start: int, span: float, reach: i
     del low, high, around
     np.maximum(spread, np.float32(1e-6 * span), out=spread)
     side = (here - far) / spread
-    asked = np.flatnonzero((weight > 0) & (side > _UNSURE[0]) & (side < _UNSURE[1]))
+    out = here.copy()
+    asked = np.flatnonzero((weight > 0) & (np.abs(side - 0.5) < 0.5 - _PLAIN[0]))
     if asked.size:
         voices = _Voices(p[reach:-reach, reach:-reach], rgb, start, reach)
         for first in range(0, asked.size, _PIXELS):
             these = asked[first : first + _PIXELS]
-            said = voices.heard(these, far.take(these), spread.take(these))
-            side.ravel()[these] += _GAIN * said
-    near_side = smoothstep(side, *SHARPEN)
-    return np.asarray(here + weight * (far + near_side * spread - here))
+            own, lowest, range_ = side.take(these), far.take(these), spread.take(these)
+            said, on_far, on_near = voices.heard(these, lowest, range_)
+            near_side = smoothstep(own + _GAIN * said, *SHARPEN)
+            value = on_far + near_side * (on_near - on_far)
+            believed = weight.take(these) * smoothstep(0.5 - np.abs(own - 0.5), *_PLAIN)
+            out.ravel()[these] += believed * (value - here.ravel()[these])
+    return out
 
 
 class _Voices:
@@ -124,30 +134,53 @@ class _Voices:
         pixels[..., 3] = p
         self._pixels = pixels.reshape(-1, 4)
 
-    def heard(self, asked: np.ndarray, far: np.ndarray, spread: np.ndarray) -> np.ndarray:
-        """How much nearer (n,) the alike say that pixels lie than all around them say, -1 to 1.
+    def heard(
+        self, asked: np.ndarray, far: np.ndarray, spread: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What is said to pixels, each (n,) float32.
 
         Args:
             asked: (n,) places in the map without its margin.
-            far, spread: (n,) the far side of the step at each, and how far the near one is from it.
+            far, spread: (n,) the least value around each, and how far the largest is from it.
+
+        Returns:
+            How much nearer the alike say that they lie than all around say, -1 to 1; the disparity of the
+            surface on the far side, and of that on the near side.
         """
         rows, columns = np.divmod(asked, self._width - 2 * self._reach)
         places = (rows + self._reach) * self._width + columns + self._reach
         own, scale = self._pixels.take(places, axis=0), 1 / spread
-        alike, all_alike, any_, all_any = (np.full(asked.size, 1e-6 * k, np.float32) for k in (0, 1, 0, 1))
+        alike, all_alike, any_, all_any, near, far_off, weight_near, weight_far = np.zeros(
+            (8, asked.size), np.float32
+        )
         for down, right, nearness in _spiral(self._reach):
             other = self._pixels.take(places + (down * self._width + right), axis=0)
-            side = smoothstep((other[:, 3] - far) * scale, *_KNOWN)
+            place = (other[:, 3] - far) * scale
+            side = smoothstep(place, *_KNOWN)
             other -= own
             difference = other[:, :3]
             sure = np.abs(2 * side - 1) * np.float32(nearness)
             any_ += sure * side
             all_any += sure
             unlike = np.einsum("ij,ij->i", difference, difference)
-            sure *= np.exp(unlike * np.float32(-0.5 / (255 * _ALIKE) ** 2))
-            alike += sure * side
+            likeness = np.exp(unlike * np.float32(-0.5 / (255 * _ALIKE) ** 2)) + _STRANGERS
+            sure *= likeness
             all_alike += sure
-        return np.asarray(alike / all_alike - any_ / all_any)
+            alike += sure * side
+            likeness *= np.float32(nearness)
+            np.clip(place, 0, 1, out=place)
+            on_near, on_far = likeness * place**_SURFACE, likeness * (1 - place) ** _SURFACE
+            weight_near += on_near
+            weight_far += on_far
+            near += on_near * place
+            far_off += on_far * place
+        few = np.float32(1e-6)
+        # Where nobody looks alike, strangers' accidents are not heard for evidence.
+        said = alike / (all_alike + few) - any_ / (all_any + few)
+        said *= all_alike / (all_alike + _SUPPORT * all_any + few)
+        on_far = far + spread * (far_off / (weight_far + few))
+        on_near = far + spread * ((near + few) / (weight_near + few))
+        return said, on_far, on_near
 
 
 @lru_cache(maxsize=REACH)
