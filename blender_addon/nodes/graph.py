@@ -52,10 +52,14 @@ class Field:
 
 
 class Graph:
-    """Adds nodes to a geometry-nodes tree. Where it takes a value, a `Field` is linked and a number set."""
+    """Adds nodes to a geometry-nodes tree. Where it takes a value, a `Field` is linked and a number set.
+
+    A formula that is written twice is one node: Blender goes through the whole tree for every node and link.
+    """
 
     def __init__(self, tree: Any) -> None:
         self.tree = tree
+        self._known: dict[tuple[Any, ...], Any] = {}
         self._inputs = tree.nodes.new("NodeGroupInput")
 
     def input(self, name: str) -> Field:
@@ -77,7 +81,15 @@ class Graph:
         self, kind: str, values: Mapping[str | int, Any] | None = None, /, output: int | str = 0, **props: Any
     ) -> Field:
         """A node's output, as `node` makes it."""
-        return Field(self, self.node(kind, values, **props).outputs[output])
+        return Field(self, self._once(kind, values, props).outputs[output])
+
+    def _once(self, kind: str, values: Mapping[str | int, Any] | None, props: dict[str, Any]) -> Any:
+        """The node of a formula: there already, or new."""
+        words = [(key, _name(value)) for key, value in (values or {}).items()]
+        key = (kind, *words, *props.items())
+        if key not in self._known:
+            self._known[key] = self.node(kind, values, **props)
+        return self._known[key]
 
     def set(self, socket: Any, value: Any) -> None:
         """Links or sets an input; None leaves it."""
@@ -88,10 +100,7 @@ class Graph:
 
     def math(self, operation: str, *values: Any) -> Field:
         """A Math node."""
-        node = self.node("ShaderNodeMath", operation=operation)
-        for socket, value in zip(node.inputs, values, strict=False):
-            self.set(socket, value)
-        return Field(self, node.outputs[0])
+        return self.field("ShaderNodeMath", dict(enumerate(values)), operation=operation)
 
     def minimum(self, a: Any, b: Any) -> Field:
         return self.math("MINIMUM", a, b)
@@ -119,7 +128,7 @@ class Graph:
 
     def components(self, vector: Field) -> tuple[Field, Field, Field]:
         """A vector's components."""
-        node = self.node("ShaderNodeSeparateXYZ", {"Vector": vector})
+        node = self._once("ShaderNodeSeparateXYZ", {"Vector": vector}, {})
         return Field(self, node.outputs[0]), Field(self, node.outputs[1]), Field(self, node.outputs[2])
 
     def vector_math(self, operation: str, *values: Any, output: str = "Vector") -> Field:
@@ -176,6 +185,11 @@ class Graph:
         self.set(end.inputs["Geometry"], step(Field(self, start.outputs["Geometry"]), count))
         self.set(end.inputs["Count"], count + 1)
         return Field(self, end.outputs["Geometry"])
+
+
+def _name(value: Any) -> Any:
+    """What tells a value from others: a number, or whose output a field is."""
+    return (value.socket.node.name, value.socket.identifier) if isinstance(value, Field) else value
 
 
 def arrange(tree: Any) -> None:

@@ -20,6 +20,7 @@ from .mesh_fill import fill_layer, skirt_layer
 from .plate import Plate
 from .sky import dome, marked
 from .surface import sampled, smoothed, surface
+from .tree_cache import kept_tree
 
 TREE = "Video Depth Mesh"
 VERSION_KEY = "vdepth_tree"
@@ -89,6 +90,10 @@ def mesh_tree() -> Any:
     for tree in bpy.data.node_groups:
         if tree.bl_idname == "GeometryNodeTree" and tree.get(VERSION_KEY) == VERSION:
             return tree
+    return kept_tree(TREE, _built)
+
+
+def _built() -> Any:
     tree = bpy.data.node_groups.new(TREE, "GeometryNodeTree")
     tree[VERSION_KEY] = VERSION
     tree.is_modifier = True
