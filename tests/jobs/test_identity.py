@@ -167,6 +167,12 @@ def test_another_preset_chooses_anew():
     assert keep_choice(EstimateConfig(non_commercial=True), record(EstimateConfig())).model is None
 
 
+def test_a_method_goes_with_its_model():
+    """A model of windows named where a model of single frames ran: its own method, so another job."""
+    assert keep_choice(EstimateConfig(model="big"), record(EstimateConfig())).method is None
+    assert keep_choice(EstimateConfig(model="small"), record(EstimateConfig())).method == "temporal"
+
+
 def test_a_presets_size_goes_with_its_model():
     draft = EstimateConfig(preset="draft")
     assert keep_choice(draft, record(draft, size=192)).size == 192

@@ -186,6 +186,8 @@ def keep_choice(given: EstimateConfig, record: JobRecord | None) -> EstimateConf
     left = [name for name in _CHOSEN if _open(given, name) and _open(before, name)]
     if "model" not in left and "size" in left and _open(before, "model"):
         left.remove("size")  # a preset's size goes with its model
+    if "method" in left and not _open(given, "model") and given.model != record.chosen.model:
+        left.remove("method")  # as the method does: this is another job, and is refused for being one
     return given.model_copy(update={name: getattr(record.chosen, name) for name in left})
 
 

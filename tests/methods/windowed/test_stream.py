@@ -93,6 +93,9 @@ def test_other_models_and_changing_pictures_are_refused(tiny: Tiny) -> None:
         next(maps)
         with pytest.raises(ValueError, match="42x28"):
             next(maps)
+    for wrong in (np.zeros((28, 42), np.uint8), np.zeros((28, 42, 3), np.float32)):
+        with pytest.raises(ValueError, match="uint8"):
+            next(stream([wrong], model, size=28))
     assert isinstance(model, StreamModel)
     with pytest.raises(ValueError, match="another size"):
         list(model.stream([torch.rand(1, 3, 28, 42), torch.rand(1, 3, 28, 56)]))

@@ -40,7 +40,7 @@ def stream(
 
     Raises:
         UsageError: the model looks at single pictures.
-        ValueError: the pictures' size changes.
+        ValueError: a picture is not (H, W, 3) uint8, or of another size than the first.
 
     Examples:
         >>> import vdepth_core
@@ -117,6 +117,8 @@ def _enlarged(pictures: Iterable[np.ndarray], model: DepthModel, size: int | Non
     def frames() -> Iterator[Tensor]:
         nonlocal shape
         for picture in pictures:
+            if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+                raise ValueError(f"pictures are (H, W, 3) uint8, this one is {picture.shape} {picture.dtype}")
             height, width = picture.shape[:2]
             if shape not in (None, (height, width)):
                 raise ValueError(f"a picture of {width}x{height} among those of {shape[1]}x{shape[0]}")
