@@ -410,7 +410,7 @@ def test_panel_shows_the_groups_inputs(made):
     assert drawn() == ["Set Up Compositor"]
     made.ops.vdepth.setup_compositor()
     node = node_of(made)
-    inputs = [name for name in values_of(node) if name not in {"Render", "Render Depth", "Shadows"}]
+    inputs = [name for name in values_of(node) if name not in {"Render", "Render Depth", "Shadows", "Lit"}]
     assert drawn() == ["Update Compositor", *inputs]
     made.context.scene.render.resolution_x = 1920
     assert f"The plate is {WIDTH} × {HEIGHT}, the render not" in drawn()

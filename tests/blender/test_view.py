@@ -82,7 +82,7 @@ def test_more_holes_allow_more(shown):
         bpy.context.scene.vdepth.view.holes = holes
         bpy.ops.vdepth.setup_view()
         found.append(rig()[0].id_properties_ui("Parallax").as_dict()["soft_max"])
-    assert found[0] < found[1] < 4 * found[0]
+    assert found[0] < found[1] < 4.2 * found[0]  # about in proportion: steps are crisp
 
 
 def test_drivers_are_simple_and_valid(shown):
