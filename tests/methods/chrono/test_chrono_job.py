@@ -79,7 +79,7 @@ def test_a_torn_map_is_decoded_again_with_the_same_neighbours(tmp_path: Path) ->
         np.testing.assert_array_equal(run(tmp_path / "a", drop), whole)
 
 
-@pytest.mark.parametrize("count", [1, 2, 9, 10, 11, 31])
+@pytest.mark.parametrize("count", [1, 2, 9, 10, 11, 31, 32, 33, 65])
 def test_lengths_and_odd_sizes(tmp_path: Path, count: int) -> None:
     model = FakeClip()
     with DepthStore(tmp_path, count, 43, 61) as store:
