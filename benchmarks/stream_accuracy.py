@@ -88,8 +88,8 @@ def train(weights: Path, minutes: float) -> None:
         rgb, depth = rgb[start : start + WINDOW], depth[start : start + WINDOW]
         if mirrored:
             rgb, depth = rgb.flip(3), depth.flip(2)
-        known = (torch.isfinite(depth) & (depth > 0)).float()
-        truth = torch.where(known > 0, 1 / depth.clamp(min=1e-3), 0.0)
+        known = torch.isfinite(depth) & (depth > 0)
+        truth = torch.where(known, 1 / depth.clamp(min=1e-3), 0.0)
         for group in optimiser.param_groups:
             group["lr"] = 1e-3 * min(1.0, (step + 1) / 20) * (1 - spent)
         said = network(imagenet(rgb))

@@ -82,7 +82,8 @@ def test_values_come_back(job, tmp_path, name, convention):
     if name == "mp4-edit":  # lossy, and the clip is mostly noise: near for all, never sky
         off = np.abs(recovered(job, files, name) - wanted) / span
         assert off.mean() < 0.003
-        assert off.max() < 0.05
+        assert np.quantile(off, 0.999) < 0.025
+        assert off.max() < 0.07  # a lone pixel in the corner of a crisp step
         return
     tolerance = 0.51 * span / levels + 1e-6 * wanted.max() if levels else 0
     np.testing.assert_allclose(recovered(job, files, name), wanted, atol=tolerance, rtol=0)
