@@ -17,8 +17,8 @@ from ..scene.active import active_clip, result_of
 from ..scene.clean import use_clean_plate
 from ..scene.mesh import find_mesh
 from . import running
-from .clip_operator import ClipOperator
-from .on_clip import OnMesh, reported
+from .mesh_operator import MeshOperator
+from .on_clip import reported
 from .running import ClipRun
 from .state import STATE
 
@@ -50,17 +50,12 @@ class Fusing(ClipRun):
         self.whole = True
 
 
-class VDEPTH_OT_use_clean_plate(OnMesh, ClipOperator, bpy.types.Operator):
+class VDEPTH_OT_use_clean_plate(MeshOperator, bpy.types.Operator):
     """Show behind the mesh what other frames of the shot saw there, if its camera moves"""
 
     bl_idname = "vdepth.use_clean_plate"
     bl_label = "Use Clean Plate"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        """A mesh, and nothing else under way."""
-        return super().poll(context) and ClipOperator.poll.__func__(cls, context)  # type: ignore[attr-defined]
 
     def start(self, context: Any) -> Fusing:
         """Fuses."""
@@ -70,8 +65,7 @@ class VDEPTH_OT_use_clean_plate(OnMesh, ClipOperator, bpy.types.Operator):
     @reported
     def _end(self, context: Any) -> set[str]:
         if not self._run.whole:
-            self.report({"ERROR"} if STATE.error else {"INFO"}, STATE.error or STATE.message)
-            return {"CANCELLED"}
+            return self._stopped_early()
         clip = bpy.data.movieclips.get(self._run.clip)
         if (mesh := find_mesh(clip)) is None:
             raise ResultError("The mesh is gone: build it again.")

@@ -15,7 +15,7 @@ from ..scene import view
 from ..scene.active import active_clip, number_offset, result_of
 from ..scene.mesh import find_mesh
 from . import running
-from .clip_operator import ClipOperator
+from .mesh_operator import MeshOperator
 from .on_clip import OnMesh, follow_in_compositor, reported
 from .running import ClipRun
 from .state import STATE
@@ -73,17 +73,12 @@ def _add(safe: SafeRange, z: Any, tell: Tell) -> None:
     safe.add(z)
 
 
-class VDEPTH_OT_setup_view(OnMesh, ClipOperator, bpy.types.Operator):
+class VDEPTH_OT_setup_view(MeshOperator, bpy.types.Operator):
     """Add a camera that can orbit, dolly and shift around the mesh, as far as all frames of the shot allow"""
 
     bl_idname = "vdepth.setup_view"
     bl_label = "Set Up Novel View"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        """A mesh, and nothing else under way."""
-        return super().poll(context) and ClipOperator.poll.__func__(cls, context)  # type: ignore[attr-defined]
 
     def start(self, context: Any) -> Measuring:
         """Measures."""
@@ -93,8 +88,7 @@ class VDEPTH_OT_setup_view(OnMesh, ClipOperator, bpy.types.Operator):
     @reported
     def _end(self, context: Any) -> set[str]:
         if self._run.safe is None:
-            self.report({"ERROR"} if STATE.error else {"INFO"}, STATE.error or STATE.message)
-            return {"CANCELLED"}
+            return self._stopped_early()
         clip, scene = bpy.data.movieclips.get(self._run.clip), context.scene
         settings, mesh = scene.vdepth.view, find_mesh(clip)
         if mesh is None:
