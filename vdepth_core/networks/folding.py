@@ -12,8 +12,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 def fold_batchnorms(network: nn.Module) -> nn.Module:
     """A copy of ``network`` for evaluation, normalisations folded that directly follow a convolution.
 
-    Recognised are neighbours in a Sequential (also across a nested Sequential's end), and ``conv1``/``bn1``
-    pairs. The result computes the same up to float rounding; a normalisation elsewhere stays as it is.
+    Recognised are neighbours in a Sequential (also across a nested Sequential's end), ``conv1``/``bn1``
+    pairs, and those a module names in its ``FOLDED``. The result computes the same up to float rounding; a
+    normalisation elsewhere stays as it is.
 
     Args:
         network: Stays as it is.
@@ -31,6 +32,9 @@ def fold_batchnorms(network: nn.Module) -> nn.Module:
                 norm = "bn" + name.removeprefix("conv")
                 if isinstance(getattr(module, norm, None), nn.BatchNorm2d):
                     _fuse(module, name, module, norm)
+        for conv, norm in getattr(module, "FOLDED", ()):
+            if hasattr(module, conv):
+                _fuse(module, conv, module, norm)
     return folded
 
 

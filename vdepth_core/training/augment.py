@@ -2,8 +2,93 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
+
+
+@dataclass(frozen=True)
+class Place:
+    """A part of a picture, and the size and side it is shown at.
+
+    Attributes:
+        y, x, rows, columns: Of the part, in pixels.
+        height, width: It is resized to.
+        mirrored: Whether left and right are swapped then.
+    """
+
+    y: int
+    x: int
+    rows: int
+    columns: int
+    height: int
+    width: int
+    mirrored: bool
+
+    def picture(self, rgb: np.ndarray) -> np.ndarray:
+        """The part of a picture.
+
+        Args:
+            rgb: (H, W, 3) uint8.
+
+        Returns:
+            (height, width, 3) uint8.
+        """
+        shrink = cv2.INTER_AREA if self.rows > self.height else cv2.INTER_LINEAR
+        return self._cut(rgb, shrink)
+
+    def truth(self, disparity: np.ndarray) -> np.ndarray:
+        """The part of a map, whose values are picked and not mixed.
+
+        Args:
+            disparity: (H, W) float32.
+
+        Returns:
+            (height, width) float32.
+        """
+        return self._cut(disparity, cv2.INTER_NEAREST)
+
+    def points(self, points: np.ndarray) -> np.ndarray:
+        """Points as a map; of several in a pixel the nearest counts, which hides the others.
+
+        Args:
+            points: (N, 3): x and y in pixels of the whole picture, and disparity.
+
+        Returns:
+            (height, width) float32, not a number where no point is.
+        """
+        found = np.full((self.height, self.width), np.nan, np.float32)
+        across = np.floor((points[:, 0] - self.x) * self.width / self.columns).astype(int)
+        down = np.floor((points[:, 1] - self.y) * self.height / self.rows).astype(int)
+        if self.mirrored:
+            across = self.width - 1 - across
+        inside = (across >= 0) & (across < self.width) & (down >= 0) & (down < self.height)
+        for place in np.argsort(points[:, 2], kind="stable"):
+            if inside[place]:
+                found[down[place], across[place]] = points[place, 2]
+        return found
+
+    def _cut(self, pixels: np.ndarray, how: int) -> np.ndarray:
+        part = pixels[self.y : self.y + self.rows, self.x : self.x + self.columns]
+        resized = cv2.resize(part, (self.width, self.height), interpolation=how)
+        return np.ascontiguousarray(resized[:, ::-1] if self.mirrored else resized)
+
+
+def place(size: tuple[int, int], height: int, width: int, rng: np.random.Generator) -> Place:
+    """A random part of a picture; the same generator gives the same.
+
+    Args:
+        size: (H, W) of the picture.
+        height, width: Of the result.
+        rng: Decides.
+    """
+    rows, columns = size
+    aspect = width / height * float(np.exp(rng.normal(0, 0.06)))
+    tall = min(rows, columns / aspect) * rng.uniform(0.65, 1.0)
+    h, w = max(8, int(tall)), min(columns, max(8, int(tall * aspect)))
+    y, x = int(rng.integers(0, rows - h + 1)), int(rng.integers(0, columns - w + 1))
+    return Place(y, x, h, w, height, width, bool(rng.uniform() < 0.5))
 
 
 def crop(
@@ -20,17 +105,8 @@ def crop(
     Returns:
         rgb (height, width, 3) uint8 and disparity (height, width) float32.
     """
-    rows, columns = disparity.shape
-    aspect = width / height * float(np.exp(rng.normal(0, 0.06)))
-    tall = min(rows, columns / aspect) * rng.uniform(0.65, 1.0)
-    h, w = max(8, int(tall)), min(columns, max(8, int(tall * aspect)))
-    y, x = int(rng.integers(0, rows - h + 1)), int(rng.integers(0, columns - w + 1))
-    shrink = cv2.INTER_AREA if h > height else cv2.INTER_LINEAR
-    picture = cv2.resize(rgb[y : y + h, x : x + w], (width, height), interpolation=shrink)
-    truth = cv2.resize(disparity[y : y + h, x : x + w], (width, height), interpolation=cv2.INTER_NEAREST)
-    if rng.uniform() < 0.5:
-        picture, truth = picture[:, ::-1], truth[:, ::-1]
-    return np.ascontiguousarray(picture), np.ascontiguousarray(truth)
+    part = place((disparity.shape[0], disparity.shape[1]), height, width, rng)
+    return part.picture(rgb), part.truth(disparity)
 
 
 def degrade(picture: np.ndarray, rng: np.random.Generator, own: np.random.Generator) -> np.ndarray:

@@ -11,6 +11,7 @@ import torch
 
 from ..files import write_bytes
 from ..version import __version__
+from .architectures import empty
 from .curves import SMOOTHED
 from .sources import SHARES, Source
 
@@ -70,7 +71,7 @@ def write(out: Path, sources: Sequence[Source], config: TrainConfig, counters: C
     ]
     recent = counters.losses[-SMOOTHED:]
     facts = {
-        "Architecture": "`vdepth_core.networks.embedded.EmbeddedNet`, float16",
+        "Architecture": f"`{config.architecture}`: `{_class_of(config.architecture)}`, float16",
         "Output": "relative inverse depth (disparity), up to one scale and one shift, every frame by itself",
         "Started from": counters.source or "random weights",
         "Seed": str(config.seed),
@@ -96,6 +97,8 @@ def write(out: Path, sources: Sequence[Source], config: TrainConfig, counters: C
         "",
         "## Data",
         "",
+        f"Which shard was used from which step on: `{out.with_suffix('.shards.csv').name}`.",
+        "",
         "| share of frames | kind | what | from, licence |",
         "|---|---|---|---|",
         *rows,
@@ -107,6 +110,11 @@ def write(out: Path, sources: Sequence[Source], config: TrainConfig, counters: C
         *_errors(counters),
     ]
     write_bytes(out.with_suffix(".md"), ("\n".join(lines) + "\n").encode())
+
+
+def _class_of(architecture: str) -> str:
+    kind = type(empty(architecture))
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _errors(counters: Counters) -> list[str]:

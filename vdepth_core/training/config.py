@@ -10,6 +10,11 @@ from ..learning.losses.temporal import SIGMA
 
 SCHEDULE = Cosine(warm_up=200, held=0.5)
 TUNING_RATE = 1.5e-4  # peak learning rate when released weights are trained further
+ENCODER_RATE = 1.2e-3  # of new layers on an encoder that is trained already
+ENCODER_STEPS = (
+    1500,
+    4000,
+)  # small pictures until the one, all sizes from the other, where no steps are given
 TUNING_BLEND = 0.5  # the least within half a percent of the best on what the sources held out
 
 
@@ -26,6 +31,10 @@ class TrainConfig(LoopConfig):
         blend: How far the released weights go from where training started (0) to where it ended (1). Between
             them lies what forgets less of pictures unlike the training's (Wortsman et al., "Robust
             Fine-Tuning of Zero-Shot Models", CVPR 2022).
+        architecture: Key of `architectures.ARCHITECTURES`.
+        broad_from: Step from which on pictures are of all sizes a model is used at, and normalisations keep
+            their statistics: a batch then holds as many pixels as ever, and too few pictures for statistics.
+            None: never.
         tuning: Whether the network starts trained; its normalisations then keep their statistics, which tell
             more of pictures at large than a batch does.
     """
@@ -46,8 +55,26 @@ class TrainConfig(LoopConfig):
     coarse_steps: int = 5000
     threads: int = 1
     blend: float = 1.0
+    architecture: str = "embedded"
+    broad_from: int | None = None
     tuning: bool = False
 
     def for_tuning(self) -> TrainConfig:
         """The same for weights that are trained already: full pictures at once, and a smaller rate."""
         return replace(self, coarse_steps=0, rate=TUNING_RATE, blend=TUNING_BLEND, tuning=True)
+
+    def for_encoder(self) -> TrainConfig:
+        """The same for new layers on a published encoder: small pictures, larger ones, then all sizes.
+
+        Gradients count five times as much, so that objects have edges.
+        """
+        coarse, broad = (int(0.2 * self.steps), int(0.5 * self.steps)) if self.steps else ENCODER_STEPS
+        return replace(
+            self,
+            coarse_steps=coarse,
+            broad_from=broad,
+            rate=ENCODER_RATE,
+            schedule=replace(SCHEDULE, held=0.35),
+            alpha=0.5,
+            tuning=True,
+        )

@@ -4,6 +4,10 @@ A folder of shards holds ``train-*.npz`` and, for validation, ``held-*.npz``. Ea
 uint8 and ``disparity`` (T, H, W) float16: not a number where unknown, 0 for the sky, and of one scale and
 shift over the whole clip. Frames 2k and 2k + 1 are neighbours in time, other ones lie far apart. Sensor
 recordings and clips labelled by a model are turned into such folders here; `cycles_scenes` renders them.
+
+Where depth is known at points only, as structure from motion finds it, a shard has ``points`` (N, 4) float32
+in place of the maps: number of the frame, x and y in pixels (the first pixel's centre is at 0.5), disparity
+in the clip's own unit, whose median is 1. `tools/motion_points.py` makes such folders.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import logging
 import os
 import shutil
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,15 +38,18 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 SHORTER = 256  # pixels of a stored picture's shorter side; training crops are cut from it
+LARGE = 448  # where a training goes on to large pictures; nothing is enlarged to it
 FRAMES = 8  # frames a shard, taken from all over the clip
 HELD_OUT = 0.2  # the last part of every clip, never trained on
 NEAREST, FARTHEST = 0.2, 10.0  # metres a depth sensor is believed between
 LABELLED = 96  # most frames of a clip that are kept with a teacher's labels
 
-Frame = tuple[np.ndarray, np.ndarray]  # picture and disparity
+Frame = tuple[np.ndarray, np.ndarray]  # picture and disparity, or points
+Maps = np.ndarray | Sequence[np.ndarray]  # one a frame
+Write = Callable[[Path, np.ndarray, Sequence[np.ndarray]], None]
 
 
-def write_shard(path: Path, rgb: np.ndarray, disparity: np.ndarray) -> None:
+def write_shard(path: Path, rgb: np.ndarray, disparity: Maps) -> None:
     """Writes rgb (T, H, W, 3) uint8 and disparity (T, H, W), atomically.
 
     Args:
@@ -50,7 +58,7 @@ def write_shard(path: Path, rgb: np.ndarray, disparity: np.ndarray) -> None:
         disparity: In 1/m, stored as float16; 0 for the sky.
     """
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, rgb=rgb, disparity=disparity.astype(np.float16))
+        np.savez(file, rgb=rgb, disparity=np.asarray(disparity, np.float16))
 
 
 def load_shard(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -72,13 +80,46 @@ def load_shard(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return rgb, disparity
 
 
-def from_rgbd(folder: Path, out: Path) -> Path:
+def write_points(path: Path, rgb: np.ndarray, points: Sequence[np.ndarray]) -> None:
+    """Writes frames with the disparity of points in them, atomically.
+
+    Args:
+        path: The ``.npz``, replaced if it is there.
+        rgb: (T, H, W, 3) uint8, sRGB.
+        points: For each frame (n, 3): x, y, disparity; see the module.
+    """
+    rows = [np.column_stack((np.full(len(found), t), found)) for t, found in enumerate(points)]
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, rgb=rgb, points=np.concatenate(rows).astype(np.float32))
+
+
+def load_points(path: Path) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Reads rgb (T, H, W, 3) uint8 and for each frame its points (n, 3) float32: x, y, disparity.
+
+    Args:
+        path: What `write_points` wrote.
+
+    Raises:
+        InputError: it is no such shard.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            rgb, points = data["rgb"], data["points"].astype(np.float32)
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(f"{path} is no shard of points: {error}.", "Make it again.") from error
+    if rgb.ndim != 4 or rgb.shape[3] != 3 or points.ndim != 2 or points.shape[1] != 4:
+        raise InputError(f"{path} holds {rgb.shape} pictures and {points.shape} points.", "Make it again.")
+    return rgb, [points[points[:, 0] == t, 1:] for t in range(len(rgb))]
+
+
+def from_rgbd(folder: Path, out: Path, shorter: int = SHORTER) -> Path:
     """Makes shards of a recording by a depth camera, unless ``out`` is there.
 
     Args:
         folder: Holds ``color/`` and ``depth/``, of the same order when sorted; depth as 16-bit PNG,
             0 missing, in millimetres or in the unit ``scale.txt`` says (how many make a metre).
         out: Folder to make.
+        shorter: Most pixels of a stored picture's shorter side.
 
     Raises:
         InputError: the folder is not like that.
@@ -102,11 +143,13 @@ def from_rgbd(folder: Path, out: Path) -> Path:
             raise InputError(f"{picture.name} or {truth.name} is no picture.", "Remove this frame.")
         metres = units.astype(np.float32) / per_metre
         known = (metres > NEAREST) & (metres < FARTHEST)
-        frames.append(_shrink(bgr[..., ::-1], np.where(known, 1 / np.maximum(metres, NEAREST), np.nan)))
-    return _store(frames, out)
+        frames.append(
+            _shrink(bgr[..., ::-1], np.where(known, 1 / np.maximum(metres, NEAREST), np.nan), shorter)
+        )
+    return write_shards(frames, out, write_shard)
 
 
-def from_clip(path: Path, teacher: DepthModel, out: Path) -> Path:
+def from_clip(path: Path, teacher: DepthModel, out: Path, shorter: int = SHORTER) -> Path:
     """Makes shards of a clip labelled by a model, unless ``out`` is there.
 
     A label is the mean of the model's maps of the picture and of its mirror image, made steady over the shot
@@ -118,6 +161,7 @@ def from_clip(path: Path, teacher: DepthModel, out: Path) -> Path:
         path: Movie or image sequence.
         teacher: Predicts disparity.
         out: Folder to make.
+        shorter: Most pixels of a stored picture's shorter side.
 
     Raises:
         InputError: the clip cannot be read, or the teacher predicts no disparity.
@@ -143,9 +187,9 @@ def from_clip(path: Path, teacher: DepthModel, out: Path) -> Path:
                 method.settle(shot, teacher.spec, store, progress)
                 for k, frame in enumerate(ShotView(clip, shot).frames(0)):
                     if k // 2 % stride == 0 and k // 2 * 2 + 1 < len(shot):
-                        pairs.append(_shrink(frame.rgb, store.final.read(k)[0]))
+                        pairs.append(_shrink(frame.rgb, store.final.read(k)[0], shorter))
     top = max(float(np.max(label)) for _, label in pairs) or 1.0
-    return _store([(picture, label / top) for picture, label in pairs], out)
+    return write_shards([(picture, label / top) for picture, label in pairs], out, write_shard)
 
 
 class _Mirrored:
@@ -158,8 +202,14 @@ class _Mirrored:
         return (self.model.predict(frames) + self.model.predict(frames.flip(-1)).flip(-1)) / 2
 
 
-def _store(frames: list[Frame], out: Path) -> Path:
-    """Splits off the held-out end, and writes shards whose pairs of neighbours lie far apart in the clip."""
+def write_shards(frames: list[Frame], out: Path, write: Write) -> Path:
+    """Splits off the held-out end, and writes shards whose pairs of neighbours lie far apart in the clip.
+
+    Args:
+        frames: Of one clip, in its order; every second one and the next are neighbours in time.
+        out: Folder to make, or to replace.
+        write: What writes a shard: `write_shard` or `write_points`.
+    """
     pairs = [frames[k : k + 2] for k in range(0, len(frames) - 1, 2)]
     first_held = len(pairs) - int(len(pairs) * HELD_OUT)
     temporary = out.with_name(f"{out.name}.{os.getpid()}.tmp")
@@ -169,16 +219,18 @@ def _store(frames: list[Frame], out: Path) -> Path:
         shards = -(-2 * len(part) // FRAMES)
         for number in range(shards):
             rgb, disparity = zip(*(frame for pair in part[number::shards] for frame in pair), strict=True)
-            write_shard(temporary / f"{kind}-{number:05d}.npz", np.stack(rgb), np.stack(disparity))
+            write(temporary / f"{kind}-{number:05d}.npz", np.stack(rgb), disparity)
     take_place(temporary, out)
     _log.info("%s: %d pairs, the last %d held out", out.name, len(pairs), len(pairs) - first_held)
     return out
 
 
-def _shrink(rgb: np.ndarray, disparity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _shrink(rgb: np.ndarray, disparity: np.ndarray, shorter: int) -> tuple[np.ndarray, np.ndarray]:
     """Both at the stored size; disparity is picked, not mixed, so that edges and gaps stay sharp."""
     height, width = rgb.shape[:2]
-    shrink = SHORTER / min(height, width)
+    shrink = shorter / min(height, width)
+    if shorter > SHORTER:
+        shrink = min(1.0, shrink)
     size = round(width * shrink), round(height * shrink)
     how = cv2.INTER_AREA if shrink < 1 else cv2.INTER_LINEAR
     picture = cv2.resize(np.ascontiguousarray(rgb), size, interpolation=how)

@@ -8,7 +8,8 @@ one a frame; and the neighbours are compared along optical flow, so that it lear
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..flow.dis import DisFlow
 from . import augment, pool
-from .shards import load_shard
+from .shards import Maps, load_points, load_shard
 
 HELD_OUT = 900_000_000  # first seed of the validation scenes; training seeds stay below
 TOGETHER = 3  # most frames of one clip in a sample
@@ -28,11 +29,13 @@ SHARES = {
     "cycles": 0.35,
     "rgbd": 0.2,
     "teacher": 0.3,
+    "points": 0.1,
 }  # of the frames, if all are there
 VALIDATION = (192, 288)  # size of a validation picture
 VALIDATED = 32  # most validation frames of a source
 HEAD_START = 64  # scenes in the pool at step 0: training begins when they are rendered
 FLOOR = 1 / 80  # least disparity that rendered truth counts down to, per metre
+POINTS_FLOOR = 1 / 20  # least disparity of a point, where the clip's median is 1
 FRESH = 0.4  # scenes each step adds: what a renderer keeps up with
 
 Form = tuple[int, bool, float | None]
@@ -47,12 +50,14 @@ class Sample:
         disparity: (T, H, W) float32 >= 0, of one scale; not a number where unknown.
         flow: (H, W, 2) float32, pixels, from the first frame to the second.
         seen: (H, W) float32 in [0, 1], how surely a pixel of the first is found in the second.
+        sparse: Whether the truth is known at points only, too far apart for edges.
     """
 
     rgb: np.ndarray
     disparity: np.ndarray
     flow: np.ndarray
     seen: np.ndarray
+    sparse: bool = False
 
 
 class Source(ABC):
@@ -100,12 +105,20 @@ class Procedural(Source):
     floor: float | None = FLOOR
     origins: tuple[Path, ...] = ()
 
-    def __init__(self, folder: Path, seed: int, scenes: int = 20_000, renderers: int = 1) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        seed: int,
+        scenes: int = 20_000,
+        renderers: int = 1,
+        size: pool.Size = (pool.HEIGHT, pool.WIDTH),
+    ) -> None:
         """Starts ``renderers`` processes, which render up to ``scenes`` scenes that follow from ``seed``."""
         folder.mkdir(parents=True, exist_ok=True)
+        self.size = size
         self.folder, self.scenes, self.first = folder, scenes, (1 + seed) * 1_000_000
         self.contents = f"at most {scenes} ray-traced scenes, seeds from {self.first}"
-        self.renderers = pool.Renderers(folder, self.first, scenes, renderers) if renderers else None
+        self.renderers = pool.Renderers(folder, self.first, scenes, renderers, size) if renderers else None
 
     def available(self, step: int) -> int:
         """Number of scenes step ``step`` may use.
@@ -118,15 +131,15 @@ class Procedural(Source):
     def draw(self, step: int, rng: np.random.Generator, height: int, width: int) -> Sample:
         """A random sample of a scene's first two frames; see `Source.draw`."""
         have = self.available(step)
-        pool.wait_for(self.folder, self.first + have - 1, self.renderers)
-        rgb, disparity = pool.load_scene(self.folder, self.first + int(rng.integers(have)))
+        pool.wait_for(self.folder, self.first + have - 1, self.renderers, self.size)
+        rgb, disparity = pool.load_scene(self.folder, self.first + int(rng.integers(have)), self.size)
         return _sample(rgb, disparity, [0, 1], rng, height, width)
 
     def held_out(self) -> list[Sample]:
         """The scenes from seed `HELD_OUT` on."""
         samples = []
         for number in range(VALIDATED):
-            rgb, disparity = pool.load_scene(self.folder, HELD_OUT + number)
+            rgb, disparity = pool.load_scene(self.folder, HELD_OUT + number, self.size)
             rng = np.random.default_rng((HELD_OUT, number))
             samples.append(_sample(rgb, disparity, [0], rng, *VALIDATION))
         return samples
@@ -138,9 +151,15 @@ class Procedural(Source):
 
 
 class Shards(Source):
-    """Frames of shards (see `shards`), listed once: what is added later is seen by the next run."""
+    """Frames of shards (see `shards`), listed once: what is added later is seen by the next run.
+
+    Attributes:
+        paths: Of the shards to train on.
+        since: From which step on each of them may be drawn; never falling.
+    """
 
     frames = TOGETHER
+    sparse = False
 
     def __init__(
         self, kind: str, folders: list[Path], exact: bool, floor: float | None, origins: Sequence[Path] = ()
@@ -152,6 +171,7 @@ class Shards(Source):
         """
         self.kind, self.exact, self.floor = kind, exact, floor
         self.paths = sorted(path for folder in folders for path in folder.glob("train-*.npz"))
+        self.since = [0] * len(self.paths)
         self._held = sorted(path for folder in folders for path in folder.glob("held-*.npz"))
         self.origins = tuple(origins or folders)
         count = len(self.paths)
@@ -162,26 +182,75 @@ class Shards(Source):
                 "Give a folder with files train-*.npz.",
             )
 
+    def enlist(self, known: Mapping[str, int], step: int, closed: bool) -> dict[str, int]:
+        """Says from which step on each shard may be drawn.
+
+        Args:
+            known: For shards that are listed already, by `shard_name`.
+            step: From which on the others may be.
+            closed: Others may not, at any step.
+
+        Returns:
+            The same for all shards there are now.
+
+        Raises:
+            InputError: a shard that is listed is not there any more.
+        """
+        found = {shard_name(path): path for path in self.paths}
+        if lost := sorted(known.keys() - found.keys()):
+            raise InputError(
+                f"{lost[0]}, which this training uses, is not there any more.", "Put it back, or begin anew."
+            )
+        since = {name: known.get(name, step) for name in found if name in known or not closed}
+        order = sorted(since, key=lambda name: (since[name], found[name]))
+        self.paths, self.since = [found[name] for name in order], [since[name] for name in order]
+        return since
+
     def draw(self, step: int, rng: np.random.Generator, height: int, width: int) -> Sample:
         """Two neighbours and a third frame, under one crop and one camera; see `Source.draw`."""
-        rgb, disparity = load_shard(self.paths[int(rng.integers(len(self.paths)))])
+        rgb, truth = self._load(self.paths[int(rng.integers(bisect_right(self.since, step)))])
         first = 2 * int(rng.integers(len(rgb) // 2))
         others = [t for t in range(len(rgb)) if t // 2 != first // 2]
         chosen = [first, first + 1, *([int(rng.choice(others))] if others else [])]
-        return _sample(rgb, disparity, chosen, rng, height, width)
+        return _sample(rgb, truth, chosen, rng, height, width, self.sparse)
 
     def held_out(self) -> list[Sample]:
         """Frames from all over the held-out shards."""
-        places = [(path, t) for path in self._held for t in range(len(load_shard(path)[0]))]
+        places = [(path, t) for path in self._held for t in range(len(self._load(path)[0]))]
         stride = -(-len(places) // VALIDATED) or 1
         samples = []
         for number, (path, t) in enumerate(places[::stride]):
             rng = np.random.default_rng((HELD_OUT, number))
-            samples.append(_sample(*load_shard(path), [t], rng, *VALIDATION))
+            samples.append(_sample(*self._load(path), [t], rng, *VALIDATION, self.sparse))
         return samples
 
     def close(self) -> None:
         """Nothing runs."""
+
+    def _load(self, path: Path) -> tuple[np.ndarray, Maps]:
+        return load_shard(path)
+
+
+class Points(Shards):
+    """Frames with the exact depth of a few points each, from structure from motion; see `shards`."""
+
+    sparse = True
+
+    def __init__(self, folders: list[Path], origins: Sequence[Path] = ()) -> None:
+        """See `Shards`."""
+        super().__init__("points", folders, exact=False, floor=POINTS_FLOOR, origins=origins)
+
+    def _load(self, path: Path) -> tuple[np.ndarray, Maps]:
+        return load_points(path)
+
+
+def shard_name(path: Path) -> str:
+    """What a shard is called wherever its folder lies.
+
+    Args:
+        path: Of the shard.
+    """
+    return f"{path.parent.name}/{path.name}"
 
 
 @dataclass(frozen=True)
@@ -194,6 +263,7 @@ class Batch:
         samples: For each sample how many frames it has, and its source's ``exact`` and ``floor``.
         flow: (S, H, W, 2), one for each sample.
         seen: (S, H, W); 0 for a sample of one frame.
+        sparse: For each sample whether its truth is known at points only; empty: for none.
     """
 
     rgb: Tensor
@@ -201,6 +271,7 @@ class Batch:
     samples: tuple[Form, ...]
     flow: Tensor
     seen: Tensor
+    sparse: tuple[bool, ...] = ()
 
 
 def mix(
@@ -224,26 +295,30 @@ def mix(
         sample = source.draw(step, rng, height, width)
         count = min(left, len(sample.rgb))
         seen = sample.seen if count > 1 else np.zeros_like(sample.seen)
-        drawn.append(Sample(sample.rgb[:count], sample.disparity[:count], sample.flow, seen))
+        drawn.append(Sample(sample.rgb[:count], sample.disparity[:count], sample.flow, seen, sample.sparse))
         samples.append((count, source.exact, source.floor))
         left -= count
     rgb, truth = (np.concatenate([getattr(s, name) for s in drawn]) for name in ("rgb", "disparity"))
     flow, seen = (np.stack([getattr(s, name) for s in drawn]) for name in ("flow", "seen"))
     stacked = {"rgb": rgb, "truth": truth, "flow": flow, "seen": seen}
-    return Batch(samples=tuple(samples), **{name: torch.from_numpy(x) for name, x in stacked.items()})
+    sparse = tuple(s.sparse for s in drawn) if any(s.sparse for s in drawn) else ()
+    return Batch(
+        samples=tuple(samples), sparse=sparse, **{name: torch.from_numpy(x) for name, x in stacked.items()}
+    )
 
 
-def _sample(rgb: np.ndarray, disparity: np.ndarray, frames: list[int], rng: np.random.Generator, height: int,
-            width: int) -> Sample:  # fmt: skip
+def _sample(rgb: np.ndarray, truth: Maps, frames: list[int], rng: np.random.Generator,
+            height: int, width: int, sparse: bool = False) -> Sample:  # fmt: skip
     """Augments frames of one clip alike: another crop would be another scale."""
     seed = int(rng.integers(2**62))
-    pairs = [augment.crop(rgb[t], disparity[t], height, width, np.random.default_rng(seed)) for t in frames]
-    pictures, truths = zip(*pairs, strict=True)
+    place = augment.place((rgb.shape[1], rgb.shape[2]), height, width, np.random.default_rng(seed))
+    pictures = [place.picture(rgb[t]) for t in frames]
+    truths = [place.points(truth[t]) if sparse else place.truth(truth[t]) for t in frames]
     flow, seen = np.zeros((height, width, 2), np.float32), np.zeros((height, width), np.float32)
-    if len(frames) > 1:
+    if len(frames) > 1 and not sparse:  # between points there is no truth to follow
         flow, seen = DisFlow("medium").motion(*pictures[:2])  # on clean pictures: noise is not motion
     images = [
         augment.degrade(picture, np.random.default_rng((seed, 0)), np.random.default_rng((seed, 1 + t)))
         for t, picture in enumerate(pictures)
     ]
-    return Sample(np.stack(images), np.stack(truths), flow, seen)
+    return Sample(np.stack(images), np.stack(truths), flow, seen, sparse)

@@ -8,26 +8,24 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ..errors import WeightsError
 from ..learning.checkpoint import Counters, Standing, blend, read_counters, resumable
-from ..learning.loop import Lesson, learn, parameter_groups
+from ..learning.loop import Lesson, learn
 from ..learning.losses.exact import aligned_relative_loss, exact_loss
 from ..learning.losses.midas import midas_loss, normalise, trimmed_loss
+from ..learning.losses.points import points_loss
 from ..learning.losses.temporal import pair_loss, warp
 from ..learning.state import Weights
 from ..learning.student import write_weights
-from ..networks.embedded import EmbeddedNet
 from ..progress import Progress
-from ..weights.loading import load_into, load_state_dict
-from ..weights.location import find_weights
-from . import card, curves
+from . import card, curves, listing
+from .architectures import ARCHITECTURES, empty
 from .config import TrainConfig
+from .encoder import PACKAGES
 from .prefetch import Prefetch
 from .sources import Batch, Sample, Source, mix
 
@@ -36,7 +34,9 @@ _log = logging.getLogger(__name__)
 SHAPES = ((192, 256), (160, 288), (192, 288), (224, 288), (192, 320))  # sizes a step may train at
 COARSE = ((128, 160), (96, 160), (128, 192), (128, 128))  # those of the first steps, several times cheaper
 LICENSE = "Apache-2.0 AND MIT"  # ours, and that of the weights it may have started from
-DEEP_RATE = 4.0  # times the rate for the deep branch, which published weights do not fill
+BROAD = ((192, 288), (192, 320), (256, 192), (256, 352), (256, 448), (288, 384), (384, 288), (384, 512),
+         (384, 640), (512, 640))  # sizes of the last steps: what clips are run at  # fmt: skip
+PIXELS = 192 * 288  # of a frame as the batch size counts them: a batch of larger ones has fewer
 
 
 def make_batch(sources: list[Source], config: TrainConfig, step: int) -> Batch:
@@ -44,18 +44,23 @@ def make_batch(sources: list[Source], config: TrainConfig, step: int) -> Batch:
 
     Args:
         sources: What is drawn from.
-        config: Seed, batch size and the length of the coarse phase.
+        config: Seed, batch size and the length of the phases.
         step: From 0.
     """
     rng = np.random.default_rng((config.seed, step))
-    shapes = COARSE if step < config.coarse_steps else SHAPES
+    broad = _broad(config, step)
+    shapes = BROAD if broad else COARSE if step < config.coarse_steps else SHAPES
     height, width = shapes[int(rng.integers(len(shapes)))]
-    return mix(sources, step, rng, config.batch, height, width)
+    frames = config.batch
+    if broad:
+        frames = min(frames, max(2, round(frames * PIXELS / (height * width))))
+    return mix(sources, step, rng, frames, height, width)
 
 
 def train(
     out: Path, sources: list[Source], config: TrainConfig, progress: Progress | None = None,
-    resume: bool = False, init: str | Path | None = None,
+    resume: bool = False, init: str | Path | None = None, encoder: Weights | None = None,
+    shards: Path | None = None,
 ) -> Path:  # fmt: skip
     """Trains and writes the averaged weights to ``out`` (safetensors, half precision).
 
@@ -69,29 +74,40 @@ def train(
         config: How to train.
         progress: Told about steps; may cancel.
         resume: Go on from the checkpoint beside ``out``.
-        init: What to start from: embedded weights, or `TCSmallNet`'s, which fill the trunk; None: nothing.
+        init: What to start from: weights of the same architecture, or `TCSmallNet`'s, which fill a trunk;
+            None: nothing.
+        encoder: Published weights of the architecture's encoder.
+        shards: A table of which shards to use from when; see `listing`. None: all there are, and what has
+            come since where a run goes on.
 
     Raises:
         WeightsError: ``resume`` without a readable checkpoint, or ``init`` are no such weights.
-        UsageError: ``resume`` with another seed.
+        UsageError: ``resume`` with another seed or architecture, or no weights for the encoder.
+        InputError: a shard is gone, or ``shards`` is no such table.
         Cancelled: somebody asked to stop; a checkpoint was written first.
     """
     progress = progress or Progress()
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
-    network = EmbeddedNet()
-    if init and not resume:
-        _fill(network, init)
+    architecture = ARCHITECTURES[config.architecture]
+    network = architecture.build()
+    if not resume:
+        architecture.fill(network, init, encoder)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimiser = torch.optim.AdamW(_groups(network, config), betas=(0.9, 0.99))
+    groups = architecture.groups(network, config.rate, config.decay, config.tuning)
+    optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.99))
     state, identity = out.with_suffix(".training"), f"seed {config.seed}"
+    if config.architecture != "embedded":  # which was the only one once
+        identity = f"{config.architecture}, {identity}"
     if resume:
         standing = Standing.restored(state, network, optimiser, read_counters(state, identity))
     else:
-        counters = Counters(identity, Path(init).name if init else "", config.threads)
+        begun = (Path(init).name if init else "", PACKAGES[architecture.encoder].name if encoder else "")
+        counters = Counters(identity, " and ".join(filter(None, begun)), config.threads)
         standing = Standing.fresh(network, optimiser, counters)
     _log.info("%d parameters, from step %d", sum(p.numel() for p in network.parameters()),
               standing.counters.step)  # fmt: skip
+    listing.enlist(sources, out, standing.counters.step, shards)
     lesson = _Sources(out, sources, config, network, standing.counters.step)
     try:
         with resumable():
@@ -109,7 +125,7 @@ class _Sources(Lesson):
     stage = "train"
 
     def __init__(
-        self, out: Path, sources: list[Source], config: TrainConfig, network: EmbeddedNet, step: int
+        self, out: Path, sources: list[Source], config: TrainConfig, network: nn.Module, step: int
     ) -> None:
         self._out, self._sources, self._config, self._network = out, sources, config, network
         self._held_out = {source.kind: source.held_out() for source in sources}
@@ -122,7 +138,7 @@ class _Sources(Lesson):
     def terms(self, step: int) -> dict[str, Tensor]:
         """Of the step's batch; the loop asks for one step after the other."""
         network, batch, config = self._network, self._batches.get(), self._config
-        network.train(not config.tuning)
+        ARCHITECTURES[config.architecture].set_mode(network, config.tuning, _broad(config, step))
         prediction = network(batch.rgb.contiguous(memory_format=torch.channels_last))
         terms = {"depth": batch_loss(prediction, batch, config.alpha)}
         if config.temporal:
@@ -131,8 +147,9 @@ class _Sources(Lesson):
 
     def validate(self, standing: Standing) -> dict[str, float]:
         """Errors of what would be released now, by kind of source."""
-        released = self._released(standing)
-        return {kind: evaluate(released, samples) for kind, samples in self._held_out.items() if samples}
+        network = empty(self._config.architecture)
+        network.load_state_dict(self._released(standing))
+        return {kind: evaluate(network, samples) for kind, samples in self._held_out.items() if samples}
 
     def saved(self, standing: Standing) -> None:
         """Curves, the card, and the weights as they are."""
@@ -144,15 +161,13 @@ class _Sources(Lesson):
         return blend(standing.kept, standing.average, self._config.blend)
 
 
-def evaluate(weights: Weights, samples: list[Sample]) -> float:
-    """Mean trimmed scale-and-shift-invariant error of weights on fixed samples of one frame.
+def evaluate(network: nn.Module, samples: list[Sample]) -> float:
+    """Mean trimmed scale-and-shift-invariant error of a network on fixed samples of one frame.
 
     Args:
-        weights: Of the embedded network.
+        network: In evaluation mode.
         samples: Held out.
     """
-    network = EmbeddedNet().eval()
-    network.load_state_dict(weights)
     errors = []
     with torch.inference_mode():
         for sample in samples:
@@ -165,7 +180,8 @@ def evaluate(weights: Weights, samples: list[Sample]) -> float:
 def batch_loss(prediction: Tensor, batch: Batch, alpha: float) -> Tensor:
     """Mean loss over the frames of a batch: `exact_loss` for exact truth, `midas_loss` for the rest.
 
-    Where the truth has no shift, `aligned_relative_loss` is added.
+    Where the truth has no shift, `aligned_relative_loss` is added. Points have a loss of their own,
+    `points_loss`.
 
     The frames of a sample are stacked into one tall map, and so share one scale and one shift.
 
@@ -176,17 +192,21 @@ def batch_loss(prediction: Tensor, batch: Batch, alpha: float) -> Tensor:
     """
     starts = np.cumsum([0, *(count for count, *_ in batch.samples)])
     total = prediction.new_zeros(())
-    for form in sorted(set(batch.samples), key=str):
-        frames, exact, floor = form
-        first = [start for start, sample in zip(starts, batch.samples, strict=False) if sample == form]
+    forms = list(zip(batch.samples, batch.sparse or [False] * len(batch.samples), strict=True))
+    for form in sorted(set(forms), key=str):
+        (frames, exact, floor), sparse = form
+        first = [start for start, sample in zip(starts, forms, strict=False) if sample == form]
         index = (torch.tensor(first)[:, None] + torch.arange(frames)).flatten()
         own, true = (
             maps[index].reshape(len(first), -1, maps.shape[-1]) for maps in (prediction, batch.truth)
         )
         truth, mask = _known(true)
-        loss = exact_loss(own, truth, mask, alpha) if exact else midas_loss(own, truth, mask)
-        if floor:
-            loss = loss + aligned_relative_loss(own, truth, mask, floor)
+        if sparse and floor:
+            loss = points_loss(own, truth, mask, floor)
+        else:
+            loss = exact_loss(own, truth, mask, alpha) if exact else midas_loss(own, truth, mask)
+            if floor:
+                loss = loss + aligned_relative_loss(own, truth, mask, floor)
         total = total + loss * (len(index) / len(prediction))
     return total
 
@@ -219,7 +239,7 @@ def export(weights: Weights, path: Path) -> None:
     """Writes weights as float16 safetensors; statistics may exceed its range and stay float32.
 
     Args:
-        weights: Of the embedded network.
+        weights: Of a network.
         path: The safetensors file.
     """
     tensors = {
@@ -229,37 +249,11 @@ def export(weights: Weights, path: Path) -> None:
     write_weights(path, tensors, {"license": LICENSE, "commercial": "true"})
 
 
-def _groups(network: EmbeddedNet, config: TrainConfig) -> list[dict[str, Any]]:
-    """The parameters by their rate and by whether they decay."""
-    groups = []
-    for deep in (False, True):
-        chosen = [p for name, p in network.named_parameters() if name.startswith("deep.") == deep]
-        rate = config.rate * (DEEP_RATE if deep and config.tuning else 1)
-        groups += parameter_groups(chosen, rate, config.decay)
-    return groups
+def _broad(config: TrainConfig, step: int) -> bool:
+    return config.broad_from is not None and step >= config.broad_from
 
 
 def _known(truth: Tensor) -> tuple[Tensor, Tensor]:
     """Truth with unknown pixels zeroed, and where it is known."""
     mask = ~truth.isnan()
     return truth.nan_to_num(0.0), mask
-
-
-def _fill(network: EmbeddedNet, init: str | Path) -> None:
-    """Loads what training starts from.
-
-    Raises:
-        WeightsError: they are missing, or of another network.
-    """
-    path = init if isinstance(init, Path) else find_weights(init)
-    state = load_state_dict(path)
-    if any(key.startswith("deep.") for key in state):
-        load_into(network, state, path)
-        return
-    try:
-        network.load_trunk(state)
-    except KeyError as error:
-        raise WeightsError(
-            f"{path.name} holds no network to start from: it lacks {error}.",
-            "Give weights of the embedded model, or tcmonodepth-small.",
-        ) from None
