@@ -3,10 +3,10 @@
 import logging
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -217,13 +217,14 @@ def test_listing_needs_no_torch():
 
 
 class Pretend:
-    """A model that takes as long as it is told, by the number of threads."""
+    """A model that takes as long as it is told, by the number of threads, on a clock of its own."""
 
-    def __init__(self, seconds):
-        self.spec, self.seconds = load_model("embedded").spec, seconds
+    def __init__(self, seconds, monkeypatch):
+        self.spec, self.seconds, self.now = load_model("embedded").spec, seconds, 0.0
+        monkeypatch.setattr(threads, "time", SimpleNamespace(perf_counter=lambda: self.now))
 
     def predict(self, frames):
-        time.sleep(self.seconds[torch.get_num_threads() > 1])
+        self.now += self.seconds[torch.get_num_threads() > 1]
         return frames[:, 0]
 
 
@@ -231,10 +232,10 @@ class Pretend:
 def test_probing_takes_the_faster_number_and_leaves_the_setting_alone(seconds, best, monkeypatch):
     monkeypatch.setattr(threads, "_cores", lambda: 2)
     before = torch.get_num_threads()
-    assert threads.probe_threads(Pretend(seconds), (64, 64)) == best
+    assert threads.probe_threads(Pretend(seconds, monkeypatch), (64, 64)) == best
     assert torch.get_num_threads() == before
     monkeypatch.setattr(threads, "_cores", lambda: 1)
-    assert threads.probe_threads(Pretend(seconds), (64, 64)) == 1
+    assert threads.probe_threads(Pretend(seconds, monkeypatch), (64, 64)) == 1
     threads.set_threads(1)
     assert torch.get_num_threads() == 1
     threads.set_threads(before)
@@ -243,7 +244,7 @@ def test_probing_takes_the_faster_number_and_leaves_the_setting_alone(seconds, b
 def test_a_slow_network_is_asked_twice_before_its_first_frame(monkeypatch):
     monkeypatch.setattr(threads, "_cores", lambda: 2)
     monkeypatch.setattr(threads, "_SLOW_S", 0.02)
-    model = Pretend((0.06, 0.03))
+    model = Pretend((0.06, 0.03), monkeypatch)
     asked, real = [], model.predict
     model.predict = lambda frames: asked.append(torch.get_num_threads()) or real(frames)
     assert threads.probe_threads(model, (64, 64)) == 2
