@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
-import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import torch
 from generated import write_movie
 from safetensors.torch import load_file
 
-from vdepth_core.adaptation.adapt import adapt
+from vdepth_core.adaptation.adapt import Adaptation, adapt
 from vdepth_core.clip import open_clip
 from vdepth_core.errors import Cancelled, InputError, ResourceError, UsageError, WeightsError
 from vdepth_core.evaluation.accuracy import evaluate_clip
@@ -89,57 +89,65 @@ def test_a_flickering_model_becomes_steady_and_stays_accurate(
     assert (facts["license"], facts["commercial"], facts["recipe"]) == ("Apache-2.0 AND MIT", "true", "tc")
 
 
-def test_stopped_runs_end_like_uninterrupted_ones(plate: Path, tmp_path: Path) -> None:
-    options = {"steps": 4, "size": 64, "seed": 3, "device": "cpu", "frames": "0-5"}
-    straight = adapt(plate, tmp_path / "straight.safetensors", **options)
+SHORT = {"steps": 4, "size": 64, "seed": 3, "device": "cpu", "frames": "0-5"}
+
+
+@pytest.fixture(scope="module")
+def straight(plate: Path, tmp_path_factory: pytest.TempPathFactory) -> Adaptation:
+    """A run of `SHORT` that nothing stopped."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vdepth_core.adaptation.adapt.probe_threads", lambda model, size: 1)
+        return adapt(plate, tmp_path_factory.mktemp("straight") / "straight.safetensors", **SHORT)
+
+
+def test_stopped_runs_end_like_uninterrupted_ones(plate: Path, straight: Adaptation, tmp_path: Path) -> None:
     out = tmp_path / "resumed.safetensors"
     with pytest.raises(Cancelled):
-        adapt(plate, out, progress=StopAt("adapt", 2), **options)
+        adapt(plate, out, progress=StopAt("adapt", 2), **SHORT)
     assert not out.exists()
-    resumed = adapt(plate, out, resume=True, **options)
+    resumed = adapt(plate, out, resume=True, **SHORT)
     assert resumed.before == straight.before
     assert resumed.after == straight.after
     assert out.read_bytes() == straight.weights.read_bytes()
     early = tmp_path / "early.safetensors"
     with pytest.raises(Cancelled, match="--resume"):  # while it still prepares
-        adapt(plate, early, progress=StopAt("flow", 2), **options)
-    assert adapt(plate, early, resume=True, **options).weights.read_bytes() == straight.weights.read_bytes()
+        adapt(plate, early, progress=StopAt("flow", 2), **SHORT)
+    assert adapt(plate, early, resume=True, **SHORT).weights.read_bytes() == straight.weights.read_bytes()
     with pytest.raises(UsageError, match="other options"):
-        adapt(plate, out, resume=True, **(options | {"seed": 4}))
-    more = adapt(plate, out, resume=True, **(options | {"steps": 6}))
+        adapt(plate, out, resume=True, **(SHORT | {"seed": 4}))
+    more = adapt(plate, out, resume=True, **(SHORT | {"steps": 6}))
     assert more.steps == 6
     with pytest.raises(WeightsError, match="resume"):
-        adapt(plate, tmp_path / "none.safetensors", resume=True, **options)
+        adapt(plate, tmp_path / "none.safetensors", resume=True, **SHORT)
 
 
 KILLED = """
-import sys
+import os, signal, sys
 from vdepth_core.adaptation import adapt as module
+from vdepth_core.learning.checkpoint import Standing
 class Often(module.LoopConfig):
     def __init__(self, **options):
         super().__init__(**options, save_every=0)
+save = Standing.save
+def killed(standing, path):
+    save(standing, path)
+    if standing.counters.step == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+Standing.save = killed
 module.LoopConfig = Often
 module.probe_threads = lambda model, size: 1
-module.adapt(sys.argv[1], sys.argv[2], steps=int(sys.argv[3]), size=64, seed=3, device="cpu", frames="0-5")
+module.adapt(sys.argv[1], sys.argv[2], steps=4, size=64, seed=3, device="cpu", frames="0-5")
 """
 
 
-def test_a_killed_process_is_gone_on_from(plate: Path, tmp_path: Path) -> None:
+def test_a_killed_process_is_gone_on_from(plate: Path, straight: Adaptation, tmp_path: Path) -> None:
     """SIGKILL while it trains; what it leaves is gone on from to the same bytes."""
-    steps, out = 16, tmp_path / "killed.safetensors"
-    process = subprocess.Popen([sys.executable, "-c", KILLED, str(plate), str(out), str(steps)])
-    try:
-        while not out.with_suffix(".adapting").exists():
-            assert process.poll() is None
-            time.sleep(0.01)
-    finally:
-        process.kill()
-    assert process.wait() != 0
+    out = tmp_path / "killed.safetensors"
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(plate), str(out)], check=False)
+    assert ended.returncode == -signal.SIGKILL
     assert not out.exists()
-    assert 0 < json.loads(read_facts(out.with_suffix(".adapting"))["counters"])["step"] < steps
-    options = {"steps": steps, "size": 64, "seed": 3, "device": "cpu", "frames": "0-5"}
-    adapt(plate, out, resume=True, **options)
-    straight = adapt(plate, tmp_path / "straight.safetensors", **options)
+    assert 0 < json.loads(read_facts(out.with_suffix(".adapting"))["counters"])["step"] < SHORT["steps"]
+    adapt(plate, out, resume=True, **SHORT)
     assert out.read_bytes() == straight.weights.read_bytes()
 
 

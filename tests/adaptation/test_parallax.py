@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -82,6 +83,42 @@ def test_a_sequence_of_a_tripod_is_refused_after_six_pictures(
         refuse_still(open_clip(sequence(tmp_path / name, noisy(frames))), 0, None)
     cut = np.concatenate((still[:7], pictures(np.tile(camera((0, 0.4, 0)), (7, 1, 1)))[0]))
     refuse_still(open_clip(sequence(tmp_path / "cut", cut)), 0, None)  # two tripods are for the scan to tell
+
+
+def movie(path: Path, frames: np.ndarray, gop: int) -> Path:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=24, options={"crf": "12"})
+        stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "yuv420p"
+        stream.gop_size = gop
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, "rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("short", [300, 10])
+def test_a_movie_of_a_tripod_is_refused_before_it_is_read(
+    short: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A short one is looked through once, of a long one some key frames are."""
+    monkeypatch.setattr("vdepth_core.clip.movie._SHORT", short)
+    still = pictures(np.tile(camera(), (14, 1, 1)))[0]
+    clip = open_clip(movie(tmp_path / "still.mov", noisy(walked(still)), 2))
+    if short < 14:
+        monkeypatch.setattr(clip, "read", None)
+    assert len(list(clip.glances(6, 0, None, WIDTH))) == 6
+    half = list(clip.glances(6, 7, 13, WIDTH))  # key frames lie at 8, 10 and 12
+    assert len(half) == (6 if short > 14 else 3)
+    with pytest.raises(InputError, match=r"camera stands still in still\.mov"):
+        refuse_still(clip, 0, None)
+    for name, frames in (("turns", pictures(turning(14))[0]), ("travels", pictures(travelling(14))[0])):
+        refuse_still(open_clip(movie(tmp_path / f"{name}.mp4", noisy(frames), 2)), 0, None)
+    one = open_clip(movie(tmp_path / "one.mp4", noisy(walked(still)), 100))  # a single key frame says nothing
+    if short < 14:
+        refuse_still(one, 0, None)
+    else:
+        with pytest.raises(InputError, match="stands still"):
+            refuse_still(one, 0, None)
 
 
 def test_one_shot_of_several_is_enough(tmp_path: Path) -> None:

@@ -29,7 +29,8 @@ STILL = 0.003  # of the width: the fastest fifth of the points moves less over t
 OFF = 1.0  # pixels off the homography, of a picture 448 wide
 WIDTH = 448
 FAST = 0.8  # quantile: what moves by itself is less
-LOOKS = 6  # pictures, spread over a sequence
+LOOKS = 6  # pictures, spread over a clip …
+LEAST_LOOKS = 3  # … of a movie perhaps less: key frames
 SEEN = 0.6  # of the points, in each of them
 SQUARES = 8  # to a side of the picture
 SHARE = 0.1  # of the squares that leave the homography; measured: pans .02, tripods .02, others from .14
@@ -37,9 +38,7 @@ _HINT = "Choose --frames in which the camera travels, or the recipe tc, which do
 
 
 def refuse_still(clip: Clip, start: int, stop: int | None) -> None:
-    """Refuses an image sequence of a tripod after a few pictures of it: reading them all takes minutes.
-
-    Movies are decoded from the beginning, so that they are looked at only once they are read.
+    """Refuses a clip of a tripod after a few pictures of it: reading them all takes minutes.
 
     Args:
         clip: Opened.
@@ -48,22 +47,25 @@ def refuse_still(clip: Clip, start: int, stop: int | None) -> None:
     Raises:
         InputError: the camera stands still, or a picture cannot be read.
     """
-    stop = len(clip.files) if stop is None else min(stop, len(clip.files))
-    if stop - start < 2 * LOOKS:
+    frames = clip.info.frames_declared
+    if frames is not None and (frames if stop is None else min(stop, frames)) - start < 2 * LOOKS:
         return
-    lumas = []
-    for index in np.linspace(start, stop - 1, LOOKS).round().astype(int).tolist():
-        with closing(clip.read(index, index + 1, max_side=WIDTH)) as frames:
-            lumas += [cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY) for frame in frames]
-    points = corners(lumas[0])
-    if len(points) < FEWEST:
-        return
-    for luma in lumas[1:]:
-        there, found = refind(lumas[0], luma, points)
-        moved = np.hypot(*(there - points)[found].T)
-        if found.mean() < SEEN or np.quantile(moved, FAST) >= STILL * luma.shape[1]:
+    with closing(clip.glances(LOOKS, start, stop, WIDTH)) as glances:
+        lumas = (cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY) for rgb in glances)
+        first = next(lumas, None)
+        if first is None or len(points := corners(first)) < FEWEST:
             return
-    raise InputError(f"The camera stands still in {clip.source.name}, which says nothing about depth.", _HINT)
+        looks = 1
+        for luma in lumas:
+            there, found = refind(first, luma, points)
+            moved = np.hypot(*(there - points)[found].T)
+            if found.mean() < SEEN or np.quantile(moved, FAST) >= STILL * luma.shape[1]:
+                return
+            looks += 1
+    if looks >= LEAST_LOOKS:
+        raise InputError(
+            f"The camera stands still in {clip.source.name}, which says nothing about depth.", _HINT
+        )
 
 
 def check_parallax(footage: Footage, progress: Progress, name: str = "this clip") -> list[bool]:

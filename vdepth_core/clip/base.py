@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import numpy as np
+
 from ..progress import Progress
 from ..types import ClipInfo, Frame, Shot
 from .facts import ClipScan, ClipTimes, Probe
@@ -101,6 +103,24 @@ class Clip(ABC):
             progress=progress or Progress(),
             finish=self._found,
         )
+
+    def glances(self, count: int, start: int, stop: int | None, max_side: int) -> Generator[np.ndarray]:
+        """Yields at most ``count`` pictures spread over [start, stop), in order, without a pass over it all.
+
+        A first opinion of a clip, not its frames: where they cannot be had cheaply they are fewer, or none.
+
+        Args:
+            count: Pictures wanted, two at least.
+            start, stop: Frames of the clip; stop None: to its end.
+            max_side: As `read` takes it.
+
+        Yields:
+            (h, w, 3) uint8, as `read` shows them.
+
+        Raises:
+            InputError: a picture cannot be read.
+        """
+        yield from ()
 
     def _found(self, facts: ClipScan) -> None:
         self.facts = facts

@@ -13,6 +13,7 @@ import os
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -105,6 +106,33 @@ def first_picture(path: Path, stream: int) -> VideoFrame | None:
     """
     with closing(_careful(path, stream, [], Damage())) as decoded:
         return next((picture for _, picture in decoded), None)
+
+
+def key_pictures(path: Path, stream: int, times: Sequence[Fraction]) -> Generator[VideoFrame]:
+    """The key frames at or before some times, each once, not before the first time; nothing else is decoded.
+
+    Args:
+        path: The movie.
+        stream: Index of the stream in the container.
+        times: Seconds from the stream's start, ascending. Of containers without an index nothing comes.
+    """
+    with open_movie(path) as container:
+        video = _video(container, stream)
+        if not _SEEKABLE & set(container.format.name.split(",")) or video.time_base is None:
+            return
+        video.codec_context.thread_count = 1  # the first picture comes out at once
+        ticks = [(video.start_time or 0) + round(time / video.time_base) for time in times]
+        last = ticks[0] - 1
+        for wanted in ticks:
+            try:
+                container.seek(wanted, stream=video, backward=True)
+                decoded = (picture for packet in container.demux(video) for picture in video.decode(packet))
+                picture = next((picture for picture in decoded if picture.key_frame), None)
+            except av.FFmpegError:
+                continue
+            if picture is not None and not picture.is_corrupt and (picture.pts or 0) > last:
+                last = picture.pts or 0
+                yield picture
 
 
 def _threaded(path: Path, stream: int, known: list[int], damage: Damage) -> Generator[tuple[int, VideoFrame]]:

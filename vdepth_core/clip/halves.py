@@ -78,6 +78,12 @@ class Half(Clip):
         """That of the whole clip, so that one exposure holds for both eyes; see `Clip.scan`."""
         yield from self._whole.scan(shots=shots, start=start, stop=stop, progress=progress)
 
+    def glances(self, count: int, start: int, stop: int | None, max_side: int) -> Generator[np.ndarray]:
+        """See `Clip.glances`."""
+        with closing(self._whole.glances(count, start, stop, max_side)) as found:
+            for rgb in found:
+                yield self._cut(rgb)
+
     def _cut(self, rgb: np.ndarray) -> np.ndarray:
         middle = rgb.shape[0 if self._above else 1] // 2
         half = slice(middle) if self._number == 0 else slice(middle, 2 * middle)

@@ -17,7 +17,7 @@ from ..protocols import Light
 from ..types import ClipInfo, Frame
 from .base import MIN_SIDE, THUMBNAIL, Clip
 from .colour import Colour, settle_colour
-from .decode import Damage, first_picture, open_movie, pictures
+from .decode import Damage, first_picture, key_pictures, open_movie, pictures
 from .display import ExposureMeter, log_picture, show
 from .facts import Probe
 from .orient import Orientation
@@ -35,6 +35,7 @@ from .stream import (
 from .timing import Timeline
 
 _TEXT_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})  # FFmpeg would draw any text file
+_SHORT = 300  # frames: a movie of no more is decoded in a second or two, and may have one key frame
 
 
 class MovieClip(Clip):
@@ -143,6 +144,23 @@ class MovieClip(Clip):
             warnings.append(
                 f"{name} is interlaced from frame {interlaced} on; deinterlace it for clean edges."
             )
+
+    def glances(self, count: int, start: int, stop: int | None, max_side: int) -> Generator[np.ndarray]:
+        """See `Clip.glances`: of a long movie, what the key frames near by show."""
+        frames = self.info.frames_declared or int((self._end or 0) * self.info.rate)
+        stop = min(frames, frames if stop is None else stop)
+        wanted = np.linspace(start, stop - 1, count).round().astype(int).tolist()
+        if stop <= _SHORT:
+            with closing(self.read(start, stop, max_side=max_side)) as read:
+                yield from (frame.rgb for frame in read if frame.index in wanted)
+            return
+        convert = Converter(self._shrunk(max_side), "rgb48le" if self._light else "rgb24", self._coding)
+        times = [index / self.info.rate for index in wanted]
+        with closing(key_pictures(self.info.path, self._stream, times)) as found:
+            for picture in found:
+                rgb = convert(picture)
+                shown = show(rgb, self._light, 1.0) if self._light else rgb
+                yield self._orientation.apply(shown)
 
     def _shrunk(self, max_side: int | None) -> tuple[int, int]:
         width, height = self._size

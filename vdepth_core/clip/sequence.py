@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -118,6 +119,14 @@ class SequenceClip(Clip):
             yield Probe(index / self.info.rate, self._number(index))
         for index, (picture, light) in _ahead(self._thumbnail, range(start, stop), self._readers):
             yield Probe(index / self.info.rate, self._number(index), picture, light)
+
+    def glances(self, count: int, start: int, stop: int | None, max_side: int) -> Generator[np.ndarray]:
+        """See `Clip.glances`."""
+        stop = len(self.files) if stop is None else min(stop, len(self.files))
+        for index in np.linspace(start, stop - 1, count).round().astype(int).tolist():
+            with closing(self.read(index, index + 1, max_side=max_side)) as frames:
+                for frame in frames:
+                    yield frame.rgb
 
     def _number(self, index: int) -> int:
         return (self.info.first_number or 0) + index

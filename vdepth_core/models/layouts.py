@@ -21,6 +21,7 @@ def depth_and_pose_files(
     features: State | None = None,
     facts: Mapping[str, Any] | None = None,
     epoch: int = 1,
+    mask: State | None = None,
 ) -> Files:
     """What the training code of a family saves.
 
@@ -32,6 +33,7 @@ def depth_and_pose_files(
         features: FeatDepth's feature network's: its extractor's, or its auto-encoder's.
         facts: Plain numbers and words that go beside the tensors.
         epoch: How often the training set was seen, for layouts that say so.
+        mask: Of Monodepth2's predictive mask.
     """
     said, pose = dict(facts or {}), pose or {}
     if family == "sfmlearner":
@@ -54,7 +56,10 @@ def depth_and_pose_files(
         return {"fm_depth.pth": content} | ({} if own else _pose_files(pose))
     decoder = {key: value for key, value in depth.items() if key.startswith(_DECODERS)}
     encoder = {key: value for key, value in depth.items() if key not in decoder}
-    return {"encoder.pth": encoder | said, "depth.pth": decoder} | _pose_files(pose)
+    files = {"encoder.pth": encoder | said, "depth.pth": decoder} | _pose_files(pose)
+    if mask:
+        files["predictive_mask.pth"] = {f"decoder.{key}": value for key, value in mask.items()}
+    return files
 
 
 def _pose_files(pose: State) -> Files:

@@ -120,5 +120,13 @@ class Monodepth2(nn.Module):
         Args:
             rgb: (N, 3, H, W) in [0, 1], sides multiples of 32.
         """
-        answers = self.decoder(self.encoder(rgb))
+        return self.scales_from(self.encoder(rgb))
+
+    def scales_from(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """What `all_scales` answers, for whoever has a use for the encoder's features, too.
+
+        Args:
+            features: Of the encoder, see `DepthDecoder.logits`.
+        """
+        answers = self.decoder(features)
         return [answers[scale] for scale in sorted(answers)]

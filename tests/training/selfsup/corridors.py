@@ -46,8 +46,8 @@ def write_kitti(root, frames=8, size=(64, 96)):
     return train, held
 
 
-def write_clip(folder, frames, size=(48, 96)):
+def write_clip(folder, frames, size=(48, 96), side="l"):
     """The same corridor as a folder of images."""
     folder.mkdir(parents=True)
     for frame in range(frames):
-        cv2.imwrite(str(folder / f"f{frame:03d}.png"), rendered(frame, size=size)[0])
+        cv2.imwrite(str(folder / f"f{frame:03d}.png"), rendered(frame, side, size)[0])

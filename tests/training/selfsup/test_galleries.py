@@ -14,7 +14,7 @@ from vdepth_core.learning.losses.synthesis import synthesise
 from vdepth_core.learning.systems.system import Course
 from vdepth_core.progress import Progress
 from vdepth_core.training.selfsup.augment import Colours, joined, prepared
-from vdepth_core.training.selfsup.clips import ClipFolder, find_clips, size_like
+from vdepth_core.training.selfsup.clips import ClipFolder, find_clips, find_pairs, has_eyes, size_like
 from vdepth_core.training.selfsup.gallery import Sample
 from vdepth_core.training.selfsup.kitti import KittiRaw, calibration, read_split
 
@@ -152,3 +152,23 @@ def test_a_folder_of_clips(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="holds no clips"):
         find_clips(tmp_path / "empty")
+
+
+def test_truth_explains_the_other_eye_of_two_folders(tmp_path):
+    for eye, name in zip("lr", ("left", "right"), strict=True):
+        write_clip(tmp_path / "data" / name, 4, SIZE, eye)
+    assert has_eyes(tmp_path / "data")
+    ((left, right),) = find_pairs(tmp_path / "data")
+    fov = 2 * np.degrees(np.arctan(0.5 / 0.8))
+    gallery = ClipFolder([left], SIZE, (), None, fov, None, tmp_path / "cache", Progress(), [right])
+    assert len(gallery.training) + len(gallery.validation) == 8  # both eyes of four frames
+    for number, side in enumerate("lr"):
+        sample = gallery.load(number)
+        assert sample.left == (side == "l")
+        batch = prepared(sample, TURNED, None)
+        target, source = batch.pictures.unbind(1)
+        depth = 1 / torch.from_numpy(rendered(0, side)[1])[None, None]
+        seen, valid = synthesise(source, depth, batch.K, moved(-BASELINE if side == "l" else BASELINE, 0))
+        explained, unmoved = ((other - target).abs()[:, :1][valid].quantile(0.7) for other in (seen, source))
+        assert float(explained) < float(unmoved) / 4
+    gallery.close()

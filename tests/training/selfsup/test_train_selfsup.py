@@ -9,13 +9,16 @@ from corridors import write_clip, write_kitti
 from typer.testing import CliRunner
 
 from vdepth_core.cli.main import app
-from vdepth_core.errors import UsageError, WeightsError
+from vdepth_core.errors import InputError, UsageError, WeightsError
+from vdepth_core.geometry.poses import monodepth2_pose
 from vdepth_core.learning.config import Stepped
 from vdepth_core.learning.systems import featdepth
+from vdepth_core.learning.systems.options import Monodepth2Options
+from vdepth_core.learning.systems.table import SYSTEMS
 from vdepth_core.models.registry import load_model
 from vdepth_core.networks import featdepth_train
-from vdepth_core.networks.monodepth2 import Monodepth2
-from vdepth_core.networks.monodepth2_pose import PoseCnn, SeparatePose
+from vdepth_core.networks.monodepth2 import DepthDecoder, Monodepth2
+from vdepth_core.networks.monodepth2_pose import PoseCnn, SeparatePose, SharedPose
 from vdepth_core.progress import Progress
 from vdepth_core.training.selfsup.networks import fill_encoders
 from vdepth_core.training.selfsup.train import STATE, train_selfsup
@@ -162,6 +165,57 @@ def test_featdepth_with_features_that_stay(tree, tiny, tmp_path, monkeypatch):
         train_selfsup(root, tmp_path / "other", recipe="featdepth", **options)
 
 
+@pytest.mark.parametrize("mask", [False, True])
+def test_what_shares_the_encoder_of_the_depth_network(tree, tiny, tmp_path, mask):
+    more = {"use": "both", "predictive_mask": True, "automask": False} if mask else {}
+    root, options = small(tree, tiny, steps=2, batch=1, **{"pose": "shared"} | more)
+    done = train_selfsup(root, tmp_path / "run", **options)
+    assert ("explainability" in done.held_out) == mask
+    names = {path.name for path in (tmp_path / "run").iterdir() if path.suffix == ".pth"}
+    assert names == {"encoder.pth", "depth.pth", "pose.pth"} | ({"predictive_mask.pth"} if mask else set())
+    model = load_model(tmp_path / "run")
+    assert model.predict(torch.rand(1, 3, 64, 96)).shape == (1, 64, 96)
+    channels = Monodepth2.for_state(read_network(tmp_path / "run").state).encoder.channels
+    SharedPose(channels[-1]).load_state_dict(torch.load(tmp_path / "run" / "pose.pth", weights_only=True))
+    if mask:
+        state = torch.load(tmp_path / "run" / "predictive_mask.pth", weights_only=True)
+        decoder = DepthDecoder(channels, outputs=3)  # two neighbours, one partner
+        decoder.load_state_dict({key.removeprefix("decoder."): value for key, value in state.items()})
+
+
+def test_a_shared_encoder_says_what_it_says_alone(tree, tiny, tmp_path):
+    """One pass over target and sources: the same terms as of each by itself."""
+    torch.manual_seed(0)
+    depth = Monodepth2(18, width=8, classifier=False).eval()
+    pose, system = SharedPose(depth.encoder.channels[-1]), SYSTEMS.create("monodepth2", Monodepth2Options())
+    pictures = torch.rand(3, 2, 3, 64, 96)
+    features = [depth.encoder(picture)[-1] for picture in pictures]
+    motion = system.read_poses(pose, features[0], features[1:], (-1, 1))
+    earlier = monodepth2_pose(pose((features[1], features[0]))[:, 0], invert=True)
+    later = monodepth2_pose(pose((features[0], features[2]))[:, 0], invert=False)
+    torch.testing.assert_close(torch.stack(motion.poses), torch.stack((earlier, later)))
+    assert not motion.scaled
+    at_once = depth.encoder(torch.cat(tuple(pictures)))[-1].chunk(3)
+    torch.testing.assert_close(torch.stack(at_once), torch.stack(features), rtol=1e-4, atol=1e-5)
+
+
+def test_folders_of_the_left_and_of_the_right_eye(tiny, tmp_path):
+    data = tmp_path / "pairs"
+    for eye in "lr":
+        for name in ("a", "b"):
+            write_clip(data / {"l": "left", "r": "right"}[eye] / name, 5, side=eye)
+    more = {"init": str(tiny("monodepth2")), "pose": "cnn", "device": "cpu", "threads": 1, "batch": 2}
+    more |= {"fov": 64.0, "gap": 1, "height": 64, "width": 96, "steps": 2}
+    for use in ("stereo", "both"):
+        done = train_selfsup(data, tmp_path / use, use=use, **more)
+        assert done.held_out["photometric"] > 0
+    with pytest.raises(UsageError, match="left and right"):
+        train_selfsup(data / "left", tmp_path / "none", use="stereo", **more)
+    (data / "left" / "b").rename(data / "left" / "c")
+    with pytest.raises(InputError, match="b is in one of the folders"):
+        train_selfsup(data, tmp_path / "lonely", use="stereo", **more)
+
+
 def test_a_folder_of_clips_with_fewer_targets_than_a_batch(tiny, tmp_path):
     write_clip(tmp_path / "clips" / "a", 4)
     more = {"init": str(tiny("monodepth2")), "pose": "cnn", "device": "cpu", "threads": 1, "batch": 3}
@@ -209,6 +263,8 @@ def test_encoders_start_from_imagenet(tmp_path):
         ({"splitt": 1}, "Did you mean split"),
         ({"recipe": "leftright"}, "learns from stereo partners"),
         ({"recipe": "leftright", "use": "stereo"}, "--split"),
+        ({"predictive_mask": True}, "--no-automask"),
+        ({"pose": "shared", "recipe": "diffnet"}, "no pose network shared"),
     ],
 )
 def test_wrong_options(tmp_path, options, word):

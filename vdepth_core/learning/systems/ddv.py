@@ -10,3 +10,4 @@ class Ddv(Monodepth2):
 
     name = "ddv"
     network = "ddv"
+    pose_kinds = ("separate", "cnn")  # its encoder is no ResNet to share

@@ -11,4 +11,5 @@ class DiffNet(Monodepth2):
 
     name = "diffnet"
     network = "diffnet"
+    pose_kinds = ("separate", "cnn")  # its encoder is no ResNet to share
     course = Course(batch=16, drops=(14,))

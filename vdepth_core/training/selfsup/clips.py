@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import repeat
 from math import sqrt
 from pathlib import Path
 
 import numpy as np
 
+from ...adaptation.eyes import open_eyes, paired_shots
 from ...adaptation.footage import Footage, read_frames
 from ...adaptation.gaps import choose_gap, luma_of
 from ...clip import Clip, fingerprint, open_clip
@@ -20,9 +22,11 @@ from ...clip.naming import IMAGE_SUFFIXES
 from ...errors import InputError
 from ...geometry.camera import Intrinsics, load_intrinsics
 from ...progress import Progress
+from ...store import FrameArray
 from .gallery import HELD_OUT, Gallery, Sample
 
 CAMERA = "camera.json"
+EYES = ("left", "right")  # folders of stereo clips
 _STEP = 32  # sides of a network's input are multiples of it
 
 
@@ -42,6 +46,7 @@ class ClipFolder(Gallery):
         intrinsics: Path | None,
         cache: Path,
         progress: Progress,
+        partners: Sequence[Clip] | None = None,
     ) -> None:
         """Decodes what the cache lacks.
 
@@ -54,6 +59,7 @@ class ClipFolder(Gallery):
             intrinsics: Camera file of clips without one of their own.
             cache: Folder of decoded frames; may be deleted at any time.
             progress: Stages ``scan`` and ``read``; may cancel.
+            partners: The right eye of each clip, rectified, with the left one's camera; None: one eye.
 
         Raises:
             InputError: a clip or camera cannot be read, nothing says what a clip's camera is, or no shot is
@@ -62,16 +68,17 @@ class ClipFolder(Gallery):
         """
         self.size, self.offsets, self._gap = size, offsets, gap
         self._footage: list[Footage] = []
+        self._right: list[FrameArray] = []
         self._matrices: list[np.ndarray] = []
-        self._places: list[tuple[int, int, int]] = []
+        self._places: list[tuple[int, int, int, int]] = []
         self.training, self.validation = [], []
         digests = []
         try:
-            for clip in clips:
+            for clip, partner in zip(clips, partners or repeat(None), strict=False):
                 K = index_matrix_of(camera_of(clip, fov, intrinsics), clip, size)
                 digest = fingerprint(clip).digest
-                digests.append([digest, K.tolist()])
-                self._add(clip, K, cache / f"{digest[:16]}-{size[1]}x{size[0]}", progress)
+                digests.append([digest, K.tolist(), *([fingerprint(partner).digest] if partner else [])])
+                self._add(clip, partner, K, cache / f"{digest[:16]}-{size[1]}x{size[0]}", progress)
             if not self.validation:
                 raise InputError(
                     "No shot is long enough to learn from.", "Give longer clips, or a smaller --gap."
@@ -84,15 +91,19 @@ class ClipFolder(Gallery):
 
     def load(self, number: int) -> Sample:
         """Reads a frame and its neighbours; see `Gallery.load`."""
-        which, index, gap = self._places[number]
-        frames = self._footage[which].frames
-        pictures = [frames.read(index + gap * offset)[0] for offset in (0, *self.offsets)]
-        return Sample(np.stack(pictures), self._matrices[which])
+        which, index, gap, eye = self._places[number]
+        eyes = [self._footage[which].frames, *self._right[which : which + 1]]
+        pictures = [eyes[eye].read(index + gap * offset)[0] for offset in (0, *self.offsets)]
+        if len(eyes) == 1:
+            return Sample(np.stack(pictures), self._matrices[which])
+        pictures.append(eyes[1 - eye].read(index)[0])
+        return Sample(np.stack(pictures), self._matrices[which], left=eye == 0)
 
-    def _add(self, clip: Clip, K: np.ndarray, folder: Path, progress: Progress) -> None:
+    def _add(self, clip: Clip, partner: Clip | None, K: np.ndarray, folder: Path, progress: Progress) -> None:
         """Decodes a clip, and takes the targets that have all their neighbours; the last are held out."""
         progress.stage("scan", None)
-        shots = [shot for shot in clip.scan(progress=progress) if len(shot) > (self._gap or 1)]
+        least = (self._gap or 1) if self.offsets else 0
+        shots = [shot for shot in clip.scan(progress=progress) if len(shot) > least]
         if not shots:
             return
         footage = Footage(folder, shots, *self.size)
@@ -100,13 +111,19 @@ class ClipFolder(Gallery):
         self._matrices.append(K)
         progress.stage("read", footage.count)
         read_frames(clip, footage, shots, progress)
+        if partner is not None:
+            name = f"right-{fingerprint(partner).digest[:16]}.u8"
+            right = FrameArray(folder / name, footage.count, (*self.size, 3), "u1")
+            self._right.append(right)
+            read_frames(partner, footage, paired_shots(clip, partner, shots, progress), progress, into=right)
         luma = luma_of(footage)
         targets = [
-            (len(self._footage) - 1, index, gap)
+            (len(self._footage) - 1, index, gap, eye)
             for span in footage.shots
-            for gap in [self._gap or choose_gap(luma, span, footage.width)]
+            for gap in [self._gap or (choose_gap(luma, span, footage.width) if self.offsets else 1)]
             for index in span
             if all(index + gap * offset in span for offset in self.offsets)
+            for eye in ((0,) if partner is None else (0, 1))
         ]
         first, cut = len(self._places), len(targets) - -(-len(targets) // HELD_OUT)
         self._places += targets
@@ -117,6 +134,41 @@ class ClipFolder(Gallery):
         """Closes the cache."""
         for footage in self._footage:
             footage.close()
+        for right in self._right:
+            right.close()
+
+
+def has_eyes(data: Path) -> bool:
+    """Whether a folder has the two eyes of stereo clips in folders of their own.
+
+    Args:
+        data: What the user named.
+    """
+    return all((data / eye).is_dir() for eye in EYES)
+
+
+def find_pairs(data: Path) -> list[tuple[Clip, Clip]]:
+    """The stereo clips of a folder: those of its folders ``left`` and ``right`` that have the same name.
+
+    Args:
+        data: It has both folders.
+
+    Raises:
+        InputError: one is missing or cannot be read, or two are no eyes of one rig.
+    """
+    left, right = (find_clips(data / eye) for eye in EYES)
+    if len(left) == len(right) == 1:
+        return [(left[0], open_eyes(left[0], right[0].source, None, {})[1] or right[0])]
+    names = [{clip.source.stem: clip for clip in clips} for clips in (left, right)]
+    if lonely := sorted(names[0].keys() ^ names[1].keys()):
+        raise InputError(
+            f"{lonely[0]} is in one of the folders left and right of {data} only.",
+            "Give both eyes of a clip the same name.",
+        )
+    return [
+        (clip, open_eyes(clip, names[1][name].source, None, {})[1] or names[1][name])
+        for name, clip in names[0].items()
+    ]
 
 
 def find_clips(data: Path) -> list[Clip]:

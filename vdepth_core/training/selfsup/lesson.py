@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -13,14 +14,15 @@ from torch import Tensor, nn
 from ...learning.checkpoint import Standing
 from ...learning.loop import Lesson
 from ...learning.losses.monodepth2 import stereo_pose
-from ...learning.systems.scales import scales_of
+from ...learning.systems.scales import Convert, scales_of
 from ...learning.systems.system import Course, Motion, System, Views
+from ...networks.monodepth2_pose import SharedPose
 from ..prefetch import Prefetch
 from .augment import Batch, joined, prepared
 from .gallery import Gallery
-from .networks import DepthNetwork
+from .networks import DepthNetwork, shared_network
 
-DEPTH, POSE = "depth", "pose"  # names among the modules in training
+DEPTH, POSE, MASK = "depth", "pose", "mask"  # names among the modules in training
 MOST_VALIDATED = 64  # held-out targets, spread over all of them
 
 
@@ -46,6 +48,7 @@ class SelfSupervision(Lesson):
         self._gallery, self._system, self._course, self._depth = gallery, system, course, depth
         self._trained, self._seed, self._device, self._saved = trained, seed, device, saved
         self._pool = ThreadPoolExecutor(workers, "vdepth-pictures")
+        self._shares = MASK in trained or (POSE in trained and isinstance(trained[POSE], SharedPose))
         held = gallery.validation
         spread = np.linspace(0, len(held) - 1, min(MOST_VALIDATED, len(held)))
         self._held_out = [held[int(place)] for place in spread.round()]
@@ -83,20 +86,20 @@ class SelfSupervision(Lesson):
         offsets = self._gallery.offsets
         target, *sources = batch.pictures.unbind(1)
         seen, *others = batch.seen.unbind(1)
-        disparities, convert = scales_of(
-            self._trained[DEPTH], self._depth.prepare(_turned(seen, batch.turned)), self._system.stereo
-        )
-        disparities = [_turned(disparity, batch.turned) for disparity in disparities]
-        motion = Motion([])
-        if offsets:
-            in_time = [
-                other.contiguous(memory_format=torch.channels_last) for other in others[: len(offsets)]
-            ]
-            motion = self._system.read_poses(self._trained[POSE], seen, in_time, offsets)
+        in_time = [other.contiguous(memory_format=torch.channels_last) for other in others[: len(offsets)]]
+        if self._shares:
+            disparities, convert, motion = self._shared(seen, in_time)
+        else:
+            disparities, convert = scales_of(
+                self._trained[DEPTH], self._depth.prepare(_turned(seen, batch.turned)), self._system.stereo
+            )
+            disparities = [_turned(disparity, batch.turned) for disparity in disparities]
+            motion = self._motion(seen, in_time)
         poses, masks = motion.poses, motion.masks
         if batch.left is not None:
             poses = [*poses, stereo_pose(batch.left)]
-            masks = masks and [torch.cat((mask, torch.ones_like(mask[:, :1])), 1) for mask in masks]
+            if masks and masks[0].shape[1] < len(poses):
+                masks = [torch.cat((mask, torch.ones_like(mask[:, :1])), 1) for mask in masks]
         measured = None if batch.measured is None else batch.measured.unbind(1)
         views = Views(
             target,
@@ -112,6 +115,26 @@ class SelfSupervision(Lesson):
             stereo=batch.left is not None,
         )
         return self._system.terms(views, dict(self._trained.items()))
+
+    def _motion(self, target: Tensor, in_time: Sequence[Tensor]) -> Motion:
+        """``target``, ``in_time``: pictures, or what a shared encoder says of them."""
+        if not in_time:
+            return Motion([])
+        return self._system.read_poses(self._trained[POSE], target, in_time, self._gallery.offsets)
+
+    def _shared(self, seen: Tensor, in_time: Sequence[Tensor]) -> tuple[list[Tensor], Convert, Motion]:
+        """Disparities, their meaning and the motion where the depth encoder serves others, too."""
+        network = shared_network(self._depth)
+        pose_too = isinstance(self._trained[POSE], SharedPose) if in_time else False
+        pictures = [seen, *in_time] if pose_too else [seen]
+        coded = [f.chunk(len(pictures)) for f in network.encoder(self._depth.prepare(torch.cat(pictures)))]
+        own = [feature[0] for feature in coded]
+        target, *others = coded[-1] if pose_too else (seen, *in_time)
+        motion = self._motion(target, others)
+        if MASK in self._trained:
+            masks = self._trained[MASK](own)
+            motion = replace(motion, masks=[masks[scale] for scale in sorted(masks)])
+        return network.scales_from(own), network.inverse_depth, motion
 
     def _batch(self, step: int) -> Batch:
         size, count = self._course.batch, len(self._gallery.training)

@@ -15,6 +15,7 @@ from ...choices import one_of
 from ...errors import UsageError, WeightsError
 from ...learning.student import load_student
 from ...models.network_model import Family, channels_last
+from ...networks.monodepth2 import Monodepth2
 from ...networks.monodepth2_pose import repeat_stem
 from ...networks.resnet import ResNet
 from ...weights.loading import load_state_dict
@@ -95,6 +96,23 @@ def depth_network(settings: Settings, usual: str) -> DepthNetwork:
     if settings.encoder is not None:
         fill_encoders(network, settings.encoder)
     return DepthNetwork(channels_last(network), family, _family(family), {})
+
+
+def shared_network(depth: DepthNetwork) -> Monodepth2:
+    """The depth network, if its encoder's features serve others, too.
+
+    Args:
+        depth: In training.
+
+    Raises:
+        UsageError: it is none of Monodepth2's.
+    """
+    if not isinstance(depth.network, Monodepth2):
+        raise UsageError(
+            f"The encoder of {depth.family} is not to be shared.",
+            "Train Monodepth2's network, or leave --pose shared and --predictive-mask out.",
+        )
+    return depth.network
 
 
 def pose_network(network: nn.Module, encoder: Path | None) -> nn.Module:

@@ -21,7 +21,10 @@ class Settings(Options):
     encoder: Path | None = Field(
         None, description="ImageNet weights in torchvision's or HRNet's layout to start new encoders from."
     )
-    pose: str | None = Field(None, description=f"Pose network: separate, cnn or joint {_PUBLISHED}.")
+    pose: str | None = Field(None, description=f"Pose network: separate, cnn, shared or joint {_PUBLISHED}.")
+    predictive_mask: bool = Field(
+        False, description="Learn what a still world explains, in place of the auto-mask (monodepth2)."
+    )
     split: Path | None = Field(
         None, description="KITTI raw: list of training targets, a line each: folder, frame, side."
     )
@@ -29,7 +32,8 @@ class Settings(Options):
         None, description="KITTI raw: list of held-out targets (default: the last twentieth of --split)."
     )
     use: Literal["mono", "stereo", "both"] = Field(
-        "mono", description="KITTI raw: neighbours in time, the stereo partner, or both as sources."
+        "mono",
+        description="Sources: neighbours in time, the stereo partner (KITTI raw; left, right), or both.",
     )
     camera: Literal["nominal", "calibrated"] | None = Field(
         None, description=f"KITTI raw: one nominal camera, or each day's calibration {_PUBLISHED}."

@@ -31,14 +31,16 @@ from ...learning.systems.system import Course, System
 from ...learning.systems.table import SYSTEMS
 from ...models.device import pick_device
 from ...models.layouts import depth_and_pose_files
+from ...networks.monodepth2 import DepthDecoder
+from ...networks.monodepth2_pose import SharedPose
 from ...options import sentence, user_names, written_options
 from ...progress import Progress
 from .. import curves
-from .clips import ClipFolder, find_clips, size_like
+from .clips import ClipFolder, find_clips, find_pairs, has_eyes, size_like
 from .gallery import Gallery
 from .kitti import KittiRaw, sources_of
-from .lesson import DEPTH, POSE, SelfSupervision
-from .networks import DepthNetwork, depth_network, pose_network, states_of
+from .lesson import DEPTH, MASK, POSE, SelfSupervision
+from .networks import DepthNetwork, depth_network, pose_network, shared_network, states_of
 from .settings import Settings
 
 STATE, CURVES, CACHE = "state.training", "losses", "frames"  # in the output folder
@@ -92,7 +94,7 @@ def train_selfsup(
         Cancelled: somebody asked to stop; ``resume`` goes on.
     """
     data, out, progress = Path(data), Path(out), progress or Progress()
-    settings, system, own = _read(recipe, options)
+    settings, system, own = _read(data, recipe, options)
     course = _course(settings, system)
     state = out / STATE
     if not resume and out.is_dir() and (others := {path.name for path in out.iterdir()} - {CACHE}):
@@ -151,7 +153,7 @@ def train_selfsup(
     return Trained(out, standing.counters.step, shown[1])
 
 
-def _read(recipe: str, options: Mapping[str, Any]) -> tuple[Settings, System, dict[str, Any]]:
+def _read(data: Path, recipe: str, options: Mapping[str, Any]) -> tuple[Settings, System, dict[str, Any]]:
     """Settings, the system, and all its options as the user knows them."""
     model = SYSTEMS.options_of(recipe)
     known = {*Settings.model_fields, *user_names(recipe, model)}
@@ -166,7 +168,7 @@ def _read(recipe: str, options: Mapping[str, Any]) -> tuple[Settings, System, di
     except ValidationError as error:
         raise UsageError(sentence(error, Settings), "See vdepth train-selfsup --help.") from error
     chosen = SYSTEMS.read(recipe, {k: v for k, v in options.items() if k not in Settings.model_fields})
-    system = SYSTEMS.create(recipe, chosen)
+    system, own = SYSTEMS.create(recipe, chosen), written_options(recipe, chosen)
     if settings.pose is not None and settings.pose not in system.pose_kinds:
         raise UsageError(
             f"The recipe {recipe} has no pose network {settings.pose}.",
@@ -180,9 +182,19 @@ def _read(recipe: str, options: Mapping[str, Any]) -> tuple[Settings, System, di
         raise UsageError("Measured motion is packnet's.", "Leave --velocity out, or use --recipe packnet.")
     if settings.velocity and settings.use != "mono":
         raise UsageError("Motion is measured in time only.", "Leave --velocity or --use out.")
-    if settings.split is None and (settings.use != "mono" or settings.velocity or settings.val_split):
-        raise UsageError("Stereo partners and measured motion are KITTI's.", "Give a list with --split.")
-    return settings, system, written_options(recipe, chosen)
+    if settings.predictive_mask and (recipe != "monodepth2" or own["automask"]):
+        raise UsageError(
+            "A predictive mask is monodepth2's, in place of the auto-mask.",
+            "Give --no-automask beside it, or leave --predictive-mask out.",
+        )
+    if settings.split is None and (settings.velocity or settings.val_split):
+        raise UsageError("Lists and measured motion are KITTI's.", "Give a list with --split.")
+    if settings.split is None and settings.use != "mono" and not has_eyes(data):
+        raise UsageError(
+            f"There are no folders left and right in {data}.",
+            "Put the eyes' clips there, or give a list of KITTI's with --split.",
+        )
+    return settings, system, own
 
 
 def _course(settings: Settings, system: System) -> Course:
@@ -239,20 +251,30 @@ def _gallery(
         if kitti.dropped:
             progress.warn(f"{kitti.dropped} targets lack a neighbour and are left out.")
         return kitti, course
-    clips = find_clips(data)
+    partners = None if settings.use == "mono" else find_pairs(data)
+    clips = find_clips(data) if partners is None else [left for left, _ in partners]
     if settings.height is None and settings.width is None:
         course = replace(course, size=size_like(course.size, clips[0]))
     cache = settings.cache or out / CACHE
+    offsets, _ = sources_of(settings.use, course.offsets)
     return ClipFolder(
-        clips, course.size, course.offsets, settings.gap, settings.fov, settings.intrinsics, cache, progress
-    ), course
+        clips, course.size, offsets, settings.gap, settings.fov, settings.intrinsics, cache, progress,
+        None if partners is None else [right for _, right in partners],
+    ), course  # fmt: skip
 
 
 def _modules(settings: Settings, system: System, gallery: Gallery, depth: DepthNetwork) -> nn.ModuleDict:
     modules = nn.ModuleDict({DEPTH: depth.network})
     if gallery.offsets:
-        new = system.pose_network(settings.pose or system.pose_kinds[0], len(gallery.offsets))
+        kind = settings.pose or system.pose_kinds[0]
+        if kind == "shared":
+            new: nn.Module = SharedPose(shared_network(depth).encoder.channels[-1])
+        else:
+            new = system.pose_network(kind, len(gallery.offsets))
         modules[POSE] = pose_network(new, settings.encoder)
+    if settings.predictive_mask:
+        network, sources = shared_network(depth), len(gallery.offsets) + (settings.use != "mono")
+        modules[MASK] = DepthDecoder(network.encoder.channels, network.decoder.scales, sources)
     for name, module in system.modules().items():
         modules[name] = module
     return modules
@@ -285,7 +307,7 @@ def _write(
         facts["use_stereo"] = settings.use != "mono"
     files = depth_and_pose_files(
         depth.family, states[DEPTH], states.get(POSE), states.get("features"), facts | depth.facts,
-        counters.step // epoch,
+        counters.step // epoch, states.get(MASK),
     )  # fmt: skip
     for name, content in files.items():
         buffer = io.BytesIO()  # torch writes a file's name into it
