@@ -29,6 +29,9 @@ from vdepth_core.training.shards import LARGE, write_points, write_shards
 SEEN = 5  # frames
 ANGLE = 2.0  # degrees between the rays of the two frames farthest apart
 OFF = 1.0  # pixels of reprojection error
+FIRST_ANGLE = 4.0  # degrees the first two frames must see points under; COLMAP's 16 is for photographs
+FEATURES = 4096  # a frame
+FOCAL = 0.8  # times the longer side, the first guess: a phone's main lens
 FEWEST = 40  # points a frame must have to be kept
 FAR = 20.0  # times the median depth; what lies beyond is left out
 
@@ -93,15 +96,24 @@ def _points(pictures: list[np.ndarray]) -> list[np.ndarray]:
         for t, picture in enumerate(pictures):
             cv2.imwrite(str(folder / f"pictures/{t:05d}.png"), picture[..., ::-1])
         database = folder / "database.db"
-        reader = pycolmap.ImageReaderOptions(camera_model="SIMPLE_RADIAL")
+        height, width = pictures[0].shape[:2]
+        reader = pycolmap.ImageReaderOptions(
+            camera_model="SIMPLE_RADIAL",
+            camera_params=f"{FOCAL * max(width, height)},{width / 2},{height / 2},0",
+        )
+        extraction = pycolmap.FeatureExtractionOptions()
+        extraction.sift.max_num_features = FEATURES
         pycolmap.extract_features(
-            database, folder / "pictures", camera_mode=pycolmap.CameraMode.SINGLE, reader_options=reader
+            database,
+            folder / "pictures",
+            camera_mode=pycolmap.CameraMode.SINGLE,
+            reader_options=reader,
+            extraction_options=extraction,
         )
         pycolmap.match_sequential(database)
-        solved = pycolmap.incremental_mapping(database, folder / "pictures", folder / "solved")
-    if not solved:
+        best = max((_solve(database, folder, lens) for lens in (True, False)), key=_registered)
+    if best is None:
         return found
-    best: Any = max(solved.values(), key=lambda one: one.num_reg_images())
     sure = _sure(best)
     for image in best.images.values():
         if not image.has_pose:
@@ -116,6 +128,28 @@ def _points(pictures: list[np.ndarray]) -> list[np.ndarray]:
                     rows.append((*point.xy, 1 / z))
         found[int(Path(image.name).stem)] = np.array(rows).reshape(-1, 3)
     return found
+
+
+def _solve(database: Path, folder: Path, lens: bool) -> Any:
+    """The camera's way and the points; ``lens``: find focal length and distortion, too.
+
+    Where a clip shows little depth they cannot be found, and the attempt ends after two frames. A wrong focal
+    length scales all depths nearly alike, which no loss here minds.
+    """
+    options = pycolmap.IncrementalPipelineOptions(
+        multiple_models=False, random_seed=0, ba_refine_focal_length=lens, ba_refine_extra_params=lens
+    )
+    options.mapper.abs_pose_refine_focal_length = options.mapper.abs_pose_refine_extra_params = lens
+    options.mapper.init_min_tri_angle = FIRST_ANGLE
+    options.mapper.init_max_forward_motion = 1.0  # cars drive forward
+    place = folder / f"solved-{lens}"
+    place.mkdir()
+    solved = pycolmap.incremental_mapping(database, folder / "pictures", place, options)
+    return max(solved.values(), key=_registered, default=None)
+
+
+def _registered(solved: Any) -> int:
+    return 0 if solved is None else int(solved.num_reg_images())
 
 
 def _sure(solved: Any) -> set[int]:

@@ -8,7 +8,7 @@ import pytest
 from vdepth_core.errors import InputError
 from vdepth_core.training import listing
 from vdepth_core.training.shards import write_shard
-from vdepth_core.training.sources import Shards
+from vdepth_core.training.sources import Shards, mix
 
 
 def add(folder, number):
@@ -71,3 +71,19 @@ def test_a_run_of_a_former_version_had_all_its_shards_from_the_start(tmp_path):
     add(folder, 1)
     listing.enlist([Shards("cycles", [folder], True, 0.1)], out, 50)
     assert rows(out) == [(0, "train-1.npz")]
+
+
+def test_a_kind_whose_first_shards_came_later_is_left_out_before(tmp_path):
+    sources = []
+    for kind in ("cycles", "rgbd"):
+        folder = tmp_path / kind
+        folder.mkdir()
+        add(folder, len(sources))
+        sources.append(Shards(kind, [folder], True, 0.1))
+    listing.enlist(sources[:1], tmp_path / "w.safetensors", 0)
+    listing.enlist(sources, tmp_path / "w.safetensors", 7)
+    kinds = [
+        {float(mix(sources, step, np.random.default_rng(seed), 2, 8, 8).truth[0, 0, 0]) for seed in range(20)}
+        for step in (6, 7)
+    ]
+    assert kinds == [{0.0}, {0.0, 1.0}]

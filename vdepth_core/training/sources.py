@@ -206,6 +206,14 @@ class Shards(Source):
         self.paths, self.since = [found[name] for name in order], [since[name] for name in order]
         return since
 
+    def has(self, step: int) -> bool:
+        """Whether a step may draw any: the first shards may have come later.
+
+        Args:
+            step: Of the training, from 0.
+        """
+        return bool(self.since) and self.since[0] <= step
+
     def draw(self, step: int, rng: np.random.Generator, height: int, width: int) -> Sample:
         """Two neighbours and a third frame, under one crop and one camera; see `Source.draw`."""
         rgb, truth = self._load(self.paths[int(rng.integers(bisect_right(self.since, step)))])
@@ -286,6 +294,7 @@ def mix(
         frames: Of the batch.
         height, width: Of its pictures.
     """
+    sources = [source for source in sources if not isinstance(source, Shards) or source.has(step)]
     shares = np.array([SHARES[source.kind] / source.frames for source in sources])  # they are of frames
     drawn: list[Sample] = []
     samples: list[Form] = []
