@@ -19,6 +19,7 @@ Convention = Literal["z", "inverse-z", "ray", "white-near"]
 BoostPlan = Literal["shot", "published"]
 ClipSampler = Literal["published", "edm"]
 TemporalForm = Literal["residual", "plain"]
+HorizonSource = Literal["auto", "picked", "uprights", "lines", "far", "level", "depth"]
 StereoLayout = Literal["side-by-side", "half-side-by-side", "top-bottom", "half-top-bottom"]
 
 

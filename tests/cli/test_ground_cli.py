@@ -60,6 +60,10 @@ def test_facts_are_json_or_a_line_a_shot(out, monkeypatch, capsys):
         (["--frame", "0", "--ground-at", "1,2 3,4"], "--ground-at takes 3 or more pixels"),
         (["--frame", "0", "--horizon-at", "1 2"], "--horizon-at takes 2 or more pixels"),
         (["--horizon", "picked"], "No horizon is picked."),
+        (
+            ["--horizon", "uprihgts"],
+            "There is no horizon 'uprihgts'. Did you mean uprights? Choose one of auto",
+        ),
         (["--frame", "99999", "--horizon-at", "0,20 60,20"], "The job has no frame 99999. Its files are"),
         (["--frame", "1001", "--ground-at", "20,50 60,52 40,9999"], "The picked point 40,9999 on the ground"),
     ],
@@ -67,4 +71,20 @@ def test_facts_are_json_or_a_line_a_shot(out, monkeypatch, capsys):
 def test_points_that_are_none_are_usage(out, monkeypatch, capsys, words, sentence):
     code, _, said = ground(monkeypatch, capsys, out, *words)
     assert code == 2
+    assert sentence in said
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--clip", "gone.mov"], "gone.mov does not exist."),
+        (["--clip", "gone.%04d.png"], "gone.%04d.png"),
+        (["--horizon", "lines"], "Too few lines on the ground meet at one point of the horizon."),
+        (["--horizon", "uprights"], "Too few upright edges agree on the way down."),
+    ],
+)
+def test_what_cannot_be_seen_is_said(out, monkeypatch, capsys, words, sentence):
+    monkeypatch.setattr("vdepth_core.views.ground.read_frames", floor)
+    code, _, said = ground(monkeypatch, capsys, out, *words)
+    assert code == 3
     assert sentence in said

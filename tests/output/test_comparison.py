@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vdepth_core.errors import InputError
+from vdepth_core.errors import InputError, UsageError
 from vdepth_core.output import comparison
 from vdepth_core.output.preview import PreviewWriter, write_picture
 
@@ -65,3 +65,13 @@ def test_what_is_not_there_is_one_sentence(jobs, tmp_path):
     (jobs[0] / "preview.mp4").unlink()
     with pytest.raises(InputError, match="has no preview"):
         comparison.compare(jobs[:1], tmp_path / "sheet.png")
+    with pytest.raises(UsageError, match=r"The folder .*nowhere does not exist"):
+        comparison.compare(jobs[:1], tmp_path / "nowhere" / "sheet.png")
+
+
+def test_jobs_alike_are_told_apart(jobs, tmp_path):
+    labels = comparison.compare([jobs[0], jobs[0]], tmp_path / "sheet.png")
+    assert labels == ["draft/ draft: framewise, embedded, 2 s a frame"] * 2
+    comparison.read_manifest(jobs[1] / "manifest.json").clip.name = "other"
+    labels = comparison.compare(jobs, tmp_path / "sheet.png")
+    assert [label.split(":")[0] for label in labels] == ["shot, draft", "other, best"]

@@ -45,5 +45,11 @@ def export(
     for file in files[:1] + files[1:][-1:]:  # the first and the last say enough of a thousand
         typer.echo(file)
     chosen = EXPORTERS.read(to, options)
-    words = "".join(f", {name.replace('_', ' ')} {value}" for name, value in chosen if value is not None)
+    words = "".join(f", {_said(name, value)}" for name, value in chosen if value not in (None, False))
     typer.echo(f"{len(files)} file{'s' * (len(files) != 1)} written{words}", err=True)
+
+
+def _said(name: str, value: object) -> str:
+    """An option as the last line has it; a switch is its name."""
+    words = name.replace("_", " ")
+    return words if value is True else f"{words} {value}"

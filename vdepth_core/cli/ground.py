@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
+
+from ..choices import HorizonSource, menu
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,10 +19,11 @@ if TYPE_CHECKING:
 def ground(
     out: Annotated[Path, typer.Argument(help="Output folder of a finished vdepth estimate.")],
     horizon: Annotated[
-        Literal["auto", "picked", "uprights", "lines", "far", "level", "depth"],
+        str,
         typer.Option(
+            metavar=menu(HorizonSource),
             help="What the horizon is from: points picked, upright edges, lines on the ground, the far end "
-            "of the depth, a level camera, or the depth as it is; default auto: the first the shot shows."
+            "of the depth, a level camera, or the depth as it is; default auto: the first the shot shows.",
         ),
     ] = "auto",
     frame: Annotated[int | None, typer.Option(help="File number of the frame the points are of.")] = None,
@@ -48,7 +51,8 @@ def ground(
     if horizon == "picked" and not horizon_at:
         raise UsageError("No horizon is picked.", "Give two or more pixels on it with --horizon-at.")
     with Bars() as progress:
-        found = find_ground(out, horizon=horizon, picked=picked, clip=clip, progress=progress)
+        source = cast("HorizonSource", horizon)
+        found = find_ground(out, horizon=source, picked=picked, clip=clip, progress=progress)
     if json_:
         typer.echo(json.dumps({"version": 1, "shots": [_facts(one) for one in found]}))
         return

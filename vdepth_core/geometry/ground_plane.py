@@ -10,7 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 STEEPEST = 0.36  # of A over B: the horizon leans by 20 degrees at most
-_TRIES = 3000
+_TRIES = 1500
+_POINTS = 1500  # of the pixels, that planes are tried on
+_LEAN, _PITCH = 0.35, 0.7  # tangents: standard deviations of how cameras are held, wide
 _CLOSE = 0.03  # of the range of disparity, up to which a pixel lies on the plane
 
 
@@ -29,6 +31,8 @@ def find_plane(
 ) -> tuple[np.ndarray, float]:
     """The plane that the most pixels lie on and that rises towards the picture's lower edge (RANSAC).
 
+    Of two that hold as many, it is the one of a camera that leans less.
+
     Args:
         disparity: (N,) of pixels that may be ground, of one or more frames.
         x, y: (N,) where they are at z = 1.
@@ -41,7 +45,7 @@ def find_plane(
     if len(disparity) < 3:
         return np.zeros(3), 0.0
     chance, close = np.random.default_rng(seed), max(_CLOSE * spread(disparity), 1e-9)
-    few = chance.permutation(len(disparity))[:4000]
+    few = chance.permutation(len(disparity))[:_POINTS]
     points = np.stack([x[few], y[few], np.ones(len(few))], 1)
     values = disparity[few]
     chosen = chance.integers(0, len(few), (_TRIES, 3))
@@ -51,13 +55,17 @@ def find_plane(
     rising = (planes[:, 1] > 0) & (np.abs(planes[:, 0]) < STEEPEST * planes[:, 1])
     with np.errstate(divide="ignore", invalid="ignore"):
         horizon = (far - planes[:, 2]) / planes[:, 1]
-    planes = planes[rising & (horizon > y.min() - 1.2) & (horizon < y.max() - 0.1 * np.ptp(y))]
+        chances = np.exp(-0.5 * ((planes[:, 0] / planes[:, 1] / _LEAN) ** 2 + (horizon / _PITCH) ** 2))
+    usable = rising & (horizon > y.min() - 1.2) & (horizon < y.max() - 0.1 * np.ptp(y))
+    planes, chances = planes[usable], chances[usable]
     if not len(planes):
         return np.zeros(3), 0.0
     best, most = planes[0], -1.0
-    for part in np.array_split(planes, -(-len(planes) // 200)):
+    for part, likely in zip(
+        *(np.array_split(some, -(-len(planes) // 200)) for some in (planes, chances)), strict=True
+    ):
         apart = np.abs(points @ part.T - values[:, None]) / close
-        scores = (1 - np.minimum(apart, 1) ** 2).sum(0)
+        scores = likely * (1 - np.minimum(apart, 1) ** 2).sum(0)
         if scores.max() > most:
             best, most = part[int(scores.argmax())], float(scores.max())
     best = refine_plane(disparity, x, y, best, close)

@@ -99,8 +99,9 @@ def agreed_direction(
     """
     if len(lines) < 2:
         return None
-    chance, weights = np.random.default_rng(seed), lines.lengths
-    pairs = chance.choice(len(lines), (_TRIES, 2), p=weights / weights.sum())
+    chance, long = np.random.default_rng(seed), lines.lengths
+    weights = np.sqrt(long)  # a few long ones do not outvote the rest
+    pairs = chance.choice(len(lines), (_TRIES, 2), p=long / long.sum())
     tries = np.cross(lines.normals[pairs[:, 0]], lines.normals[pairs[:, 1]])
     size = np.linalg.norm(tries, axis=1, keepdims=True)
     tries = tries[size[:, 0] > 1e-4] / size[size[:, 0] > 1e-4]

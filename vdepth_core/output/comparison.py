@@ -9,7 +9,7 @@ import av
 import cv2
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, UsageError
 from ..files import write_bytes
 from .manifest import Manifest, read_manifest
 from .naming import manifest_path
@@ -28,21 +28,23 @@ def compare(outs: Sequence[Path], picture: Path, frame: int = 0) -> list[str]:
         frame: Which frame of each job, from 0.
 
     Returns:
-        The labels, in order.
+        The labels, in order; what else is alike is told apart by clip or folder.
 
     Raises:
         InputError: a job is not finished, has no preview, or fewer frames.
+        UsageError: there is no such folder for the picture.
         ResourceError: the picture cannot be written.
     """
+    if not picture.absolute().parent.is_dir():
+        raise UsageError(f"The folder {picture.parent} does not exist.", "Make it first.")
     tiles: list[np.ndarray] = []
-    labels: list[str] = []
-    for out in outs:
-        manifest = read_manifest(manifest_path(out))
+    manifests = [read_manifest(manifest_path(out)) for out in outs]
+    labels = _labels(outs, manifests)
+    for out, manifest, label in zip(outs, manifests, labels, strict=True):
         plate, depth = np.hsplit(_preview(out, manifest, frame), 2)
         if not tiles:
             tiles.append(_labelled(plate, manifest.clip.name, plate.shape))
-        labels.append(_label(manifest))
-        tiles.append(_labelled(depth, labels[-1], tiles[0].shape))
+        tiles.append(_labelled(depth, label, tiles[0].shape))
     rows = [tiles[start : start + _ACROSS] for start in range(0, len(tiles), _ACROSS)]
     rows[-1] += [np.zeros_like(tiles[0])] * (_ACROSS - len(rows[-1]))
     sheet = cv2.vconcat([cv2.hconcat(row) for row in rows])
@@ -64,6 +66,20 @@ def _preview(out: Path, manifest: Manifest, frame: int) -> np.ndarray:
     except (OSError, av.FFmpegError) as error:
         raise InputError(f"{out / manifest.preview} cannot be read: {error.strerror}.", hint) from error
     raise InputError(f"{out} has no frame {frame}: it has {manifest.count}.", "Frames count from 0.")
+
+
+def _labels(outs: Sequence[Path], manifests: Sequence[Manifest]) -> list[str]:
+    """What made each job, with its clip where there are several, and its folder where all that is alike."""
+    labels = [_label(manifest) for manifest in manifests]
+    clips = [manifest.clip.name for manifest in manifests]
+    if len(set(clips)) > 1:
+        labels = [f"{clip}, {label}" for clip, label in zip(clips, labels, strict=True)]
+    made = [label.rpartition(", ")[0] for label in labels]  # without the time
+    folders = [out.resolve().name for out in outs]
+    return [
+        f"{folder}/ {label}" if made.count(way) > 1 else label
+        for folder, label, way in zip(folders, labels, made, strict=True)
+    ]
 
 
 def _label(manifest: Manifest) -> str:

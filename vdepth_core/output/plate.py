@@ -14,11 +14,12 @@ from ..types import Shot
 from .manifest import Manifest
 
 
-def plate_of(manifest: Manifest) -> Clip:
+def plate_of(manifest: Manifest, path: Path | None = None) -> Clip:
     """The job's clip, opened as the job opened it.
 
     Args:
         manifest: Of the finished job.
+        path: Where the clip is now; None: where the job found it.
 
     Raises:
         InputError: it is gone, or another; or the job was resampled in time.
@@ -31,9 +32,10 @@ def plate_of(manifest: Manifest) -> Clip:
         )
     given = {name: manifest.configuration.get(name) for name in ClipOptions.model_fields}
     options = ClipOptions(**{name: value for name, value in given.items() if value is not None})
-    clip = open_clip(Path(manifest.clip.path), **options.clip_options())
+    clip = open_clip(path or Path(manifest.clip.path), **options.clip_options())
     if (clip.info.width, clip.info.height) != (manifest.clip.width, manifest.clip.height):
-        raise InputError(f"{clip.info.path} is no longer the clip it was.", "Estimate it again.")
+        hint = "Estimate it again." if path is None else f"Name {manifest.clip.name} itself."
+        raise InputError(f"{clip.info.path} is no longer the clip it was.", hint)
     return clip
 
 

@@ -74,7 +74,8 @@ def register(
         Cancelled: the user asked to stop.
     """
     if len(shot) < FEWEST:
-        raise InputError(f"A shot of {len(shot)} frames shows no background that it hides.", "")
+        frames = f"{len(shot)} frame{'s' * (len(shot) != 1)}"
+        raise InputError(f"A shot of {frames} shows no background that it hides.", "")
     with Footage(folder, [shot], *size) as footage:
         read_frames(clip, footage, [shot], progress)
         luma = luma_of(footage)

@@ -7,20 +7,25 @@ camera held level. Where the estimate flickers, each frame gets a shift and scal
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import get_args
 
 import numpy as np
 
-from ..errors import InputError, UsageError
-from ..geometry.ground_plane import find_plane, find_shift, lowest_slope, on_plane, refine_plane, spread
-from ..geometry.lines import Lines, agreed_direction
+from ..choices import HorizonSource, one_of
+from ..clip import Clip
+from ..errors import InputError, UsageError, VdepthError
+from ..geometry.ground_plane import lowest_slope, on_plane, refine_plane
+from ..output.manifest import Manifest
+from ..output.plate import plate_of
 from ..output.sequence import DepthSequence, read_sequence
 from ..progress import Progress
 from .ground_frames import ShotFrames, read_frames
+from .ground_horizon import Horizon, find_horizon
+from .ground_planes import track_ground
 
-HorizonSource = Literal["auto", "picked", "uprights", "lines", "far", "level", "depth"]
 WORDS: dict[str, str] = {
     "picked": "the horizon that was picked",
     "uprights": "upright edges in the picture",
@@ -29,15 +34,14 @@ WORDS: dict[str, str] = {
     "level": "the assumption that the camera is held level",
     "depth": "the depth itself",
 }
+_LOG = logging.getLogger(__name__)
 _GROUND = 0.08  # least share of the lower half that lies on one plane
-_UPRIGHTS, _ROADS = 10, 6  # lines a frame that have to agree
-_SKY = 0.08  # share of the pixels that is as far as anything
 _STEADY = 0.4  # seconds: the tilt follows what is slower
 _STEEPEST = 0.6  # cosine of how far a camera looks up or down or leans: 53 degrees
 _UNEVEN = 0.2  # of the camera's height
 _WORTH = 0.8  # of the unevenness that must be left for shift and scale to change from frame to frame
 _SAME_HEIGHT = 0.08
-_CLOSE = 0.03
+_NONE = np.zeros((0, 2))
 
 
 @dataclass(frozen=True)
@@ -101,27 +105,43 @@ def find_ground(
         horizon: What the horizon is taken from; ``auto`` takes what is picked, the depth itself where its
             model knows the shift, else the first that the shot shows: uprights, lines, far, level.
         picked: Points on the ground or the horizon.
-        clip: The clip; default: where the job found it. Without it no lines are looked for.
+        clip: The clip; default: where the job found it. If it is gone from there, no lines are looked for.
         progress: Hears of the work and may stop it.
 
     Raises:
-        InputError: the job is not finished, a file is damaged, or no ground is seen.
-        UsageError: what is picked is of no frame of the job, or lies outside the plate.
+        InputError: the job is not finished, a file is damaged, no ground is seen, or the shot does not show
+            what the horizon is to be taken from.
+        UsageError: there is no such horizon; what is picked is of no frame of the
+            job, or lies outside the plate.
     """
+    if horizon not in get_args(HorizonSource):
+        raise UsageError(f"There is no horizon {horizon!r}.", one_of(horizon, get_args(HorizonSource)))
     depth = read_sequence(out)
     if picked is not None:
         _check_picked(depth, picked)
     affine = depth.manifest.model.space == "affine_invariant"
-    path = clip or Path(depth.manifest.clip.path)
-    lines = horizon in {"uprights", "lines"} or (horizon == "auto" and affine)
+    needed = horizon in {"uprights", "lines"}
+    plate = _plate(depth.manifest, clip, needed) if needed or clip or (horizon == "auto" and affine) else None
     found = []
     for shot in depth.manifest.shots:
         numbers = range(shot.start_number, shot.start_number + shot.count)
-        frames = read_frames(depth, shot, path if lines and path.exists() else None, progress)
+        frames = read_frames(depth, shot, plate, progress)
         rate = float(depth.rate) * len(frames.numbers) / shot.count
         here = picked if picked is not None and picked.number in numbers else None
         found.append(ground_of(frames, rate, affine=affine, horizon=horizon, picked=here))
     return found
+
+
+def _plate(manifest: Manifest, clip: Path | None, needed: bool) -> Clip | None:
+    """The pictures, for their lines; None where they are gone, not needed, and nobody said where they are."""
+    resampled = manifest.count != manifest.frames.stop - manifest.frames.first
+    try:
+        return None if resampled and not needed else plate_of(manifest, clip)
+    except VdepthError as error:
+        if needed or clip is not None:
+            raise
+        _LOG.warning("No lines of the picture are used: %s", error)
+        return None
 
 
 def _check_picked(depth: DepthSequence, picked: Picked) -> None:
@@ -162,133 +182,40 @@ def ground_of(
     Raises:
         InputError: no ground is seen.
     """
-    plane, share, close = _plane(frames, picked)
+    ground, points = (picked.ground, picked.horizon) if picked is not None else (_NONE, _NONE)
+    number = picked.number if picked is not None else 0
+    planes, share, close = track_ground(frames, ground, number)
     if share < _GROUND:
         raise InputError(
             f"No ground is seen: no plane holds more than {100 * share:.0f} % of the picture's lower half.",
             "Pick three or more points on it.",
         )
-    planes = np.array([_refined(frames, row, plane, close) for row in frames.disparity])
-    chosen = picked is not None and len(picked.ground) > 0
-    only = np.array([on_plane(one, frames.x, frames.y) for one in planes])
-    source, downs, shift = _horizon(frames, planes, plane, only, close, horizon, picked, affine=affine)
-    if downs is None:
-        downs = _unit(_shifted(planes, shift))
-    steady = _unit(_smooth(downs, _STEADY * rate))
+    found = find_horizon(frames, planes, close, horizon, (number, points), affine=affine)
+    steady = _unit(_smooth(_ways(found, planes), _STEADY * rate))
     if steady[:, 1].min() < _STEEPEST:
         raise InputError(
-            f"What looks like ground would be steeper than any camera sees it, by {WORDS[source]}.",
+            f"What looks like ground would be steeper than any camera sees it, by {WORDS[found.source]}.",
             "Pick three or more points on the ground, and two or more on the horizon.",
         )
-    scale, shifts, height, uneven = _levelled(frames, steady, shift, close, only if chosen else None)
+    only = np.stack([on_plane(one, frames.x, frames.y) for one in planes]) if len(ground) else None
+    scale, shifts, height, uneven = _levelled(frames, steady, found.shift, close, only)
     if not uneven[0] < _UNEVEN:
         raise InputError(
             "What looks like ground in the clip is not flat.", "Pick three or more points on the ground."
         )
     return ShotGround(
-        frames.numbers, source, share, height, steady, scale, shifts,
-        _rows(frames, steady), _rows(frames, _shifted(planes, shift)), _rows(frames, planes), uneven,
+        frames.numbers, found.source, share, height, steady, scale, shifts,
+        _rows(frames, steady), _rows(frames, _shifted(planes, found.shift)), _rows(frames, planes), uneven,
     )  # fmt: skip
 
 
-def _plane(frames: ShotFrames, picked: Picked | None) -> tuple[np.ndarray, float, float]:
-    """The shot's plane, the share of the lower half on it, and how near counts as on it."""
-    low = frames.low
-    close = max(_CLOSE * spread(frames.disparity[:, low]), 1e-9)
-    few = frames.disparity[:: max(1, len(frames.disparity) // 8)]
-    values = few[:, low].ravel()
-    x, y = (np.tile(place[low], len(few)) for place in (frames.x, frames.y))
-    seen = values > 0
-    if picked is None or not len(picked.ground):
-        far = _far(frames)
-        return *find_plane(values[seen], x[seen], y[seen], far), close
-    rays = _rays(frames, picked.ground)
-    row = frames.disparity[int(np.abs(frames.numbers - picked.number).argmin())]
-    nearest = [int(np.hypot(frames.x - ray[0], frames.y - ray[1]).argmin()) for ray in rays]
-    points = np.stack([frames.x[nearest], frames.y[nearest], np.ones(len(nearest))], 1)
-    plane = np.linalg.lstsq(points, row[nearest], rcond=None)[0]
-    if plane[1] <= 0:
-        raise InputError(
-            "The picked points are no ground: their depth does not shrink down the picture.", "Pick others."
-        )
-    plane = refine_plane(row[row > 0], frames.x[row > 0], frames.y[row > 0], plane, close)
-    return plane, 1.0, close
-
-
-def _refined(frames: ShotFrames, row: np.ndarray, plane: np.ndarray, close: float) -> np.ndarray:
-    seen = frames.low & (row > 0)
-    return refine_plane(row[seen], frames.x[seen], frames.y[seen], plane, close)
-
-
-def _horizon(
-    frames: ShotFrames,
-    planes: np.ndarray,
-    plane: np.ndarray,
-    only: np.ndarray,
-    close: float,
-    wanted: HorizonSource,
-    picked: Picked | None,
-    *,
-    affine: bool,
-) -> tuple[str, np.ndarray | None, float]:
-    """What the horizon is from, the way down in each frame where that tells it (T, 3), and the shift."""
-    if picked is not None and len(picked.horizon) >= 2 and wanted in {"auto", "picked"}:
-        down = _down_of(_rays(frames, picked.horizon))
-        place = int(np.abs(frames.numbers - picked.number).argmin())
-        # The plane of that frame has this horizon; the others follow by their own.
-        shift = float(planes[place, 1] * down[2] / down[1] - planes[place, 2])
-        lean = down[0] / down[1] - planes[place, 0] / planes[place, 1]
-        downs = planes + np.stack(
-            [lean * planes[:, 1], np.zeros(len(planes)), np.full(len(planes), shift)], 1
-        )
-        return "picked", _unit(downs), shift
-    if wanted == "depth" or (wanted == "auto" and not affine):
-        return "depth", None, 0.0
-    chosen = picked is not None and len(picked.ground) > 0
-    ground = frames.low & (np.abs(only - frames.disparity) < (2 * close if chosen else np.inf))
-    if wanted in {"auto", "uprights"} and (found := _by_uprights(frames, ground)) is not None:
-        return "uprights", *found
-    if wanted in {"auto", "lines"} and (ahead := _by_road(frames, plane, close)) is not None:
-        return "lines", None, float(np.median(-planes @ ahead))
-    far = _far(frames)
-    seen = frames.disparity[frames.disparity > 0]
-    if wanted == "far" or (wanted == "auto" and (seen < far + 0.01 * spread(seen)).mean() > _SKY):
-        return "far", None, -far
-    return "level", None, float(np.median(-planes[:, 2]))
-
-
-def _by_uprights(frames: ShotFrames, ground: np.ndarray) -> tuple[np.ndarray, float] | None:
-    """The way down by the edges of walls and furniture, frame by frame, and the shift that goes with it."""
-    upright = [one.where(np.abs(one.along[:, 0]) < 0.6 * np.abs(one.along[:, 1])) for one in frames.lines]
-    found = agreed_direction(Lines.join(upright), np.array((0.0, 1, 0)), 40) if upright else None
-    if found is None or found[1] < _UPRIGHTS * len(upright):
-        return None
-    downs, shifts = [], []
-    for one, row, here in zip(upright, frames.disparity, ground, strict=True):
-        own = agreed_direction(one, found[0], 5)
-        downs.append(own[0] if own is not None and own[1] >= _UPRIGHTS // 2 else found[0])
-        below = _below(frames, downs[-1])
-        seen = here & (row > 0) & (below > 0.05)
-        shifts.append(find_shift(row[seen], below[seen]) if seen.sum() > 50 else None)
-    known = [shift for shift in shifts if shift is not None]
-    return (np.array(downs), float(np.median(known))) if known else None
-
-
-def _by_road(frames: ShotFrames, plane: np.ndarray, close: float) -> np.ndarray | None:
-    """Where most lines on the ground meet, as (x, y, 1): a point of the horizon."""
-    if not frames.lines:
-        return None
-    on_ground = []
-    for one, row in zip(frames.lines, frames.disparity, strict=True):
-        nearest = [int(np.hypot(frames.x - x, frames.y - y).argmin()) for x, y in one.middles]
-        apart = np.abs(on_plane(plane, frames.x[nearest], frames.y[nearest]) - row[nearest])
-        crossing = np.abs(one.along[:, 1]) > 0.2 * np.abs(one.along[:, 0])
-        on_ground.append(one.where((apart < close) & crossing & frames.low[nearest]))
-    found = agreed_direction(Lines.join(on_ground), np.array((0.0, 0, 1)), 45)
-    if found is None or found[1] < max(_ROADS * len(on_ground), 0.5 * sum(map(len, on_ground))):
-        return None
-    ahead: np.ndarray = found[0] / found[0][2]
-    return ahead
+def _ways(horizon: Horizon, planes: np.ndarray) -> np.ndarray:
+    """(T, 3) the way down by each frame's lines, or by the ground's own planes where those say nothing."""
+    if horizon.downs is not None:
+        return horizon.downs
+    lean = np.zeros_like(planes)
+    lean[:, 0], lean[:, 2] = horizon.lean * planes[:, 1], horizon.shift
+    return _unit(planes + lean)
 
 
 def _levelled(
@@ -345,23 +272,6 @@ def _rows(frames: ShotFrames, downs: np.ndarray) -> np.ndarray:
     return rows
 
 
-def _far(frames: ShotFrames) -> float:
-    seen = frames.disparity[frames.disparity > 0]
-    return float(np.quantile(seen, 0.01)) if seen.size else 0.0
-
-
-def _rays(frames: ShotFrames, pixels: np.ndarray) -> np.ndarray:
-    camera = frames.camera
-    flat = (np.asarray(pixels, np.float64) - (camera.cx, camera.cy)) / (camera.fx, camera.fy)
-    return np.concatenate([flat, np.ones((len(flat), 1))], 1)
-
-
-def _down_of(rays: np.ndarray) -> np.ndarray:
-    """The way down, at right angles to all rays to the horizon."""
-    down: np.ndarray = np.linalg.svd(rays)[2][-1]
-    return down if down[1] > 0 else -down
-
-
 def _shifted(planes: np.ndarray, shift: float) -> np.ndarray:
     moved: np.ndarray = planes + np.array((0.0, 0.0, shift))
     return moved
@@ -373,13 +283,13 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def _smooth(values: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian over time (axis 0); the ends hold."""
-    reach = min(int(np.ceil(3 * sigma)), 4 * len(values))
-    if reach < 1 or len(values) < 2:
+    """A line fitted around each frame, Gaussian over time (axis 0): a steady turn stays as it is."""
+    time = np.arange(len(values), dtype=np.float64)
+    if len(values) < 3 or sigma <= 0:
         return values
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(sigma, 1e-6)) ** 2)
-    padded = np.pad(values, ((reach, reach), (0, 0)), mode="edge")
-    smooth: np.ndarray = np.stack(
-        [np.convolve(column, kernel / kernel.sum(), "valid") for column in padded.T], 1
-    )
+    apart = time[None] - time[:, None]
+    weights = np.exp(-0.5 * (apart / sigma) ** 2)
+    zeroth, first, second = (np.sum(weights * apart**power, 1, keepdims=True) for power in (0, 1, 2))
+    kernel = weights * (second - first * apart)
+    smooth: np.ndarray = kernel @ values / np.maximum(zeroth * second - first**2, 1e-12)
     return smooth
