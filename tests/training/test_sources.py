@@ -108,3 +108,11 @@ def test_neighbours_are_followed_by_a_frame_from_elsewhere(tmp_path):
         assert first % 2 == 0
         assert second == first + 1
         assert third // 2 != first // 2
+
+
+def test_few_rendered_scenes_get_a_smaller_share(folder):
+    """Two of a hundred: a fiftieth of their share, the rest goes to what else there is."""
+    few = Shards("cycles", [folder], exact=True, floor=0.1)
+    batches = (mix([few, Flat("rgbd", 7.0, 3)], 0, np.random.default_rng(k), 9, 4, 6) for k in range(60))
+    rendered = np.mean([sample[2] is not None for batch in batches for sample in batch.samples])
+    assert 0 < rendered < 0.12

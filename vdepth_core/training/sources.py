@@ -36,6 +36,7 @@ VALIDATED = 32  # most validation frames of a source
 HEAD_START = 64  # scenes in the pool at step 0: training begins when they are rendered
 FLOOR = 1 / 80  # least disparity that rendered truth counts down to, per metre
 POINTS_FLOOR = 1 / 20  # least disparity of a point, where the clip's median is 1
+ENOUGH = 100  # rendered shards from which on their kind gets its whole share
 FRESH = 0.4  # scenes each step adds: what a renderer keeps up with
 
 Form = tuple[int, bool, float | None]
@@ -206,17 +207,17 @@ class Shards(Source):
         self.paths, self.since = [found[name] for name in order], [since[name] for name in order]
         return since
 
-    def has(self, step: int) -> bool:
-        """Whether a step may draw any: the first shards may have come later.
+    def available(self, step: int) -> int:
+        """Number of shards a step may use, also none: they may have come later.
 
         Args:
             step: Of the training, from 0.
         """
-        return bool(self.since) and self.since[0] <= step
+        return bisect_right(self.since, step)
 
     def draw(self, step: int, rng: np.random.Generator, height: int, width: int) -> Sample:
         """Two neighbours and a third frame, under one crop and one camera; see `Source.draw`."""
-        rgb, truth = self._load(self.paths[int(rng.integers(bisect_right(self.since, step)))])
+        rgb, truth = self._load(self.paths[int(rng.integers(self.available(step)))])
         first = 2 * int(rng.integers(len(rgb) // 2))
         others = [t for t in range(len(rgb)) if t // 2 != first // 2]
         chosen = [first, first + 1, *([int(rng.choice(others))] if others else [])]
@@ -294,8 +295,8 @@ def mix(
         frames: Of the batch.
         height, width: Of its pictures.
     """
-    sources = [source for source in sources if not isinstance(source, Shards) or source.has(step)]
-    shares = np.array([SHARES[source.kind] / source.frames for source in sources])  # they are of frames
+    sources = [source for source in sources if _share(source, step)]
+    shares = np.array([_share(source, step) / source.frames for source in sources])  # they are of frames
     drawn: list[Sample] = []
     samples: list[Form] = []
     left = frames
@@ -314,6 +315,14 @@ def mix(
     return Batch(
         samples=tuple(samples), sparse=sparse, **{name: torch.from_numpy(x) for name, x in stacked.items()}
     )
+
+
+def _share(source: Source, step: int) -> float:
+    """Of a step's frames; less of few rendered scenes, which would soon be known by heart."""
+    if not isinstance(source, Shards):
+        return SHARES[source.kind]
+    have = source.available(step)
+    return SHARES[source.kind] * (min(1.0, have / ENOUGH) if source.exact else float(have > 0))
 
 
 def _sample(rgb: np.ndarray, truth: Maps, frames: list[int], rng: np.random.Generator,
