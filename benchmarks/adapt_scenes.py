@@ -5,8 +5,9 @@
 
 For each scene, of seeds never trained on: AbsRel under `clip-lstsq` (one scale and shift a clip) before and
 after, and with the scale alone free (the shift is what the recipe itself reads); F1 of boundaries and D3R
-(slic) before and after; the focal length's error; the path's error (ATE over its length, after a similarity);
-and minutes. Poses are never given: with a known lens they are solved, with a learnt one the focal, too.
+(slic) before and after, F1 also as `--sharpen` leaves it; the focal length's error; the path's error (ATE
+over its length, after a similarity); and minutes. Poses are never given: with a known lens they are solved,
+with a learnt one the focal, too.
 ``--set`` gives the recipe options; ``--walkers`` lets people and vehicles move, and scores them apart, too.
 ``--keep`` keeps rendered scenes there.
 """
@@ -33,6 +34,7 @@ from vdepth_core.evaluation.accuracy import evaluate_clip
 from vdepth_core.evaluation.boundaries import boundary_f1
 from vdepth_core.evaluation.ordinal import ordinal_errors
 from vdepth_core.models.registry import load_model
+from vdepth_core.output.sharpen import reach_of, sharpened
 from vdepth_core.scenes import render_clip
 
 FIRST = 960_000_000
@@ -75,12 +77,18 @@ def moving_error(maps: np.ndarray, clip: Scene) -> float:
     return float(np.mean(np.abs(depth[moves] - truth) / truth)) if moves.any() else float("nan")
 
 
-def boundaries(maps: np.ndarray, clip: Scene) -> tuple[float, float]:
-    """F1 of boundaries and D3R (slic), of some frames after the clip's scale and shift."""
+def boundaries(maps: np.ndarray, clip: Scene, sharp: bool = False) -> tuple[float, float]:
+    """F1 of boundaries and D3R (slic), of some frames after the clip's scale and shift.
+
+    ``sharp``: as a job writes them, `--sharpen` being its default.
+    """
     line = evaluate_clip(list(maps), list(_known(clip)), max_depth=FAR)
     f1, d3r = [], []
     for index in range(0, len(maps), EVERY):
-        depth = np.clip(1 / np.maximum(line.scale * maps[index] + line.shift, 1 / FAR), 1e-3, FAR)
+        own = maps[index]
+        if sharp:
+            own = sharpened(own.astype(np.float32), clip["rgb"][index], float(np.ptp(maps)), reach_of(1))
+        depth = np.clip(1 / np.maximum(line.scale * own + line.shift, 1 / FAR), 1e-3, FAR)
         truth = np.minimum(clip["depth"][index], FAR)
         f1.append(boundary_f1(depth, truth).f1)
         found = ordinal_errors(depth, truth, np.ones(truth.shape, bool))
@@ -150,6 +158,7 @@ def run(
         old, new = readings(done.weights.with_suffix(".adapting"))
     assert done.path is not None
     edges = boundaries(before, clip), boundaries(after, clip)
+    sharp = boundaries(before, clip, sharp=True), boundaries(after, clip, sharp=True)
     moving = {"moving before": moving_error(before, clip), "moving after": moving_error(after, clip)}
     return {
         "before": affine_error(before, clip),
@@ -158,6 +167,8 @@ def run(
         "scaled after": scaled_error(new[0] * after + new[1], clip),
         "F1 before": edges[0][0],
         "F1 after": edges[1][0],
+        "sharpened F1 before": sharp[0][0],
+        "sharpened F1 after": sharp[1][0],
         "D3R before": edges[0][1],
         "D3R after": edges[1][1],
         **(moving if walkers else {}),
@@ -185,7 +196,7 @@ def main() -> None:
     keep = options.keep or Path(tempfile.mkdtemp())
     keep.mkdir(parents=True, exist_ok=True)
     chosen = {name: json.loads(value) for name, value in (pair.split("=", 1) for pair in options.set)}
-    ratios = {}
+    ratios, edges = {}, {}
     for recipe in options.recipes:
         for lens in options.lens:
             rows = []
@@ -201,6 +212,7 @@ def main() -> None:
             if rows:
                 mean = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
                 ratios[f"{recipe} {lens}"] = mean["after"] / mean["before"]
+                edges[f"{recipe} {lens}"] = mean["F1 after"] / max(mean["F1 before"], 1e-9)
                 words = "  ".join(f"{name} {value:.4f}" for name, value in mean.items())
                 print(f"{recipe} {lens} mean: {words}", flush=True)
     print(
@@ -209,6 +221,7 @@ def main() -> None:
                 "benchmark": "adapt_scenes",
                 "ratio": round(float(np.mean(list(ratios.values()))), 4),
                 "ratios": {name: round(value, 4) for name, value in ratios.items()},
+                "edges": {name: round(value, 4) for name, value in edges.items()},  # below 1: blurred
                 "unit": "AbsRel after over before",
                 "machine": machine(),
             }

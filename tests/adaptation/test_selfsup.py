@@ -13,7 +13,7 @@ from layered import FOCAL, pictures, travelling
 from safetensors.torch import load_file
 
 from vdepth_core.adaptation.adapt import Adaptation, adapt
-from vdepth_core.adaptation.synthesis import is_flat, near_jumps
+from vdepth_core.adaptation.synthesis import beside_jumps, is_flat, near_jumps
 from vdepth_core.errors import InputError, UsageError
 from vdepth_core.evaluation.accuracy import evaluate_clip
 from vdepth_core.geometry.camera import Intrinsics
@@ -226,3 +226,14 @@ def test_every_system_adapts(recipe: str, plate: Path, camera: Path, tmp_path: P
     done = adapt(plate, tmp_path / "w.safetensors", **options)
     assert done.steps == 1
     assert "photometric" in done.before
+
+
+def test_flow_is_not_asked_at_silhouettes() -> None:
+    """Neither where it shows one nor where only the model does: it would blur what the edge loss holds."""
+    wall = torch.ones(2, 48, 64)
+    step = torch.where(torch.arange(64) < 30, wall, wall + 1)
+    trust = torch.full_like(wall, 0.8)
+    for found, was in ((step, wall), (wall, step)):
+        sure = beside_jumps(found, trust, was)
+        assert sure[:, :, 26:34].max() < 0.1
+        torch.testing.assert_close(sure[:, :, 45:], trust[:, :, 45:], atol=0.01, rtol=0)

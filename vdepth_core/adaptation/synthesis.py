@@ -3,7 +3,8 @@
 A frame is looked from; its sources, a gap before and after, are to look like it once they are warped by its
 depth and the cameras. The loss is the published system's. Beside it: depth triangulated along flow, in the
 weights it deserves, a prior that holds shapes near the untouched model's, and one that holds its edges where
-flow knows little, or is blurred: at silhouettes.
+flow knows little. At silhouettes flow is blurred: depth from it would blur them too, so that there it is not
+asked, and the edges are held.
 """
 
 from __future__ import annotations
@@ -86,9 +87,9 @@ class ViewSynthesis:
         free = torch.ones_like(inverse)
         if self._cameras.depths is not None:
             found, trust = (maps.to(self._device) for maps in self._cameras.depths.read(targets))
-            terms["geometric"] = self._options.geometric * geometric_loss(inverse, found, trust)
-            flat = (1 - near_jumps(found, trust)) * (1 - near_jumps(was, free))
-            free = 1 - trust * flat
+            sure = beside_jumps(found, trust, was)
+            terms["geometric"] = self._options.geometric * geometric_loss(inverse, found, sure)
+            free = 1 - sure
         if self._options.prior:
             terms["prior"] = self._options.prior * prior_loss(disparity, start)
         if self._options.edges:
@@ -167,6 +168,17 @@ def near_jumps(found: Tensor, trust: Tensor) -> Tensor:
     off = (maps - around).abs() / (around + FLOOR) * (trust[:, None] > BELIEVED)
     near = max_pool2d(off, AROUND, 1, margin)[:, 0]
     return 1 - 1 / (1 + (near / BENT) ** 4)
+
+
+def beside_jumps(found: Tensor, trust: Tensor, was: Tensor) -> Tensor:
+    """How far triangulated depth is to be believed, (N, H, W): not beside silhouettes, where flow is blurred.
+
+    Args:
+        found: (N, H, W), in units of the median's inverse depth.
+        trust: (N, H, W) in [0, 1].
+        was: (N, H, W), the untouched model's inverse depth: flow at a low size may show no jump at all.
+    """
+    return trust * (1 - near_jumps(found, trust)) * (1 - near_jumps(was, torch.ones_like(was)))
 
 
 def geometric_loss(inverse: Tensor, found: Tensor, trust: Tensor) -> Tensor:
