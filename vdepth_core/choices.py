@@ -20,6 +20,9 @@ BoostPlan = Literal["shot", "published"]
 ClipSampler = Literal["published", "edm"]
 TemporalForm = Literal["residual", "plain"]
 HorizonSource = Literal["auto", "picked", "uprights", "lines", "far", "level", "depth"]
+EyesLayout = Literal[
+    "side-by-side", "half-side-by-side", "top-bottom", "half-top-bottom", "anaglyph", "vr180", "rgbd", "right"
+]
 StereoLayout = Literal["side-by-side", "half-side-by-side", "top-bottom", "half-top-bottom"]
 
 

@@ -35,6 +35,7 @@ def test_help_names_every_verb():
     for verb in (
         *("estimate", "demo", "inspect", "export", "evaluate", "models", "weights", "adapt", "doctor"),
         *("train-embedded", "train-merge", "train-selfsup", "make-tiny", "compare", "ground", "fuse"),
+        "novel-view",
     ):
         assert verb in text
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vdepth_core.errors import ResourceError
-from vdepth_core.output import preview
+from vdepth_core.output import movie, preview
 from vdepth_core.output.preview import PreviewWriter, beside
 
 NTSC = Fraction(24000, 1001)
@@ -82,7 +82,7 @@ def test_without_x264_there_is_still_a_film(tmp_path, monkeypatch):
             raise av.codec.codec.UnknownCodecError(codec)
         return real(self, codec, **more)
 
-    monkeypatch.setattr(preview, "_add_stream", without_x264)
+    monkeypatch.setattr(movie, "_add_stream", without_x264)
     make(tmp_path / "p.mp4", [index / NTSC for index in range(6)])
     codec, _, frames = decoded(tmp_path / "p.mp4")
     assert codec == "mpeg4"

@@ -33,6 +33,7 @@ from .ground import ground
 from .inspect import InspectCommand, inspect
 from .make_tiny import make_tiny
 from .models import models
+from .novel_view import NovelViewCommand, novel_view
 from .train_embedded import train_embedded
 from .train_merge import train_merge
 from .train_selfsup import TrainSelfsupCommand, train_selfsup
@@ -59,6 +60,11 @@ VERBS: dict[Callable[..., None], tuple[str, ...]] = {  # in the order of the hel
         "evaluate maps.npz rgbd/ --quantity disparity",
     ),
     fuse: ("fuse depth/", "fuse depth/ --camera solve.json --margin 20"),
+    novel_view: (
+        "novel-view depth/ --path dolly --amount 20",
+        "novel-view depth/ --path stereo --layout half-side-by-side --max-disparity 1.5",
+        "novel-view depth/ --path move.chan --format exr -o view/",
+    ),
     ground: ("ground depth/", 'ground depth/ --frame 1001 --horizon-at "0,210 1279,204"'),
     models: ("models",),
     adapt: ("adapt shot.mov -o steady.safetensors", "estimate shot.mov -o depth/ --model steady.safetensors"),
@@ -76,6 +82,7 @@ _MADE_OF_FIELDS: dict[Callable[..., None], type[FieldsCommand]] = {
     estimate: EstimateCommand,
     inspect: InspectCommand,
     export: ExportCommand,
+    novel_view: NovelViewCommand,
     adapt: AdaptCommand,
     train_selfsup: TrainSelfsupCommand,
 }

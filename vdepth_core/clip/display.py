@@ -29,6 +29,17 @@ def srgb_encode(linear: np.ndarray) -> np.ndarray:
     return np.where(linear <= 0.0031308, low, 1.055 * np.maximum(linear, 0.0031308) ** (1 / 2.4) - 0.055)
 
 
+def srgb_decode(encoded: np.ndarray) -> np.ndarray:
+    """Scene-linear light, float32, of sRGB values in [0, 1].
+
+    Args:
+        encoded: Of any shape.
+    """
+    values = np.asarray(encoded, np.float32)
+    high = ((values + np.float32(0.055)) / np.float32(1.055)) ** np.float32(2.4)
+    return np.where(values <= 0.04045, values / np.float32(12.92), high)
+
+
 def shoulder(linear: np.ndarray) -> np.ndarray:
     """Maps [0, inf) to [0, 1): identity up to `KNEE`, Reinhard 2002 (eq. 3) above, smooth in slope.
 

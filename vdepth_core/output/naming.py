@@ -109,6 +109,17 @@ def frame_pattern(clip_name: str, kind: SequenceKind) -> str:
     return f"{safe_name(clip_name)}_{kind}.####.exr"
 
 
+def clean_names(clip_name: str, number: int) -> tuple[str, str]:
+    """The two files of a frame's clean plate: depth, colour.
+
+    Args:
+        clip_name: As people wrote it.
+        number: Of the frame.
+    """
+    stem = f"{safe_name(clip_name)}_clean"
+    return f"{stem}_depth.{number:04d}.exr", f"{stem}_color.{number:04d}.png"
+
+
 def preview_path(out: Path, still: bool) -> Path:
     """The preview of a job: a film, or a picture.
 

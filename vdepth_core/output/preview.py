@@ -5,52 +5,27 @@ A film, or of a single image a picture.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
-from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Any, cast
 
 import av
 import cv2
 import numpy as np
 
-from ..errors import ResourceError
 from ..files import Place, atomic_path, write_bytes, write_error
+from .movie import MovieWriter
 
-_LOG = logging.getLogger(__name__)
 _PANEL = (640, 720)  # largest width and height of one of the two pictures
 _STILL_PANEL = (1920, 1920)  # and of a still's, which is looked at closely
 _SMALLEST = 16
 _SKY = -1.0  # normalised disparity below which it is sky
-_ENCODERS = (  # name, options, clock ticks a nominal frame: constant rates are exact, others rounded to ticks
-    # x264's macroblock tree gives other bytes from run to run on small pictures (seen with its build 165).
-    # Its fastest setting shows blocks in smooth depth, but for the filter against them.
-    # Without B-frames a packet's time is its picture's, so that films of shots can be put together.
-    (
-        "libx264",
-        {
-            "preset": "ultrafast",
-            "crf": "20",
-            "threads": "1",
-            "bf": "0",
-            "x264-params": "mbtree=0:no-deblock=0:deblock=0,0",
-        },
-        8,
-    ),
-    ("mpeg4", {"b": "6000000", "threads": "1"}, 1),
-)
-_FINEST = {"mpeg4": 65535}  # what the standard's 16-bit clock can hold
 
 
-class PreviewWriter:
+class PreviewWriter(MovieWriter):
     """Writes the preview frame by frame, in order; use as a context manager.
 
-    H.264 in yuv420p, one encoder thread and no dates in the container, so the same frames give the same
-    bytes. The file appears under its name when it is whole. Presentation times follow the clip's own,
-    variable rates included.
+    See `MovieWriter`. Presentation times follow the clip's own, variable rates included.
     """
 
     def __init__(
@@ -74,27 +49,7 @@ class PreviewWriter:
             ResourceError: the folder cannot be written.
         """
         self.size = _panel(size, pixel_aspect)
-        self._path, self._draft = path, place(path)
-        self._last = -1
-        try:
-            self._film = av.open(
-                str(self._draft.temporary), "w", format="mp4", options={"fflags": "+bitexact"}
-            )
-        except OSError as error:  # av.FFmpegError is one
-            self._draft.discard()
-            raise write_error(path, error) from error
-        self._stream, self._tick = _stream(self._film, rate, self.size)
-
-    def __enter__(self) -> PreviewWriter:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.abandon()
+        super().__init__(path, rate, (2 * self.size[0], self.size[1]), place)
 
     def write(self, rgb: np.ndarray, d: np.ndarray, time: Fraction) -> None:
         """Appends one frame.
@@ -107,36 +62,7 @@ class PreviewWriter:
         Raises:
             ResourceError: the disk is full.
         """
-        frame = av.VideoFrame.from_ndarray(beside(rgb, d, self.size), format="rgb24")
-        self._last = max(self._last + 1, round(time / self._tick))
-        frame.pts, frame.time_base = self._last, self._tick
-        try:
-            for packet in self._stream.encode(frame):
-                self._film.mux(packet)
-        except OSError as error:
-            raise write_error(self._path, error) from error
-
-    def close(self) -> None:
-        """Finishes the film and gives it its name.
-
-        Raises:
-            ResourceError: the disk is full.
-        """
-        try:
-            for packet in self._stream.encode(None):
-                self._film.mux(packet)
-            self._film.close()
-            self._draft.commit()
-        except OSError as error:
-            raise write_error(self._path, error) from error
-        finally:
-            self.abandon()
-
-    def abandon(self) -> None:
-        """Removes the unfinished film; harmless after `close`."""
-        with suppress(OSError):
-            self._film.close()
-        self._draft.discard()
+        self.append(beside(rgb, d, self.size), time)
 
 
 def write_picture(
@@ -232,27 +158,3 @@ def _panel(
     width, height = float(size[0] * pixel_aspect), float(size[1])
     scale = min(1.0, largest[0] / width, largest[1] / height)
     return max(_SMALLEST, round(width * scale / 2) * 2), max(_SMALLEST, round(height * scale / 2) * 2)
-
-
-def _add_stream(film: av.container.OutputContainer, codec: str, **more: Any) -> av.VideoStream:
-    return cast(av.VideoStream, film.add_stream(codec, **more))
-
-
-def _stream(
-    film: av.container.OutputContainer, rate: Fraction, size: tuple[int, int]
-) -> tuple[av.VideoStream, Fraction]:
-    """The video stream by the first encoder there is, and its clock tick in seconds."""
-    for codec, options, ticks in _ENCODERS:
-        try:
-            stream = _add_stream(film, codec, rate=rate, options=options)
-        except (av.codec.codec.UnknownCodecError, OSError):
-            _LOG.info("no %s encoder in this PyAV", codec)
-            continue
-        tick = (1 / (rate * ticks)).limit_denominator(_FINEST.get(codec, 2**31 - 1))
-        stream.width, stream.height = 2 * size[0], size[1]
-        stream.pix_fmt = "yuv420p"
-        stream.codec_context.thread_count = 1
-        stream.codec_context.time_base = tick
-        stream.time_base = tick
-        return stream, tick
-    raise ResourceError("This PyAV has neither an H.264 nor an MPEG-4 encoder.", "Install PyAV's own wheel.")

@@ -28,7 +28,7 @@ from ..output.exports.folder import ExportFolder
 from ..output.exr import write_exr
 from ..output.exr_header import read_header
 from ..output.finish import FAR_AWAY
-from ..output.naming import safe_name
+from ..output.naming import clean_names
 from ..output.plate import plate_of
 from ..output.sequence import DepthSequence, read_sequence
 from ..progress import Progress
@@ -176,8 +176,7 @@ class _Fusion:
 
     def names(self, number: int) -> tuple[str, str]:
         """The two files of a frame: depth, colour."""
-        stem = safe_name(self.sequence.manifest.clip.name)
-        return f"{stem}_clean_depth.{number:04d}.exr", f"{stem}_clean_color.{number:04d}.png"
+        return clean_names(self.sequence.manifest.clip.name, number)
 
     def _done(self, number: int) -> bool:
         depth, colour = self.names(number)

@@ -80,6 +80,22 @@ class ExportFolder:
         """
         return self._journal.owned(name) is not None
 
+    @property
+    def names(self) -> list[str]:
+        """Names of all that was ever published here; they need not be there any more."""
+        return self._journal.names
+
+    def remove(self, name: str) -> None:
+        """Removes a file that was published, if it is as it was.
+
+        Args:
+            name: Of the file.
+
+        Raises:
+            ResourceError: it cannot be removed.
+        """
+        self._journal.remove(name)
+
     def publish(self, staged: Iterable[Path]) -> list[Path]:
         """Moves finished files to the destination and returns where they are.
 
