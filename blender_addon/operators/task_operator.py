@@ -54,7 +54,7 @@ class TaskOperator(LiveOperator):
 
 
 class VDEPTH_OT_cancel_task(bpy.types.Operator):
-    """Stop the installation; pressed again later, it goes on from here"""
+    """Stop what the core is doing; an installation goes on from here when it is pressed again"""
 
     bl_idname = "vdepth.cancel_task"
     bl_label = "Cancel"

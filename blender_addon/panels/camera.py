@@ -7,12 +7,14 @@ from math import atan, degrees
 from textwrap import wrap
 from typing import Any
 
+from ..operators.environment_task import STATE as TASK
 from ..scene.active import active_clip
 from ..scene.camera import ALIGNMENT_KEY, POOR_KEY, SOURCE_KEY
 from ..scene.floor import WORDS_KEY, find_floor
 from ..scene.mesh import find_mesh, get_input
 from ..scene.picks import points
 from .base import in_both_editors
+from .task import draw_task
 
 SOURCES = {"SOLVE": "solve", "CLIP": "clip lens", "FOV": "field of view", "MODEL": "model"}
 CHARACTERS = 34
@@ -72,6 +74,9 @@ def _draw_floor(layout: Any, settings: Any, clip: Any, mesh: Any) -> None:
     if clip is not None and (points(clip, "GROUND") or points(clip, "HORIZON")):
         row.operator("vdepth.clear_picks", text="", icon="X")
     standing = mesh is not None and find_floor(mesh.parent) is not None
+    if TASK.title:
+        draw_task(column.box().column())
+        return
     row = column.row(align=True)
     row.operator("vdepth.set_floor", icon="VIEW_PERSPECTIVE")
     if standing:

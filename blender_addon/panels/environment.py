@@ -9,6 +9,7 @@ from ..operators.environment_task import STATE
 from ..preferences import FINDER
 from .base import in_both_editors
 from .estimate import draw_text
+from .task import draw_task
 
 _SOURCES = {
     "preferences": "preferences",
@@ -16,7 +17,6 @@ _SOURCES = {
     "managed": "Install Core",
     "this Python": "Blender's Python",
 }
-_SHOWN_LINES = 3
 _SHOWN_OF_AN_ERROR = 8
 
 
@@ -50,7 +50,7 @@ def draw_core(layout: Any, context: Any) -> None:
     column = layout.box().column()
     core = FINDER.core
     if STATE.title:
-        _draw_task(column, context)
+        draw_task(column)
         return
     if core is not None:
         column.label(text=f"Core {core.version} ({_SOURCES[core.source]})", icon="CHECKMARK")
@@ -80,13 +80,6 @@ def _draw_log(column: Any, context: Any) -> None:
     if STATE.log:
         row.operator("vdepth.open_file", text="Open Log", icon="TEXT").filepath = STATE.log
     row.operator("vdepth.copy_details", icon="COPYDOWN")
-
-
-def _draw_task(column: Any, context: Any) -> None:
-    column.label(text=STATE.title, icon="TIME")
-    for line in list(STATE.lines)[-_SHOWN_LINES:]:
-        column.label(text=line, icon="BLANK1")
-    column.operator("vdepth.cancel_task", icon="X")
 
 
 def _draw_weights(layout: Any) -> None:

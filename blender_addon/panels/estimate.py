@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from .. import presets
+from ..operators.environment_task import STATE as TASK
 from ..operators.preview import CODE as PREVIEWED
 from ..operators.state import STATE, duration_text
 from ..options import OPTIONS
@@ -15,6 +16,7 @@ from ..preferences import preferences
 from ..result.watch import Seen
 from ..scene import source
 from .base import in_both_editors
+from .task import draw_task
 
 _POINTS_A_CHARACTER = 7.0  # of the interface font, at a scale of 1
 
@@ -201,8 +203,11 @@ def _draw_result(layout: Any, context: Any, known: Seen) -> None:
     for text, path in (("Preview", known.preview), ("Report", known.report)):
         if path:
             row.operator("vdepth.open_file", text=f"Open {text}").filepath = path
-    if not damage:
-        row = layout.row(align=True)
+    if TASK.title:
+        draw_task(layout.box().column())
+    elif not damage:
+        row = layout.split(factor=0.7, align=True)
+        row.scale_y = 1.3
         row.operator("vdepth.setup_shot", icon="SCENE_DATA")
         row.prop(context.scene.vdepth.camera, "floor", toggle=True)
     row = box.row(align=True)
