@@ -230,7 +230,7 @@ class VDEPTH_Settings(bpy.types.PropertyGroup):
         description=f"{OPTIONS['size'].tooltip}; 0 for the preset's choice",
     )
     non_commercial: BoolProperty(  # type: ignore[valid-type]
-        name="Non-Commercial Models", description=OPTIONS["non_commercial"].tooltip
+        name="Non-Commercial", description=OPTIONS["non_commercial"].tooltip
     )
     folder: StringProperty(  # type: ignore[valid-type]
         name="Folder",

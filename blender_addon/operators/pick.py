@@ -10,6 +10,7 @@ import gpu
 from bpy.props import EnumProperty
 from bpy_extras import view3d_utils
 from gpu_extras.batch import batch_for_shader
+from mathutils import Matrix
 
 from ..result.manifest import ResultError
 from ..scene.active import active_clip, number_offset, result_of
@@ -46,6 +47,12 @@ class VDEPTH_OT_pick_floor(OnMesh, bpy.types.Operator):
                 {"ERROR"}, "Look through the scene's camera first (Numpad 0), or pick in the Clip Editor"
             )
             return {"CANCELLED"}
+        camera = find_mesh(clip).parent
+        if space.type == "VIEW_3D" and camera is not None and context.scene.camera != camera:
+            self.report(
+                {"ERROR"}, f"Make {camera.name} the scene's camera first: the plate is seen through it"
+            )
+            return {"CANCELLED"}
         try:
             result = result_of(clip)
         except ResultError as error:
@@ -55,7 +62,9 @@ class VDEPTH_OT_pick_floor(OnMesh, bpy.types.Operator):
         self._clip, self._number = clip, min(max(number, result.first_number), result.last_number)
         self._chosen: list[tuple[float, float]] = []
         self._region = next(one for one in context.area.regions if one.type == "WINDOW")
-        self._handler = type(space).draw_handler_add(self._draw, (space,), "WINDOW", "POST_PIXEL")
+        # The Clip Editor calls nobody back in pixels.
+        moment = "POST_VIEW" if space.type == "CLIP_EDITOR" else "POST_PIXEL"
+        self._handler = type(space).draw_handler_add(self._draw, (space,), "WINDOW", moment)
         self._space = type(space)
         context.window_manager.modal_handler_add(self)
         context.workspace.status_text_set(_KEYS)
@@ -102,7 +111,16 @@ class VDEPTH_OT_pick_floor(OnMesh, bpy.types.Operator):
                 x, y = at
                 crosses += [(x - 8, y), (x + 8, y), (x, y - 8), (x, y + 8)]
         if crosses:
-            batch_for_shader(shader, "LINES", {"pos": crosses}).draw(shader)
+            with gpu.matrix.push_pop(), gpu.matrix.push_pop_projection():
+                gpu.matrix.load_identity()
+                gpu.matrix.load_projection_matrix(_in_pixels(context.region))
+                batch_for_shader(shader, "LINES", {"pos": crosses}).draw(shader)
+
+
+def _in_pixels(region: Any) -> Matrix:
+    """Projection under which coordinates are pixels of the region."""
+    x, y = 2 / region.width, 2 / region.height
+    return Matrix(((x, 0, 0, -1), (0, y, 0, -1), (0, 0, -1, 0), (0, 0, 0, 1)))
 
 
 def pixel_at(context: Any, clip: Any, region: Any, at: tuple[float, float]) -> tuple[float, float]:

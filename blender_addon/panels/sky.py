@@ -16,4 +16,4 @@ def draw_sky(layout: Any, clip: Any) -> None:
     layout.prop(clip.vdepth, "sky")
     mesh = find_mesh(clip)
     if mesh is not None and not is_masked(mesh):
-        layout.label(text="No sky mask: the depth's far end counts", icon="INFO")
+        layout.label(text="No mask: what is far counts", icon="INFO")

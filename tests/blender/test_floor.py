@@ -186,3 +186,18 @@ def test_a_shot_without_ground_is_set_up_all_the_same(clip, monkeypatch):
     assert bpy.ops.vdepth.setup_shot() == {"FINISHED"}
     assert find_floor(scene.camera) is None
     assert find_node(scene, clip) is not None
+
+
+def test_points_are_not_picked_through_another_camera(clip):
+    from blender_addon.operators.pick import VDEPTH_OT_pick_floor
+
+    scene, said = bpy.context.scene, []
+    own = scene.camera
+    scene.camera = bpy.data.objects.new("Other", bpy.data.cameras.new("Other"))
+    context = SimpleNamespace(
+        scene=scene, space_data=SimpleNamespace(type="VIEW_3D"),
+        region_data=SimpleNamespace(view_perspective="CAMERA"),
+    )  # fmt: skip
+    picking = SimpleNamespace(report=lambda _, words: said.append(words))
+    assert VDEPTH_OT_pick_floor.invoke(picking, context, None) == {"CANCELLED"}
+    assert said == [f"Make {own.name} the scene's camera first: the plate is seen through it"]
