@@ -27,7 +27,8 @@ from vdepth_core.progress import Progress
 from vdepth_core.training.shards import LARGE, write_points, write_shards
 
 SEEN = 5  # frames
-ANGLE = 2.0  # degrees between the rays of the two frames farthest apart
+ANGLE = 1.5  # degrees between the rays of the two frames farthest apart
+LEAST_ANGLE = 0.3  # degrees a point must be seen under to hold the frames together meanwhile
 OFF = 1.0  # pixels of reprojection error
 FIRST_ANGLE = 4.0  # degrees the first two frames must see points under; COLMAP's 16 is for photographs
 FEATURES = 4096  # a frame
@@ -142,6 +143,7 @@ def _solve(database: Path, folder: Path, lens: bool) -> Any:
     options.mapper.abs_pose_refine_focal_length = options.mapper.abs_pose_refine_extra_params = lens
     options.mapper.init_min_tri_angle = FIRST_ANGLE
     options.mapper.init_max_forward_motion = 1.0  # cars drive forward
+    options.mapper.filter_min_tri_angle = options.triangulation.min_angle = LEAST_ANGLE
     place = folder / f"solved-{lens}"
     place.mkdir()
     solved = pycolmap.incremental_mapping(database, folder / "pictures", place, options)

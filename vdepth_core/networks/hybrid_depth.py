@@ -47,7 +47,7 @@ class HybridDepthNet(nn.Module):
 
     def forward(self, rgb: Tensor) -> Tensor:  # (N, 3, H, W) in [0, 1] -> (N, H, W) >= 0
         half, *maps = self.trunk(rgb)
-        seen = rgb if self.full else functional.interpolate(rgb, scale_factor=0.5, mode="area")
+        seen = rgb if self.full else functional.avg_pool2d(rgb, 2)
         _, *finer, x = self.encoder(seen)
         x, found = self.context(self.deep(x)), []
         for fusion, skip in zip(self.fusions, reversed(finer), strict=True):
