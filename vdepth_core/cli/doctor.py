@@ -115,6 +115,18 @@ def _embedded() -> str:
     return f"{model.spec.parameters / 1e6:.2f} M parameters, {model.spec.weights_sha256[:12]}"
 
 
+def _runtime() -> str:
+    from ..models.runtime import onnx_runtime
+
+    found = onnx_runtime()
+    if found is None:
+        return "torch on the CPU, too; pip install 'vdepth[fast]' brings ONNX Runtime, about twice as fast"
+    import onnx  # noqa: F401  (the exporter's)
+    import onnxruntime  # noqa: F401
+
+    return f"{found} on the CPU, torch on accelerators and for what it does not run"
+
+
 def _weights() -> str:
     from ..files import free_space
     from ..weights.location import weights_folder
@@ -152,6 +164,11 @@ _CHECKS: list[tuple[str, Callable[[], str], str]] = [
     ("video", _video, "Reinstall PyAV from a wheel: pip install --force-reinstall --only-binary :all: av"),
     ("exr", _exr, _REINSTALL),
     ("embedded model", _embedded, _REINSTALL),
+    (
+        "runtime",
+        _runtime,
+        "Reinstall: pip install --force-reinstall 'vdepth[fast]', or uninstall onnxruntime.",
+    ),
     ("weights folder", _weights, "Set VDEPTH_WEIGHTS to a folder you may write to."),
     ("plug-ins", _plugins, "Uninstall or update the package that provides it."),
 ]

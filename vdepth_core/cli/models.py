@@ -26,6 +26,7 @@ def models(json_: Annotated[bool, typer.Option("--json", help="Print one JSON li
         [_row(entry) for entry in entries if entry.spec],
         "Affine: up to scale and shift. Install one with vdepth weights install NAME.",
     )
+    typer.echo(_runtime_line([entry.name for entry in entries]))
     for entry in entries:
         if not entry.spec:
             typer.echo(f"{entry.name}: a plug-in that does not say what it is.")
@@ -53,6 +54,18 @@ def _print_seams() -> None:
             typer.echo(reason, err=True)
 
 
+def _runtime_line(names: list[str]) -> str:
+    """What runs them on a CPU."""
+    from ..choices import listed
+    from ..models.registry import runs_on_onnx
+    from ..models.runtime import WORTH_FRAMES, onnx_runtime
+
+    able, found = listed([name for name in names if runs_on_onnx(name)]), onnx_runtime()
+    if found is None:
+        return f"On a CPU torch runs all; {able} faster on ONNX Runtime (pip install 'vdepth[fast]')."
+    return f"On a CPU {found} runs {able}, from {WORTH_FRAMES} frames on; torch the others."
+
+
 def _row(entry: ModelEntry) -> ModelRow:
     spec = entry.spec
     assert spec is not None
@@ -63,8 +76,12 @@ def _row(entry: ModelEntry) -> ModelRow:
 
 
 def _facts(entry: ModelEntry) -> dict[str, Any]:
+    from ..models.registry import runs_on_onnx
+    from ..models.runtime import onnx_runtime
+
     return {
         "name": entry.name,
+        "runtime": (onnx_runtime() if runs_on_onnx(entry.name) else None) or "torch",
         "installed": entry.installed,
         "path": str(entry.path) if entry.path else None,
         "size": entry.size,

@@ -5,14 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import get_args
 
-from ..choices import Predicts
+from ..choices import Predicts, Runtime
 from ..models.registry import load_model
 from ..progress import Progress
 from ..protocols import DepthModel
 
 _WAIT_S = 0.2
-_Key = tuple[str, str, str, Predicts | None, bool]
+_Key = tuple[str, str, str, Predicts | None, bool, Runtime]
 
 
 class ModelShelf:
@@ -31,24 +32,33 @@ class ModelShelf:
             model: Loaded.
         """
         with self._lock:
-            self._models[name, device, dtype, None, False] = model
+            for runtime in get_args(Runtime):  # it brings its own
+                self._models[name, device, dtype, None, False, runtime] = model
 
     def get(
-        self, name: str, device: str, dtype: str, predicts: Predicts | None = None, compile: bool = False
+        self,
+        name: str,
+        device: str,
+        dtype: str,
+        predicts: Predicts | None = None,
+        compile: bool = False,
+        runtime: Runtime = "torch",
     ) -> DepthModel:
         """A model, loaded where it is not yet.
 
         Args:
             name: Of the model, or path of its weights.
-            device, dtype, predicts, compile: As of `load_model`.
+            device, dtype, predicts, compile, runtime: As of `load_model`.
 
         Raises:
             WeightsError, UsageError: as `load_model`.
         """
-        key = (name, device, dtype, predicts, compile)
+        key = (name, device, dtype, predicts, compile, runtime)
         with self._lock:
             if key not in self._models:
-                self._models[key] = load_model(name, device, dtype, predicts=predicts, compile=compile)
+                self._models[key] = load_model(
+                    name, device, dtype, predicts=predicts, compile=compile, runtime=runtime
+                )
             return self._models[key]
 
 

@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from ..adaptation.recipes import RECIPES
-from ..choices import BoostPlan, Compression, Device, Dtype, Predicts, Preset, is_device, menu
+from ..choices import BoostPlan, Compression, Device, Dtype, Predicts, Preset, Runtime, is_device, menu
 from ..clip.options import ClipOptions, valid_rate
 from ..clip.timing import parse_range
 from ..errors import UsageError
@@ -116,6 +116,10 @@ class JobOptions(ClipOptions):
         json_schema_extra={"metavar": menu(Device)},
     )
     dtype: Dtype = Field(default="auto", description="In which precision.")
+    runtime: Runtime = Field(
+        default="auto",
+        description="What runs the network on a CPU; auto: ONNX Runtime, where it is installed and pays.",
+    )
     compile: bool = Field(default=False, description="Compile the network: slow start, faster long clips.")
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = Field(
         default=0, description="Seed of everything random, 0 to 4294967295."
@@ -156,6 +160,8 @@ class JobOptions(ClipOptions):
             raise ValueError("fov and intrinsics both say what the lens is; give one")
         if self.boost and self.refiner != "boost":
             raise ValueError(f"boost is a refiner, and so is {self.refiner}; give one")
+        if self.runtime == "onnx" and self.compile:
+            raise ValueError("runtime onnx leaves torch nothing to compile; give one")
         if self.sky_depth and not self.sky:
             raise ValueError("sky-depth needs to know where the sky is; give --sky, too")
         near, far = self.near or NEAR, self.far or FAR

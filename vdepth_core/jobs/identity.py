@@ -16,6 +16,7 @@ from typing import Any
 from ..errors import UsageError
 from ..geometry.camera import Intrinsics
 from ..models.device import kind_of
+from ..models.runtime import TORCH
 from ..types import ClipInfo, ModelSpec, RefinerWeights
 from .config import FAR, NEAR, EstimateConfig, JobOptions
 from .numbering import Numbering
@@ -46,8 +47,9 @@ FILES = frozenset(
     {"format", "near", "far", "camera", "normals", "layered", "compression", "start_frame", "cfr", "timecode"}
     | {"refiner", "sharpen", "sky", "sky_depth"}
 )
-# Younger than the format: a job without them is what it was before there were any.
-_UNSAID = ("sky", "sky_depth")
+# Younger than the format, and what a job without them is: it goes unsaid, as before there were any.
+_UNSAID: dict[str, Any] = {"sky": False, "sky_depth": False, "runtime": TORCH}
+_SAID = object()  # equal to no value
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Identity:
         size: tuple[int, int],
         camera: Intrinsics,
         refiner_weights: RefinerWeights | None = None,
+        runtime: str = TORCH,
     ) -> Identity:
         """The identity of a resolved configuration on a clip.
 
@@ -81,6 +84,7 @@ class Identity:
             size: (height, width) of the network's input.
             camera: The plate's.
             refiner_weights: What the refiner brings of its own; wherever the file lies, it is the same.
+            runtime: What runs the network, see `runtime_of`.
 
         Raises:
             UsageError: the range of frames lies outside the clip.
@@ -91,8 +95,8 @@ class Identity:
         stated = config.timecode is not None and info.kind == "sequence"
         relative = spec.space == "affine_invariant"
         facts = config.model_dump(mode="json", include=JobOptions.model_fields.keys() - _RESOLVED)
-        facts = {name: value for name, value in facts.items() if value or name not in _UNSAID}
         facts |= {
+            "runtime": runtime,
             "format": JOB_FORMAT,
             "predictions": PREDICTIONS_FORMAT,
             "model": spec.name,
@@ -114,7 +118,7 @@ class Identity:
             **config.method_facts(),
             "refiner": _refiner_facts(config, refiner_weights) if config.refiner else None,
         }
-        return cls(facts)
+        return cls({name: value for name, value in facts.items() if _UNSAID.get(name, _SAID) != value})
 
     def job(self, clip: str) -> str:
         """Identity of the job on a clip of fingerprint ``clip``: 16 hex digits.
@@ -168,7 +172,7 @@ def told(before: dict[str, Any], now: dict[str, Any]) -> str:
     """
     facts = []
     for name, word in zip(differing(before, now), differences(before, now), strict=True):
-        values = [before.get(name), now.get(name)]
+        values = [which.get(name, _UNSAID.get(name)) for which in (before, now)]
         shown = name not in _WORDS and all(isinstance(value, str | int | float) for value in values)
         there, here = map(_shown, values)
         facts.append(f"{word} differs{f': {there} there, {here} here' if shown else ''}")

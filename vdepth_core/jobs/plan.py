@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..checksums import Checksums
+from ..choices import Runtime
 from ..clip import Clip, fingerprint, open_clip
 from ..errors import UsageError, WeightsError
 from ..geometry.camera import Intrinsics
@@ -15,6 +16,7 @@ from ..methods.windowed.method import sees_windows
 from ..methods.windowed.plan import WINDOW
 from ..models.device import pick_device
 from ..models.registry import ModelEntry, list_models, plugin_of
+from ..models.runtime import INSTALL, TORCH, onnx_runtime, runtime_of, wanted_runtime
 from ..options import flag, user_names
 from ..output.manifest import CameraEntry, ClipEntry
 from ..plugins import Plugin, answering
@@ -31,7 +33,7 @@ from .numbering import Numbering
 from .presets import resolve, usual_dtype
 from .record import ClipRecord, JobRecord, keep_choice, read_record, weights_seen
 
-_SAME = ("model", "predicts", "device", "dtype", "compile")  # of two jobs that load the same model
+_SAME = ("model", "predicts", "device", "dtype", "runtime", "compile")  # of two jobs that load the same model
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,7 @@ def make_plan(
     start, stop = frames = frame_range(info, config)
     if info.kind == "sequence" and stop is not None:
         Numbering.of(info, config).check_shown(start / info.rate, stop / info.rate)
+    config = config.model_copy(update={"runtime": _runtime_wanted(config, device, clip, frames)})
     models = list_models()  # from here on a model may be loaded, which takes a while
     config = resolve(config, models, device, windows=_sees_windows(config, models, device, shelf, before))
     assert config.method is not None
@@ -132,7 +135,7 @@ def make_plan(
     weights = weights_seen(found)
 
     def load() -> DepthModel:
-        model = _model(config, given, shelf, out)
+        model = _model(config, given, shelf, out, before)
         with answering(*plugins("model", "method")):
             method.check(model)
         if known is not None and model.spec != known:
@@ -143,14 +146,19 @@ def make_plan(
         return model
 
     known = _known_spec(before, config, weights)
-    spec = known or load().spec
+    model = None if known is not None else load()
+    runtime = _runtime(before) if model is None else runtime_of(model)
+    config = config.model_copy(update={"runtime": TORCH if runtime == TORCH else "onnx"})
+    assert config.method is not None
+    spec = known if model is None else model.spec
+    assert spec is not None
     with answering(*plugins("method")):
         size = _checked_size("input_size", method.input_size(info, spec, config.size))
     with answering(*plugins("refiner")):
         if refiner is not None:
             _checked_size("size", refiner.size(info, spec, size))  # refuses what it is nothing for
         brought = refiner.weights() if isinstance(refiner, WeightedRefiner) else None
-    identity = Identity.of(config, info, spec, size, camera, brought)
+    identity = Identity.of(config, info, spec, size, camera, brought, runtime)
     source = fingerprint(clip, start, stop, checksums=checksums, progress=progress)
     seen = ClipRecord.of(info, source)
     same = before is not None and before.spec == spec
@@ -210,7 +218,9 @@ def _sees_windows(
     if known is not None:
         return known.window == WINDOW  # the file may be gone by now
     dtype = usual_dtype(device) if config.dtype == "auto" else config.dtype
-    return sees_windows(shelf.get(config.model, device, dtype, config.predicts, config.compile))
+    return sees_windows(
+        shelf.get(config.model, device, dtype, config.predicts, config.compile, config.runtime)
+    )
 
 
 def _checked_size(function: str, size: tuple[int, int]) -> tuple[int, int]:
@@ -250,10 +260,41 @@ def _device(config: EstimateConfig, given: EstimateConfig, out: Path) -> str:
         ) from error
 
 
-def _model(config: EstimateConfig, given: EstimateConfig, shelf: ModelShelf, out: Path) -> DepthModel:
+def _runtime_wanted(
+    config: EstimateConfig, device: str, clip: Clip, frames: tuple[int, int | None]
+) -> Runtime:
+    start, stop = frames
+    stop = clip.info.frames_declared if stop is None else stop
+    return wanted_runtime(
+        config.runtime,
+        device,
+        dtype=config.dtype,
+        compiled=config.compile,
+        frames=None if stop is None else stop - start,
+    )
+
+
+def _runtime(before: JobRecord | None) -> str:
+    """What would run the model of a folder's job here, which is not loaded; what did, where that is gone."""
+    assert before is not None
+    ran = str(before.identity.get("runtime", TORCH))
+    return ran if ran == TORCH else onnx_runtime() or ran
+
+
+def _model(
+    config: EstimateConfig, given: EstimateConfig, shelf: ModelShelf, out: Path, before: JobRecord | None
+) -> DepthModel:
     assert config.model is not None
+    if config.runtime == "onnx" and given.runtime != "onnx" and onnx_runtime() is None:
+        ran = _runtime(before)
+        raise UsageError(
+            f"The job in {out} was begun on {ran}, which is not installed here.",
+            f"{INSTALL}, or start anew with --overwrite or in another folder with -o.",
+        )
     try:
-        return shelf.get(config.model, config.device, config.dtype, config.predicts, config.compile)
+        return shelf.get(
+            config.model, config.device, config.dtype, config.predicts, config.compile, config.runtime
+        )
     except (UsageError, WeightsError) as error:
         if given.model is not None:
             raise

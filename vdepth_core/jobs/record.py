@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..clip import Fingerprint
+from ..models.runtime import TORCH
 from ..output.journal import JOB, WORK
 from ..output.manifest import CameraEntry, ClipEntry
 from ..runs import in_words, runs
@@ -17,7 +18,7 @@ from ..types import ClipInfo, ModelSpec, RefinerWeights, Shot
 from .config import EstimateConfig
 from .identity import FILES, differing, predictions_of
 
-_CHOSEN = ("method", "model", "size", "device", "dtype")
+_CHOSEN = ("method", "model", "size", "device", "dtype", "runtime")
 _SHOWN = 4  # ranges of frames in a sentence
 
 
@@ -188,7 +189,10 @@ def keep_choice(given: EstimateConfig, record: JobRecord | None) -> EstimateConf
         left.remove("size")  # a preset's size goes with its model
     if "method" in left and not _open(given, "model") and given.model != record.chosen.model:
         left.remove("method")  # as the method does: this is another job, and is refused for being one
-    return given.model_copy(update={name: getattr(record.chosen, name) for name in left})
+    kept = {name: getattr(record.chosen, name) for name in left}
+    if kept.get("runtime") == "auto":  # a record from before there was a choice
+        kept["runtime"] = TORCH
+    return given.model_copy(update=kept)
 
 
 def _open(config: EstimateConfig, name: str) -> bool:

@@ -93,6 +93,8 @@ def cpu_threads(model: DepthModel, size: tuple[int, int], progress: Progress) ->
         known = {}
     known = known if isinstance(known, dict) else {}
     key = f"{model.spec.name}/{model.spec.weights_sha256[:16]}/{size[0]}x{size[1]}/{os.cpu_count()}"
+    if (runtime := getattr(model, "runtime", "torch")) != "torch":
+        key += f"/{runtime}"
     if not isinstance(known.get(key), int) or known[key] < 1:
         progress.stage(PROBE, 1)
         known[key] = probe_threads(model, size)
@@ -129,6 +131,8 @@ def probe_threads(model: DepthModel, size: tuple[int, int]) -> int:
     try:
         for threads in (everything, 1):
             torch.set_num_threads(threads)
+            if hasattr(model, "ready"):
+                model.ready(size)  # what is done once a job is no frame's time
             seconds[threads] = _time(model, frames)
             if seconds[threads] < _SLOW_S:
                 seconds[threads] = min(_time(model, frames) for _ in range(_REPEATS))  # min: others run too

@@ -23,6 +23,8 @@ from .sizing import LARGEST_INPUT
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from .runtime import OnnxNetwork
+
 _log = logging.getLogger(__name__)
 
 DTYPES = ("fp32", "fp16", "bf16")
@@ -74,7 +76,12 @@ class NetworkModel:
         spec: What its numbers mean.
         network: The torch module, in evaluation mode.
         device: Where it runs, as torch spells it.
+        portable: Whether another runtime than torch may run it; see `Family.portable`.
+        runtime: What runs it: ``torch``, or ``onnxruntime`` and its version.
     """
+
+    portable = False
+    runtime = "torch"
 
     def __init__(
         self,
@@ -102,6 +109,7 @@ class NetworkModel:
         network = network.eval().requires_grad_(False).to(device)
         self.network = channels_last(network)
         self._compiled: Callable[..., Any] | None = None
+        self._onnx: OnnxNetwork | None = None
 
     def compile(self) -> None:
         """Has `torch.compile` compile the network when it is first used.
@@ -112,6 +120,28 @@ class NetworkModel:
         import torch
 
         self._compiled = torch.compile(self.network)
+
+    def hand_to(self, onnx: OnnxNetwork) -> None:
+        """Has ONNX Runtime run the network from now on; see `runtime.run_on_onnx`.
+
+        Args:
+            onnx: The network, exported.
+
+        Raises:
+            ValueError: the model computes in half precision.
+        """
+        if self._half is not None:
+            raise ValueError("it is to run in half precision")
+        self._onnx, self.runtime = onnx, onnx.runtime
+
+    def ready(self, size: tuple[int, int]) -> None:
+        """Does now what the first frame of a size would wait for.
+
+        Args:
+            size: (height, width) of the input.
+        """
+        if self._onnx is not None:
+            self._onnx.session(size)
 
     def predict(self, frames: Tensor) -> Tensor:
         """Predicts ``spec.quantity``.
@@ -162,9 +192,11 @@ class NetworkModel:
         return self._run(self._normalise(frames) if self._normalise else frames)
 
     def _run(self, batch: Tensor) -> Any:
-        """The network itself, compiled where that was asked for and works."""
+        """The network itself, on ONNX Runtime or compiled where that was asked for and works."""
         import torch
 
+        if self._onnx is not None:
+            return self._onnx(batch)
         if self._compiled is not None:
             try:
                 return self._compiled(batch)
@@ -246,9 +278,18 @@ class Family:
         """
         network = self.finish(self.network(weights))
         network, spec = as_metric(network, self.spec_of(weights, spec), weights.metadata)
-        if self.resampled is not None:
-            return ResamplingModel(network, spec, device, dtype, self.normalise, self.resampled)
-        return NetworkModel(network, spec, device, dtype, self.normalise)
+        model = (
+            NetworkModel(network, spec, device, dtype, self.normalise)
+            if self.resampled is None
+            else ResamplingModel(network, spec, device, dtype, self.normalise, self.resampled)
+        )
+        model.portable = self.portable
+        return model
+
+    @property
+    def portable(self) -> bool:
+        """Whether another runtime than torch may run it: its last digits are none that were published."""
+        return self.finish is not as_published
 
     def network(self, weights: Weights) -> nn.Module:
         """The network as published, on the CPU, in evaluation mode.

@@ -12,7 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from ..choices import Predicts, one_of
+from ..choices import Predicts, Runtime, one_of
 from ..errors import UsageError, WeightsError
 from ..plugins import Plugin, answering
 from ..protocols import DepthModel, SnippetModel
@@ -24,6 +24,7 @@ from ..weights.parts import read_network
 from ..weights.reading import unreadable
 from .device import pick_device
 from .network_model import Family, NetworkModel
+from .runtime import LARGEST, run_on_onnx
 
 _log = logging.getLogger(__name__)
 
@@ -79,6 +80,7 @@ def load_model(
     *,
     predicts: Predicts | None = None,
     compile: bool = False,
+    runtime: Runtime = "torch",
 ) -> DepthModel:
     """Loads a registered model, or weights of a known family.
 
@@ -92,9 +94,10 @@ def load_model(
         predicts: What the numbers of weights given by their path mean, where it is not what their family's
             usually do (a DPT fine-tuned to metric depth).
         compile: Compile the network with `torch.compile`; where that fails it runs as it is, with a warning.
+        runtime: ``onnx``: have ONNX Runtime run it, on a CPU only; ``auto``: where it can.
 
     Raises:
-        UsageError: no such model, device, dtype or meaning.
+        UsageError: no such model, device, dtype or meaning, or ONNX Runtime cannot run it.
         WeightsError: the weights are missing, damaged or of an unknown layout.
 
     Examples:
@@ -128,6 +131,8 @@ def load_model(
             raise unreadable(Path(error.filename or name_or_path), error) from error
         if predicts is not None:
             model.spec = _meaning(model.spec, predicts)
+    if runtime != "torch":
+        run_on_onnx(model, asked=runtime == "onnx")
     if compile:
         _compile(model)
     return model
@@ -198,6 +203,21 @@ def family_of(model: str) -> Family | None:
     entry = published_models().get(model)
     place = _FAMILIES[entry.family] if entry is not None else None
     return None if place is None or place in _FOLDERS.values() else cast(Family, _loader(place))
+
+
+def runs_on_onnx(model: str) -> bool:
+    """Whether ONNX Runtime runs a published model on a CPU, where it is installed.
+
+    Args:
+        model: Name in the catalogue.
+    """
+    family, entry = family_of(model), published_models().get(model)
+    return (
+        family is not None
+        and family.portable
+        and entry is not None
+        and (entry.spec(model).parameters <= LARGEST)
+    )
 
 
 def match_family(keys: Collection[str]) -> Family | None:
