@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import compat
+from .normals import shading_normal
 from .plate import PROJECTED, SKY
 
 
@@ -48,6 +49,9 @@ def make_matte(material: Any) -> None:
         surface.inputs["Specular IOR Level"].default_value = 0.0
         for link in emission.inputs["Color"].links:
             tree.links.new(link.from_socket, surface.inputs["Base Color"])
+        normal = tree.nodes.new("ShaderNodeGroup")
+        normal.node_tree, normal.location = shading_normal(), (surface.location.x - 200, surface.location.y)
+        tree.links.new(normal.outputs[0], surface.inputs["Normal"])
         both, sky = tree.nodes.new("ShaderNodeMixShader"), tree.nodes.new("ShaderNodeAttribute")
         sky.attribute_name = SKY
         for node, below in ((both, 0), (sky, 200)):

@@ -14,11 +14,12 @@ import bpy
 
 from .footage import emissions_of
 from .graph import Field, Graph, arrange
+from .normals import shading_normal
 from .plate import SKY
 
 GROUP = "Video Depth Add Light"
 VERSION_KEY = "vdepth_add_light"
-VERSION = 2
+VERSION = 3
 PASS = "Video Depth Light"
 """Name of the shader's output that holds the share of a pixel where light is added."""
 ALONE = "vdepth_light_alone"
@@ -105,8 +106,8 @@ def alone_tree() -> Any:
 
 def _normal(graph: Graph) -> Field:
     """From the camera's direction to the surface's own."""
-    geometry = graph.node("ShaderNodeNewGeometry")
-    normal, incoming = (Field(graph, geometry.outputs[name]) for name in ("Normal", "Incoming"))
+    normal = graph.node("ShaderNodeGroup", node_tree=shading_normal()).outputs[0]
+    normal, incoming = Field(graph, normal), graph.field("ShaderNodeNewGeometry", output="Incoming")
     away = _vector(graph, "SUBTRACT", normal, incoming)
     slope = _vector(graph, "SCALE", away, scale=graph.input("Relief"))
     return _vector(graph, "NORMALIZE", _vector(graph, "ADD", incoming, slope))

@@ -17,6 +17,7 @@ import bpy
 from .graph import Field, Graph, arrange
 from .mesh_clean import CleanPlate
 from .mesh_fill import fill_layer, skirt_layer
+from .normals import NORMAL, with_normals
 from .plate import Plate
 from .sky import dome, marked
 from .surface import sampled, smoothed, surface
@@ -24,7 +25,7 @@ from .tree_cache import kept_tree
 
 TREE = "Video Depth Mesh"
 VERSION_KEY = "vdepth_tree"
-VERSION = 5
+VERSION = 6
 """Rises with every change of the tree; meshes in older files keep the tree they were built with."""
 SOCKETS: tuple[tuple[str, str, Any, float | None, str], ...] = (
     ("Depth Image", "Image", None, None, "Depth sequence, one file a frame, as estimated"),
@@ -43,6 +44,13 @@ SOCKETS: tuple[tuple[str, str, Any, float | None, str], ...] = (
         "Depth steps by more than this, relative to the nearer side and beyond the slope beside it, are cut",
     ),
     ("Smooth", "Int", 0, 0, "How many times the depth is smoothed; tears stay sharp"),
+    (
+        "Soft Normals",
+        "Float",
+        1.0,
+        0.0,
+        "How far the light on a surface is smoothed, in 200ths of the width; 0: all that the depth has shows",
+    ),
     (
         "Fill",
         "Bool",
@@ -65,6 +73,7 @@ SOCKETS: tuple[tuple[str, str, Any, float | None, str], ...] = (
 )
 """Name, type, default, least value and description of what artists set, in order."""
 PLATE: tuple[tuple[str, str, Any, float | None, str], ...] = (
+    ("Lit", "Bool", False, None, "Whether normals are smoothed for lights, which takes time"),
     ("Clean Depth", "Image", None, None, "Depth of the clean plate, one file a frame"),
     ("Clean Footage", "Material", None, None, "Material that shows the clean plate"),
     ("Margin X", "Int", 0, 0, "Pixels that the clean plate is wider than the plate on each side"),
@@ -113,7 +122,8 @@ def _built() -> Any:
     }
     behind = [graph.switch("GEOMETRY", graph.input(name), None, layer) for name, layer in layers.items()]
     known = graph.switch("GEOMETRY", graph.input("Clean Plate"), None, clean.layer(stride))
-    front = marked(graph, plate, surface(graph, grid, samples))
+    lit = with_normals(graph, plate, grid, samples, stride)
+    front = marked(graph, plate, surface(graph, grid, lit, NORMAL))
     front = plate.unproject(front, graph.attribute("depth"), plate.uv(*plate.place()))
     shown = graph.join(known, plate.finish(graph.join(*behind, front, dome(graph, plate))))
     points = plate.finish(_points(graph, plate, samples, stride))

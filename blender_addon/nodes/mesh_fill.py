@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from .graph import Field, Graph
 from .mesh_clean import CleanPlate
-from .plate import Grid, Plate
+from .plate import SKY, Grid, Plate
 from .surface import TORN, sampled, surface
 
 REACH = 12
@@ -48,6 +48,7 @@ def fill_layer(
     mesh = sampled(graph, Grid(mesh, grid.columns, grid.rows), graph.switch("FLOAT", near, 0.0, depth))
     mesh = surface(graph, grid, mesh, SHIFT)
     x, y, _ = graph.components(graph.vector_math("ADD", own, graph.attribute(SHIFT, "FLOAT_VECTOR")))
+    mesh = graph.store(mesh, SKY, plate.sky(plate.pixel(x, y)))
     mesh = plate.unproject(mesh, z, plate.uv(x, y))
     for name in (SEED, SHIFT):
         mesh = graph.field("GeometryNodeRemoveAttribute", {"Geometry": mesh, "Name": name})
@@ -66,6 +67,7 @@ def skirt_layer(graph: Graph, plate: Plate, clean: CleanPlate, stride: Field) ->
         place - 2.0 * (place - graph.clamp(place, 0.0, most))
         for place, most in ((x, plate.width), (y, plate.height))
     )
+    mesh = graph.store(mesh, SKY, plate.sky(plate.pixel(across, up)))
     return plate.unproject(mesh, graph.attribute("depth"), plate.uv(across, up))
 
 
@@ -73,7 +75,7 @@ def _is_seed(graph: Graph, grid: Grid, z: Field) -> Field:
     """Whether a sample lies on the far side of a step."""
     beside = graph.on_domain(graph.attribute(TORN, "BOOLEAN"), "POINT", "BOOLEAN")
     nearest = z
-    for neighbour in _neighbours(graph, grid, 1.0):
+    for neighbour in grid.neighbours(graph, 1.0):
         other = graph.at_index(z, neighbour)
         nearest = graph.switch("FLOAT", other > 0.0, nearest, graph.minimum(nearest, other))
     return beside & (z > nearest * (graph.input("Tear") + 1.0))
@@ -89,7 +91,7 @@ def _flooded(graph: Graph, grid: Grid, mesh: Field, leaps: Field, stride: Field)
     def leap(mesh: Field, count: Field) -> Field:
         best, deepest = seed, graph.at_index(z, seed)
         least = graph.switch("FLOAT", seed > NONE + 0.5, 1e9, _distance(graph, own, seed))
-        for neighbour in _neighbours(graph, grid, graph.math("POWER", 2.0, leaps - 1.0 - count)):
+        for neighbour in grid.neighbours(graph, graph.math("POWER", 2.0, leaps - 1.0 - count)):
             other = graph.at_index(seed, neighbour, "INT")
             depth = graph.at_index(z, other)
             farther = depth > z * BEHIND
@@ -108,16 +110,6 @@ def _flooded(graph: Graph, grid: Grid, mesh: Field, leaps: Field, stride: Field)
 def _distance(graph: Graph, own: Field, seed: Field) -> Field:
     place = graph.at_index(own, seed, "FLOAT_VECTOR")
     return graph.vector_math("DISTANCE", own, place, output="Value")
-
-
-def _neighbours(graph: Graph, grid: Grid, step: Field | float) -> list[Field]:
-    """Numbers of the samples a step to the left, right, below and above."""
-    index = graph.field("GeometryNodeInputIndex")
-    column = graph.math("FLOOR", index / grid.rows)
-    row = index - column * grid.rows
-    columns = [graph.clamp(place, 0, grid.columns - 1) for place in (column - step, column + step)]
-    rows = [graph.clamp(place, 0, grid.rows - 1) for place in (row - step, row + step)]
-    return [*(place * grid.rows + row for place in columns), *(column * grid.rows + place for place in rows)]
 
 
 def _shift(graph: Graph, plate: Plate, seed: Field, depth: Field) -> Field:

@@ -28,6 +28,18 @@ class Grid:
     columns: Field
     rows: Field
 
+    def neighbours(self, graph: Graph, step: Field | float) -> list[Field]:
+        """Numbers of the samples a step to the left, right, below and above; at the sides the last."""
+        index = graph.field("GeometryNodeInputIndex")
+        column = graph.math("FLOOR", index / self.rows)
+        row = index - column * self.rows
+        columns = [graph.clamp(place, 0, self.columns - 1) for place in (column - step, column + step)]
+        rows = [graph.clamp(place, 0, self.rows - 1) for place in (row - step, row + step)]
+        return [
+            *(place * self.rows + row for place in columns),
+            *(column * self.rows + place for place in rows),
+        ]
+
 
 class Plate:
     """Fields of the plate. Places (x, y) count in pixels from the lower left corner, as Blender's images."""
@@ -136,15 +148,19 @@ class Plate:
             uv: Where in the plate a vertex takes its colour.
         """
         graph = self.graph
-        (x, y), (u, v, _) = self.place(), graph.components(uv)
+        u, v, _ = graph.components(uv)
         # A UV map too: for Solid view, and for other programs.
         corners = graph.on_domain(uv, "POINT", "FLOAT_VECTOR")
         mesh = graph.store(mesh, "UVMap", corners, "FLOAT2", "CORNER")
         mesh = graph.store(mesh, PROJECTED, graph.vector(u * z, v * z, z), "FLOAT_VECTOR")
+        return graph.field("GeometryNodeSetPosition", {"Geometry": mesh, "Position": self.point(z)})
+
+    def point(self, z: Field) -> Field:
+        """Where in the camera's space a place of the plate at depth z is."""
+        graph, (x, y) = self.graph, self.place()
         across = (x - graph.input("cx")) / graph.input("fx") * z
         down = (self.height - y - graph.input("cy")) / graph.input("fy") * z
-        position = graph.vector(across, -down, -z)
-        return graph.field("GeometryNodeSetPosition", {"Geometry": mesh, "Position": position})
+        return graph.vector(across, -down, -z)
 
     def finish(self, geometry: Field, material: str = "Footage") -> Field:
         """With its material, shaded smooth."""

@@ -14,8 +14,8 @@ from .plate import Grid
 
 CELL, TORN = "vdepth_cell", "vdepth_torn"
 """Attributes while it is built: column and row of a sample, whether an edge lies over a step."""
-OWN, OWN_SHIFT = "vdepth_own", "vdepth_own_shift"
-"""Of a part of a cell: depth and shift of the sample it belongs to."""
+OWN, OWN_CARRIED = "vdepth_own", "vdepth_own_carried"
+"""Of a part of a cell: depth and vector of the sample it belongs to."""
 REACH = 3
 """Samples over which a side's slope is taken: a step blurred over two samples is none of its own slope."""
 
@@ -48,20 +48,20 @@ def smoothed(graph: Graph, mesh: Field, times: Field) -> Field:
     return graph.switch("GEOMETRY", times > 0, mesh, graph.store(mesh, "depth", found))
 
 
-def surface(graph: Graph, grid: Grid, mesh: Field, shift: str = "") -> Field:
+def surface(graph: Graph, grid: Grid, mesh: Field, carried: str = "") -> Field:
     """The mesh of a layer, its positions still in the plate, its depth as the attribute ``depth``.
 
     Args:
         graph: The tree.
         grid: Samples.
         mesh: They, as `sampled` leaves them.
-        shift: Name of a vector that the samples carry, which goes over as the depth does.
+        carried: Name of a vector that the samples have, which goes over as the depth does.
     """
     # On faces, Blender takes a condition on edges for met where all edges meet it.
     whole = graph.on_domain(graph.logic_not(graph.attribute(TORN, "BOOLEAN"), "EDGE"), "EDGE", "BOOLEAN")
     inside = graph.delete(mesh, graph.logic_not(whole, "FACE"), "FACE")
-    joined = graph.join(_parts(graph, mesh, grid, whole, shift), inside)
-    for name in (CELL, TORN, OWN, *((OWN_SHIFT,) if shift else ())):
+    joined = graph.join(_parts(graph, mesh, grid, whole, carried), inside)
+    for name in (CELL, TORN, OWN, *((OWN_CARRIED,) if carried else ())):
         joined = graph.field("GeometryNodeRemoveAttribute", {"Geometry": joined, "Name": name})
     return joined
 
@@ -96,7 +96,7 @@ def _torn(graph: Graph, grid: Grid) -> Field:
     return 1.0 - whole
 
 
-def _parts(graph: Graph, mesh: Field, grid: Grid, whole: Field, shift: str) -> Field:
+def _parts(graph: Graph, mesh: Field, grid: Grid, whole: Field, carried: str) -> Field:
     """The cells over steps, in quarters that hang together as their samples do."""
     depth, cell = graph.attribute("depth"), graph.attribute(CELL, "FLOAT_VECTOR")
     empty = 1.0 - graph.on_domain(depth > 0.0, "POINT") > 0.99
@@ -107,15 +107,15 @@ def _parts(graph: Graph, mesh: Field, grid: Grid, whole: Field, shift: str) -> F
     x, y, _ = graph.components(graph.on_domain(cell, "FACE", "FLOAT_VECTOR"))
     own = graph.math("ROUND", x) * grid.rows + graph.math("ROUND", y)
     parts = graph.store(parts, OWN, graph.sampled(mesh, depth, own), "FLOAT", "FACE")
-    if shift:
-        moved = graph.sampled(mesh, graph.attribute(shift, "FLOAT_VECTOR"), own, "FLOAT_VECTOR")
-        parts = graph.store(parts, OWN_SHIFT, moved, "FLOAT_VECTOR", "FACE")
+    if carried:
+        moved = graph.sampled(mesh, graph.attribute(carried, "FLOAT_VECTOR"), own, "FLOAT_VECTOR")
+        parts = graph.store(parts, OWN_CARRIED, moved, "FLOAT_VECTOR", "FACE")
     parts = graph.field("GeometryNodeSplitEdges", {"Mesh": parts, "Selection": _between(graph, cell)})
     parts = graph.delete(parts, 1.0 - (graph.attribute(OWN) > 0.0), "FACE")
     together = graph.on_domain(1.0 / graph.attribute(OWN), "FACE")
-    if shift:
-        moved = graph.on_domain(graph.attribute(OWN_SHIFT, "FLOAT_VECTOR"), "FACE", "FLOAT_VECTOR")
-        parts = graph.store(parts, shift, moved, "FLOAT_VECTOR")
+    if carried:
+        moved = graph.on_domain(graph.attribute(OWN_CARRIED, "FLOAT_VECTOR"), "FACE", "FLOAT_VECTOR")
+        parts = graph.store(parts, carried, moved, "FLOAT_VECTOR")
     return graph.store(parts, "depth", 1.0 / together)
 
 

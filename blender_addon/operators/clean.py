@@ -7,16 +7,15 @@ from typing import Any
 
 import bpy
 
-from ..core_process.client import Command
-from ..core_process.environment import CoreError
-from ..core_process.run import Steps, Stopped
+from ..core_process.run import Steps
 from ..preferences import FINDER, finder_arguments
-from ..result.clean import clean_file
+from ..result.clean import is_of
 from ..result.manifest import Result, ResultError
 from ..scene.active import active_clip, result_of
 from ..scene.clean import use_clean_plate
 from ..scene.mesh import find_mesh
 from . import running
+from .forecast import FUSING, Forecast
 from .mesh_operator import MeshOperator
 from .on_clip import reported
 from .running import ClipRun
@@ -24,7 +23,7 @@ from .state import STATE
 
 
 class Fusing(ClipRun):
-    """Makes the clean plate of a clip's result, if it has none."""
+    """Makes the clean plate of a clip's result, if it has none of this very result."""
 
     noun = "clean plate"
 
@@ -37,17 +36,11 @@ class Fusing(ClipRun):
         STATE.message, STATE.code = "Cancelled.", "cancelled"
 
     def _all(self) -> Steps:
-        if not clean_file(self.result).is_file():
+        if not is_of(self.result):
+            STATE.forecast = Forecast(usual=dict(FUSING))
             core = yield from FINDER.seek(*finder_arguments())
-            STATE.stage = "Fusing the clean plate"
-            words = ["fuse", str(self.result.manifest.parent)]
-            process = self._noted(Command(core.path, words, self._log))
-            yield from self.follow(process, process.lines)
-            if self.cancelled:
-                raise Stopped
-            if process.error is not None:
-                raise CoreError(str(process.error))
-        self.whole = True
+            yield from self.follow_worker(core.path, ["fuse", str(self.result.manifest.parent)])
+        self.whole = not STATE.error
 
 
 class VDEPTH_OT_use_clean_plate(MeshOperator, bpy.types.Operator):

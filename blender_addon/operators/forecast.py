@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 
 USUAL = {"scan": 0.05, "infer": 1.0, "settle": 0.3, "refine": 4.0, "write": 1.5}
 """What a frame of each stage costs in relation to its estimate: measured without a graphics card."""
-_EXPECTED = ("infer", "settle", "write")  # of every job; the others only once they are told of
+FUSING = {"scan": 0.05, "solve": 5.0, "moving": 0.2, "fuse": 1.0}
+"""What a unit of each stage of a clean plate costs in relation to fusing a frame."""
+_EXPECTED = ("infer", "settle", "write", "fuse")  # of every job; the others only once they are told of
 _TRUSTED = 2  # frames after which a rate is believed
 _SETTLED_S, _SETTLED = 2.0, 0.02  # seconds of work, and share, before a time is told
 _SMOOTH = 0.3
@@ -26,7 +28,7 @@ class Forecast:
         share: Of all work, 0 to 1; never falls.
         eta: Seconds to go, None while unknown.
         stages: Units done and to do, by stage; the second is 0 while unknown.
-        usual: What a unit of each stage costs until it is measured, in relation to ``infer``.
+        usual: What a unit of each stage that counts costs until it is measured, in relation to one of them.
     """
 
     share: float = 0.0
@@ -69,14 +71,15 @@ class Forecast:
         was, left = self._cost(before), self._cost(after)
         if 0 <= left < was:
             self.share = 1 - (1 - self.share) * left / was
-        if stage in USUAL and stage != "scan" and rate > 0:
+        if stage in self.usual and stage != "scan" and rate > 0:
             self._began = self._began or now - 1 / rate
             self._tell(left, now)
 
     def costs(self) -> dict[str, float]:
         """What the stages cost this time, for the next job of the same kind."""
-        frame = self._seconds.get("infer", 0.0)
-        return self.usual | ({name: s / frame for name, s in self._seconds.items()} if frame else {})
+        if not (frame := self._seconds.get("infer", 0.0)):
+            return self.usual
+        return self.usual | {name: s / frame for name, s in self._seconds.items() if name in self.usual}
 
     def _tell(self, left: float, now: float) -> None:
         """The time to go: stages run side by side, so a second may do the work of several."""
@@ -93,16 +96,17 @@ class Forecast:
 
     def _left(self) -> dict[str, int]:
         """Units to do, by stage; a stage nobody told of yet is as long as the longest that is known."""
-        longest = max((total for name, (_, total) in self.stages.items() if name in USUAL), default=0)
-        expected = dict.fromkeys(_EXPECTED, (0, longest)) if longest else {}
-        stages = {name: self.stages[name] for name in USUAL if name in self.stages and self.stages[name][1]}
+        known = {name: self.stages[name] for name in self.usual if name in self.stages}
+        longest = max((total for _, total in known.values()), default=0)
+        expected = {name: (0, longest) for name in _EXPECTED if name in self.usual} if longest else {}
+        stages = {name: units for name, units in known.items() if units[1]}
         return {name: max(total - done, 0) for name, (done, total) in (expected | stages).items()}
 
     def _cost(self, units: dict[str, int]) -> float:
         """Seconds that units of work take, each stage by itself."""
-        frame = self._seconds.get("infer", 0.1)
+        frame = self._seconds.get("infer", self._seconds.get("fuse", 0.1))
         return sum(
             n * self._seconds.get(name, self.usual[name] * frame)
             for name, n in units.items()
-            if name in USUAL
+            if name in self.usual
         )

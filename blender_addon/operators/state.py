@@ -18,6 +18,9 @@ _LABELS = {
     "patches": "Looking closely",
     "refine": "Sharpening edges",
     "write": "Writing files",
+    "solve": "Finding the cameras",
+    "moving": "Finding what moves",
+    "fuse": "Fusing the clean plate",
 }
 _WORDS = ((" with -o", " in Output"), ("--frames", "Range"), ("--size", "Size"), ("--near", "Near"))
 _CONFLICT = "The folder holds depth made with other settings, or of a file that has changed."

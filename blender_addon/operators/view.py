@@ -55,18 +55,18 @@ class Measuring(ClipRun):
         for done, number in enumerate(self._numbers, 1):
             if self.cancelled:
                 raise Stopped
-            z = self._depth(number)
+            z = self._depth(number, dome=True)
             thread = Aside(partial(_add, safe, z))
             yield from self.follow(thread, lambda: None)
             thread.result()
             STATE.done, STATE.factor = done, done / STATE.total
         self.safe = safe
 
-    def _depth(self, number: int) -> Any:
+    def _depth(self, number: int, *, dome: bool = False) -> Any:
         mesh = bpy.data.objects.get(self._mesh)
         if mesh is None:
             raise ResultError("The mesh is gone: build it again.")
-        return view.depth_at(mesh, self._result, number)
+        return view.depth_at(mesh, self._result, number, dome=dome)
 
 
 def _add(safe: SafeRange, z: Any, tell: Tell) -> None:

@@ -44,6 +44,15 @@ def clean_file(result: Result) -> Path:
     return result.manifest.parent / FOLDER / FILE
 
 
+def is_of(result: Result) -> bool:
+    """Whether there is a clean plate, made of this very result: the folder may hold another job by now."""
+    try:
+        made = json.loads(clean_file(result).read_text(encoding="utf-8"))["job"]
+        return bool(made == json.loads(result.manifest.read_text(encoding="utf-8"))["job"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def read_clean(result: Result) -> CleanPlate:
     """The clean plate of a result.
 

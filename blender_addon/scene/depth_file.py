@@ -22,21 +22,34 @@ def read_depth(result: Result, number: int) -> np.ndarray:
     """
     if "depth" not in result.sequences:
         raise ResultError(f"{result.manifest.name} names no depth files of their own: estimate again.")
-    path = result.path("depth", number)
-    if not path.is_file():
-        raise ResultError(f"{path.name} is gone from {path.parent}: relink the result or estimate again.")
-    z = _pixels(path)
-    if z is None:
-        raise ResultError(f"{path.name} cannot be read: estimate again.")
+    z = _read(result.path("depth", number))
     return np.where((z > 0) & (z < NO_DEPTH), z, np.float32(np.inf))
 
 
-def read_scene_depth(result: Result, number: int, scale: float, shift: float) -> np.ndarray:
-    """As `read_depth`, moved as the mesh does: scale·z / (1 + shift·z); infinite behind the camera too."""
+def read_sky(result: Result, number: int) -> np.ndarray:
+    """Mask of a frame's sky, (height, width) float32 in 0..1, 1 is sky, with the top row first.
+
+    Raises:
+        ResultError: the file is gone or no picture.
+    """
+    return _read(result.path("sky", number))
+
+
+def moved_depth(z: np.ndarray, scale: float, shift: float) -> np.ndarray:
+    """Depth moved as the mesh does: scale·z / (1 + shift·z); infinite behind the camera too."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        disparity = (1 / read_depth(result, number) + shift) / scale
-        z = 1 / disparity
-    return np.where(disparity > 0, z, np.float32(np.inf)).astype(np.float32)
+        disparity = (1 / z + shift) / scale
+        moved = 1 / disparity
+    return np.where(disparity > 0, moved, np.float32(np.inf)).astype(np.float32)
+
+
+def _read(path: Path) -> np.ndarray:
+    if not path.is_file():
+        raise ResultError(f"{path.name} is gone from {path.parent}: relink the result or estimate again.")
+    values = _pixels(path)
+    if values is None:
+        raise ResultError(f"{path.name} cannot be read: estimate again.")
+    return values
 
 
 def _pixels(path: Path) -> np.ndarray | None:

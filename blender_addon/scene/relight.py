@@ -15,7 +15,7 @@ from ..result.manifest import ResultError
 from . import film, light_rig
 from .camera import unit_of
 from .light_rig import OWN_KEY
-from .mesh import get_input, set_input
+from .mesh import get_input, has_input, set_input
 
 STATE_KEY = "vdepth_relight"
 """Custom property of the mesh while it is lit: what it was before."""
@@ -62,6 +62,7 @@ def undo(scene: Any, mesh: Any) -> None:
         return
     state = mesh[STATE_KEY]
     set_input(mesh, "Footage", state["footage"])
+    _smooth_normals(mesh, smooth=False)
     mesh.is_shadow_catcher = False
     render_light_alone(mesh, alone=False)
     linked = mesh.light_linking.receiver_collection
@@ -122,6 +123,7 @@ def _begin(scene: Any, mesh: Any, mode: str, *, dim_world: bool) -> None:
     owner = f"relight {mesh.name}"
     mesh[STATE_KEY] = {"footage": footage, "film": owner, "dimmed": dim_world, "world": scene.world}
     set_input(mesh, "Footage", lit)
+    _smooth_normals(mesh, smooth=mode != CATCHER)
     mesh.is_shadow_catcher = mode == CATCHER
     if mode == CATCHER:
         film.need(scene, owner)
@@ -129,6 +131,11 @@ def _begin(scene: Any, mesh: Any, mode: str, *, dim_world: bool) -> None:
         _shine_on_others(mesh)
     if dim_world:
         scene.world = light_rig.dark_world(_WORLD[mode])
+
+
+def _smooth_normals(mesh: Any, *, smooth: bool) -> None:
+    if has_input(mesh, "Lit"):  # not in the tree of an older version
+        set_input(mesh, "Lit", smooth)
 
 
 def _lit(footage: Any, *, adds: bool) -> Any:

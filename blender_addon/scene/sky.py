@@ -5,10 +5,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from ..nodes.plate import CUT
 from ..result.manifest import Result
 from .camera import unit_of
+from .depth_file import read_sky
 from .image import load_sequence
-from .mesh import get_input, modifier_of, set_derived, set_input
+from .mesh import get_input, has_input, modifier_of, set_derived, set_input
 
 CHOICES = ("DOME", "DROP", "KEEP")
 """In the order of the mesh's socket Sky."""
@@ -34,6 +38,29 @@ def is_masked(mesh: Any) -> bool:
         return get_input(mesh, "Sky Mask") is not None
     except KeyError:  # a tree of an older version
         return True
+
+
+def has_dome(mesh: Any) -> bool:
+    """Whether a mesh's sky lies on a dome."""
+    return has_input(mesh, "Sky") and CHOICES[get_input(mesh, "Sky")] == "DOME"
+
+
+def taken_out(mesh: Any, result: Result, number: int, z: np.ndarray) -> np.ndarray:
+    """Where a mesh's surface leaves a frame's sky out, (height, width) bool: it is cut, or on the dome.
+
+    Args:
+        mesh: The clip's.
+        result: Its depth.
+        number: Of the frame's files.
+        z: (height, width) depth in the file.
+
+    Raises:
+        ResultError: the mask's file is gone or no picture.
+    """
+    if not has_input(mesh, "Sky") or CHOICES[get_input(mesh, "Sky")] == "KEEP":
+        return np.zeros(z.shape, bool)
+    far: np.ndarray = z > get_input(mesh, "Sky From")
+    return far | (read_sky(result, number) > CUT) if has_mask(result) else far
 
 
 def apply(scene: Any, clip: Any, mesh: Any, result: Result) -> None:

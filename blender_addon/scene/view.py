@@ -10,10 +10,10 @@ import numpy as np
 
 from ..result.manifest import Result, ResultError
 from ..result.safe_range import SafeRange, Seen, seen
-from . import ours
+from . import ours, sky
 from .active import number_offset
 from .camera import fit_lens, unit_of
-from .depth_file import read_scene_depth
+from .depth_file import moved_depth, read_depth
 from .match import lens_of
 from .mesh import get_input
 
@@ -24,16 +24,27 @@ MEASURED_KEY = "vdepth_measured"
 """Custom property of the rig's empty: over which frames its limits were measured, for what empty share."""
 
 
-def depth_at(mesh: Any, result: Result, number: int) -> np.ndarray:
+def depth_at(mesh: Any, result: Result, number: int, *, dome: bool = False) -> np.ndarray:
     """Depth of a frame in the mesh's space, infinite where the mesh has nothing.
+
+    Args:
+        mesh: The clip's.
+        result: Its depth.
+        number: Of the frame's files.
+        dome: Whether what is on the sky's dome counts, at its distance.
 
     Raises:
         ResultError: the depth file is gone or empty.
     """
-    z = read_scene_depth(result, number, get_input(mesh, "Scale"), get_input(mesh, "Shift"))
+    read = read_depth(result, number)
+    z = moved_depth(read, get_input(mesh, "Scale"), get_input(mesh, "Shift"))
     z[(z < get_input(mesh, "Near")) | (z > get_input(mesh, "Far"))] = np.inf
+    taken = sky.taken_out(mesh, result, number, read)
+    z[taken] = np.inf
     if not np.isfinite(z).any():
         raise ResultError(f"Nothing of depth file {number} lies between the mesh's Near and Far.")
+    if dome and sky.has_dome(mesh):
+        z[taken] = get_input(mesh, "Sky Distance")
     return z
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+JOB = "0123456789abcdef"
+
 
 def write_depth(path: Path, z: np.ndarray) -> None:
     """An uncompressed EXR of equal X, Y and Z, as the core's; z is (height, width), top row first."""
@@ -46,6 +48,7 @@ def make_job(
     camera = {**camera, "source": "given"}
     manifest = folder / "manifest.json"
     manifest.write_text(json.dumps({
+        "job": JOB,
         "clip": {"path": str(folder / "plate.png"), "width": width, "height": height, "rate": rate},
         "frames": {"first": 0, "stop": count, "start_number": first, "count": count},
         "shots": [{"start_number": first, "count": count, "near": 1.0, "far": 100.0, "camera": camera}],

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from depth_job import geometry, make_job, use_job, write_depth
+from depth_job import JOB, geometry, make_job, use_job, write_depth
 
 CAMERA = {"fx": 80.0, "fy": 80.0, "cx": 40.0, "cy": 30.0}
 WIDTH, HEIGHT, MARGIN_X, MARGIN_Y = 80, 60, 8, 4
@@ -23,7 +23,7 @@ def write_clean(bpy, job, seen: np.ndarray, shots=None) -> None:
     bpy.data.images.remove(image)
     size = {"width": width, "height": height, "margin_x": MARGIN_X, "margin_y": MARGIN_Y}
     shots = shots or [{"first": 1, "last": 1, "moves": True, "reason": ""}]
-    (folder / "clean.json").write_text(json.dumps({"version": 1, **size, "shots": shots}))
+    (folder / "clean.json").write_text(json.dumps({"version": 1, "job": JOB, **size, "shots": shots}))
 
 
 @pytest.fixture
@@ -101,6 +101,18 @@ def test_fill_stays_where_nobody_saw(blender, mesh):
     after = filled()
     assert after[:, 1].max() == pytest.approx(30, abs=0.01)
     assert len(after) > 0.4 * len(before)
+
+
+def test_one_of_another_job_is_fused_anew(blender, mesh, core_python, tmp_path):
+    """The folder holds a job that was estimated anew since; the core's word about it is what is said."""
+    from blender_addon.operators.state import STATE
+
+    path = tmp_path / "clean" / "clean.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "job": "older"}))
+    with pytest.raises(RuntimeError, match="manifest"):  # made up for the test: the core takes it for none
+        blender.ops.vdepth.use_clean_plate()
+    assert "fuse" in STATE.command
+    assert "--events" in STATE.command
 
 
 def test_a_skirt_continues_the_plate_past_its_sides(blender, mesh):

@@ -120,3 +120,54 @@ def test_a_relative_model_without_a_mask_has_its_sky_at_the_far_end(plate) -> No
     bpy.ops.vdepth.build_mesh()
     assert is_masked(mesh)
     assert get_input(mesh, "Sky From") > 1e8
+
+
+@pytest.mark.parametrize(("choice", "empty"), [("DOME", 0), ("DROP", ROWS), ("KEEP", 0)])
+def test_limits_of_a_new_view_know_where_it_is(plate, choice, empty) -> None:  # noqa: F811
+    from blender_addon.scene.active import result_of
+    from blender_addon.scene.mesh import find_mesh, get_input
+    from blender_addon.scene.view import depth_at
+
+    mask(plate)
+    plate.vdepth.sky = choice
+    bpy.ops.vdepth.build_mesh()
+    mesh, result = find_mesh(plate), result_of(plate)
+    shown = depth_at(mesh, result, 1, dome=True)
+    assert (~np.isfinite(shown)).all(1).sum() == empty
+    assert np.allclose(shown[ROWS:], FAR)
+    if choice == "DOME":
+        assert np.allclose(shown[:ROWS], get_input(mesh, "Sky Distance"))
+        assert not np.isfinite(depth_at(mesh, result, 1)[:ROWS]).any(), "the pivot is on the ground"
+
+
+def test_no_light_is_added_to_what_fill_continues_of_it(plate) -> None:  # noqa: F811
+    """A ball before the sky: what lies behind it is sky, too, and marked so for lights."""
+    from pathlib import Path
+
+    from depth_job import write_depth
+
+    from blender_addon.nodes.plate import SKY as SHARE
+    from blender_addon.scene.mesh import find_mesh, set_input
+
+    mask(plate)
+    z = np.full((HEIGHT, WIDTH), FAR)
+    z[5:15, 20:30] = 2.0
+    share = np.zeros((HEIGHT, WIDTH))
+    share[:ROWS] = 1.0
+    share[5:15, 20:30] = 0.0
+    folder = Path(plate.vdepth.manifest).parent
+    write_depth(folder / "plate_depth.0001.exr", z)
+    write_depth(folder / "plate_sky.0001.exr", share)
+    bpy.ops.vdepth.build_mesh()
+    mesh = find_mesh(plate)
+    set_input(mesh, "Stride", 1)
+    data = mesh.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
+    place = np.empty(3 * len(data.vertices), np.float32)
+    sky = np.empty(len(data.vertices), np.float32)
+    data.vertices.foreach_get("co", place)
+    data.attributes[SHARE].data.foreach_get("value", sky)
+    x, y, z = place.reshape(-1, 3).T
+    u, v = CAMERA["cx"] + CAMERA["fx"] * x / -z, CAMERA["cy"] - CAMERA["fy"] * y / -z
+    behind = (np.abs(z + FAR) < 1e-3) & (u > 21) & (u < 29) & (v > 6) & (v < 14)
+    assert behind.sum() > 20
+    assert (sky[behind] > 0.99).all()

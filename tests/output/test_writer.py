@@ -185,3 +185,24 @@ def test_a_file_in_the_way_of_the_folder(tmp_path):
 def test_unknown_compression_is_refused_at_once():
     with pytest.raises(UsageError, match="dwab"):
         SequenceSettings(compression="dwab")
+
+
+def test_normals_of_the_sky_face_the_camera_where_its_depth_is_infinite(tmp_path, attributes, frame):
+    rgb, disparity = frame(0)
+
+    class Upper:
+        def mask(self, rgb, d):
+            mask = np.zeros(rgb.shape[:2], np.float32)
+            mask[:20] = 1.0
+            return mask
+
+    for depth in (True, False):
+        settings = SequenceSettings(normals=True, sky=True, sky_depth=depth)
+        written = SequenceWriter(tmp_path / str(depth), "c", settings).write(
+            rgb, disparity, attributes(), sky=Upper()
+        )
+        normals, _ = read_exr(next(path for path in written.paths if "normal" in path.name))
+        upper = np.stack([normals[name][:20] for name in "RGB"], 2)
+        assert (upper == (0, 0, 1)).all() == depth
+        below = np.stack([normals[name][20:] for name in "RGB"], 2)
+        np.testing.assert_allclose(np.linalg.norm(below, axis=2), 1, atol=2e-3)

@@ -1,13 +1,18 @@
 """The command over a finished job: refused where nothing moves, gone on with, nothing of others touched."""
 
 import json
+import os
+import signal
+import sys
 
 import cv2
 import numpy as np
 import pytest
 
 import vdepth_core
+from vdepth_core.cli import main as cli
 from vdepth_core.errors import InputError, JobConflictError
+from vdepth_core.jobs.events import parse_event
 from vdepth_core.output.exr import read_exr
 from vdepth_core.plates import fuse as fusing
 from vdepth_core.plates.fuse import fuse
@@ -59,7 +64,8 @@ def test_files_are_as_hosts_expect_them(finished, tmp_path, travelling):
     file, shots = fuse(finished, tmp_path, margin=12.5)
     said = json.loads(file.read_text())
     assert said == {
-        "version": 1, "width": WIDTH, "height": HEIGHT, "margin_x": 12, "margin_y": 8,
+        "version": 1, "job": vdepth_core.read_sequence(finished).manifest.job,
+        "width": WIDTH, "height": HEIGHT, "margin_x": 12, "margin_y": 8,
         "shots": [{"first": 1001, "last": 1005, "moves": True, "reason": ""}],
     }  # fmt: skip
     assert shots[0].moves
@@ -99,3 +105,55 @@ def test_it_goes_on_where_it_stopped_and_touches_nothing_of_others(finished, tmp
     with pytest.raises(JobConflictError):
         fuse(finished, tmp_path)
     assert mine.read_bytes() == b"mine"
+
+
+def command(monkeypatch, capfd, *words):
+    """Exit code and events of the verb with ``--events``."""
+    monkeypatch.setattr(sys, "argv", ["vdepth", "fuse", *map(str, words), "--events"])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    return stop.value.code or 0, [parse_event(line) for line in capfd.readouterr().out.splitlines()]
+
+
+def test_events_count_frames_and_end_in_the_file_or_an_error(
+    finished, tmp_path, travelling, monkeypatch, capfd
+):
+    code, events = command(monkeypatch, capfd, finished, "-o", tmp_path)
+    assert code == 0
+    assert [event.total for event in events if event.event == "stage" and event.name == "fuse"] == [COUNT]
+    told = [event for event in events if event.event == "progress" and event.stage == "fuse"]
+    assert (told[-1].done, told[-1].total) == (COUNT, COUNT)
+    assert events[-1].event == "done"
+    assert events[-1].manifest == str(tmp_path / "clean.json")
+    monkeypatch.undo()
+    code, events = command(monkeypatch, capfd, finished, "-o", tmp_path / "other")
+    assert code == 3
+    assert (events[-1].event, events[-1].code) == ("error", "bad_input")
+    assert "stands still" in events[-1].message
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="kills a child of its own")
+def test_killed_in_the_middle_it_goes_on_to_the_same_bytes(finished, tmp_path, travelling, monkeypatch):
+    whole, _ = fuse(finished, tmp_path / "whole")
+    write, written = fusing._Fusion._write, []
+
+    def dies(self, *arguments):
+        if len(written) == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        written.append(write(self, *arguments))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fusing._Fusion, "_write", dies)
+        child = os.fork()
+        if not child:
+            try:
+                fuse(finished, tmp_path / "killed")
+            finally:
+                os._exit(1)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+    assert len(list((tmp_path / "killed").glob("*.exr"))) == 2
+    fuse(finished, tmp_path / "killed")
+    files = {path.name: path.read_bytes() for path in whole.parent.iterdir() if path.is_file()}
+    found = {path.name: path.read_bytes() for path in (tmp_path / "killed").iterdir() if path.is_file()}
+    assert found == files
+    assert not list((tmp_path / "killed" / ".vdepth" / "export").iterdir())

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from ..errors import ResourceError
-from ..jobs.events import Done, Error, Event, PartDone, ProgressEvent, Stage, Started, Warning_
+from ..errors import ResourceError, as_vdepth_error
+from ..jobs.events import (
+    Done,
+    Error,
+    Event,
+    JobProgress,
+    PartDone,
+    ProgressEvent,
+    Stage,
+    Started,
+    Warning_,
+)
+from ..progress import cancelling
 from .log_lines import LogLines
 
 _WORDS = {
@@ -60,6 +74,27 @@ class EventLines:
                 f"The events cannot be written to standard output{reason}.",
                 "Run the same command again to go on where it stopped.",
             ) from error
+
+
+@contextmanager
+def telling() -> Iterator[JobProgress]:
+    """Has a verb that is no estimate tell of its work in events on stdout; an error ends the command.
+
+    Yields:
+        What the verb's work reports to; Ctrl-C and SIGTERM cancel it.
+
+    Raises:
+        Exit: The work failed: with the error's exit code.
+    """
+    with EventLines() as show:
+        progress = JobProgress("", show.on_event)
+        try:
+            with cancelling(progress):
+                yield progress
+        except Exception as error:
+            known = as_vdepth_error(error)
+            progress.fail(known)
+            raise typer.Exit(known.exit_code) from error
 
 
 class ConsoleDisplay:

@@ -26,12 +26,20 @@ def fuse(
     margin: Annotated[
         float, typer.Option(min=0, max=100, help="Around the plate, percent of its sides.")
     ] = 10.0,
+    events: Annotated[bool, typer.Option("--events", help="Print one JSON object a line.")] = False,
 ) -> None:
     """Fuse what a shot's frames hide from what its other frames show: clean plates."""
     from ..plates.fuse import fuse as run
     from ..progress import cancelling
     from .bars import Bars
 
+    if events:
+        from ..jobs.events import Done
+        from .display import telling
+
+        with telling() as told:
+            told.tell(Done(manifest=str(run(out, destination, camera, margin, told)[0])))
+        return
     with Bars(_WORDS) as progress, cancelling(progress):
         file, shots = run(out, destination, camera, margin, progress)
     done = sum(shot.last - shot.first + 1 for shot in shots if shot.moves)

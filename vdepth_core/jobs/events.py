@@ -58,7 +58,8 @@ class Stage(_Event):
     """A stage begins (``scan``, ``infer``, ``settle``, ``refine``, ``write``); they overlap, totals may grow.
 
     Before them may come ``checksum`` (much of the clip has to be read to know it again) and ``probe`` (a
-    network's threads are measured); within a frame of ``refine``, ``patches`` (looks at parts of it).
+    network's threads are measured); within a frame of ``refine``, ``patches`` (looks at parts of it). Those
+    of ``fuse`` are ``scan``, ``flow``, ``solve``, ``moving`` and ``fuse``; it tells of no start.
     """
 
     event: Literal["stage"] = "stage"
@@ -94,7 +95,7 @@ class Warning_(_Event):  # noqa: N801
 
 
 class Done(_Event):
-    """The clip is finished; ``manifest`` is the path of its manifest."""
+    """The clip is finished; ``manifest`` is the path of its manifest, of ``fuse`` that of its clean.json."""
 
     event: Literal["done"] = "done"
     manifest: Text

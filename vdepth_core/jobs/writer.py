@@ -43,9 +43,10 @@ from .shots import alignment_of, seconds_of, warnings_of
 # disk; more than seven fill no disk.
 _THREADS = min(6, os.cpu_count() or 1) + 1
 # A pixel of a frame at work: plate, disparity, depth and normalised depth are 15, the rest what up-sampling
-# takes a tile at a time. With normals more: what they are of, themselves, and the strip that is being fitted.
+# takes a tile at a time. With normals more: what they are of, themselves before and after they are smoothed,
+# and the strip that is being fitted.
 _PIXEL_BYTES = 18
-_NORMAL_BYTES = 36
+_NORMAL_BYTES = 40
 _SKY_BYTES = 12
 _SKY_FRAMES = 32  # of a shot that the sky is looked for in
 _FRAMES_BYTES = 1024 * MB

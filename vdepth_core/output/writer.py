@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import UsageError
 from ..files import Place, atomic_path, make_folder
 from ..geometry.normals import normals_from_depth
+from ..geometry.smooth_normals import smoothed_normals
 from .attributes import FrameAttributes
 from .channels import SequenceKind, channels_of
 from .exr import COMPRESSIONS, exr_matches, write_exr
@@ -20,6 +21,9 @@ from .naming import frame_path
 from .sharpen import reach_of, sharpened
 from .sky import Sky
 from .upsample import Upsampler, resize_surface
+
+WAVES = 2.0
+"""Of the map's pixels: over so many, rms, normals are smoothed within surfaces."""
 
 
 @dataclass(frozen=True)
@@ -157,14 +161,6 @@ class SequenceWriter:
         planes = {"disparity": full}
         wanted = set(missing)
         planes["depth"], d = mapping.maps(full)
-        if "normal" in wanted or ("layers" in wanted and self.settings.normals):
-            # From the map as it is: snapping its steps to the picture bends the surfaces beside them.
-            normals = normals_from_depth(
-                mapping.depth(np.maximum(resize_surface(disparity, size), 0.0)),
-                attributes.intrinsics,
-                max(2, round(grain)),
-            )
-            planes |= {f"normal.{axis}": normals[..., index] for index, axis in enumerate("xyz")}
         if confidence is not None and wanted & {"confidence", "layers"}:
             planes["confidence"] = _resized(confidence, size)
         if sky is not None:
@@ -172,6 +168,18 @@ class SequenceWriter:
             if self.settings.sky_depth:
                 full[mask > 0.5], planes["depth"][mask > 0.5] = 0.0, FAR_AWAY
             d[mask > 0.5] = -2.0
+        if "normal" in wanted or ("layers" in wanted and self.settings.normals):
+            # From the map as it is: snapping its steps to the picture bends the surfaces beside them. The
+            # snapped ones say which pixels lie on one surface.
+            normals = normals_from_depth(
+                mapping.depth(np.maximum(resize_surface(disparity, size), 0.0)),
+                attributes.intrinsics,
+                max(2, round(grain)),
+            )
+            normals = smoothed_normals(normals, planes["depth"], attributes.intrinsics, WAVES * grain)
+            if "sky" in planes and self.settings.sky_depth:
+                normals[planes["sky"] > 0.5] = (0.0, 0.0, 1.0)  # nothing is known of it but that we see it
+            planes |= {f"normal.{axis}": normals[..., index] for index, axis in enumerate("xyz")}
         if not all_finite(full):
             full[~np.isfinite(full)] = 0.0
         for kind, path in missing.items():

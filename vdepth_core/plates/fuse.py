@@ -110,7 +110,7 @@ def fuse(
                 "Clean plates need a shot in which the camera travels.",
             )
         size = {"width": clip.info.width, "height": clip.info.height, "margin_x": across, "margin_y": down}
-        told = {"version": VERSION, **size, "shots": [asdict(shot) for shot in shots]}
+        told = {"version": VERSION, "job": manifest.job, **size, "shots": [asdict(shot) for shot in shots]}
         file = folder.stage / "clean.json"
         write_bytes(file, f"{json.dumps(told, indent=1)}\n".encode())
         return folder.publish([file])[0], shots

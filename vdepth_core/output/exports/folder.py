@@ -122,3 +122,5 @@ class ExportFolder:
     def _empty(self) -> None:
         for path in plain_files(self.stage):
             path.unlink(missing_ok=True)
+        for folder in sorted((path for path in self.stage.rglob("*") if path.is_dir()), reverse=True):
+            folder.rmdir()
