@@ -19,8 +19,8 @@ class CleanPlate:
     Attributes:
         folder: Where its files lie.
         depth, color: File patterns with ``####``.
-        width, height: Of its pictures.
-        margin_x, margin_y: Pixels that they reach past the plate on each side.
+        width, height: Of the plate.
+        margin_x, margin_y: Pixels that its pictures reach past the plate on each side.
         still: A sentence for each shot whose camera does not move, which has no clean plate.
     """
 
@@ -75,6 +75,6 @@ def read_clean(result: Result) -> CleanPlate:
         raise ResultError(f"{path} is gone: press Use Clean Plate again.") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ResultError(f"{path.name} is no clean plate ({error}): delete its folder.") from error
-    if (found.width, found.height) != (result.width + 2 * found.margin_x, result.height + 2 * found.margin_y):
+    if (found.width, found.height) != (result.width, result.height):
         raise ResultError(f"{path.name} is of another plate's size: delete its folder.")
     return found

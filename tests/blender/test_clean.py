@@ -21,7 +21,7 @@ def write_clean(bpy, job, seen: np.ndarray, shots=None) -> None:
     image.filepath_raw, image.file_format = str(folder / "plate_clean_color.0001.png"), "PNG"
     image.save()
     bpy.data.images.remove(image)
-    size = {"width": width, "height": height, "margin_x": MARGIN_X, "margin_y": MARGIN_Y}
+    size = {"width": WIDTH, "height": HEIGHT, "margin_x": MARGIN_X, "margin_y": MARGIN_Y}
     shots = shots or [{"first": 1, "last": 1, "moves": True, "reason": ""}]
     (folder / "clean.json").write_text(json.dumps({"version": 1, "job": JOB, **size, "shots": shots}))
 
@@ -137,7 +137,7 @@ def test_shots_without_one_are_named_and_damage_is_a_sentence(blender, mesh, tmp
     (tmp_path / "clean" / "plate_clean_depth.0001.exr").unlink()
     with pytest.raises(ResultError, match="the camera stands still"):
         use_clean_plate(mesh, clip, result_of(clip))
-    path.write_text(json.dumps({**data, "margin_x": 5}))
+    path.write_text(json.dumps({**data, "width": WIDTH + 2 * MARGIN_X}))
     with pytest.raises(ResultError, match="of another plate's size"):
         use_clean_plate(mesh, clip, result_of(clip))
     path.write_text("{}")
