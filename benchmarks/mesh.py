@@ -38,6 +38,7 @@ OURS = {
     "nodes with tears": {"Tear": 0.1, "Fill": False},
     "nodes with tears and fill": {"Tear": 0.1, "Fill": True},
     "nodes, tears, 4 x smoothed": {"Tear": 0.1, "Fill": False, "Smooth": 4},
+    "nodes, tears, lit": {"Tear": 0.1, "Fill": False, "Lit": True},
 }
 MAIN = "nodes with tears"
 

@@ -37,7 +37,9 @@ class Fusing(ClipRun):
 
     def _all(self) -> Steps:
         if not is_of(self.result):
-            STATE.forecast = Forecast(usual=dict(FUSING))
+            STATE.forecast = forecast = Forecast(usual=dict(FUSING))
+            for stage, units in (("solve", 2), ("moving", self.result.count), ("fuse", self.result.count)):
+                forecast.announce(stage, units)
             core = yield from FINDER.seek(*finder_arguments())
             yield from self.follow_worker(core.path, ["fuse", str(self.result.manifest.parent)])
         self.whole = not STATE.error

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 USUAL = {"scan": 0.05, "infer": 1.0, "settle": 0.3, "refine": 4.0, "write": 1.5}
 """What a frame of each stage costs in relation to its estimate: measured without a graphics card."""
-FUSING = {"scan": 0.05, "solve": 5.0, "moving": 0.2, "fuse": 1.0}
+FUSING = {"solve": 10.0, "moving": 0.15, "fuse": 1.0}
 """What a unit of each stage of a clean plate costs in relation to fusing a frame."""
-_EXPECTED = ("infer", "settle", "write", "fuse")  # of every job; the others only once they are told of
+_EXPECTED = ("infer", "settle", "write")  # of every job; the others only once they are told of
 _TRUSTED = 2  # frames after which a rate is believed
 _SETTLED_S, _SETTLED = 2.0, 0.02  # seconds of work, and share, before a time is told
 _SMOOTH = 0.3
@@ -104,7 +104,10 @@ class Forecast:
 
     def _cost(self, units: dict[str, int]) -> float:
         """Seconds that units of work take, each stage by itself."""
-        frame = self._seconds.get("infer", self._seconds.get("fuse", 0.1))
+        measured = (
+            s / self.usual[name] for name, s in self._seconds.items() if name in self.usual.keys() - {"scan"}
+        )
+        frame = self._seconds.get("infer") or next(measured, 0.1)
         return sum(
             n * self._seconds.get(name, self.usual[name] * frame)
             for name, n in units.items()

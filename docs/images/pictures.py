@@ -22,7 +22,7 @@ from mathutils import Vector
 
 HERE = Path(__file__).parent
 FRAME, SCALE = 24, 0.475  # of the demo clip, and of its size
-YAW, PITCH, DOLLY = math.radians(6), math.radians(4), -0.5  # of the strip's look at the mesh
+YAW, PITCH, DOLLY = math.radians(3), math.radians(2), -0.4  # of the strip's look at the mesh
 CROP = (150, 180, 160, 120)  # left, top, width and height of what is shown twice as large
 BALLS = {
     "Behind": ((255, 230), 1.9, 0.2, (0.8, 0.05, 0.02)),
@@ -110,7 +110,7 @@ def _strip(stage: _Stage) -> None:
 
 
 def _mesh(stage: _Stage) -> None:
-    _save([_beside(stage)], "mesh.png")
+    _save([_beside(stage)], "mesh.jpg")
 
 
 def _beside(stage: _Stage) -> np.ndarray:
@@ -147,7 +147,7 @@ def _cg(stage: _Stage) -> None:
     bpy.ops.vdepth.setup_compositor()
     picture = stage.render()
     large = _crop(picture)
-    _save([picture[60:300], large], "cg.png")
+    _save([picture[60:300], large], "cg.jpg")
 
 
 def _relight(stage: _Stage) -> None:
@@ -164,7 +164,7 @@ def _relight(stage: _Stage) -> None:
     key.hide_render = False
     key.location = stage.scene.camera.matrix_world @ Vector((-1.6, 1.2, -1.2))
     stage.scene.cycles.samples = 64
-    _save([_small(plate, 0.75), _small(stage.render(), 0.75)], "relight.png")
+    _save([_small(plate, 0.75), _small(stage.render(), 0.75)], "relight.jpg")
 
 
 def _view(stage: _Stage) -> None:
@@ -178,7 +178,7 @@ def _view(stage: _Stage) -> None:
     for yaw in (-most, most):
         stage.look(yaw)
         parts.append(_small(stage.render(), 0.75))
-    _save(parts, "novel_view.png")
+    _save(parts, "novel_view.jpg")
 
 
 def _unmoved(stage: _Stage) -> None:
@@ -192,7 +192,7 @@ def _unmoved(stage: _Stage) -> None:
     shown = stage.render()
     off = np.minimum(np.abs(shown - plate) * AMPLIFIED, 1)
     off[..., 3] = 1
-    _save([_small(plate, 0.6), _small(shown, 0.6), _small(off, 0.6)], "unmoved.png")
+    _save([_small(plate, 0.6), _small(shown, 0.6), _small(off, 0.6)], "unmoved.jpg")
 
 
 def _silhouette(stage: _Stage) -> None:

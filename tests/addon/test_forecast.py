@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from blender_addon.operators.forecast import Forecast
+from blender_addon.operators.forecast import FUSING, Forecast
 
 FRAMES = 48
 
@@ -104,3 +104,19 @@ def test_nothing_is_promised_while_nothing_is_known():
     forecast.announce("scan", None)
     forecast.advance("scan", 7, None, 50.0, 0.1)
     assert (forecast.share, forecast.eta) == (0.0, None)
+
+
+def test_a_clean_plate_is_told_of_from_its_first_stage_on():
+    """Cameras take a third of the time and are two units of work: the share follows the time."""
+    forecast, shown, now, frames = Forecast(usual=dict(FUSING)), [], 0.0, 40
+    for stage, units in (("solve", 2), ("moving", frames), ("fuse", frames)):
+        forecast.announce(stage, units)
+    for stage, units, cost in (("solve", 2, 30.0), ("moving", frames, 0.4), ("fuse", frames, 3.0)):
+        for done in range(1, units + 1):
+            now += cost
+            forecast.advance(stage, done, units, 1 / cost, now)
+            shown.append((forecast.share, now))
+    off = [share - time / now for share, time in shown]
+    assert max(map(abs, off)) < 0.1
+    assert [share for share, _ in shown] == sorted(share for share, _ in shown)
+    assert shown[-1][0] == pytest.approx(1)
