@@ -36,6 +36,7 @@ def test_help_names_every_verb():
         *("estimate", "demo", "inspect", "export", "evaluate", "models", "weights", "adapt", "doctor"),
         *("train-embedded", "train-merge", "train-selfsup", "make-tiny", "compare", "ground", "fuse"),
         "novel-view",
+        "relight",
     ):
         assert verb in text
 

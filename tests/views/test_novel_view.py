@@ -28,19 +28,6 @@ COUNT, HEIGHT, WIDTH = 5, 64, 96
 COMMAND = [sys.executable, "-c", "from vdepth_core.cli.main import main; main()"]
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    root = tmp_path_factory.mktemp("view")
-    rng = np.random.default_rng(0)
-    wide = cv2.GaussianBlur(rng.integers(0, 255, (HEIGHT, WIDTH + 20, 3), np.uint8), (0, 0), 2)
-    (root / "plates").mkdir()
-    for index in range(COUNT):
-        cv2.imwrite(str(root / "plates" / f"shot.{index + 1001}.png"), wide[:, 2 * index : 2 * index + WIDTH])
-    config = vdepth_core.EstimateConfig(model="embedded", method="framewise", size=64, device="cpu")
-    vdepth_core.estimate(root / "plates", root / "job", config)
-    return root / "job"
-
-
 def run(*words, check):
     done = subprocess.run([*COMMAND, *map(str, words)], capture_output=True, text=True, check=False)
     assert done.returncode == check, done.stderr

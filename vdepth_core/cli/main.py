@@ -34,6 +34,7 @@ from .inspect import InspectCommand, inspect
 from .make_tiny import make_tiny
 from .models import models
 from .novel_view import NovelViewCommand, novel_view
+from .relight import relight
 from .train_embedded import train_embedded
 from .train_merge import train_merge
 from .train_selfsup import TrainSelfsupCommand, train_selfsup
@@ -64,6 +65,10 @@ VERBS: dict[Callable[..., None], tuple[str, ...]] = {  # in the order of the hel
         "novel-view depth/ --path dolly --amount 20",
         "novel-view depth/ --path stereo --layout half-side-by-side --max-disparity 1.5",
         "novel-view depth/ --path move.chan --format exr -o view/",
+    ),
+    relight: (
+        "relight depth/ --light sun:-1,1,1:0.8 --light ambient:0.2",
+        "relight depth/ --light lights.json -o light/",
     ),
     ground: ("ground depth/", 'ground depth/ --frame 1001 --horizon-at "0,210 1279,204"'),
     models: ("models",),

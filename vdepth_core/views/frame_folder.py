@@ -10,19 +10,17 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import cv2
 import numpy as np
 
-from ..clip.display import srgb_decode, srgb_encode
-from ..errors import InputError, JobConflictError
+from ..errors import JobConflictError
 from ..files import write_bytes
 from ..output.exports.folder import ExportFolder
-from ..output.exr import read_exr, write_exr
 from ..output.movie import FINE, MovieWriter
 from ..progress import Progress
 
@@ -110,46 +108,40 @@ class FrameFolder:
         """
         return [number for number in numbers if not self._folder.holds(self.name(number))]
 
-    def write(
-        self, number: int, rgb: np.ndarray, z: np.ndarray | None, attributes: Mapping[str, Any]
-    ) -> Path:
-        """Puts a frame into its place.
+    def path(self, number: int) -> Path:
+        """Where a frame's file is.
 
         Args:
             number: Of the frame.
-            rgb: (H, W, 3) float32 in [0, 1], sRGB.
-            z: (H, W) float32 depth, for EXR; None: without.
-            attributes: Of the EXR's header.
+        """
+        return self._folder.destination / self.name(number)
 
-        Returns:
-            The file.
+    @contextmanager
+    def frame(self, number: int) -> Iterator[Path]:
+        """Where to write a frame's file; it is moved to its place when it is whole.
+
+        Args:
+            number: Of the frame.
 
         Raises:
             JobConflictError: it would replace a file that vdepth did not write.
             ResourceError: the disk is full or not writable.
         """
         staged = self._folder.stage / self.name(number)
-        if self.ending == ".png":
-            _, data = cv2.imencode(".png", bytes_of(rgb)[..., ::-1])
-            write_bytes(staged, data.tobytes())
-        else:
-            linear = srgb_decode(rgb).astype(np.float16)
-            channels = {name: np.ascontiguousarray(linear[..., i]) for i, name in enumerate("RGB")}
-            write_exr(staged, channels | ({} if z is None else {"Z": z}), attributes)
-        return self._folder.publish([staged])[0]
+        yield staged
+        self._folder.publish([staged])
 
     def film(
-        self, numbers: Sequence[int], times: Sequence[Fraction], rate: Fraction, progress: Progress,
-        shown: Callable[[Path], np.ndarray] | None = None,
+        self, times: Sequence[Fraction], rate: Fraction, progress: Progress,
+        pictures: Callable[[], Iterator[np.ndarray]],
     ) -> Path:  # fmt: skip
-        """Makes the film of the frames, unless it is there.
+        """Makes the film, unless it is there.
 
         Args:
-            numbers: Of all frames.
-            times: Of them, in seconds.
+            times: Of all its frames, in seconds.
             rate: Nominal frames per second.
-            progress: Told of each, stage ``film``; may cancel.
-            shown: File of a frame -> (H, W, 3) uint8; None: the frame itself.
+            progress: Told of each frame, stage ``film``; may cancel.
+            pictures: Gives the frames, (H, W, 3) uint8, in order; asked only if they are needed.
 
         Returns:
             The file.
@@ -162,45 +154,23 @@ class FrameFolder:
         name = f"{self.stem}.mp4"
         if self._folder.holds(name):
             return self._folder.destination / name
-        progress.stage("film", len(numbers))
-        pictures = self._pictures(numbers, progress, shown or _shown)
-        first = next(pictures)
-        height, width = first.shape[:2]
-        staged = self._folder.stage / name
-        with MovieWriter(staged, rate, (width, height), encoders=FINE) as film:
-            film.append(first, Fraction(0))
-            for picture, time in zip(pictures, times[1:], strict=True):
-                film.append(picture, time - times[0])
+        progress.stage("film", len(times))
+        staged, film = self._folder.stage / name, None
+        try:
+            for picture, time in zip(pictures(), times, strict=True):
+                with progress.step("film"):
+                    even = _even(picture)
+                    film = film or MovieWriter(staged, rate, (even.shape[1], even.shape[0]), encoders=FINE)
+                    film.append(even, time - times[0])
+            assert film is not None
+            film.close()
+        finally:
+            if film is not None:
+                film.abandon()
         return self._folder.publish([staged])[0]
 
-    def _pictures(
-        self, numbers: Sequence[int], progress: Progress, shown: Callable[[Path], np.ndarray]
-    ) -> Iterator[np.ndarray]:
-        """The frames, of even sides: the last row and column are repeated."""
-        for number in numbers:
-            with progress.step("film"):
-                picture = shown(self._folder.destination / self.name(number))
-                beside = ((0, picture.shape[0] % 2), (0, picture.shape[1] % 2), (0, 0))
-                yield np.ascontiguousarray(np.pad(picture, beside, "edge"))
 
-
-def bytes_of(rgb: np.ndarray) -> np.ndarray:
-    """(H, W, 3) float in [0, 1] as uint8.
-
-    Args:
-        rgb: What lies outside is clipped.
-    """
-    codes: np.ndarray = np.clip(rgb * np.float32(255) + np.float32(0.5), 0, 255).astype(np.uint8)
-    return codes
-
-
-def _shown(file: Path) -> np.ndarray:
-    if file.suffix == ".exr":
-        channels = read_exr(file)[0]
-        linear = np.stack([channels[name].astype(np.float32) for name in "RGB"], 2)
-        return bytes_of(srgb_encode(linear))
-    bgr = cv2.imread(str(file), cv2.IMREAD_COLOR)
-    if bgr is None:
-        raise InputError(f"{file} is missing or damaged.", "Run the same command again.")
-    shown: np.ndarray = bgr[..., ::-1]
-    return shown
+def _even(picture: np.ndarray) -> np.ndarray:
+    """Of even sides: the last row and column are repeated."""
+    beside = ((0, picture.shape[0] % 2), (0, picture.shape[1] % 2), (0, 0))
+    return np.ascontiguousarray(np.pad(picture, beside, "edge"))

@@ -7,28 +7,25 @@ not grow with the clip and a stopped run goes on to the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..clip.timing import parse_range
-from ..errors import UsageError
 from ..geometry.camera import Intrinsics
-from ..output.attributes import PREFIX
-from ..output.manifest import Manifest, ShotEntry
 from ..output.naming import safe_name
 from ..output.plate import pictures, plate_of
 from ..output.sequence import DepthSequence, read_sequence
 from ..progress import Progress
 from .cameras import Ends, FilePath, Move, ends_of, mover, second_eye
 from .clean_plates import CleanPlates
+from .finished import header_of, numbers_of, shots_of, times_of
 from .frame_folder import FrameFolder
 from .options import PATHS, ViewOptions
+from .picture_files import read_picture, write_picture
 from .render import SKY, Rendered, Source, View, render
 from .stereo import depth_beside, together
 
@@ -113,49 +110,18 @@ def novel_view(
         with closing(_frames(sequence, sorted(left), wanted, path, plates, device)) as frames:
             for number, frame, lens in frames:
                 with progress.step("view"):
-                    place.write(number, frame.rgb, _depth(wanted, frame), _header(sequence, number, lens))
+                    with place.frame(number) as staged:
+                        attributes = header_of(sequence, number, lens, "view")
+                        write_picture(staged, frame.rgb, _depth(wanted, frame), attributes)
                     made, holes, found = made + 1, holes + frame.holes, found + frame.found
         film = None
         if wanted.movie:
-            times = [_time(sequence, number) for number in numbers]
-            film = place.film(numbers, times, sequence.rate, progress)
+            times = times_of(sequence, numbers)
+            film = place.film(
+                times, sequence.rate, progress, lambda: (read_picture(place.path(n)) for n in numbers)
+            )
         count = max(made, 1)
         return ViewResult(place.record, len(numbers), film, made, holes / count, found / count)
-
-
-def numbers_of(sequence: DepthSequence, frames: str | None) -> range:
-    """The frames that are wanted.
-
-    Args:
-        sequence: The finished job.
-        frames: The range as the user wrote it; None: all.
-
-    Raises:
-        UsageError: the sequence has none of them.
-    """
-    if frames is None:
-        return sequence.numbers
-    start, stop = parse_range(frames, 0)
-    found = range(max(start, sequence.numbers.start), min(stop, sequence.numbers.stop))
-    if not found:
-        raise UsageError(
-            f"The sequence has no frame of {frames}.",
-            f"Its frames are {sequence.numbers.start} to {sequence.numbers.stop - 1}.",
-        )
-    return found
-
-
-def shots_of(manifest: Manifest, numbers: list[int]) -> Iterator[tuple[ShotEntry, list[int]]]:
-    """The shots that frames are of, with those of each.
-
-    Args:
-        manifest: Of the job.
-        numbers: Ascending.
-    """
-    for shot in manifest.shots:
-        own = [number for number in numbers if shot.start_number <= number < shot.start_number + shot.count]
-        if own:
-            yield shot, own
 
 
 def _frames(
@@ -201,17 +167,3 @@ def _eyes(
 def _depth(options: ViewOptions, frame: Rendered) -> np.ndarray | None:
     """Depth that fits the frame's picture."""
     return frame.z if options.path != "stereo" or options.layout == "right" else None
-
-
-def _header(sequence: DepthSequence, number: int, lens: Intrinsics) -> dict[str, Any]:
-    """The depth file's, with the new camera's lens."""
-    attributes = sequence.attributes(number - sequence.numbers.start)
-    header = {name: value for name, value in attributes.items() if name.startswith(PREFIX)}
-    header |= {PREFIX + name: float(getattr(lens, name)) for name in ("fx", "fy", "cx", "cy")}
-    header[PREFIX + "quantity"] = "view"
-    return header | {"framesPerSecond": sequence.rate, "imageCounter": number}
-
-
-def _time(sequence: DepthSequence, number: int) -> Fraction:
-    index = number - sequence.numbers.start
-    return sequence.times[index] if sequence.times else index / sequence.rate

@@ -1,0 +1,1 @@
+"""Relighting from depth: lamps, what they show of a surface, and what stands in their way."""
