@@ -45,6 +45,10 @@ class JobConflictError(UsageError):
     code = "job_conflict"
 
 
+class BusyError(JobConflictError):
+    """Another process works in the output folder, now."""
+
+
 class InputError(VdepthError):
     """A clip, image or data file cannot be used."""
 

@@ -250,3 +250,15 @@ def test_finishing_says_that_the_clip_changed_and_does_without_it(movie, whole, 
     whole = digest(whole)
     for done in (out, gone):
         assert {name for name in digest(done) if digest(done)[name] != whole[name]} <= {"manifest.json"}
+
+
+def test_whoever_plans_leaves_what_others_have_half_made(movie, whole, tmp_path):
+    assert run(movie, tmp_path, part=Part(numbers=(0, 1))).error is None
+    at_work = JobFolder(tmp_path, _names(tmp_path), (), shots=range(1, 2))
+    with at_work as folder, folder.own(tmp_path / ".vdepth" / "mine") as half:
+        assert run(movie, tmp_path, part=Part(numbers=(2, 4))).error is None
+        assert half.exists()
+    assert run(movie, tmp_path, part=Part(numbers=(1, 2))).error is None
+    finish(tmp_path)
+    assert digest(tmp_path) == digest(whole)
+    assert not list((tmp_path / ".vdepth").glob("tmp*/*"))

@@ -21,7 +21,7 @@ from ..progress import cancelling
 from .accelerator import Accelerator, ModelShelf
 from .config import EstimateConfig
 from .events import JobProgress, OnEvent, Warning_
-from .gathering import gather
+from .gathering import Gathered, gather
 from .parts import Part
 from .run import ClipJob
 
@@ -31,7 +31,10 @@ _IN_FLIGHT = 2
 
 @dataclass
 class ClipResult:
-    """What became of one clip: a manifest, an error, or neither after a part of a job."""
+    """What became of one clip: a manifest, an error, or neither after a part of a job.
+
+    A clip that other processes did has none either: its manifest lies in its folder.
+    """
 
     clip: Path
     out: Path
@@ -109,11 +112,22 @@ def estimate_clips(
     Raises:
         UsageError: no clips given.
     """
-    if not clips:
-        raise UsageError("No clip given.", "Name at least one movie or image sequence.")
     keep_pages()
-    gathered = gather(clips, out, config.every_file, config.still)
+    tell = one_at_a_time(on_event)
+    gathered = gather_clips(clips, out, config, tell)
     results = [ClipResult(clip.path, clip.folder) for clip in gathered]
+    progress = [JobProgress(str(result.clip), tell) for result in results]
+    with cancelling(*progress) if signals else contextlib.nullcontext():
+        _run_all(results, progress, config, overwrite, shelf or ModelShelf(), guarded(gathered), part)
+    return results
+
+
+def one_at_a_time(on_event: OnEvent | None) -> OnEvent:
+    """``on_event`` for several threads.
+
+    Args:
+        on_event: See `estimate`; None: nobody listens.
+    """
     told = threading.Lock()
 
     def tell(event: Any) -> None:
@@ -121,6 +135,22 @@ def estimate_clips(
             if on_event is not None:
                 on_event(event)
 
+    return tell
+
+
+def gather_clips(clips: Sequence[Path], out: Path, config: EstimateConfig, tell: OnEvent) -> list[Gathered]:
+    """The clips of a command with their folders; tells which of the names mean one clip.
+
+    Args:
+        clips, out, config: As of `estimate_clips`.
+        tell: Hears of it.
+
+    Raises:
+        UsageError: no clips given.
+    """
+    if not clips:
+        raise UsageError("No clip given.", "Name at least one movie or image sequence.")
+    gathered = gather(clips, out, config.every_file, config.still)
     for clip in gathered:
         if len(clip.names) > 1:
             message = f"{len(clip.names)} of the names given mean this clip; it is done once."
@@ -130,11 +160,23 @@ def estimate_clips(
                     "all of it is done, once. --frames A-B does a part, --still each image by itself."
                 )
             tell(Warning_(clip=str(clip.path), message=message))
-    progress = [JobProgress(str(result.clip), tell) for result in results]
-    with cancelling(*progress) if signals else contextlib.nullcontext():
-        firsts = [clip.first for clip in gathered]
-        _run_all(results, progress, config, overwrite, shelf or ModelShelf(), firsts, part)
-    return results
+    return gathered
+
+
+def guarded(gathered: Sequence[Gathered]) -> list[Path]:
+    """Files that no job of the command may write beside: one of each folder that holds clips, and links.
+
+    Args:
+        gathered: Its clips.
+    """
+    plain: dict[Path, Path] = {}
+    links = []
+    for clip in gathered:
+        if clip.first.is_symlink():
+            links.append(clip.first)
+        else:
+            plain.setdefault(clip.first.parent, clip.first)
+    return [*plain.values(), *links]
 
 
 def _run_all(

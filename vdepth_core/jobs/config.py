@@ -112,7 +112,7 @@ class JobOptions(ClipOptions):
     )
     device: Annotated[str, AfterValidator(_device)] = Field(
         default="auto",
-        description="Where the network runs; cuda:1 is the second GPU.",
+        description="Where the network runs; cuda:1 is the second GPU, cuda:0,cuda:1 both, side by side.",
         json_schema_extra={"metavar": menu(Device)},
     )
     dtype: Dtype = Field(default="auto", description="In which precision.")

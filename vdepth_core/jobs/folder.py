@@ -90,7 +90,7 @@ class JobFolder:
                     self._locks.callback(held.release)
                 lock.release()
             self._survey(names, sources)  # another process may have finished meanwhile
-            self.journal.open()
+            self.journal.open(shared=shared)
         except BaseException:
             self._locks.close()
             raise

@@ -75,10 +75,20 @@ class Part:
             return range(first, stop)
         assert self.share is not None
         share, count = self.share
-        begin, total = shots[0].start, sum(map(len, shots))
-        mine = [
-            shot.index  # where its middle lies
-            for shot in shots
-            if (2 * (shot.start - begin) + len(shot)) * count // (2 * total) == share - 1
-        ]
-        return range(mine[0], mine[-1] + 1) if mine else range(0)
+        return shares(shots, count).get(share, range(0))
+
+
+def shares(shots: Sequence[Shot], count: int) -> dict[int, range]:
+    """Number of a share, from 1 -> the shots that are its own; shares without any are left out.
+
+    Args:
+        shots: All of the job.
+        count: Into how many about equal shares its frames are cut; shots stay whole.
+    """
+    begin, total = shots[0].start, sum(map(len, shots))
+    found: dict[int, range] = {}
+    for shot in shots:
+        middle = 2 * (shot.start - begin) + len(shot)  # in half frames: the share it lies in gets the shot
+        share = middle * count // (2 * total) + 1
+        found[share] = range(found[share].start if share in found else shot.index, shot.index + 1)
+    return found

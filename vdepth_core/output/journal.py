@@ -202,8 +202,11 @@ class Journal:
         """Whether a file may be replaced: vdepth wrote it, and nobody's work is in it; see `owned`."""
         return self.owned(name) is not None or self.damaged(name)
 
-    def open(self) -> None:
+    def open(self, *, shared: bool = False) -> None:
         """Makes or continues the journal, drops a torn last line and what a killed process left half-made.
+
+        Args:
+            shared: Others may be at work on parts: what they have half-made stays.
 
         Raises:
             ResourceError: the folder cannot be written.
@@ -211,7 +214,9 @@ class Journal:
         path = self._own
         try:
             self._temporaries.mkdir(exist_ok=True)
-            for left in self._unnamed([self._temporaries] if self._part else self.work.glob("tmp*")):
+            for left in self._unnamed(
+                [self._temporaries] if self._part or shared else self.work.glob("tmp*")
+            ):
                 left.unlink()
             flags = os.O_RDWR | os.O_CREAT | NOFOLLOW | getattr(os, "O_BINARY", 0)
             self._file = os.open(path, flags, 0o666)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from ..errors import JobConflictError, ResourceError
+from ..errors import BusyError, ResourceError
 from ..files import make_folder
 from ..progress import Progress
 from .journal import LOCK, WORK
@@ -25,7 +25,7 @@ def lock_folder(out: Path, name: str = LOCK, what: str = "") -> FileLock:
         what: What is locked, for the sentence; empty: all of it.
 
     Raises:
-        JobConflictError: another process holds it.
+        BusyError: another process holds it.
         ResourceError: it cannot be written.
     """
     try:
@@ -33,7 +33,7 @@ def lock_folder(out: Path, name: str = LOCK, what: str = "") -> FileLock:
         lock = FileLock(out / WORK / name)
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise JobConflictError(
+        raise BusyError(
             f"Another vdepth process is working {f'on {what} ' if what else ''}in {out}.",
             "Wait for it, or choose another folder with -o.",
         ) from error

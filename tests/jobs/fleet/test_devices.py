@@ -1,0 +1,68 @@
+"""Clips side by side on several devices: a process each, killed ones replaced, the bytes of one run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from generated import RampModel, write_movie
+from jobs.test_run import OPTIONS, digest
+from jobs.test_run import run as run_here
+
+from vdepth_core.errors import UsageError
+from vdepth_core.jobs.accelerator import ModelShelf
+from vdepth_core.jobs.config import EstimateConfig
+from vdepth_core.jobs.devices import DeviceCrew
+from vdepth_core.jobs.events import Done, FrameDone, Warning_
+from vdepth_core.jobs.fleet.run import Fleet, whole_jobs_only
+from vdepth_core.jobs.fleet.tasks import Setup
+
+
+class Slow(RampModel):
+    """Leaves time for a kill."""
+
+    def predict(self, frames):
+        time.sleep(0.05 * len(frames))
+        return super().predict(frames)
+
+
+def shelf() -> ModelShelf:
+    made = ModelShelf()
+    made.put("ramp", "cpu", "fp32", Slow())
+    return made
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL does not exist on Windows")
+def test_two_devices_one_killed_in_the_middle_give_the_bytes_of_one_run(tmp_path: Path) -> None:
+    clips = [write_movie(tmp_path / "short.mp4", 3, size=(64, 64))]
+    clips.append(write_movie(tmp_path / "long.mp4", 15, shots=3))
+    whole, out, events, killed = tmp_path / "whole", tmp_path / "out", [], []
+    assert [result.error for result in run_here(clips, whole)] == [None] * 2
+
+    def heard(event):
+        events.append(event)
+        if isinstance(event, FrameDone) and not killed:
+            killed.append(event)
+            os.kill(crew._hands["0"][0].pid, signal.SIGKILL)
+
+    fleet = Fleet(clips, out, EstimateConfig.parse(**OPTIONS), heard)
+    setup = Setup(fleet.setup.config, fleet.setup.folder, fleet.setup.guarded, shelf)
+    crew = DeviceCrew(["cpu", "cpu"], setup)
+    results = fleet.run(crew)
+    assert [result.error for result in results] == [None] * 2
+    for result in results:
+        assert digest(result.out) == digest(whole / result.out.name)
+    assert len([event for event in events if isinstance(event, Done)]) == 2
+    assert any("A worker died" in event.message for event in events if isinstance(event, Warning_))
+    frames = [(event.clip, event.number) for event in events if isinstance(event, FrameDone)]
+    assert len(frames) == len(set(frames)) == 18
+    assert not any(process.is_alive() for process, _ in crew._hands.values())
+
+
+def test_a_part_of_a_job_is_no_fleets() -> None:
+    whole_jobs_only(None)
+    with pytest.raises(UsageError, match="share a clip's shots out"):
+        whole_jobs_only("1/3")
