@@ -262,3 +262,20 @@ def test_whoever_plans_leaves_what_others_have_half_made(movie, whole, tmp_path)
     finish(tmp_path)
     assert digest(tmp_path) == digest(whole)
     assert not list((tmp_path / ".vdepth").glob("tmp*/*"))
+
+
+def test_the_folder_of_several_jobs_is_finished_job_by_job(movie, whole, tmp_path, capsys):
+    import typer
+
+    from vdepth_core.cli.finish import finish as verb
+
+    for name in ("a", "b"):
+        for share in (1, 2) if name == "a" else (1,):
+            assert run(movie, tmp_path / name, part=Part(share=(share, 2))).error is None
+    with pytest.raises(typer.Exit) as stop:
+        verb(tmp_path)
+    assert stop.value.exit_code == 3
+    said = capsys.readouterr()
+    assert said.out.splitlines() == [str(tmp_path / "a" / "manifest.json")]
+    assert "2 of the 4 shots" in said.err
+    assert digest(tmp_path / "a") == digest(whole)

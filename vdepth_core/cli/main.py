@@ -35,6 +35,7 @@ from .make_tiny import make_tiny
 from .models import models
 from .novel_view import NovelViewCommand, novel_view
 from .relight import relight
+from .submit import SubmitCommand, submit
 from .train_embedded import train_embedded
 from .train_merge import train_merge
 from .train_selfsup import TrainSelfsupCommand, train_selfsup
@@ -46,6 +47,10 @@ VERBS: dict[Callable[..., None], tuple[str, ...]] = {  # in the order of the hel
         "estimate shot.mov -o depth/",
         "estimate plates/shot.%04d.exr -o depth/ --near 0.5 --far 20 --normals",
         "estimate *.mov -o farm/ --preset best --events",
+    ),
+    submit: (
+        "submit slurm *.mov -o /mnt/depth --shares 4",
+        "submit openjd film.mov -o /mnt/depth --shares 20 --into bundle/",
     ),
     finish: ("estimate film.mov -o depth/ --shard 2/3", "finish depth/"),
     demo: ("demo",),
@@ -86,6 +91,7 @@ VERBS: dict[Callable[..., None], tuple[str, ...]] = {  # in the order of the hel
 _MADE_OF_FIELDS: dict[Callable[..., None], type[FieldsCommand]] = {
     estimate: EstimateCommand,
     inspect: InspectCommand,
+    submit: SubmitCommand,
     export: ExportCommand,
     novel_view: NovelViewCommand,
     adapt: AdaptCommand,

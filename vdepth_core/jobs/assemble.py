@@ -11,7 +11,7 @@ from ..clip import ClipScan, fingerprint, open_clip
 from ..errors import InputError, UsageError
 from ..files import write_bytes
 from ..output.channels import SequenceKind
-from ..output.journal import not_ours
+from ..output.journal import WORK, not_ours
 from ..output.manifest import (
     FramesEntry,
     Manifest,
@@ -128,6 +128,16 @@ def finish(out: Path, progress: Progress | None = None) -> Manifest:
     progress.check()
     with JobFolder(out, _names(record, scan), (), checksums) as folder:
         return assemble(folder, record, scan)
+
+
+def jobs_in(out: Path) -> list[Path]:
+    """Folders of the jobs of a command: ``out`` itself, or those right below it where it has none.
+
+    Args:
+        out: What was given as ``-o``.
+    """
+    below = (path for path in out.iterdir() if path.is_dir()) if out.is_dir() else ()
+    return [out] if (out / WORK).is_dir() else sorted(filter(read_record, below)) or [out]
 
 
 def _changed(record: JobRecord, checksums: Checksums, progress: Progress) -> str:

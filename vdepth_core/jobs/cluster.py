@@ -120,7 +120,14 @@ class RayCrew:
         self._refs[self._actors[worker].run.remote(order)] = worker, "run", order.task
 
     def wait(self, seconds: float) -> list[Report]:
-        """See `Crew.wait`."""
+        """See `Crew.wait`.
+
+        Args:
+            seconds: At most so long.
+
+        Raises:
+            ResourceError: no machine of the cluster can run vdepth.
+        """
         if self._closed:
             return [Lost(worker, guilty=False) for worker in self._drop_all()]
         now = time.monotonic()
@@ -271,6 +278,8 @@ def _started(address: str) -> Any:
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     alone = address == LOCAL and "RAY_ADDRESS" not in os.environ
     if alone:
+        if hasattr(os, "nice"):  # Ray's own is 15; they are worth what the command is worth
+            os.environ.setdefault("RAY_worker_niceness", str(os.nice(0)))
         quiet |= {"include_dashboard": False, "object_store_memory": _STORE_BYTES}
     try:
         ray.init(address="local" if alone else None if address == LOCAL else address, **quiet)

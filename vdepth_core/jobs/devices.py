@@ -46,7 +46,14 @@ class DeviceCrew:
             self._hands[worker][1].send(order)
 
     def wait(self, seconds: float) -> list[Report]:
-        """See `Crew.wait`."""
+        """See `Crew.wait`.
+
+        Args:
+            seconds: At most so long.
+
+        Raises:
+            ResourceError: no process is left.
+        """
         ends = {end: name for name, (_, end) in self._hands.items()}
         reports: list[Report] = []
         for end in wait(list(ends), seconds):
