@@ -39,7 +39,7 @@ def test_disparities_fill_the_comfort_limit_and_the_screen_is_where_it_is_wanted
 
 
 def test_layouts():
-    left = (*np.zeros((HEIGHT, WIDTH, 3), np.float32), 0.2, 0.4, 0.6)
+    left = np.full((HEIGHT, WIDTH, 3), (0.2, 0.4, 0.6), np.float32)
     right = np.ones((HEIGHT, WIDTH, 3), np.float32)
     sizes = {
         "side-by-side": (HEIGHT, 2 * WIDTH), "half-side-by-side": (HEIGHT, WIDTH),
@@ -48,16 +48,16 @@ def test_layouts():
     }  # fmt: skip
     assert {*sizes, "rgbd"} == set(get_args(EyesLayout))
     for layout, size in sizes.items():
-        both = together(layout, left.astype(np.float32), right, LENS)
+        both = together(layout, left, right, LENS)
         assert both.shape == (*size, 3)
         assert both.dtype == np.float32
-    sides = together("side-by-side", left.astype(np.float32), right, LENS)
-    assert (sides[:, :WIDTH] == left.astype(np.float32)).all()
+    sides = together("side-by-side", left, right, LENS)
+    assert (sides[:, :WIDTH] == left).all()
     assert (sides[:, WIDTH:] == 1).all()
     white = together("anaglyph", right, right, LENS)
     np.testing.assert_allclose(white, 1, atol=0.02)  # grey stays grey through glasses
     z = np.geomspace(1.0, 50.0, WIDTH)[None].repeat(HEIGHT, 0)
-    grey = depth_beside(left.astype(np.float32), z, 0.02, 1.0)[:, WIDTH:]
+    grey = depth_beside(left, z, 0.02, 1.0)[:, WIDTH:]
     assert grey[0, 0, 0] == pytest.approx(1)
     assert grey[0, -1, 0] == pytest.approx(0, abs=1e-6)
 
