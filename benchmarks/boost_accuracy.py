@@ -1,10 +1,12 @@
 """What boosting does to edges and to accuracy: plain against every merge, through whole jobs.
 
     python benchmarks/boost_accuracy.py [--cycles DIR] [--rgbd DIR] [--scenes N] [--model NAME|WEIGHTS ...]
+                                        [--merge NAME ...] [--no-sharpen]
 
 Every picture is estimated as a still into EXR, with and without ``--boost``, so *plain* has been brought to
-the plate's size by finishing's own edge-aware up-sampling; then its disparity is scored against truth of 0.2
-to 80 m: boundary F1 and recall, D3R (slic), ORD, and AbsRel after a scale and a shift in disparity.
+the plate's size by finishing's own edge-aware up-sampling and has been sharpened (``--no-sharpen``: neither
+has); then its disparity is scored against truth of 0.2 to 80 m: boundary F1 and recall, D3R (slic), ORD, and
+AbsRel after a scale and a shift in disparity.
 
 ``--cycles``: path-traced pictures of seeds never trained on, made by
 
@@ -22,7 +24,7 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -107,23 +109,23 @@ def estimate(still: Still, out: Path, **options: object) -> float:
     return time.monotonic() - began
 
 
-def ways(published: bool) -> dict[str, dict[str, str]]:
+def ways(published: bool, merges: Iterable[str], sharpen: bool) -> dict[str, dict[str, object]]:
     """Names and options of what is compared; merges whose weights are not installed are left out."""
-    found: dict[str, dict[str, str]] = {"plain": {}}
-    for merge in MERGES:
+    found: dict[str, dict[str, object]] = {"plain": {"sharpen": sharpen}}
+    for merge in merges:
         try:
             load_merge(merge)
         except WeightsError:
             print(f"{merge}: no weights", flush=True)
             continue
-        found[merge] = {"refiner": "boost", "boost_merge": merge}
+        found[merge] = {"refiner": "boost", "boost_merge": merge, "sharpen": sharpen}
         if published:
             found[f"published, {merge}"] = {**found[merge], "boost": "published"}
     return found
 
 
 def compare(
-    stills: Iterator[Still], models: list[str], compared: dict[str, dict[str, str]], title: str
+    stills: Iterator[Still], models: list[str], compared: dict[str, dict[str, object]], title: str
 ) -> dict[tuple[str, str], np.ndarray]:
     """Scores every way of every model; prints a row a picture, then the means."""
     rows: dict[tuple[str, str], list[Row]] = {}
@@ -174,8 +176,10 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=4)
     parser.add_argument("--model", nargs="+", default=["embedded"])
     parser.add_argument("--published", action="store_true")
+    parser.add_argument("--merge", nargs="+", default=list(MERGES))
+    parser.add_argument("--no-sharpen", action="store_true")
     options = parser.parse_args()
-    compared, means = ways(options.published), {}
+    compared, means = ways(options.published, options.merge, not options.no_sharpen), {}
     if options.scenes:
         stills = procedural(options.scenes, 1080, 1920)
         means["procedural"] = compare(stills, options.model, compared, "Procedural")
@@ -183,9 +187,10 @@ def main() -> None:
         means["rgbd"] = compare(rgbd(options.rgbd, options.each), options.model, compared, "Recorded")
     if options.cycles:
         means["cycles"] = compare(cycles(options.cycles), options.model, compared, "Path-traced")
-    code_path(next(procedural(1, 540, 960)))
+    if not options.no_sharpen:
+        code_path(next(procedural(1, 540, 960)))
     last = list(means)[-1]
-    plain, ours = (Row(*means[last][options.model[0], way]) for way in ("plain", "transfer"))
+    plain, ours = (Row(*means[last][options.model[0], way]) for way in ("plain", options.merge[0]))
     print(
         json.dumps(
             {
@@ -194,6 +199,8 @@ def main() -> None:
                 "ours": round(ours.f1, 4),
                 "baseline": round(plain.f1, 4),
                 "unit": f"boundary F1, {last}, {Path(options.model[0]).stem}",
+                "recall_ratio": round(ours.recall / plain.recall, 3),
+                "d3r_ratio": round(ours.d3r / plain.d3r, 3),
                 "abs_rel_ratio": round(ours.abs_rel / plain.abs_rel, 4),
                 "machine": machine(),
             }

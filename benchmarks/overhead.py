@@ -46,6 +46,7 @@ from vdepth_core.output.journal import Journal
 from vdepth_core.output.naming import frame_path
 from vdepth_core.output.preview import PreviewWriter
 from vdepth_core.output.report import ReportCollector
+from vdepth_core.output.sharpen import reach_of, sharpened
 from vdepth_core.progress import Progress
 from vdepth_core.store import DepthStore
 
@@ -84,6 +85,7 @@ BEFORE: dict[str, tuple[float, float]] = {  # at 720p and at 1080p
     "co-align, filter": (21.0, 24.5),
     "range of the shot": (0.8, 0.8),
     "up-sample": (37.6, 63.0),
+    "sharpen": (0.0, 0.0),  # there was none
     "disparity to depth": (2.3, 4.6),
     "EXR, journal": (108.0, 234.5),
     "preview": (12.0, 14.1),
@@ -151,13 +153,16 @@ def _finish(view: ShotView, store: DepthStore, mapping: DepthMapping, folder: Pa
     journal = Journal(out)
     journal.open()
     journal.begin("0" * 16)
-    upsampler, report = Upsampler(mapping.range.hi - mapping.range.lo), ReportCollector()
+    span = mapping.range.hi - mapping.range.lo
+    upsampler, report = Upsampler(span), ReportCollector()
     names = {kind: frame_path(out, "clip", kind, 1001) for kind in ("depth", "disparity")}
     with PreviewWriter(out / "p.mp4", Fraction(24), (info.width, info.height)) as film:
         for frame in view.frames():
             disparity = mapping.disparity(store.final.read(frame.index - view.shot.start)[0])
             with costs.of("up-sample"):
                 full = upsampler(disparity, frame.rgb)
+            with costs.of("sharpen"):
+                full = sharpened(full, frame.rgb, span, reach_of(info.width / disparity.shape[1]))
             with costs.of("disparity to depth"):
                 depth, d = mapping.maps(full)
             with costs.of("EXR, journal"):

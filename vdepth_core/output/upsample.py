@@ -295,13 +295,15 @@ def beyond(p: np.ndarray, count: int) -> np.ndarray:
         p: (h, w).
         count: In pixels.
     """
-    steps = np.arange(1, count + 1, dtype=np.float32)
-    for _ in range(2):
-        first, last = p[:1], p[-1:]
-        before = first + steps[::-1, None] * (first - p[min(1, len(p) - 1)])
-        after = last + steps[:, None] * (last - p[max(-2, -len(p))])
-        p = np.concatenate([before, p, after]).T
-    return np.ascontiguousarray(p)
+    height, width = p.shape
+    steps = np.arange(1, count + 1, dtype=np.float32)[:, None]
+    out = np.empty((height + 2 * count, width + 2 * count), np.float32)
+    out[count : count + height, count : count + width] = p
+    for lines, length in ((out[:, count : count + width], height), (out.T, width)):
+        first, last = lines[count], lines[count + length - 1]
+        lines[:count] = first + steps[::-1] * (first - lines[count + min(1, length - 1)])
+        lines[count + length :] = last + steps * (last - lines[count + length - min(2, length)])
+    return out
 
 
 def _linear_model(

@@ -52,9 +52,12 @@ def boosted(movie, tmp_path_factory):
     return out
 
 
-def test_a_boosted_shot_has_the_detail_of_a_larger_picture(movie, boosted):
+def test_a_boosted_shot_has_the_detail_of_a_larger_picture(tmp_path):
     """What the model would say of frame 5 at the size of the maps is nearer than what it said."""
-    shot = boosted / ".vdepth" / "shot_0000"
+    movie = write_movie(tmp_path / "shot.mp4", 12, size=(576, 384))
+    how = {"boost": "shot", "method": "temporal", "keep_store": True, **SIZE}
+    assert run([movie], tmp_path / "out", **how)[0].error is None
+    shot = tmp_path / "out" / ".vdepth" / "shot_0000"
     with (
         FrameArray(shot / "final.f32", 12, (64, 96), "<f4") as final,
         FrameArray(shot / "refined.f32", 12, (128, 192), "<f4") as refined,
