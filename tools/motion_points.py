@@ -4,10 +4,10 @@
 python tools/motion_points.py CLIP … -o DIR [--frames 64] [--side 1280]
 
 The environment is vdepth's, with ``pip install pycolmap`` (BSD-3, COLMAP) beside it. Each clip gives a folder
-of shards, DIR/NAME (their form: `vdepth_core.training.shards`). Kept are points that COLMAP saw in at least
-`SEEN` frames under an angle of at least `ANGLE`, and that lie within `OFF` of where they were found: what
-moves by itself, and what is too far for the camera's way, is left out. Look at the picture it writes,
-NAME.png, before you train on it: near points are red, far ones blue.
+of shards, DIR/NAME (their form: `vdepth_core.training.shards`), and its licence beside it. Kept are points
+that COLMAP saw in at least `SEEN` frames under an angle of at least `ANGLE`, and that lie within `OFF` of
+where they were found: what moves by itself, and what is too far for the camera's way, is left out. Look at
+the picture it writes, NAME.png, before you train on it: near points are red, far ones blue.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import pycolmap
 
 from vdepth_core.clip import ShotView, open_clip
 from vdepth_core.progress import Progress
+from vdepth_core.training.card import licences_of
 from vdepth_core.training.shards import LARGE, write_points, write_shards
 
 SEEN = 5  # frames
@@ -68,6 +69,7 @@ def main() -> None:
             scaled = points[t] * (size[0] / width, size[1] / height, 1 / unit)
             frames.append((picture, scaled[scaled[:, 2] > 1 / FAR]))
         write_shards(frames, options.out / clip.stem, write_points)
+        (options.out / f"{clip.stem}.license").write_text(f"{licences_of(clip)}\n", encoding="utf-8")
         _draw(frames, options.out / f"{clip.stem}.png")
         count = np.mean([len(found) for _, found in frames])
         print(f"{clip.name}: {len(frames)} frames of {len(pictures)}, {count:.0f} points a frame")

@@ -30,6 +30,7 @@ class Counters:
         threads: Torch threads: another number could change the last bits.
         step: Steps done.
         elapsed: Seconds of training so far, over all runs.
+        computed: Seconds of processor time so far, of all threads: on a busy machine much less.
         best: Lowest sum of errors on what was held out, and ``since``, how many validations ago it was.
         losses: Of every step.
         history: Steps and the errors on what was held out, by name.
@@ -40,6 +41,7 @@ class Counters:
     threads: int = 1
     step: int = 0
     elapsed: float = 0.0
+    computed: float = 0.0
     best: float = float("inf")
     since: int = 0
     losses: list[float] = field(default_factory=list)

@@ -156,7 +156,7 @@ class _Run:
 
     def step(self) -> None:
         """One batch, and a validation every so often."""
-        started = time.monotonic()
+        started, computed = time.monotonic(), time.process_time()
         config, counters = self.config, self.standing.counters
         optimiser, trained = self.standing.optimiser, self.standing.trained
         factor = config.schedule(self._share(), counters.step)
@@ -174,6 +174,7 @@ class _Run:
         if counters.step % config.validate_every == 0:
             self.validate()
         counters.elapsed += time.monotonic() - started
+        counters.computed += time.process_time() - computed
         if counters.step % LOGGED == 0:
             recent = float(np.mean(counters.losses[-LOGGED:]))
             _log.info("step %d, %.0f s: loss %.4f", counters.step, counters.elapsed, recent)
