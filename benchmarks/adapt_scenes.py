@@ -1,7 +1,7 @@
 """Adapting the embedded model to procedural still scenes with exact truth and a travelling camera.
 
     python benchmarks/adapt_scenes.py [--recipes monodepth2 featdepth packnet] [--seeds N ...] [--steps 150]
-        [--lens known learnt] [--set moving=false ...] [--walkers] [--keep FOLDER]
+        [--lens known learnt] [--set moving=false ...] [--walkers] [--height 256] [--keep FOLDER]
 
 For each scene, of seeds never trained on: AbsRel under `clip-lstsq` (one scale and shift a clip) before and
 after, and with the scale alone free (the shift is what the recipe itself reads); F1 of boundaries and D3R
@@ -38,17 +38,17 @@ from vdepth_core.output.sharpen import reach_of, sharpened
 from vdepth_core.scenes import render_clip
 
 FIRST = 960_000_000
-FRAMES, HEIGHT, WIDTH = 24, 256, 448
+FRAMES, HEIGHT, ASPECT = 24, 256, 7 / 4
 FAR = 80.0
 EVERY = 6  # frames to the next one whose boundaries are looked at
 Scene = dict[str, np.ndarray]
 
 
-def scene(seed: int, keep: Path, walkers: bool = False) -> Scene:
+def scene(seed: int, keep: Path, walkers: bool = False, height: int = HEIGHT) -> Scene:
     """A rendered clip: pictures uint8, depth, K, poses, and where something moves by itself."""
-    file = keep / f"{seed}{'-walkers' * walkers}.npz"
+    file = keep / f"{seed}{'-walkers' * walkers}{f'-{height}' * (height != HEIGHT)}.npz"
     if not file.exists():
-        clip = render_clip(seed, FRAMES, HEIGHT, WIDTH, moving=walkers)
+        clip = render_clip(seed, FRAMES, height, round(ASPECT * height), moving=walkers)
         rgb = np.round(clip.rgb.transpose(0, 2, 3, 1) * 255).astype(np.uint8)
         moves = np.zeros(clip.depth.shape, bool) if clip.body is None else clip.body > 0
         np.savez(file, rgb=rgb, depth=clip.depth, K=clip.K, poses=clip.poses, moves=moves)
@@ -131,17 +131,20 @@ def readings(state: Path) -> tuple[tuple[float, float], tuple[float, float]]:
 
 
 def run(
-    recipe: str, seed: int, lens: str, steps: int, keep: Path, chosen: dict[str, Any], walkers: bool = False
-) -> dict[str, float]:
+    recipe: str, seed: int, lens: str, steps: int, keep: Path, chosen: dict[str, Any], walkers: bool = False,
+    height: int = HEIGHT,
+) -> dict[str, float]:  # fmt: skip
     """One adaptation, scored."""
-    clip = scene(seed, keep, walkers)
+    clip = scene(seed, keep, walkers, height)
     before = disparities("embedded", clip)
     with tempfile.TemporaryDirectory() as folder:
         plate = Path(folder) / "plate"
         plate.mkdir()
         for number, picture in enumerate(clip["rgb"]):
             cv2.imwrite(str(plate / f"{number:03d}.png"), picture[..., ::-1])
-        fov = 2 * np.degrees(np.arctan(WIDTH / 2 / clip["K"][0, 0])) if lens == "known" else None
+        fov = (
+            2 * np.degrees(np.arctan(clip["rgb"].shape[2] / 2 / clip["K"][0, 0])) if lens == "known" else None
+        )
         started = time.monotonic()
         done = adapt(
             plate,
@@ -149,6 +152,7 @@ def run(
             recipe=recipe,
             steps=steps,
             device="cpu",
+            size=height,
             fov=fov,
             rate="24",
             **chosen,
@@ -190,6 +194,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=JSON", help="options of the recipe")
     parser.add_argument("--walkers", action="store_true", help="let people and vehicles move")
+    parser.add_argument("--height", type=int, default=HEIGHT, help="of the pictures, a multiple of 32")
     parser.add_argument("--keep", type=Path)
     options = parser.parse_args()
     cv2.setNumThreads(1)
@@ -202,7 +207,9 @@ def main() -> None:
             rows = []
             for seed in options.seeds:
                 try:
-                    row = run(recipe, seed, lens, options.steps, keep, chosen, options.walkers)
+                    row = run(
+                        recipe, seed, lens, options.steps, keep, chosen, options.walkers, options.height
+                    )
                 except InputError as error:
                     print(f"{recipe} {lens} {seed}: refused: {error.message}", flush=True)
                     continue
