@@ -10,7 +10,6 @@ import gpu
 from bpy.props import EnumProperty
 from bpy_extras import view3d_utils
 from gpu_extras.batch import batch_for_shader
-from mathutils import Matrix
 
 from ..result.manifest import ResultError
 from ..scene.active import active_clip, number_offset, result_of
@@ -62,13 +61,11 @@ class VDEPTH_OT_pick_floor(OnMesh, bpy.types.Operator):
         self._clip, self._number = clip, min(max(number, result.first_number), result.last_number)
         self._chosen: list[tuple[float, float]] = []
         self._region = next(one for one in context.area.regions if one.type == "WINDOW")
-        # The Clip Editor calls nobody back in pixels.
-        moment = "POST_VIEW" if space.type == "CLIP_EDITOR" else "POST_PIXEL"
-        self._handler = type(space).draw_handler_add(self._draw, (space,), "WINDOW", moment)
+        self._handler = type(space).draw_handler_add(self._draw, (space,), "WINDOW", "POST_PIXEL")
         self._space = type(space)
         context.window_manager.modal_handler_add(self)
         context.workspace.status_text_set(_KEYS)
-        redraw()
+        self._region.tag_redraw()
         return {"RUNNING_MODAL"}
 
     def modal(self, context: Any, event: Any) -> set[str]:
@@ -90,12 +87,13 @@ class VDEPTH_OT_pick_floor(OnMesh, bpy.types.Operator):
             self._chosen.append(pixel_at(context, self._clip, self._region, at))
         else:
             return {"PASS_THROUGH"}
-        redraw()
+        self._region.tag_redraw()
         return {"RUNNING_MODAL"}
 
     def _leave(self, context: Any, answer: set[str]) -> set[str]:
         self._space.draw_handler_remove(self._handler, "WINDOW")
         context.workspace.status_text_set(None)
+        self._region.tag_redraw()
         redraw()
         return answer
 
@@ -111,16 +109,7 @@ class VDEPTH_OT_pick_floor(OnMesh, bpy.types.Operator):
                 x, y = at
                 crosses += [(x - 8, y), (x + 8, y), (x, y - 8), (x, y + 8)]
         if crosses:
-            with gpu.matrix.push_pop(), gpu.matrix.push_pop_projection():
-                gpu.matrix.load_identity()
-                gpu.matrix.load_projection_matrix(_in_pixels(context.region))
-                batch_for_shader(shader, "LINES", {"pos": crosses}).draw(shader)
-
-
-def _in_pixels(region: Any) -> Matrix:
-    """Projection under which coordinates are pixels of the region."""
-    x, y = 2 / region.width, 2 / region.height
-    return Matrix(((x, 0, 0, -1), (0, y, 0, -1), (0, 0, -1, 0), (0, 0, 0, 1)))
+            batch_for_shader(shader, "LINES", {"pos": crosses}).draw(shader)
 
 
 def pixel_at(context: Any, clip: Any, region: Any, at: tuple[float, float]) -> tuple[float, float]:
