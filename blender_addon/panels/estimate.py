@@ -207,6 +207,7 @@ def _draw_result(layout: Any, context: Any, known: Seen) -> None:
         draw_task(layout.box().column())
     elif not damage:
         row = layout.split(factor=0.7, align=True)
+        row.use_property_split = False
         row.scale_y = 1.3
         row.operator("vdepth.setup_shot", icon="SCENE_DATA")
         row.prop(context.scene.vdepth.camera, "floor", toggle=True)
