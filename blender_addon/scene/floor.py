@@ -17,6 +17,7 @@ from ..result.ground import ShotGround, is_still, spot, tilt
 from ..result.manifest import Result, ResultError
 from .active import number_offset
 from .camera import key_input, straighten
+from .floor_path import is_animated, path_to_floor
 from .mesh import collection_of, get_input
 
 FLOOR, TILT = "Video Depth Floor", "Video Depth Tilt"
@@ -24,6 +25,8 @@ FLOOR_KEY = "vdepth_floor_of"
 """Custom property of both empties: the camera that stands on the floor."""
 BEFORE_KEY = "vdepth_before_floor"
 """Custom property of the camera: its world matrix before, by rows."""
+SCALE_KEY = "vdepth_scale_before"
+"""Custom property of the tilt under a path: scale of the mesh before."""
 WORDS_KEY = "vdepth_floor"
 """Custom property of the clip: what the floor was found from, a line a shot."""
 
@@ -51,8 +54,8 @@ def check_camera(mesh: Any) -> Any:
         )
     if camera.parent is not None and find_floor(camera) is None:
         raise ResultError(f"{camera.name} hangs on {camera.parent.name}: clear its parent first.")
-    if camera.animation_data is not None and camera.animation_data.action is not None:
-        raise ResultError(f"{camera.name} is animated: its path says where the ground is.")
+    if is_animated(camera) and camera.rotation_mode == "AXIS_ANGLE":
+        raise ResultError(f"{camera.name} is keyed by axis and angle: set its rotation to quaternion first.")
     return camera
 
 
@@ -74,11 +77,22 @@ def stand(scene: Any, clip: Any, mesh: Any, result: Result, found: list[ShotGrou
         ResultError: the camera cannot be put on a floor.
     """
     camera = check_camera(mesh)
+    offset = number_offset(clip, result)
+    if is_animated(camera):
+        return _stand_on_path(scene, clip, camera, mesh, found, eye, offset)
     floor, tilted = find_floor(camera) or _new_floor(
         scene, camera, found[0], _low_row(mesh), eye or found[0].height
     )
-    offset = number_offset(clip, result)
     factors = [eye / one.height if eye else 1.0 for one in found]
+    _align(mesh, found, factors, offset)
+    clip.vdepth.scale = factors[0] * found[0].scale[0]
+    _key_tilt(tilted, found, [eye or one.height for one in found], offset)
+    clip[WORDS_KEY] = "\n".join(_line(n, one, len(found)) for n, one in enumerate(found, 1))
+    return floor
+
+
+def _align(mesh: Any, found: list[ShotGround], factors: list[float], offset: int) -> None:
+    """Scale and shift of the mesh, keyed where they change."""
     for name in ("Scale", "Shift"):
         keys = [
             (number - offset, scale * factor if name == "Scale" else shift)
@@ -86,9 +100,32 @@ def stand(scene: Any, clip: Any, mesh: Any, result: Result, found: list[ShotGrou
             for number, scale, shift in zip(one.numbers, one.scale, one.shift, strict=True)
         ]
         key_input(mesh, name, keys)
-    clip.vdepth.scale = factors[0] * found[0].scale[0]
-    _key_tilt(tilted, found, [eye or one.height for one in found], offset)
-    clip[WORDS_KEY] = "\n".join(_line(n, one, len(found)) for n, one in enumerate(found, 1))
+
+
+def _stand_on_path(
+    scene: Any, clip: Any, camera: Any, mesh: Any, found: list[ShotGround], eye: float, offset: int
+) -> Any:
+    """Puts an animated camera's whole path above the ground; the floor.
+
+    Raises:
+        ResultError: the path is no path of one shot over this ground.
+    """
+    if len(found) > 1:
+        raise ResultError(
+            f"{camera.name} is animated through {len(found)} shots: one floor cannot hold them."
+        )
+    standing = find_floor(camera)
+    scale = standing[1][SCALE_KEY] if standing else get_input(mesh, "Scale")
+    matrix = path_to_floor(camera, found[0], offset, scale, eye, _low_row(mesh))
+    floor, tilted = standing or _empties(scene, camera, eye or found[0].height * scale)
+    tilted[SCALE_KEY] = scale
+    tilted.animation_data_clear()
+    tilted.matrix_basis = matrix
+    camera.parent = tilted
+    camera.matrix_parent_inverse.identity()
+    _align(mesh, found, [scale], offset)
+    clip.vdepth.scale = scale * found[0].scale[0]
+    clip[WORDS_KEY] = _line(1, found[0], 1)
     return floor
 
 
@@ -98,6 +135,7 @@ def leave(clip: Any, mesh: Any) -> None:
     found = find_floor(camera)
     if found is None:
         return
+    scale = found[1].get(SCALE_KEY, 1.0)
     camera.parent = None
     if BEFORE_KEY in camera:
         values = list(camera[BEFORE_KEY])
@@ -106,9 +144,9 @@ def leave(clip: Any, mesh: Any) -> None:
     for empty in found:
         if not [child for child in empty.children if child.get(FLOOR_KEY) != camera]:
             bpy.data.objects.remove(empty)  # what the user hung on the floor keeps it
-    key_input(mesh, "Scale", [(1, 1.0)])
+    key_input(mesh, "Scale", [(1, scale)])
     key_input(mesh, "Shift", [(1, 0.0)])
-    clip.vdepth.scale = 1.0
+    clip.vdepth.scale = scale
     clip.pop(WORDS_KEY, None)
 
 
@@ -127,14 +165,7 @@ def _new_floor(scene: Any, camera: Any, found: ShotGround, row: float, eye: floa
     """The empties, so that the scene's origin is on the ground low in the picture, the heading kept."""
     bpy.context.view_layer.update()
     world = camera.matrix_world.copy()
-    floor, tilted = (bpy.data.objects.new(name, None) for name in (FLOOR, TILT))
-    for empty in (floor, tilted):
-        empty[FLOOR_KEY] = camera
-        collection_of(scene).objects.link(empty)
-    floor.empty_display_type, floor.empty_display_size = "CIRCLE", eye
-    floor.rotation_euler.x = 0.0
-    tilted.empty_display_type, tilted.empty_display_size = "SINGLE_ARROW", eye / 4
-    tilted.parent, tilted.rotation_mode = floor, "QUATERNION"
+    floor, tilted = _empties(scene, camera, eye)
     heading = math.atan2(world[0][2], -world[1][2])  # of the camera's -z
     distance = spot(found.down[len(found.down) // 2], eye, row)
     floor.rotation_euler.z = heading
@@ -143,6 +174,18 @@ def _new_floor(scene: Any, camera: Any, found: ShotGround, row: float, eye: floa
     camera.parent = tilted
     camera.matrix_parent_inverse.identity()
     camera.matrix_basis.identity()
+    return floor, tilted
+
+
+def _empties(scene: Any, camera: Any, eye: float) -> tuple[Any, Any]:
+    """Floor and tilt, for a camera that is that high."""
+    floor, tilted = (bpy.data.objects.new(name, None) for name in (FLOOR, TILT))
+    for empty in (floor, tilted):
+        empty[FLOOR_KEY] = camera
+        collection_of(scene).objects.link(empty)
+    floor.empty_display_type, floor.empty_display_size = "CIRCLE", eye
+    tilted.empty_display_type, tilted.empty_display_size = "SINGLE_ARROW", eye / 4
+    tilted.parent, tilted.rotation_mode = floor, "QUATERNION"
     return floor, tilted
 
 

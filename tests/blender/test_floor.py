@@ -121,13 +121,47 @@ def test_removed_all_is_as_before(clip):
 
 def test_a_camera_with_a_place_of_its_own_is_refused(clip):
     camera = bpy.context.scene.camera
-    camera.keyframe_insert("location", frame=1)
-    with pytest.raises(RuntimeError, match="is animated: its path says where the ground is"):
-        bpy.ops.vdepth.set_floor()
-    camera.animation_data_clear()
     camera.constraints.new("CAMERA_SOLVER")
     with pytest.raises(RuntimeError, match="follows a solve"):
         bpy.ops.vdepth.set_floor()
+
+
+def test_the_path_of_an_animated_camera_is_put_above_the_ground(clip):
+    """It keeps its own world until the floor is set; then all of it is turned, scaled and level."""
+    from blender_addon.scene.floor import find_floor
+    from blender_addon.scene.mesh import get_input
+
+    scene = bpy.context.scene
+    camera = scene.camera
+    for frame, place in ((1, (5.0, -2.0, 7.0)), (2, (5.0, -1.0, 7.5))):
+        camera.location, camera.rotation_euler = place, (0.6, 0.4, 0.3)
+        camera.keyframe_insert("location", frame=frame)
+        camera.keyframe_insert("rotation_euler", frame=frame)
+    put(clip)
+    scene.frame_set(1)
+    first, moved = camera.matrix_world.copy(), []
+    for frame in (1, 2):
+        scene.frame_set(frame)
+        down = camera.matrix_world.to_3x3().normalized() @ Vector((DOWN[0], -DOWN[1], -DOWN[2]))
+        assert tuple(down) == pytest.approx((0, 0, -1), abs=1e-4)
+        moved.append(camera.matrix_world.translation.copy())
+    size = EYE / (EYE / A)
+    assert (moved[1] - moved[0]).length == pytest.approx(size * math.hypot(1.0, 0.5), rel=1e-4)
+    assert moved[1].z == pytest.approx(EYE, abs=1e-4), "the middle frame of two is the second"
+    scene.frame_set(2)
+    points, _ = geometry(bpy, mesh_of(clip))
+    matrix = np.array(mesh_of(clip).matrix_world)
+    world = points @ matrix[:3, :3].T + matrix[:3, 3]
+    near = np.hypot(*(world[:, :2] - np.array(moved[1])[:2]).T) < 15
+    assert np.median(np.abs(world[near, 2])) < 2e-3
+    put(clip)
+    scene.frame_set(1)
+    assert np.allclose(camera.matrix_world, first, atol=1e-4), "again is the same"
+    assert bpy.ops.vdepth.remove_floor() == {"FINISHED"}
+    assert find_floor(camera) is None
+    scene.frame_set(1)
+    assert tuple(camera.matrix_world.translation) == pytest.approx((5.0, -2.0, 7.0))
+    assert get_input(mesh_of(clip), "Scale") == 1
 
 
 def test_points_are_kept_for_one_frame_and_told_to_the_core(clip):
