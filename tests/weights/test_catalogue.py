@@ -40,7 +40,8 @@ def test_non_commercial_licences_are_marked_so():
     for entry in catalogue().values():
         forbidding = ("CC-BY-NC", "apple-amlr", "academic", "Niantic-NC", "Stable Video", "unknown")
         assert entry.commercial == (not entry.license.startswith(forbidding)), entry.name
-        assert bool(entry.notice) == entry.license.startswith("OpenRAIL"), entry.name
+        taught = entry.name.startswith("zipdepth")  # by a model that is not commercial
+        assert bool(entry.notice) == (entry.license.startswith("OpenRAIL") or taught), entry.name
 
 
 def test_registered_models_of_ours_and_the_catalogue_agree():

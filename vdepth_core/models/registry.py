@@ -40,6 +40,8 @@ _FAMILIES = {  # a family of the catalogue -> what loads it: ``load(path, device
     "hybrid-depth": "lite_depth:HYBRID",
     "tcmonodepth-small": "tcmonodepth:SMALL",
     "midas": "tcmonodepth:LARGE",
+    "midas-small": "midas_small:FAMILY",
+    "zipdepth": "zipdepth:FAMILY",
     **{
         name: f"{name}:FAMILY"
         for name in ("monodepth2", "sfmlearner", "featdepth", "packnet", "diffnet", "ddv", "leftright")

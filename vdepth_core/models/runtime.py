@@ -204,4 +204,5 @@ def _exported(network: nn.Module, example: torch.Tensor) -> bytes:
             network, (example,), graph, dynamo=False, opset_version=_OPSET, input_names=[_INPUT],
             output_names=[_ANSWER], dynamic_axes={_INPUT: {2: "height", 3: "width"}},
         )  # fmt: skip
-    return graph.getvalue()
+    exported: bytes = graph.getvalue()
+    return exported

@@ -207,6 +207,27 @@ def resample_keeping_overshoot(rgb: Tensor, size: tuple[int, int]) -> Tensor:
     return torch.from_numpy(out).permute(0, 3, 1, 2)
 
 
+def resample_linearly(rgb: Tensor, size: tuple[int, int]) -> Tensor:
+    """OpenCV's bilinear of bytes, as ZipDepth's script has it: no averaging; on the CPU.
+
+    Args:
+        rgb: (T, H, W, 3) or (T, 3, H, W) uint8.
+        size: (height, width) of the result.
+
+    Returns:
+        (T, 3, height, width) float32 in [0, 1].
+    """
+    import cv2
+    import torch
+
+    if rgb.shape[-1] != 3:
+        rgb = rgb.permute(0, 2, 3, 1)
+    out = np.empty((len(rgb), *size, 3), np.uint8)
+    for picture, target in zip(rgb.cpu().numpy(), out, strict=True):
+        target[:] = cv2.resize(picture, size[::-1], interpolation=cv2.INTER_LINEAR)
+    return torch.from_numpy(out).permute(0, 3, 1, 2).float().div_(255)
+
+
 @lru_cache(maxsize=16)
 def _weights(before: int, after: int, average: bool, device: str) -> Tensor:
     """The resampling of `frames_to_tensor` along one axis, as a matrix (after, before)."""

@@ -41,7 +41,10 @@ def _small_keys(keys: Collection[str]) -> bool:
 
 
 def _large_keys(keys: Collection[str]) -> bool:
-    return "pretrained.layer1.0.weight" in keys and "scratch.refinenet4.resConfUnit1.conv1.weight" in keys
+    return (
+        "pretrained.layer1.4.0.conv1.weight" in keys
+        and "scratch.refinenet4.resConfUnit1.conv1.weight" in keys
+    )
 
 
 SMALL = Family("tcmonodepth-small", _build_small, fold, _small_keys, _to_255)

@@ -107,15 +107,13 @@ class LiteEncoder(nn.Module):
     def __init__(self, variant: str = "lite0", whole: bool = False) -> None:
         """``whole`` adds what only the published file has: the last stage and the classifier."""
         super().__init__()
-        width, depth = VARIANTS[variant]
         self._conv_stem = SameConv(3, STEM, 3, 2, bias=False)
         self._bn0 = nn.BatchNorm2d(STEM, eps=EPS)
         blocks: list[nn.Module] = []
         low, channels, ends = STEM, [], []
-        for stage, (count, kernel, stride, expansion, high) in enumerate(STAGES if whole else STAGES[:-1]):
-            fixed = stage in (0, len(STAGES) - 1)
-            wide = _rounded(high * width)
-            for number in range(count if fixed else math.ceil(count * depth)):
+        stages = lite_stages(*VARIANTS[variant])
+        for count, kernel, stride, expansion, wide in stages if whole else stages[:-1]:
+            for number in range(count):
                 blocks.append(LiteBlock(low, wide, kernel, stride if number == 0 else 1, expansion))
                 low = wide
             channels.append(wide)
@@ -144,6 +142,22 @@ class LiteEncoder(nn.Module):
             state: Tensors by key, those of the last stage and the classifier among them.
         """
         self.load_state_dict({key: state[key] for key in self.state_dict()})
+
+
+def lite_stages(width: float, depth: float) -> list[tuple[int, int, int, int, int]]:
+    """`STAGES` of a variant: blocks, kernel, stride, expansion, channels.
+
+    Args:
+        width, depth: Times the first variant's; the first and the last stage keep their one block.
+    """
+    return [
+        (
+            count if stage in (0, len(STAGES) - 1) else math.ceil(count * depth),
+            *(kernel, stride, expansion),
+            _rounded(high * width),
+        )
+        for stage, (count, kernel, stride, expansion, high) in enumerate(STAGES)
+    ]
 
 
 def variant_of(state: Mapping[str, Tensor], prefix: str) -> str:

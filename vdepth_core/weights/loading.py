@@ -7,6 +7,7 @@ tensors is refused before it can run.
 from __future__ import annotations
 
 import json
+import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 PICKLES = (".pt", ".pth", ".tar", ".ckpt", ".bin")
 OURS = "vdepth"  # the one metadata entry of files we convert: several come out in random order
 _WRAPPERS = ("state_dict", "model_state_dict", "model")  # what training scripts put around the tensors
+_PREFIXES = re.compile(r"^((module|_orig_mod)\.)+")  # what parallel and compiled networks put before names
 _INERT = ((OrderedDict, "yacs.config.CfgNode"),)  # PackNet's checkpoints hold their configuration: a table
 _AGAIN = "Get the file again from its publisher, or choose another model."
 
@@ -64,7 +66,7 @@ def read_weights(path: Path) -> Weights:
     Args:
         path: A ``.safetensors`` file, or a PyTorch checkpoint (``.pt``, ``.pth``, ``.pt.tar``, ``.ckpt``,
             ``.bin``), whose tensors may lie under ``state_dict`` or ``model`` and carry the prefix
-            ``module.``.
+            ``module.`` or ``_orig_mod.``, however often.
 
     Raises:
         WeightsError: the file is missing, may not be read, is damaged, of an unknown type, or holds something
@@ -222,7 +224,7 @@ def _plain(content: Any, path: Path) -> tuple[dict[str, Tensor], dict[str, str]]
         content = inner
     if not isinstance(content, Mapping) or not content:
         raise WeightsError(f"{path.name} holds no table of tensors.", _AGAIN)
-    tensors = {k.removeprefix("module."): v for k, v in content.items() if _is_entry(k, v, Tensor)}
+    tensors = {_PREFIXES.sub("", k): v for k, v in content.items() if _is_entry(k, v, Tensor)}
     strange = [str(k) for k, v in content.items() if not _is_entry(k, v, (Tensor, bool, int, float, str))]
     if strange or not tensors:
         some = ", ".join((strange or [str(k) for k in content])[:3])

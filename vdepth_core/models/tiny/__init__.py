@@ -7,9 +7,17 @@ from pathlib import Path
 
 def tiny_families() -> tuple[str, ...]:
     """What `make_tiny` can make."""
-    from . import chronodepth, depth_anything, diffusion, merges, self_supervised, transformers
+    from . import (
+        chronodepth,
+        depth_anything,
+        diffusion,
+        merges,
+        self_supervised,
+        small_networks,
+        transformers,
+    )
 
-    rooms = (transformers, diffusion, chronodepth, merges, self_supervised, depth_anything)
+    rooms = (transformers, diffusion, chronodepth, merges, self_supervised, depth_anything, small_networks)
     return tuple(family for room in rooms for family in room.FAMILIES)
 
 
@@ -24,9 +32,17 @@ def make_tiny(family: str, folder: Path, seed: int = 0) -> None:
     Raises:
         UsageError: there is no such family.
     """
-    from . import chronodepth, depth_anything, diffusion, merges, self_supervised, transformers
+    from . import (
+        chronodepth,
+        depth_anything,
+        diffusion,
+        merges,
+        self_supervised,
+        small_networks,
+        transformers,
+    )
 
-    rooms = (diffusion, chronodepth, merges, self_supervised, depth_anything)
+    rooms = (diffusion, chronodepth, merges, self_supervised, depth_anything, small_networks)
     make = next((room.make_tiny for room in rooms if family in room.FAMILIES), transformers.make_tiny)
     make(family, folder, seed)
     for path in folder.rglob("*.safetensors"):  # which safetensors makes readable for their owner only
