@@ -48,7 +48,7 @@ _FAMILIES = {  # a family of the catalogue -> what loads it: ``load(path, device
     },
     "video-depth-anything": "video_depth_anything:FAMILY",
     "depth-anything-v2": "depth_anything_v2:FAMILY",
-    **dict.fromkeys(("dpt", "depth-anything", "depth-pro", "zoedepth"), _FOLDERS["transformers"]),
+    **dict.fromkeys(("dpt", "depth-anything", "depth-pro", "zoedepth", "tipsv2"), _FOLDERS["transformers"]),
     **dict.fromkeys(("chronodepth", "marigold", "rollingdepth"), _FOLDERS["diffusers"]),
 }
 _SPACES: dict[str, Space] = {"affine": "affine_invariant", "scale": "scale_invariant", "metric": "metric"}

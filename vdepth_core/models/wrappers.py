@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 import torch
@@ -27,7 +28,7 @@ class FullPrecision(nn.Module):
         Args:
             *inputs, **named: Of the module; tensors in them, at any depth of lists, become float32.
         """
-        kind = next(self.module.parameters()).device.type
+        kind = next(chain(self.module.parameters(), self.module.buffers())).device.type
         with torch.autocast(kind, enabled=False):
             return self.module(*map(_full, inputs), **{name: _full(value) for name, value in named.items()})
 

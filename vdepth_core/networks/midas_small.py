@@ -52,7 +52,8 @@ class InvertedBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:  # (N, low, H, W) -> (N, high, H / stride, W / stride)
         y = functional.relu6(self.bn1(self.conv_pw(x)))
         y = self.bn3(self.conv_pwl(functional.relu6(self.bn2(self.conv_dw(y)))))
-        return x + y if self.skip else y
+        out: Tensor = x + y if self.skip else y
+        return out
 
 
 class Pretrained(nn.Module):
@@ -125,10 +126,15 @@ class Scratch(nn.Module):
 
     def __init__(self, channels: tuple[int, ...]) -> None:
         super().__init__()
-        wide = [FEATURES << level for level in range(4)]
-        for level, (low, high) in enumerate(zip(channels, wide, strict=True), 1):
-            self.add_module(f"layer{level}_rn", nn.Conv2d(low, high, 3, padding=1, bias=False))
-            self.add_module(f"refinenet{level}", Fusion(high, max(FEATURES, high // 2)))
+        c1, c2, c3, c4 = channels
+        self.layer1_rn = nn.Conv2d(c1, FEATURES, 3, padding=1, bias=False)
+        self.layer2_rn = nn.Conv2d(c2, 2 * FEATURES, 3, padding=1, bias=False)
+        self.layer3_rn = nn.Conv2d(c3, 4 * FEATURES, 3, padding=1, bias=False)
+        self.layer4_rn = nn.Conv2d(c4, 8 * FEATURES, 3, padding=1, bias=False)
+        self.refinenet4 = Fusion(8 * FEATURES, 4 * FEATURES)
+        self.refinenet3 = Fusion(4 * FEATURES, 2 * FEATURES)
+        self.refinenet2 = Fusion(2 * FEATURES, FEATURES)
+        self.refinenet1 = Fusion(FEATURES, FEATURES)
         self.output_conv = nn.Sequential(
             nn.Conv2d(FEATURES, FEATURES // 2, 3, padding=1), _Grow(),
             nn.Conv2d(FEATURES // 2, 32, 3, padding=1), nn.ReLU(),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -52,10 +53,8 @@ class RepBlock(nn.Module):
 
     def fused(self) -> nn.Module:
         """The same as one convolution and a ReLU."""
-        three, one = (
-            fuse_conv_bn_eval(branch[0], branch[1])  # type: ignore[arg-type]
-            for branch in (self.branch_3x3, self.branch_1x1)
-        )
+        three: Any = fuse_conv_bn_eval(*self.branch_3x3)
+        one: Any = fuse_conv_bn_eval(*self.branch_1x1)
         with torch.no_grad():
             three.weight[:, :, 1:2, 1:2] += one.weight
             three.bias += one.bias
@@ -262,6 +261,9 @@ class ZipDepth(nn.Module):
     Args:
         blend: Whether it is the one for NPUs.
     """
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, blend: bool = False) -> None:
         super().__init__()

@@ -23,7 +23,7 @@ from .reading import AGAIN, unreadable
 
 _log = logging.getLogger(__name__)
 
-BACKBONES = ("beit", "bit", "dinov2", "dinov2_with_registers", "swinv2")
+BACKBONES = ("beit", "bit", "dinov2", "dinov2_with_registers", "swinv2", "tipsv2_vision_model")
 """What a depth network's features may come from: transformers' own, and no other library's."""
 
 LARGEST = 65_536
@@ -153,7 +153,7 @@ def _part(config: Mapping[str, Any], default: Any, path: Path, name: str) -> dic
     from transformers import CONFIG_MAPPING
 
     kind = config.get("model_type", default.model_type)
-    if kind not in BACKBONES:
+    if kind not in BACKBONES or kind not in CONFIG_MAPPING:
         raise WeightsError(
             f"{path} takes its {name} from elsewhere ({str(kind)[:80]}), which is not known here.",
             f"Known are {', '.join(BACKBONES)}.",

@@ -35,6 +35,7 @@ SPECS = {  # quantity and space, multiple, fixed size
     "depth-pro": (("disparity", "metric"), 32, (128, 128)),
     "zoedepth": (METRIC, 32, None),
     "zoedepth-nk": (METRIC, 32, None),
+    "tipsv2-dpt": (METRIC, 14, None),
     "glpn": (METRIC, 32, None),
 }
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ...choices import one_of
 from ...errors import UsageError
 from ...weights.building import quiet_transformers
+from ..transformers.folder import check_release
 
 if TYPE_CHECKING:
     from torch import nn
@@ -165,6 +166,23 @@ _CONFIGS: dict[str, dict[str, Any]] = {
         "patch_transformer_intermediate_size": 32,
         "patch_transformer_num_attention_heads": 2,
     },
+    "tipsv2-dpt": {
+        "model_type": "tipsv2_dpt",
+        "backbone_config": {
+            "model_type": "tipsv2_vision_model",
+            "hidden_size": 32,
+            "num_hidden_layers": 4,
+            "num_attention_heads": 2,
+            "mlp_ratio": 2,
+            "image_size": 70,
+            "patch_size": 14,
+            "out_indices": [1, 2, 3, 4],
+            "reshape_hidden_states": False,
+        },
+        "neck_hidden_sizes": [8, 8, 16, 16],
+        "fusion_hidden_size": 16,
+        "num_depth_bins": 16,
+    },
     "glpn": {
         "model_type": "glpn",
         "depths": [1, 1, 1, 1],
@@ -203,6 +221,11 @@ _PROCESSING: dict[str, dict[str, Any]] = {
     },
     "zoedepth": _ZOEDEPTH_PROCESSING,
     "zoedepth-nk": _ZOEDEPTH_PROCESSING,
+    "tipsv2-dpt": {
+        "image_processor_type": "Tipsv2DptImageProcessor",
+        "size": {"height": 70, "width": 70},
+        "do_normalize": False,
+    },
     "glpn": {"image_processor_type": "GLPNImageProcessor", "size_divisor": 32, "do_rescale": True},
 }
 # Biases that keep the last ReLU open; a field of view in degrees; ZoeDepth's bins spread out and told apart.
@@ -229,14 +252,16 @@ def make_tiny(family: str, folder: Path, seed: int = 0) -> None:
 
     Raises:
         UsageError: there is no such family.
+        WeightsError: the installed transformers does not have the network.
     """
     if family not in FAMILIES:
         raise UsageError(f"There is no tiny {family}.", one_of(family, FAMILIES))
+    content = _CONFIGS[family]
+    check_release(folder, content["model_type"])
     import torch
     from transformers import CONFIG_MAPPING, MODEL_FOR_DEPTH_ESTIMATION_MAPPING
 
     with quiet_transformers():
-        content = _CONFIGS[family]
         config = CONFIG_MAPPING[content["model_type"]].from_dict(content)
         with torch.random.fork_rng(devices=[]):
             networks: Any = MODEL_FOR_DEPTH_ESTIMATION_MAPPING

@@ -1,6 +1,7 @@
-"""Depth Anything (Yang 2024), DPT / MiDaS 3 (Ranftl 2021) and GLPN (Kim 2022) as published for transformers.
+"""Depth Anything (Yang 2024), DPT / MiDaS 3 (Ranftl 2021), GLPN (Kim 2022) and TIPSv2's depth head (2026) as
+published for transformers.
 
-All three are a backbone with a dense head: scale the colours, run, read the map. The size of the input is the
+All four are a backbone with a dense head: scale the colours, run, read the map. The size of the input is the
 job's business, and its rule (`network_size`) differs on purpose from transformers' image processors for
 pictures smaller than the network was made for. Those take the scale nearer to 1 for both sides, so a small
 picture is enlarged until its *longer* side fits (90×120 → 392×518); ours always makes the *shorter* side fit
@@ -37,7 +38,13 @@ DEPTH_ANYTHING = Processing(
 )
 DPT = Processing(size=(384, 384), image_mean=(0.5,) * 3, image_std=(0.5,) * 3)
 GLPN = Processing(size=(480, 480), size_divisor=32, do_normalize=False)  # it has no size: NYU's height
-_LAST_LAYERS = {"depth_anything": "head.conv3", "dpt": "head.head.4", "glpn": "head.head.2"}
+TIPS = Processing(size=(448, 448), ensure_multiple_of=14, do_normalize=False)
+_LAST_LAYERS = {
+    "depth_anything": ("head.conv3",),
+    "dpt": ("head.head.4",),
+    "glpn": ("head.head.2",),
+    "tipsv2_dpt": ("decoder.head", "bin_regressor"),
+}
 
 
 def describe_depth_anything(config: Any, processing: Processing) -> dict[str, Any]:
@@ -103,6 +110,21 @@ def describe_glpn(config: Any, processing: Processing) -> dict[str, Any]:
     }
 
 
+def describe_tips(config: Any, processing: Processing) -> dict[str, Any]:
+    """The `ModelSpec` fields that a TIPSv2's configuration fixes.
+
+    Args:
+        config: Of the network, as transformers made it.
+        processing: Of its pictures.
+    """
+    return {
+        "quantity": "depth",
+        "space": "metric",
+        "multiple": math.lcm(_side(config.backbone_config.patch_size), processing.ensure_multiple_of or 1),
+        "native_size": min(processing.size or (448,)),
+    }
+
+
 class DenseDepth(NetworkModel):
     """A transformers network whose ``predicted_depth`` is the answer at the size of its input."""
 
@@ -122,7 +144,9 @@ class DenseDepth(NetworkModel):
         if swin and dtype == "fp16" and not device.startswith("cpu"):
             _log.info("%s overflows fp16, as MiDaS warns of its Swin networks; it runs in bf16", spec.name)
             dtype = "bf16"
-        keep_full_precision(network, _LAST_LAYERS[config.model_type])
+        for name in _LAST_LAYERS[config.model_type]:
+            keep_full_precision(network, name)
+        self._enlarging = "bilinear" if config.model_type == "tipsv2_dpt" else "bicubic"  # as published
         super().__init__(network, spec, device, dtype, normaliser(processing, device))
 
     def _forward(self, frames: Tensor) -> Tensor:
@@ -133,7 +157,7 @@ class DenseDepth(NetworkModel):
             frames = F.interpolate(frames, fixed, mode="bicubic", antialias=True).clamp(0, 1)
         depth: Tensor = super()._forward(frames).predicted_depth.float()
         if depth.shape[1:] != size:
-            depth = F.interpolate(depth[:, None], size, mode="bicubic")[:, 0]
+            depth = F.interpolate(depth[:, None], size, mode=self._enlarging)[:, 0]
         metric = self.spec.quantity == "depth" and self.spec.space == "metric"
         return depth.clamp(min=MIN_DEPTH if metric else 0.0)  # bicubic overshoots; the networks end in a ReLU
 

@@ -46,9 +46,11 @@ _FAMILIES = {
     "depth_anything": _Family(dense.DEPTH_ANYTHING, dense.describe_depth_anything, dense.DenseDepth),
     "dpt": _Family(dense.DPT, dense.describe_dpt, dense.DenseDepth),
     "glpn": _Family(dense.GLPN, dense.describe_glpn, dense.DenseDepth),
+    "tipsv2_dpt": _Family(dense.TIPS, dense.describe_tips, dense.DenseDepth),
     "depth_pro": _Family(depth_pro.DEPTH_PRO, depth_pro.describe, depth_pro.build),
     "zoedepth": _Family(zoedepth.ZOEDEPTH, zoedepth.describe, zoedepth.ZoeDepth),
 }
+_SINCE = {"tipsv2_dpt": "5.14"}  # the release of transformers that has it first
 
 
 def load_folder(
@@ -72,6 +74,7 @@ def load_folder(
     """
     config = _read_config(path)
     family = _FAMILIES[config["model_type"]]
+    check_release(path, config["model_type"])
     if not (path / PREPROCESSOR).is_file():
         _log.warning("%s has no %s; its family's published preprocessing is used.", path.name, PREPROCESSOR)
     processing = read_processing(path, family.defaults)
@@ -94,6 +97,26 @@ def load_folder(
             find_entry(spec.name).how_to_install,
         )
     return family.build(network, found, device, dtype, processing)
+
+
+def check_release(folder: Path, kind: str) -> None:
+    """Refuses a network that the installed transformers does not have: some are younger than vdepth asks for.
+
+    Args:
+        folder: Of the model, for messages.
+        kind: Its ``model_type``.
+
+    Raises:
+        WeightsError: it has not.
+    """
+    from transformers import CONFIG_MAPPING
+    from transformers import __version__ as installed
+
+    if kind not in CONFIG_MAPPING:
+        raise WeightsError(
+            f"The network in {folder} is a {kind}, which transformers {installed} does not have.",
+            f"Install a later one: pip install 'transformers>={_SINCE.get(kind, installed)}'.",
+        )
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
