@@ -43,7 +43,10 @@ def main(clip: Path, folder: Path, frame: int, out: Path) -> None:
     scene.view_settings.view_transform = "Standard"
     scene.frame_set(frame)
     place = scene.camera.matrix_world @ Vector((0.0, 0.0, -2.0))
+    bpy.ops.object.light_add(type="SUN", rotation=scene.camera.rotation_euler)
+    bpy.context.object.data.energy = 3.0
     bpy.ops.mesh.primitive_uv_sphere_add(radius=0.2, location=place)
+    bpy.ops.object.shade_smooth()
     if hasattr(scene.render.image_settings, "media_type"):
         scene.render.image_settings.media_type = "IMAGE"
     scene.render.image_settings.file_format, scene.render.filepath = "PNG", str(out)

@@ -53,6 +53,24 @@ def make_lit(material: Any) -> Any:
     return node
 
 
+def follow(material: Any, leader: Any) -> None:
+    """Has a lit material take its settings from another, by drivers."""
+    node, first, tree = find_group(material), find_group(leader), leader.node_tree
+    if node is None or first is None:
+        return
+    path = first.path_from_id()
+    for number, socket in enumerate(node.inputs):
+        if socket.is_linked:
+            continue
+        parts = range(4) if socket.type == "RGBA" else (-1,)
+        for part in parts:
+            driver = socket.driver_add("default_value", part).driver
+            driver.type = "AVERAGE"
+            target = driver.variables.new().targets[0]
+            target.id_type, target.id = "NODETREE", tree
+            target.data_path = f"{path}.inputs[{number}].default_value" + (f"[{part}]" if part >= 0 else "")
+
+
 def find_group(material: Any) -> Any | None:
     """The node of a material that adds light."""
     nodes = material.node_tree.nodes if material is not None and material.node_tree else ()

@@ -8,7 +8,7 @@ than Tear, and past the plate's sides; elsewhere the surface itself shows the sa
 from __future__ import annotations
 
 from .graph import Field, Graph
-from .plate import Plate
+from .plate import SKY, Plate
 from .surface import sampled, surface
 
 
@@ -37,8 +37,15 @@ class CleanPlate:
         graph, plate = self._graph, self._plate
         grid = plate.grid(stride, self.margins)
         mesh = surface(graph, grid, sampled(graph, grid, self.depth(*plate.place())))
+        mesh = graph.store(mesh, SKY, self._sky(*plate.place()))
         mesh = plate.unproject(mesh, graph.attribute("depth"), self._uv(*plate.place()))
         return plate.finish(mesh, "Clean Footage")
+
+    def _sky(self, x: Field, y: Field) -> Field:
+        """Share of sky: of what is as far as that, and past the plate's sides as at them."""
+        plate = self._plate
+        far = plate.file("Clean Depth", self._uv(x, y)) > self._graph.input("Sky From")
+        return far | (plate.outside(x, y) & plate.sky(plate.pixel(x, y)))
 
     def _uv(self, x: Field, y: Field) -> Field:
         mx, my = self.margins

@@ -12,6 +12,7 @@ from ..result.clean import read_clean
 from ..result.manifest import Result, ResultError
 from .image import load_files, set_image_user
 from .mesh import set_input
+from .relight import light_clean_plate
 
 MATERIAL = "Video Depth Clean Plate"
 CLIP_KEY = "vdepth_clean_plate_of"
@@ -46,6 +47,7 @@ def use_clean_plate(mesh: Any, clip: Any, result: Result) -> tuple[str, ...]:
             set_input(mesh, socket, value)
     except KeyError:
         raise ResultError(f"{mesh.name} is of an older version: delete it and build it again.") from None
+    light_clean_plate(mesh)
     return clean.still
 
 

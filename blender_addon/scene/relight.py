@@ -24,6 +24,7 @@ ADD, MATTE, CATCHER = "ADD", "DIFFUSE", "CATCHER"
 _SHARES = {ADD: 0.4, MATTE: 1.0, CATCHER: 1.0}  # of the lights: the plate has one of its own in `ADD`
 _WORLD = {ADD: 0.0, MATTE: 0.05, CATCHER: 0.05}  # shadows keep a trace of detail, where the plate gives none
 _MODIFIER = "Video Depth Light"
+_SHOWN = {"Footage": "footage", "Clean Footage": "clean"}  # sockets with a picture, and their names while lit
 
 
 def catch_shadows(scene: Any, mesh: Any) -> None:
@@ -61,7 +62,9 @@ def undo(scene: Any, mesh: Any) -> None:
     if STATE_KEY not in mesh:
         return
     state = mesh[STATE_KEY]
-    set_input(mesh, "Footage", state["footage"])
+    for socket, name in _SHOWN.items():
+        if name in state:
+            set_input(mesh, socket, state[name])
     _smooth_normals(mesh, smooth=False)
     mesh.is_shadow_catcher = False
     render_light_alone(mesh, alone=False)
@@ -88,6 +91,18 @@ def is_picture(mesh: Any) -> bool:
 def only_catches(mesh: Any) -> bool:
     """Whether a mesh takes shadows by `catch_shadows` alone."""
     return mesh is not None and STATE_KEY in mesh and not is_lit(mesh)
+
+
+def light_clean_plate(mesh: Any) -> None:
+    """Lights a clean plate that was put behind a lit mesh as the mesh is lit."""
+    clean = get_input(mesh, "Clean Footage")
+    if is_lit(mesh) and clean is not None:
+        mesh[STATE_KEY]["clean"] = clean
+        leader = get_input(mesh, "Footage")
+        adds = light.find_group(leader) is not None
+        set_input(mesh, "Clean Footage", lit := _lit(clean, adds=adds))
+        if adds:
+            light.follow(lit, leader)
 
 
 def added_light(mesh: Any) -> Any | None:
@@ -123,6 +138,8 @@ def _begin(scene: Any, mesh: Any, mode: str, *, dim_world: bool) -> None:
     owner = f"relight {mesh.name}"
     mesh[STATE_KEY] = {"footage": footage, "film": owner, "dimmed": dim_world, "world": scene.world}
     set_input(mesh, "Footage", lit)
+    if has_input(mesh, "Clean Footage"):
+        light_clean_plate(mesh)
     _smooth_normals(mesh, smooth=mode != CATCHER)
     mesh.is_shadow_catcher = mode == CATCHER
     if mode == CATCHER:

@@ -143,3 +143,26 @@ def test_shots_without_one_are_named_and_damage_is_a_sentence(blender, mesh, tmp
     path.write_text("{}")
     with pytest.raises(ResultError, match="is no clean plate"):
         use_clean_plate(mesh, clip, result_of(clip))
+
+
+@pytest.mark.parametrize("first", ["lit", "clean"])
+def test_it_is_lit_as_the_mesh_is(blender, mesh, first):
+    """In either order; its settings follow the mesh's."""
+    from blender_addon.nodes.light import find_group
+    from blender_addon.scene.mesh import get_input
+    from blender_addon.scene.relight import added_light
+
+    steps = [blender.ops.vdepth.setup_relight, blender.ops.vdepth.use_clean_plate]
+    for step in steps if first == "lit" else steps[::-1]:
+        assert step() == {"FINISHED"}
+    added_light(mesh).inputs["Strength"].default_value = 0.25
+    blender.context.view_layer.update()
+    clean = get_input(mesh, "Clean Footage").node_tree
+    seen = clean.evaluated_get(blender.context.evaluated_depsgraph_get())
+    group = next(node for node in seen.nodes if node.type == "GROUP")
+    assert group.inputs["Strength"].default_value == pytest.approx(0.25)
+    for step in (blender.ops.vdepth.setup_relight, blender.ops.vdepth.use_clean_plate):
+        assert step() == {"FINISHED"}
+    assert find_group(get_input(mesh, "Clean Footage")) is not None
+    assert blender.ops.vdepth.unset_relight() == {"FINISHED"}
+    assert find_group(get_input(mesh, "Clean Footage")) is None
