@@ -110,3 +110,9 @@ def test_the_writer_writes_it_as_a_sequence_and_a_channel(tmp_path, attributes, 
     assert (channels["depth.Z"][far] >= 0.99 * FAR_AWAY).all()
     assert not channels["disparity.Y"][far].any()
     np.testing.assert_array_equal(channels["depth.Z"][~far], depth["Z"][~far])
+
+
+@pytest.mark.parametrize(("colour", "there"), [((70, 120, 200), True), ((158, 150, 171), False)])
+def test_a_deep_blue_sky_is_one_and_a_wall_that_lamps_make_purple_is_none(colour, there):
+    rgb, d, _ = world(sky=colour)
+    assert (searched((rgb, d)).colours is not None) == there

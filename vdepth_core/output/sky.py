@@ -23,7 +23,9 @@ SHARE = 0.004  # of the shot must be surely sky
 # Measured: skies of eight clips are 1.8 to 5 times as bright as the ground, indoor far ends .5 to 1.1 times.
 BRIGHTER, DIM = 1.3, 0.25  # than the ground; luma from which on it is day
 BLUE = 0.06  # above red, from where on it need only be brighter at all
-WARM, GREEN, PURPLE = 0.03, 0.08, 0.05  # red above blue, green above both, below both: walls, leaves, things
+WARM, GREEN = 0.03, 0.08  # red above blue, green above their mean: walls, leaves
+# Air scatters green more than red and less than blue: less than both is paint under a lamp's light.
+PURPLE = 0.02
 UNSEEN = 2e-3  # of the tallest bin: colours that neither sky nor ground had are no sky's
 SURE = (0.3, 0.7)  # probability of a colour, from no sky to sky
 _BINS, _LEVELS = 32, 3  # of the table, for each of Y, Cr and Cb; bits of a level within a bin
@@ -114,7 +116,8 @@ class SkySearch:
         luma = float(self._colour @ _LUMA) / count
         ground = float(np.median(self._light or [0.0]))
         bright = luma > max(DIM, ground * (1 if blue - red > BLUE else BRIGHTER))
-        if not bright or red - blue > WARM or not -PURPLE < green - (red + blue) / 2 < GREEN:
+        painted = min(red, blue) - green > PURPLE or green - (red + blue) / 2 > GREEN
+        if not bright or red - blue > WARM or painted:
             return Sky(None)
         sky, other = (_spread(table) / max(table.sum(), 1.0) for table in (self._sky, self._ground))
         return Sky((sky / (sky + other + UNSEEN * sky.max())).astype(np.float32))
