@@ -110,6 +110,8 @@ class Converter:
         full = self._coding.full_range(picture)
         how = Interpolation.BILINEAR if same else Interpolation.AREA
         if same and picture.format.components[0].bits > 8:
+            if self._format == "rgb48le":  # two taps lose red and green there (FFmpeg 8); four do not
+                how = Interpolation.BICUBIC
             how |= Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
         converted = self._reformatter.reformat(
             picture,
