@@ -1,6 +1,6 @@
 """Holes of a new view, filled with what lies around them, from behind: colours and depth of the background.
 
-Push and pull over a pyramid (Grossman & Dally 1998), where what is far counts for more than what is near,
+Push and pull over a pyramid (Grossman & Dally 1998), where what is farther than all around counts for more,
 then a few steps of diffusion in which a pixel listens only to neighbours of its own depth: a hole beside a
 silhouette continues the wall behind, not the person before it, and a ridge between two depths stays one.
 """
@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-_FAR = 12.0  # power of inverse depth by which the nearer counts for less
+_FAR = 24.0  # power of inverse depth by which the nearer counts for less
+_MOST = 100.0  # times more or less: a sky far above a road is no background of it
+_AROUND = 0.05  # of the width to each side is compared: more than a hole is wide
 _ALIKE = 0.15  # of inverse depth: what differs by more is another surface
-_COARSE = 0.02  # what a larger neighbourhood weighs beside a pixel's own: much where that is only near
+_COARSE = 0.2  # what a larger neighbourhood weighs beside a pixel's own: all where that is only near
 _STEPS = 24  # of diffusion
 _LEAST = 1e-6
 
@@ -31,12 +33,27 @@ def fill(rgb: Tensor, q: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
     """
     if bool(known.all()) or not bool(known.any()):
         return rgb, q
-    scale = float(q[known].median().clamp_min(_LEAST))
-    far = (q / scale).clamp(0.1, 10).pow(-_FAR)
+    around = _around(q, known)
+    far = ((around + _LEAST) / (q + _LEAST)).pow(_FAR).clamp(1 / _MOST, _MOST)
     pulled = _push_pull(torch.cat((q[None], rgb)), known * far)
     values = torch.where(known, torch.cat((q[None], rgb)), pulled)
     values = _diffused(values, known)
     return values[1:], values[0]
+
+
+def _around(q: Tensor, known: Tensor) -> Tensor:
+    """Mean inverse depth of what is known around each pixel."""
+    weight = known.to(q)
+    both = torch.stack((q * weight, weight))[None]
+    small = functional.avg_pool2d(both, 4, ceil_mode=True)
+    reach = max(6, round(_AROUND * q.shape[1] / 4))
+    for axis in (0, 1):
+        beside = [0, 0]
+        beside[axis] = min(reach, (small.shape[2 + axis] - 1) // 2)
+        side = [2 * beside[0] + 1, 2 * beside[1] + 1]
+        small = functional.avg_pool2d(small, side, 1, beside, count_include_pad=False)
+    mean = small[:, :1] / small[:, 1:].clamp_min(_LEAST)
+    return functional.interpolate(mean, size=q.shape, mode="bilinear", align_corners=False)[0, 0]
 
 
 def _push_pull(values: Tensor, weight: Tensor) -> Tensor:
