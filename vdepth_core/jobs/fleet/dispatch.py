@@ -1,6 +1,7 @@
 """Which worker does what next, and what a failure means: no clocks, processes or files of its own.
 
-* Finishing comes before shots, shots before new clips, large clips before small ones: the tail stays short.
+* Finishing comes first, then the largest piece, be it a clip or some shots of one: the tail stays short. What
+  is left at the end goes to idle workers only: behind another piece it would wait.
 * A task whose worker died is done again, alone on a worker, so that it is known which one it was; what takes
   its worker with it three times is quarantined. A worker lost with its machine counts against nobody.
 * A task that a machine had no room or no weights for is tried on the others; a machine that fails so twice in
@@ -26,7 +27,6 @@ CRASHES = 3
 _SICK = 2  # failures of a machine in a row
 _AGAIN_S, _BUSY_S = 2.0, 300.0  # a file server may keep a dead machine's locks for minutes
 _SHARES = 4  # of the whole work a worker; what is larger is cut, so that the last one ends soon
-_RANK = {"finish": 0, "shots": 1, "plan": 2, "clip": 2}
 
 
 @dataclass(eq=False)
@@ -34,6 +34,7 @@ class _Piece:
     """A task on its way."""
 
     task: Task
+    weight: float
     crashes: int = 0
     alone: bool = False  # its worker died: it gets one of its own
     avoid: set[str] = field(default_factory=set)  # machines
@@ -75,7 +76,7 @@ class Dispatcher:
         self._width = width
         self._clips = [_Clip(max(weight, 1.0)) for weight in weights]
         self._total, self._split = sum(clip.weight for clip in self._clips), split
-        self._waiting = [_Piece(Task(number, "clip")) for number in range(len(weights))]
+        self._waiting = [_Piece(Task(number, "clip"), clip.weight) for number, clip in enumerate(self._clips)]
         self._hands: dict[str, _Hand] = {}
         self._faults: dict[str, int] = {}
         self._drained = False
@@ -133,7 +134,7 @@ class Dispatcher:
         well = self._well()
         for depth in range(DEPTH):
             for worker, hand in self._hands.items():
-                if not self._waiting:
+                if len(self._waiting) <= depth * len(self._hands):
                     return given
                 if len(hand.at) != depth or hand.machine not in well:
                     continue
@@ -227,18 +228,20 @@ class Dispatcher:
                 count = min(max(self._pieces(task.clip), 1), len(outcome.shots))
                 self._cut_into(task.clip, outcome.shots, count)
             elif task.stage == "shots" and not clip.open:
-                self._add(Task(task.clip, "finish"))
+                self._add(Task(task.clip, "finish"), clip.weight)
         elif not outcome.finished and clip.error is None:
             clip.error = Cancelled("Cancelled.", "Run the same command again to go on where it stopped.")
         self._close(task.clip)
 
     def _cut_into(self, clip: int, shots: Sequence[Shot], count: int) -> None:
+        each = self._clips[clip].weight / sum(map(len, shots))
         for run in shares(shots, count).values():
-            self._add(Task(clip, "shots", (run.start, run.stop)))
+            weight = each * sum(len(shots[number]) for number in run)
+            self._add(Task(clip, "shots", (run.start, run.stop)), weight)
 
-    def _add(self, task: Task) -> None:
+    def _add(self, task: Task, weight: float) -> None:
         self._clips[task.clip].open += 1
-        self._put(_Piece(task))
+        self._put(_Piece(task, weight))
 
     def _again(self, piece: _Piece, due: float) -> None:
         clip = self._clips[piece.task.clip]
@@ -251,9 +254,9 @@ class Dispatcher:
     def _put(self, piece: _Piece) -> None:
         insort(self._waiting, piece, key=self._order)
 
-    def _order(self, piece: _Piece) -> tuple[bool, int, float, int, tuple[int, int]]:
+    def _order(self, piece: _Piece) -> tuple[bool, bool, float, int, tuple[int, int]]:
         task = piece.task
-        return not piece.alone, _RANK[task.stage], -self._clips[task.clip].weight, task.clip, task.shots
+        return not piece.alone, task.stage != "finish", -piece.weight, task.clip, task.shots
 
     def _fail(self, piece: _Piece, error: VdepthError) -> None:
         """The clip fails, with the first of its errors; what of it waits is dropped."""
