@@ -127,9 +127,11 @@ def test_what_counts_nothing_teaches_nothing(name):
 def test_pose_networks_answer_a_motion_a_source(name):
     made = system(name, **({"sfmlearner_explainability": 0.2} if name == "sfmlearner" else {}))
     pictures = [torch.rand(1, 3, 64, 64) for _ in range(3)]
+    features = [torch.rand(1, 512, 2, 2) for _ in range(3)]  # what a shared encoder says of pictures
     for kind in made.pose_kinds:
         network = made.pose_network(kind, 2).eval()
-        motion = made.read_poses(network, pictures[0], pictures[1:], (-1, 1))
+        target, *sources = features if kind == "shared" else pictures
+        motion = made.read_poses(network, target, sources, (-1, 1))
         assert [tuple(pose.shape) for pose in motion.poses] == [(1, 4, 4)] * 2
         assert (motion.masks is not None) == (name == "sfmlearner")
 
