@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,7 +31,7 @@ class EstimateCommand(FieldsCommand):
             args: The words behind the verb.
         """
         words: list[str] = []
-        for word, following in zip(args, [*args[1:], ""], strict=True):
+        for word, following in pairwise([*args, ""]):
             words.append(word)
             if word == "--ray" and "--" not in words and not _ADDRESS.fullmatch(following):
                 words.append("local")

@@ -69,17 +69,20 @@ def sharpened(disparity: np.ndarray, rgb: np.ndarray, span: float, reach: int = 
     Returns:
         (H, W) float32, every value within the range of the map around it.
     """
-    holes = None if all_finite(disparity) else ~np.isfinite(disparity)
+    holes, lowest = None if all_finite(disparity) else ~np.isfinite(disparity), np.float32(0)
     if holes is not None:
         if holes.all():
             return disparity.copy()
-        disparity = np.where(holes, disparity[~holes].min(), disparity)
+        lowest = disparity.min(where=~holes, initial=np.inf)
     out = np.empty(disparity.shape, np.float32)
     margin = 2 * reach
     for start in range(0, len(out), _ROWS):
         stop = min(start + _ROWS, len(out))
         top = max(start - margin, 0)
-        padded = beyond(disparity[top : stop + margin], margin)  # a slope is no step where the map ends
+        part = disparity[top : stop + margin]
+        if holes is not None:  # a strip at a time: the whole map once more would be all the room there is
+            part = np.where(holes[top : stop + margin], lowest, part)
+        padded = beyond(part, margin)  # a slope is no step where the map ends
         padded = padded[start - top : stop - top + 2 * margin]
         out[start:stop] = _steepened(padded, rgb, start, span, reach)
     if holes is not None:
