@@ -126,6 +126,18 @@ def test_events_never_hold_lone_surrogates(capsys: pytest.CaptureFixture[str]) -
     assert event.message == "plat� is odd".replace("plat�", "plat�.mp4")
 
 
+def test_what_libraries_print_is_no_event(capsys: pytest.CaptureFixture[str]) -> None:
+    with EventLines() as lines:
+        print("a library's word")
+        lines.on_event(Warning_(message="told"))
+    print("afterwards")
+    said = capsys.readouterr()
+    event, after = said.out.splitlines()
+    assert parse_event(event) == Warning_(message="told")
+    assert after == "afterwards"
+    assert said.err == "a library's word\n"
+
+
 def test_events_nobody_can_read_are_an_error_once(monkeypatch: pytest.MonkeyPatch) -> None:
     closed = io.StringIO()
     closed.close()

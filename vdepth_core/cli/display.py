@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Self
 
-import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from ..errors import ResourceError, as_vdepth_error
+from ..errors import ResourceError
 from ..jobs.events import (
     Done,
     Error,
     Event,
-    JobProgress,
     PartDone,
     ProgressEvent,
     Stage,
     Started,
     Warning_,
 )
-from ..progress import cancelling
 from .log_lines import LogLines
 
 _WORDS = {
@@ -42,16 +38,21 @@ _UNITS = {"patches": "patches"}  # of what is not frames
 
 
 class EventLines:
-    """Prints every event as one JSON line on stdout, flushed."""
+    """Prints every event as one JSON line on stdout, flushed; what else is printed meanwhile goes to stderr.
+
+    Libraries print, too (Ray's driver of its workers' errors), and every line of stdout is to be an event.
+    """
 
     def __init__(self) -> None:
-        self._broken = False
+        self._out, self._broken = sys.stdout, False
+        self._elsewhere = redirect_stdout(sys.stderr)
 
     def __enter__(self) -> Self:
+        self._elsewhere.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        pass
+        self._elsewhere.__exit__(None, None, None)
 
     def on_event(self, event: Event) -> None:
         """Prints ``event``.
@@ -65,8 +66,8 @@ class EventLines:
         if self._broken:
             return
         try:
-            sys.stdout.write(event.model_dump_json() + "\n")
-            sys.stdout.flush()
+            self._out.write(event.model_dump_json() + "\n")
+            self._out.flush()
         except (OSError, ValueError) as error:  # ValueError: stdout is closed
             self._broken = True
             reason = f" ({error.strerror.lower()})" if isinstance(error, OSError) and error.strerror else ""
@@ -74,27 +75,6 @@ class EventLines:
                 f"The events cannot be written to standard output{reason}.",
                 "Run the same command again to go on where it stopped.",
             ) from error
-
-
-@contextmanager
-def telling() -> Iterator[JobProgress]:
-    """Has a verb that is no estimate tell of its work in events on stdout; an error ends the command.
-
-    Yields:
-        What the verb's work reports to; Ctrl-C and SIGTERM cancel it.
-
-    Raises:
-        Exit: The work failed: with the error's exit code.
-    """
-    with EventLines() as show:
-        progress = JobProgress("", show.on_event)
-        try:
-            with cancelling(progress):
-                yield progress
-        except Exception as error:
-            known = as_vdepth_error(error)
-            progress.fail(known)
-            raise typer.Exit(known.exit_code) from error
 
 
 class ConsoleDisplay:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from .watching import finished, watching
+
 _WORDS = {
     "scan": "Reading",
     "solve": "Finding the cameras",
@@ -30,18 +32,12 @@ def fuse(
 ) -> None:
     """Fuse what a shot's frames hide from what its other frames show: clean plates."""
     from ..plates.fuse import fuse as run
-    from ..progress import cancelling
-    from .bars import Bars
 
-    if events:
-        from ..jobs.events import Done
-        from .display import telling
-
-        with telling() as told:
-            told.tell(Done(manifest=str(run(out, destination, camera, margin, told)[0])))
-        return
-    with Bars(_WORDS) as progress, cancelling(progress):
+    with watching(out, _WORDS, events) as progress:
         file, shots = run(out, destination, camera, margin, progress)
+        finished(progress, file)
+    if events:
+        return
     done = sum(shot.last - shot.first + 1 for shot in shots if shot.moves)
     typer.echo(f"{done} frame{'s' * (done != 1)} with a clean plate.", err=True)
     typer.echo(file)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from ..errors import VdepthError
+from ..errors import as_vdepth_error
 from ..progress import Progress, cancelling
 
 
@@ -38,9 +38,10 @@ def watching(out: Path, words: dict[str, str], events: bool) -> Iterator[Progres
         try:
             with cancelling(progress):
                 yield progress
-        except VdepthError as error:
-            progress.fail(error)
-            raise typer.Exit(error.exit_code) from error
+        except Exception as error:
+            known = as_vdepth_error(error)
+            progress.fail(known)
+            raise typer.Exit(known.exit_code) from error
 
 
 def finished(progress: Progress, record: Path) -> None:
