@@ -156,7 +156,6 @@ def test_gap(tmp_path: Path) -> None:
         ("vid_puppy_handheld", "travels"),
     ],
 )
-@pytest.mark.slow
 def test_real_clips(name: str, motion: str) -> None:
     folder = CLIPS / name
     if not folder.exists():

@@ -55,7 +55,6 @@ def finish(installation: Installation) -> list[str]:
     return said
 
 
-@pytest.mark.slow
 def test_a_failed_installation_is_not_used_and_the_next_one_goes_on(plan, tmp_path):
     (tmp_path / "house").mkdir()
     first = Installation(plan, Path(sys.executable), tmp_path / "log")
