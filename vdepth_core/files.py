@@ -28,6 +28,7 @@ _HINTS = {
     errno.EACCES: "Make the folder writable, or choose another output folder.",
     errno.EPERM: "Make the folder writable, or choose another output folder.",
     errno.ENOENT: "The output folder is gone: create it again, or choose another one.",
+    errno.EEXIST: "A file of that name is there: choose another output folder.",
     errno.ENOTDIR: "A part of the output path is a file: choose another output folder.",
 }
 

@@ -69,6 +69,13 @@ def test_an_option_that_is_wrong_is_said_before_anything_is_written(tmp_path: Pa
     assert not (tmp_path / "job").exists()
 
 
+def test_devices_to_share_out_are_not_a_farms(tmp_path: Path) -> None:
+    into = tmp_path / "job"
+    with pytest.raises(UsageError, match="cuda:0,cuda:1 cannot be shared out"):
+        call("submit", "make", "a.mov", "-o", tmp_path, "--into", into, "--device", "cuda:0,cuda:1")
+    assert not into.exists()
+
+
 def test_the_template_is_json_with_the_clips(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     call(
         "submit",

@@ -60,6 +60,36 @@ def test_frames_film_and_record(finished, tmp_path):
     assert np.abs(shown[..., ::-1].astype(float) - first).mean() < 6
 
 
+@pytest.mark.parametrize("name", ["still.chan", "still.txt"])
+def test_a_camera_that_nothing_moved_is_the_plate_in_every_program(finished, tmp_path, name):
+    zeros = "0 0 0 0 0 0" if name.endswith("chan") else "0 0 0 0 0 0 1"
+    (tmp_path / name).write_text("".join(f"{number} {zeros}\n" for number in range(COUNT)))
+    done = novel_view(finished, tmp_path / "a", path=str(tmp_path / name), frames="1003", movie=False)
+    same = novel_view(finished, tmp_path / "b", path="dolly", amount=0, frames="1003", movie=False)
+    assert done.holes == same.holes < 0.01
+    one, other = (cv2.imread(str(next(each.glob("*.png")))) for each in (tmp_path / "a", tmp_path / "b"))
+    np.testing.assert_array_equal(one, other)
+
+
+def test_a_camera_that_looks_beside_the_plate_sees_black(finished, tmp_path):
+    done = novel_view(finished, tmp_path, path="dolly", amount=90, pivot=1e6, frames="1003", movie=False)
+    assert done.holes == 1
+    assert cv2.imread(str(next(tmp_path.glob("*.png")))).max() == 0
+
+
+def test_what_is_wrong_is_said_before_other_frames_are_looked_through(finished, tmp_path):
+    (tmp_path / "bad.chan").write_text("no numbers")
+    for words, code in (
+        (("--path", "orbt"), 3),
+        (("--path", "dolly", "--camera", tmp_path / "bad.chan"), 3),
+        (("--path", "dolly", "--device", "abacus"), 2),
+        (("--path", "dolly", "--frames", "5000-5001"), 2),
+    ):
+        run("novel-view", finished, *words, "-o", tmp_path / "view", check=code)
+    assert not (finished / "clean").exists()
+    assert not (tmp_path / "view").exists()
+
+
 def done_rate(finished):
     return vdepth_core.read_sequence(finished).rate
 

@@ -55,21 +55,25 @@ def novel_view(
 ) -> None:
     """Render a finished job from another camera: a move, a second eye, or a path of yours."""
     from ..models.device import pick_device
+    from ..views.novel_view import check
     from ..views.novel_view import novel_view as run
     from ..views.options import ViewOptions
 
     options = given(context)
     wanted = ViewOptions.parse(options)
     with watching(out, _WORDS, events) as progress:
+        where = pick_device(device)
+        check(out, **options)
         if clean is None and not no_temporal and wanted.layout != "rgbd":
             clean = _fused(out, wanted.camera, progress)
-        result = run(out, destination, clean, pick_device(device), overwrite, progress, **options)
+        result = run(out, destination, clean, where, overwrite, progress, **options)
         finished(progress, result.record)
     if events:
         return
     if result.made and result.holes:
+        some = "" if result.made == result.frames else f" in the {result.made} frames made now"
         typer.echo(
-            f"{100 * result.holes:.2f} % of the picture is hidden in the plate; other frames show "
+            f"{100 * result.holes:.2f} % of the picture is hidden in the plate{some}; other frames show "
             f"{100 * result.found / result.holes:.0f} % of that.",
             err=True,
         )
@@ -79,10 +83,8 @@ def novel_view(
 def _fused(out: Path, camera: Path | None, progress: Progress) -> Path | None:
     """The job's clean plates, made if they are not there; None: its camera does not travel."""
     from ..errors import InputError
-    from ..output.sequence import read_sequence
     from ..plates.fuse import fuse
 
-    read_sequence(out)
     try:
         done: dict[str, Any] = {"camera": camera, "progress": progress}
         return fuse(out, **done)[0].parent

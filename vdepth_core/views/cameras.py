@@ -160,19 +160,21 @@ class FilePath:
 
     Attributes:
         wanted: Of the new camera.
-        own: Of the plate's; None: the new one's poses are as seen from the plate's camera.
+        own: Of the plate's; None: that stands where a new camera of the file's program does.
+        rest: (4, 4), there.
         first: Number of the clip's first frame, in the clip's own numbering.
     """
 
     wanted: CameraPath
     own: CameraPath | None
+    rest: np.ndarray
     first: int
 
     @classmethod
     def read(
         cls, options: ViewOptions, clip: Clip, sequence: DepthSequence, progress: Progress
     ) -> FilePath | None:
-        """What the options name; None where the path is none of a file.
+        """What the options name, all of it read; None where the path is none of a file.
 
         Args:
             options: With path and camera.
@@ -183,25 +185,25 @@ class FilePath:
         Raises:
             InputError: a file cannot be read, or is not of this clip.
         """
-        if options.path in PATHS:
-            return None
         info = clip.info
         count = max(info.frames_declared or 0, sequence.manifest.frames.stop)
         plate = Plate.of(info, count, sequence.intrinsics, clip.files)
         found = []
-        for file in (Path(options.path), options.camera):
+        for file in (None if options.path in PATHS else Path(options.path), options.camera):
             read = None if file is None else read_camera(file, plate)
             for note in read.notes if read is not None else ():
                 progress.warn(note)
-            found.append(None if read is None else read.path)
+            found.append(read)
         wanted, own = found
-        assert wanted is not None
-        return cls(wanted, own, info.first_number or 0)
+        if wanted is None:
+            return None
+        return cls(wanted.path, None if own is None else own.path, wanted.rest, info.first_number or 0)
 
     @property
     def identity(self) -> str:
         """What decides the poses."""
         digest = hashlib.sha256()
+        digest.update(json.dumps(self.rest.tolist()).encode())
         for path in (self.wanted, self.own):
             if path is not None:
                 lenses = [(lens.fx, lens.fy, lens.cx, lens.cy) for lens in path.intrinsics]
@@ -219,7 +221,8 @@ class FilePath:
         """
         number = self.first + index
         back = inverse_pose(self.wanted.pose(number))
-        return Move(back if self.own is None else back @ self.own.pose(number), self.wanted.lens(number))
+        own = self.rest if self.own is None else self.own.pose(number)
+        return Move(back @ own, self.wanted.lens(number))
 
 
 def _moved(by: tuple[float, float, float]) -> np.ndarray:

@@ -29,10 +29,12 @@ def fill(rgb: Tensor, q: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
         known: (H, W) bool; what is not is a hole.
 
     Returns:
-        (3, H, W) and (H, W), as they were where they were known.
+        (3, H, W) and (H, W), as they were where they were known; black where nothing was.
     """
-    if bool(known.all()) or not bool(known.any()):
+    if bool(known.all()):
         return rgb, q
+    if not bool(known.any()):  # the camera looks beside the plate
+        return torch.zeros_like(rgb), q
     around = _around(q, known)
     far = ((around + _LEAST) / (q + _LEAST)).pow(_FAR).clamp(1 / _MOST, _MOST)
     pulled = _push_pull(torch.cat((q[None], rgb)), known * far)

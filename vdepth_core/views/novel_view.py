@@ -53,6 +53,22 @@ class ViewResult:
     found: float
 
 
+def check(out: str | Path, **options: Any) -> None:
+    """Refuses what `novel_view` would, before other work is done for it.
+
+    Args:
+        out: Output folder of `estimate`.
+        options: Fields of `ViewOptions`.
+
+    Raises:
+        UsageError: an option is wrong, or the sequence has none of the frames.
+        InputError: the job is not finished, its clip is gone or changed, or a camera file cannot be read.
+    """
+    wanted, sequence = ViewOptions.parse(options), read_sequence(out)
+    numbers_of(sequence, wanted.frames)
+    FilePath.read(wanted, plate_of(sequence.manifest), sequence, Progress())
+
+
 def novel_view(
     out: str | Path,
     destination: str | Path | None = None,

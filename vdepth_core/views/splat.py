@@ -89,7 +89,7 @@ def splat(points: Points, size: tuple[int, int]) -> Landed:
     stride = width + 2
     first = ((top + 1) * stride + left + 1).long()
     corners = [(first, (1 - right) * (1 - below)), (first + 1, right * (1 - below))]
-    if float(below.max()) > _NOTHING:  # never so between two eyes
+    if bool((below > _NOTHING).any()):  # never so between two eyes
         corners += [(first + stride, (1 - right) * below), (first + stride + 1, right * below)]
     nearest = points.q.new_zeros(stride * (height + 3) + 1)
     for at, share in corners:

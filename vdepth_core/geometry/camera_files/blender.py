@@ -67,7 +67,8 @@ def read(path: Path, plate: Plate) -> RawPath:
     width, height = _pair(data, "resolution")
     lens = tuple(lenses if any(one != lenses[0] for one in lenses) else lenses[:1])
     own = data.get("numbering") == "clip"
-    return RawPath(np.stack(poses), "scene", lens, (int(width), int(height)), numbers=tuple(numbers), own=own)
+    size = int(width), int(height)
+    return RawPath(np.stack(poses), "scene", lens, size, numbers=tuple(numbers), own=own, rest=FLIP)
 
 
 def intrinsics(values: dict[str, Any]) -> Intrinsics:

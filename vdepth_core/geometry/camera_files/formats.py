@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from ...errors import InputError, UsageError
 from ..camera_path import CameraPath
 from . import blender, colmap, nuke, own, tum
@@ -32,10 +34,12 @@ class CameraFile:
     Attributes:
         path: For the clip it was read for: its frame numbers, its size.
         notes: Sentences about how the file was understood: numbering, size, missing frames, the lens.
+        rest: (4, 4), the pose of its program's camera that nothing has moved or turned.
     """
 
     path: CameraPath
     notes: tuple[str, ...]
+    rest: np.ndarray
 
 
 def read_camera(file: Path, plate: Plate) -> CameraFile:
@@ -49,8 +53,9 @@ def read_camera(file: Path, plate: Plate) -> CameraFile:
     Raises:
         InputError: it cannot be read, or is not of this clip.
     """
-    path, notes = matched(_reader(file)(colmap.folder_of(file) or file, plate), plate, file)
-    return CameraFile(path, notes)
+    raw = _reader(file)(colmap.folder_of(file) or file, plate)
+    path, notes = matched(raw, plate, file)
+    return CameraFile(path, notes, raw.rest)
 
 
 def check_writable(file: Path) -> None:

@@ -73,7 +73,7 @@ def read(path: Path, plate: Plate) -> RawPath:
         except (ValueError, TypeError, ArithmeticError) as error:
             raise fault(path, f"frame {place} of {len(frames)}", str(error), _HINT) from error
     lens = tuple(lenses if any(one != lenses[0] for one in lenses) else lenses[:1])
-    return RawPath(np.stack(poses), "scene", lens, size, numbers=tuple(numbers))
+    return RawPath(np.stack(poses), "scene", lens, size, numbers=tuple(numbers), rest=FLIP)
 
 
 def read_chan(path: Path, plate: Plate) -> RawPath:
@@ -104,7 +104,7 @@ def read_chan(path: Path, plate: Plate) -> RawPath:
     if len(lenses) not in {0, len(poses)}:
         raise fault(path, "", "some lines have a field of view and some have none", f"A line holds: {_CHAN}.")
     lens = tuple(lenses if any(one != lenses[0] for one in lenses) else lenses[:1])
-    return RawPath(np.stack(poses), "scene", lens, numbers=tuple(numbers))
+    return RawPath(np.stack(poses), "scene", lens, numbers=tuple(numbers), rest=FLIP)
 
 
 def _intrinsics(values: dict[str, Any], width: int, height: int) -> Intrinsics:

@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
@@ -34,6 +34,7 @@ class RawPath:
         names: Names of the pictures.
         seconds: Time stamps.
         notes: Sentences about what was left out.
+        rest: (4, 4), the pose of the program's camera that nothing has moved or turned.
     """
 
     poses: np.ndarray
@@ -45,6 +46,7 @@ class RawPath:
     names: tuple[str, ...] | None = None
     seconds: tuple[float, ...] | None = None
     notes: tuple[str, ...] = ()
+    rest: np.ndarray = field(default_factory=lambda: np.eye(4))
 
 
 def fault(path: Path, place: int | str, what: str, hint: str) -> InputError:
