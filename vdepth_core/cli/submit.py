@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..errors import UsageError
 from .estimate import EstimateCommand
 from .fields import Option, given
 
@@ -38,6 +39,11 @@ def submit(
     from ..jobs.submit.engines import write_job
 
     options = given(context)
+    if "," in (device := options.get("device", "")):
+        raise UsageError(
+            f"A farm gives a task its machine, so {device} cannot be shared out on it.",
+            "Leave --device away, and --shares N makes the tasks smaller.",
+        )
     config = EstimateConfig.parse(**options)
     words = option_words(SubmitCommand(submit.__name__).fields(), options)
     job = farm_job(clips, out, config, words, shares=shares, program=(program,) if program else ())

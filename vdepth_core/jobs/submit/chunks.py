@@ -105,11 +105,6 @@ def farm_job(
             "Shots are estimated by one model: it cannot be adapted in every share.",
             "Leave --shares away, or adapt once with vdepth adapt and give its weights as --model.",
         )
-    if "," in config.device:
-        raise UsageError(
-            f"A farm gives a task its machine, so {config.device} cannot be shared out on it.",
-            "Leave --device away, and --shares N makes the tasks smaller.",
-        )
     root = Path(os.path.abspath(out.expanduser()))
     gathered = gather_clips(clips, root, config, lambda _: None)
     pairs = [(Path(os.path.abspath(clip.path.expanduser())), clip.folder) for clip in gathered]
