@@ -21,7 +21,7 @@ NORMAL = "vdepth_normal"
 """Attribute of the clip's surface: its normal in the mesh's own space; none where lights take the faces'."""
 GROUP = "Video Depth Normal"
 VERSION_KEY = "vdepth_normal_group"
-VERSION = 1
+VERSION = 2
 WIDE = 73
 """Normals are smoothed over one part in 200 of the plate's width, rms; the first level does .365 samples."""
 AWAY = 0.01
@@ -66,9 +66,10 @@ def shading_normal() -> Any:
     graph = Graph(tree)
     own = graph.field("ShaderNodeAttribute", output="Vector", attribute_name=NORMAL)
     there = graph.vector_math("LENGTH", own, output="Value") > 0.5
-    turned = graph.field(
-        "ShaderNodeVectorTransform", {0: own}, vector_type="NORMAL", convert_from="OBJECT", convert_to="WORLD"
-    )
+    # A normal of no length is none after turning, not even where it counts for nothing.
+    some = graph.vector_math("ADD", own, graph.vector(0.0, 0.0, 1.0 - there))
+    ways = {"vector_type": "NORMAL", "convert_from": "OBJECT", "convert_to": "WORLD"}
+    turned = graph.field("ShaderNodeVectorTransform", {0: some}, **ways)
     faces = Field(graph, graph.node("ShaderNodeNewGeometry").outputs["Normal"])
     chosen = graph.field("ShaderNodeMix", {0: there, 4: faces, 5: turned}, output=1, data_type="VECTOR")
     graph.node("NodeGroupOutput", {0: graph.vector_math("NORMALIZE", chosen)})
