@@ -67,6 +67,15 @@ def test_seen_from_its_own_camera_the_plate_is_what_it_was():
     assert found.holes == 0
 
 
+def test_a_clean_plate_that_knows_nothing_changes_nothing():
+    rgb, z = seen_from(0)
+    nothing = Clean(np.zeros_like(rgb), np.full_like(z, 1e10), (0, 0))
+    frame, view = Source(rgb, z, LENS, SPAN), View(moved(0.3), LENS, z.shape)
+    without, beside = render(frame, view), render(frame, view, nothing)
+    assert beside.found == 0 < beside.holes
+    np.testing.assert_array_equal(beside.rgb, without.rgb)
+
+
 def test_a_plane_moves_by_whole_pixels_exactly():
     rgb, _ = seen_from(0, card=False)
     z = np.full((HEIGHT, WIDTH), WALL, np.float32)

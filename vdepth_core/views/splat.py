@@ -65,7 +65,7 @@ def carried(place: Tensor, q: Tensor, own: Tensor, wanted: Tensor, motion: Tenso
     move = (wanted @ motion[:3, 3]).to(torch.float32)
     x, y = place.unbind(1)
     ahead = turn[2, 0] * x + turn[2, 1] * y + turn[2, 2] + q * move[2]
-    if float(ahead.min()) <= _NOTHING:
+    if bool((ahead <= _NOTHING).any()):
         before = ahead > _NOTHING
         place, x, y, q, ahead = place[before], x[before], y[before], q[before], ahead[before]
     across = (turn[0, 0] * x + turn[0, 1] * y + turn[0, 2] + q * move[0]) / ahead
