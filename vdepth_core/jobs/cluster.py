@@ -105,9 +105,7 @@ class RayCrew:
         self._setup, self._wanted = setup, workers
         self._actors: dict[str, Any] = {}
         self._machines: dict[str, str] = {}
-        self._refs: dict[
-            Any, tuple[str, str, Task | None]
-        ] = {}  # reference -> worker, what it is, of which task
+        self._refs: dict[Any, tuple[str, str, Task | None]] = {}  # to worker, what it is, of which task
         self._failures: list[str] = []
         self._began = self._grown = time.monotonic()
         self.width = workers or max(self._room(), 1)

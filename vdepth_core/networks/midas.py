@@ -7,6 +7,8 @@ The same class is TCMonoDepth's large network. 105.36 M parameters; key layout o
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -94,7 +96,9 @@ class FeatureFusionBlock(nn.Module):
         return functional.interpolate(path, scale_factor=2, mode="bilinear", align_corners=True)
 
 
-class _Grow(nn.Module):
+class Grow(nn.Module):
+    """Doubles the size."""
+
     def forward(self, x: Tensor) -> Tensor:
         return functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
@@ -113,22 +117,22 @@ class Scratch(nn.Module):
         self.refinenet2 = FeatureFusionBlock(FEATURES)
         self.refinenet1 = FeatureFusionBlock(FEATURES)
         self.output_conv = nn.Sequential(
-            nn.Conv2d(FEATURES, 128, 3, padding=1), _Grow(),
+            nn.Conv2d(FEATURES, 128, 3, padding=1), Grow(),
             nn.Conv2d(128, 32, 3, padding=1), nn.ReLU(inplace=True),
             nn.Conv2d(32, 1, 1), nn.ReLU(inplace=True),
         )  # fmt: skip
 
 
-class MidasNet(nn.Module):
+class Midas(nn.Module):
     """Normalised RGB, sides multiples of 32 -> relative inverse depth >= 0, up to scale and shift."""
 
-    def __init__(self) -> None:
+    def __init__(self, pretrained: nn.Module, scratch: nn.Module) -> None:
         super().__init__()
-        self.pretrained = Pretrained()
-        self.scratch = Scratch()
+        self.pretrained, self.scratch = pretrained, scratch
 
     def forward(self, rgb: Tensor) -> Tensor:  # (N, 3, H, W) -> (N, H, W)
-        p, s = self.pretrained, self.scratch
+        p: Any = self.pretrained
+        s: Any = self.scratch
         first = p.layer1(rgb)
         second = p.layer2(first)
         third = p.layer3(second)
@@ -138,3 +142,10 @@ class MidasNet(nn.Module):
         path = s.refinenet1(path, s.layer1_rn(first))
         disparity: Tensor = s.output_conv(path)[:, 0]
         return disparity
+
+
+class MidasNet(Midas):
+    """The large network."""
+
+    def __init__(self) -> None:
+        super().__init__(Pretrained(), Scratch())

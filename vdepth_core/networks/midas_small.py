@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .efficientnet_lite import EPS, SameConv, lite_stages
+from .midas import Grow, Midas
 
 FEATURES = 64
 STEM = 32
@@ -116,11 +117,6 @@ class Fusion(nn.Module):
         return narrow
 
 
-class _Grow(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
-
-
 class Scratch(nn.Module):
     """The decoder under its published names."""
 
@@ -136,28 +132,15 @@ class Scratch(nn.Module):
         self.refinenet2 = Fusion(2 * FEATURES, FEATURES)
         self.refinenet1 = Fusion(FEATURES, FEATURES)
         self.output_conv = nn.Sequential(
-            nn.Conv2d(FEATURES, FEATURES // 2, 3, padding=1), _Grow(),
+            nn.Conv2d(FEATURES, FEATURES // 2, 3, padding=1), Grow(),
             nn.Conv2d(FEATURES // 2, 32, 3, padding=1), nn.ReLU(),
             nn.Conv2d(32, 1, 1), nn.ReLU(inplace=True),
         )  # fmt: skip
 
 
-class MidasSmallNet(nn.Module):
-    """Normalised RGB, sides multiples of 32 -> relative inverse depth >= 0, up to scale and shift."""
+class MidasSmallNet(Midas):
+    """The small network."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.pretrained = Pretrained()
-        self.scratch = Scratch(self.pretrained.channels)
-
-    def forward(self, rgb: Tensor) -> Tensor:  # (N, 3, H, W) -> (N, H, W)
-        p, s = self.pretrained, self.scratch
-        first = p.layer1(rgb)
-        second = p.layer2(first)
-        third = p.layer3(second)
-        path = s.refinenet4(s.layer4_rn(p.layer4(third)))
-        path = s.refinenet3(path, s.layer3_rn(third))
-        path = s.refinenet2(path, s.layer2_rn(second))
-        path = s.refinenet1(path, s.layer1_rn(first))
-        disparity: Tensor = s.output_conv(path)[:, 0]
-        return disparity
+        encoder = Pretrained()
+        super().__init__(encoder, Scratch(encoder.channels))

@@ -46,7 +46,7 @@ Report = Joined | Told | Ended | Lost
 
 
 class Crew(Protocol):
-    """Workers of one command; the context manager ends them.
+    """Workers of one command, until they are closed.
 
     Attributes:
         width: How many there will be, as far as is known.
