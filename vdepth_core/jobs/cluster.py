@@ -259,6 +259,11 @@ def _machine(node: dict[str, Any]) -> str:
 
 def _started(address: str) -> Any:
     """The package, connected."""
+    if address.startswith("ray://"):
+        raise UsageError(
+            "vdepth runs on a machine of the cluster, not through Ray's client.",
+            "Log in to one, and give --ray auto.",
+        )
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read when it is imported
     if sys.platform != "win32":
         os.environ.setdefault("RAY_TMPDIR", "/tmp")  # names of its sockets may have a hundred letters
@@ -268,11 +273,6 @@ def _started(address: str) -> Any:
         raise UsageError(
             "Ray is not installed.", "pip install 'vdepth[cluster]', on every machine."
         ) from error
-    if address.startswith("ray://"):
-        raise UsageError(
-            "vdepth runs on a machine of the cluster, not through Ray's client.",
-            "Log in to one, and give --ray auto.",
-        )
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     alone = address == LOCAL and "RAY_ADDRESS" not in os.environ
     if alone:
