@@ -105,6 +105,7 @@ def test_it_says_what_it_did(adapted: Adaptation, scene: SceneClip, tmp_path: Pa
     assert page.count("data:image/jpeg") == 9
     assert "Held-out photometric error" in page
     assert "rTC" in page
+    assert "Contrast of outlines" in page
     assert adapted.path is not None
     np.testing.assert_allclose(adapted.path.poses, scene.poses, atol=1e-6)  # a camera file is believed
     assert adapted.path.unit == "metres"
@@ -112,6 +113,18 @@ def test_it_says_what_it_did(adapted: Adaptation, scene: SceneClip, tmp_path: Pa
         adapted.weights.parent / "out.json", Plate(range(FRAMES), 24, *SIZE[::-1], 1, lens(scene))
     )
     np.testing.assert_allclose(written.path.poses, adapted.path.poses)
+
+
+def test_lost_outlines_are_warned_of_once(
+    plate: Path, camera: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vdepth_core.adaptation.release.SOFT", 99)  # so many no run keeps
+    heard: list[str] = []
+    progress = Progress()
+    progress.warn = heard.append  # type: ignore[method-assign]
+    done = adapt(plate, tmp_path / "w.safetensors", camera=camera, steps=1, progress=progress, **OPTIONS)
+    assert [line for line in heard if "fewer steps or more --edges" in line] == heard[-1:]
+    assert done.report.read_text().count("less contrast than before") == 1
 
 
 @pytest.fixture(scope="module")

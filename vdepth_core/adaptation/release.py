@@ -13,7 +13,8 @@ from torch import Tensor
 from ..geometry.camera import Intrinsics
 from ..geometry.camera_path import CameraPath
 from ..learning.state import parts_of
-from .report import Look, look, write_report
+from .outlines import SOFT
+from .report import Look, look, outlines, write_report
 from .session import STUDENT
 
 if TYPE_CHECKING:
@@ -105,18 +106,29 @@ def report(
 ) -> None:
     """Writes the report; the kept weights are in the student afterwards.
 
+    Warns where the adapted depth has lost much of its outlines' contrast.
+
     Args:
         path: The HTML file.
         session, recipe, standing: The run.
         untouched: The student's weights before it.
         found: The camera's path, if any.
-        warnings: Sentences.
+        warnings: Sentences so far.
 
     Raises:
         ResourceError: the disk is full or the folder cannot be written.
         Cancelled: the user asked to stop.
     """
     looks = look_at(session, untouched), look_at(session, parts_of(standing.kept, STUDENT))
+    kept = outlines(looks)
+    if kept is not None and kept < SOFT:
+        remedy = "fewer steps or more --edges" if session.cameras is not None else "fewer steps"
+        softer = (
+            f"Depth's outlines have {100 * (1 - kept):.0f} % less contrast than before: look at the pictures "
+            f"of {path.name}; {remedy} would keep more."
+        )
+        session.progress.warn(softer)
+        warnings = list(dict.fromkeys((*warnings, softer)))  # whoever listens may have added it already
     counters, info = standing.counters, session.clip.info
     facts = [
         ("Clip", info.path.name),

@@ -22,6 +22,7 @@ from ..flow.dis import DisFlow
 from ..output.chart import line_chart
 from ..output.preview import colour_map
 from ..output.report import jpeg
+from .outlines import outlines_kept
 
 if TYPE_CHECKING:
     from ..learning.checkpoint import Counters
@@ -110,6 +111,18 @@ def shown_frames(count: int) -> list[int]:
     return [int(index) for index in np.unique(spread)]
 
 
+def outlines(looks: tuple[Look, Look]) -> float | None:
+    """How much contrast the outlines of the shown frames keep, on the mean; None: there are none.
+
+    Args:
+        looks: Before and after.
+    """
+    before, after = (each.maps for each in looks)
+    kept = [outlines_kept(was, _plain(after[index], was)) for index, was in before.items()]
+    known = [share for share in kept if share is not None]
+    return float(np.mean(known)) if known else None
+
+
 def write_report(
     path: Path,
     title: str,
@@ -188,6 +201,9 @@ def _figures(counters: Counters, looks: tuple[Look, Look]) -> Iterator[tuple[str
     if before_ is not None and after is not None:
         yield "rTC at 1.05 (1: steady)", f"{before_.rtc[1.05]:.4f}", f"{after.rtc[1.05]:.4f}"
         yield "aTC (0: steady)", f"{before_.atc:.4f}", f"{after.atc:.4f}"
+    kept = outlines(looks)
+    if kept is not None:
+        yield "Contrast of outlines", "1.00", f"{kept:.2f}"
 
 
 def _charts(counters: Counters) -> Iterator[tuple[str, str]]:
