@@ -369,11 +369,19 @@ def changed(data, rng):
     return rng.choice(JUNK)
 
 
-@pytest.mark.parametrize("name", ["path.json", "blender.json", "path.txt", "model", "path.chan"])
+@pytest.mark.parametrize(
+    "name", ["path.json", "blender.json", "path.txt", "model", "path.chan", "transforms.json"]
+)
 def test_damaged_files_are_read_or_refused(tmp_path, name):
     rng, file = random.Random(name), tmp_path / name
     if name == "blender.json":
         file.write_text(json.dumps(BLENDER))
+    elif name == "transforms.json":
+        head = {"fl_x": 1500, "cx": 960, "w": 1920, "h": 1080, "k1": 0.01}
+        frames = [
+            {"file_path": f"{k}.png", "transform_matrix": np.eye(4).tolist()} for k in range(1001, 1004)
+        ]
+        file.write_text(json.dumps({**head, "frames": frames}))
     elif name == "path.chan":
         file.write_text("1001 0 0 0 0 0 0 40\n1002 1 0 0 0 0 0 40\n")
     else:

@@ -16,10 +16,11 @@ import numpy as np
 
 from ...errors import InputError
 from ...files import make_folder, write_bytes
-from ..camera import Intrinsics, check_plausible
+from ..camera import Intrinsics
 from ..camera_path import CameraPath, inverse_pose
 from .raw import RawPath, fault, read_number, read_text, stated_unit
 from .rotations import quaternion_of, rotation_of
+from .straight import bent_notes, straightened
 
 if TYPE_CHECKING:
     from .plate import Plate
@@ -34,7 +35,6 @@ _MODELS = {  # name: focal lengths, then how many numbers of k1 k2 p1 p2 it has 
     "OPENCV": (2, 4),
 }
 _WIDEST = 1e6  # pixels: no picture has more a side
-_BENT = 0.01  # how far a corner may lie off, in widths of the picture
 _STRAIGHTEN = "Straighten the pictures (colmap image_undistorter) and use the model it writes."
 _EXPORT = "Write the model again: colmap model_converter --output_type TXT."
 
@@ -105,14 +105,8 @@ def read(path: Path, plate: Plate) -> RawPath:
     if len(set(intrinsics)) == 1:
         del intrinsics[1:]
     moved = max(lens.moved for lens in used)
-    notes = (
-        (
-            f"The lens in {path / CAMERAS} bends lines and is taken as if it did not: the corners are off by "
-            f"{moved:.1f} pixels. colmap image_undistorter makes pictures without that.",
-        )
-        if moved >= 0.5
-        else ()
-    )
+    remedy = "colmap image_undistorter makes pictures without that."
+    notes = bent_notes(path / CAMERAS, moved, remedy)
     return RawPath(
         np.stack(poses), stated_unit(path / IMAGES, "arbitrary"), tuple(intrinsics), sizes.pop(),
         names=tuple(names), notes=notes,
@@ -181,17 +175,7 @@ def _lens(model: str, width: int, height: int, values: list[float]) -> _Lens:
     fx, fy = values[0], values[focals - 1]
     cx, cy = values[focals : focals + 2]
     intrinsics = Intrinsics(fx, fy, cx, cy)
-    k1, k2, p1, p2 = [*values[focals + 2 :], 0, 0, 0, 0][:4]
-    check_plausible(intrinsics, width, height)
-    u, v = np.meshgrid((0.0, width), (0.0, height))
-    x, y = (u - cx) / fx, (v - cy) / fy
-    square = x * x + y * y
-    bend = k1 * square + k2 * square**2
-    dx = x * bend + 2 * p1 * x * y + p2 * (square + 2 * x * x)
-    dy = y * bend + 2 * p2 * x * y + p1 * (square + 2 * y * y)
-    moved = float(np.hypot(dx * fx, dy * fy).max())
-    if not moved <= _BENT * width:
-        raise ValueError(f"the lens ({model}) bends lines so that corners are off by {moved:.0f} pixels")
+    moved = straightened(intrinsics, width, height, values[focals + 2 :], model)
     return _Lens(intrinsics, width, height, moved)
 
 

@@ -9,20 +9,32 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import InputError, UsageError
+from ..camera import Intrinsics, load_intrinsics
 from ..camera_path import CameraPath
-from . import blender, colmap, nuke, own, tum
-from .matching import matched
+from . import blender, colmap, nerfstudio, nuke, own, tum, usd
+from .matching import lens_of, matched
 from .plate import Plate
 from .raw import RawPath, fault, read_object
 
 Reader = Callable[[Path, Plate], RawPath]
 Writer = Callable[[CameraPath, Path, Plate], None]
 
-_JSON = ((blender.recognised, blender.read), (nuke.recognised, nuke.read), (own.recognised, own.read))
-_TEXT: dict[str, Reader] = {".chan": nuke.read_chan, ".txt": tum.read, ".tum": tum.read}
-_WRITERS: dict[str, Writer] = {".json": own.write, ".txt": tum.write, ".tum": tum.write, "": colmap.write}
+_JSON = (
+    (blender.recognised, blender.read),
+    (nuke.recognised, nuke.read),
+    (nerfstudio.recognised, nerfstudio.read),
+    (own.recognised, own.read),
+)
+_ENDINGS: dict[str, Reader] = {
+    ".chan": nuke.read_chan, ".txt": tum.read, ".tum": tum.read, **dict.fromkeys(usd.ENDINGS, usd.read)
+}  # fmt: skip
+_WRITERS: dict[str, Writer] = {
+    ".json": own.write, ".txt": tum.write, ".tum": tum.write, "": colmap.write, ".chan": nuke.write_chan,
+    ".usd": usd.write, ".usda": usd.write,
+}  # fmt: skip
 FORMATS = (
-    "JSON of vdepth, Blender or Nuke (.json), Nuke's .chan, TUM (.txt, .tum), or a folder of COLMAP's text"
+    "JSON of vdepth, Blender, Nuke or Nerfstudio (.json), Nuke's .chan, USD (.usd, .usda, .usdc, .usdz), TUM "
+    "(.txt, .tum), or a folder of COLMAP's text"
 )
 """What `read_camera` takes, in words."""
 
@@ -52,10 +64,27 @@ def read_camera(file: Path, plate: Plate) -> CameraFile:
 
     Raises:
         InputError: it cannot be read, or is not of this clip.
+        UsageError: reading it needs a package that is not installed.
     """
     raw = _reader(file)(colmap.folder_of(file) or file, plate)
     path, notes = matched(raw, plate, file)
     return CameraFile(path, notes, raw.rest)
+
+
+def read_lens(file: Path, plate: Plate) -> tuple[Intrinsics, tuple[str, ...]]:
+    """The one lens a camera file has, whatever frames its poses are of, and sentences about it.
+
+    Args:
+        file: Of a camera path, or JSON of a lens alone (`load_intrinsics`).
+        plate: The clip; its frames need not be known.
+
+    Raises:
+        InputError: it cannot be read, does not say what the lens is, or is of a picture of another shape.
+        UsageError: reading it needs a package that is not installed.
+    """
+    if file.suffix.lower() == ".json" and not any(known(read_object(file)) for known, _ in _JSON):
+        return load_intrinsics(file, plate.width, plate.height, plate.pixel_aspect), ()
+    return lens_of(_reader(file)(colmap.folder_of(file) or file, plate), plate, file)
 
 
 def check_writable(file: Path) -> None:
@@ -70,12 +99,12 @@ def check_writable(file: Path) -> None:
     if file.suffix.lower() not in _WRITERS:
         raise UsageError(
             f"{file.name} does not say how to write the camera path.",
-            "Name a .json file (vdepth and Blender), a .txt file (TUM) or a folder (COLMAP).",
+            "Name a .json file (vdepth and Blender), .chan (Nuke), .usda, .txt (TUM) or a folder (COLMAP).",
         )
 
 
 def write_camera(camera: CameraPath, file: Path, plate: Plate) -> None:
-    """Writes a camera path: ``.json`` ours, ``.txt`` and ``.tum`` TUM's, without an ending COLMAP's folder.
+    """Writes a camera path in the format that the name's ending says; without one COLMAP's folder.
 
     Args:
         camera: The path.
@@ -83,8 +112,8 @@ def write_camera(camera: CameraPath, file: Path, plate: Plate) -> None:
         plate: The clip, for the frames' times and names.
 
     Raises:
-        UsageError: its ending means nothing.
-        InputError: the folder holds another COLMAP model.
+        UsageError: its ending means nothing, or usd-core is not installed.
+        InputError: the folder holds another COLMAP model, or the format cannot hold the lens.
         ResourceError: it cannot be written.
     """
     check_writable(file)
@@ -98,7 +127,7 @@ def _reader(file: Path) -> Reader:
         raise InputError(
             f"The folder {file} holds no camera: there is no {colmap.IMAGES}.", f"Give {FORMATS}."
         )
-    if (reader := _TEXT.get(file.suffix.lower())) is not None:
+    if (reader := _ENDINGS.get(file.suffix.lower())) is not None:
         return reader
     if file.suffix.lower() == ".json":
         data = read_object(file)

@@ -9,13 +9,15 @@ from pathlib import Path, PurePosixPath
 
 from ...clip.numbers import split_names
 from ...errors import InputError
-from ..camera import check_plausible
+from ..camera import Intrinsics, check_plausible
 from ..camera_path import CameraPath
 from .plate import Plate
 from .raw import RawPath
 from .stamps import timed
 
 _SHAPE = 0.01  # how far the shape of the picture in the file may be off the clip's
+ZOOM = 1.15
+"""Longest over shortest focal length from which a user should hear that the lens zooms."""
 _SHOWN = 6  # ranges of missing frames a sentence names
 
 
@@ -58,17 +60,47 @@ def matched(raw: RawPath, plate: Plate, file: Path) -> tuple[CameraPath, tuple[s
     lenses = raw.intrinsics or (plate.lens,)
     if len(lenses) > 1:
         lenses = tuple(lenses[place] for place in inside)
-    for lens in lenses:
-        try:
-            check_plausible(lens, plate.width, plate.height)
-        except ValueError as error:
-            raise InputError(f"The lens in {file} is wrong: {error}.", "Export the camera again.") from error
+    _check(lenses, plate, file)
     if not raw.intrinsics:
         notes.append(
             f"{file.name} does not say what the lens is: {lenses[0].fx:.0f} pixels are {lenses[0].source}."
         )
     path = CameraPath(found, raw.poses[inside], lenses, plate.width, plate.height, raw.unit)
     return path, tuple(notes)
+
+
+def lens_of(raw: RawPath, plate: Plate, file: Path) -> tuple[Intrinsics, tuple[str, ...]]:
+    """The lens of a file for the clip's size, and sentences about it: of a zoom, the middle one.
+
+    Args:
+        raw: What the file says.
+        plate: The clip.
+        file: For errors.
+
+    Raises:
+        InputError: there is none, or it is of a picture of another shape.
+    """
+    notes = list(raw.notes)
+    lenses = _sized(raw, plate, file, notes).intrinsics
+    if not lenses:
+        raise InputError(f"{file} does not say what the lens is.", "Give the lens with --fov.")
+    _check(lenses, plate, file)
+    ordered = sorted(lenses, key=lambda lens: lens.fx)
+    lens = ordered[len(ordered) // 2]
+    if ordered[-1].fx > ZOOM * ordered[0].fx:
+        notes.append(
+            f"The lens in {file.name} zooms from {ordered[0].fx:.0f} to {ordered[-1].fx:.0f} pixels: "
+            f"{lens.fx:.0f} are taken for all frames, and depth changes with it."
+        )
+    return lens, tuple(notes)
+
+
+def _check(lenses: Iterable[Intrinsics], plate: Plate, file: Path) -> None:
+    for lens in lenses:
+        try:
+            check_plausible(lens, plate.width, plate.height)
+        except ValueError as error:
+            raise InputError(f"The lens in {file} is wrong: {error}.", "Export the camera again.") from error
 
 
 def _sized(raw: RawPath, plate: Plate, file: Path, notes: list[str]) -> RawPath:

@@ -23,15 +23,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...errors import InputError
+from ...files import write_bytes
 from ..camera import Intrinsics
+from ..camera_path import CameraPath
 from .raw import RawPath, fault, matrix, number, read_object, read_rows, whole_number
-from .rotations import FLIP, turned_about
+from .rotations import FLIP, angles_zxy, turned_about
 
 if TYPE_CHECKING:
     from .plate import Plate
 
 FORMAT = "nuke camera"
 _NARROWEST = 0.005  # degrees
+_OFF = 1e-3  # of the picture: what a chan file, which has no place for it, may leave out
 _CHAN = "frame tx ty tz rx ry rz, and the vertical field of view in degrees"
 _HINT = "Write it by the script in the page on camera files."
 
@@ -105,6 +109,35 @@ def read_chan(path: Path, plate: Plate) -> RawPath:
         raise fault(path, "", "some lines have a field of view and some have none", f"A line holds: {_CHAN}.")
     lens = tuple(lenses if any(one != lenses[0] for one in lenses) else lenses[:1])
     return RawPath(np.stack(poses), "scene", lens, numbers=tuple(numbers), rest=FLIP)
+
+
+def write_chan(camera: CameraPath, path: Path, plate: Plate) -> None:
+    """Writes a chan file with the vertical field of view.
+
+    Args:
+        camera: The path.
+        path: The file, replaced if it is there.
+        plate: For the shape of its pixels.
+
+    Raises:
+        InputError: the lens is off centre or has other pixels than the plate, which the format cannot say.
+        ResourceError: it cannot be written.
+    """
+    lines = []
+    for frame, pose in zip(camera.numbers, camera.poses, strict=True):
+        lens = camera.lens(frame)
+        centred = abs(lens.cx / camera.width - 0.5) < _OFF and abs(lens.cy / camera.height - 0.5) < _OFF
+        if not centred or abs(lens.fx * float(plate.pixel_aspect) / lens.fy - 1) > _OFF:
+            raise InputError(
+                f"A chan file cannot hold the lens of frame {frame}, which is off the picture's middle or "
+                "has pixels of another shape.",
+                "Write .json or .usda instead.",
+            )
+        turn = (pose @ FLIP)[:3, :3]
+        fov = 2 * math.degrees(math.atan(camera.height / 2 / lens.fy))
+        values = (*pose[:3, 3], *angles_zxy(turn), fov)
+        lines.append(" ".join((str(frame), *(f"{value:.17g}" for value in values))))
+    write_bytes(path, "\n".join((*lines, "")).encode())
 
 
 def _intrinsics(values: dict[str, Any], width: int, height: int) -> Intrinsics:

@@ -79,3 +79,19 @@ def turned_about(axis: int, degrees: float) -> np.ndarray:
     rotation[[one, other], [one, other]] = cosine
     rotation[one, other], rotation[other, one] = -sine, sine
     return rotation
+
+
+def angles_zxy(rotation: np.ndarray) -> tuple[float, float, float]:
+    """Degrees about x, y and z of a rotation that turns about z first, then x, then y; x is within ±90.
+
+    Args:
+        rotation: (3, 3).
+    """
+    # R = Ry Rx Rz: its third column is (sy cx, -sx, cy cx), its second row (cx sz, cx cz, -sx).
+    x = np.arctan2(-rotation[1, 2], np.hypot(rotation[1, 0], rotation[1, 1]))
+    if np.hypot(rotation[1, 0], rotation[1, 1]) < 1e-9:  # looks straight up or down: y and z are one
+        y, z = np.arctan2(-rotation[2, 0], rotation[0, 0]), 0.0
+    else:
+        y = np.arctan2(rotation[0, 2], rotation[2, 2])
+        z = np.arctan2(rotation[1, 0], rotation[1, 1])
+    return float(np.degrees(x)), float(np.degrees(y)), float(np.degrees(z))
