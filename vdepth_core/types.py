@@ -122,6 +122,29 @@ class Frame:
 
 
 @dataclass(frozen=True)
+class LensFacts:
+    """What a clip's file says about the lens.
+
+    Attributes:
+        focal: Focal length along x in pixels of the upright plate; None: the file does not say.
+        error: Its relative standard deviation, 0 where it is exact.
+        source: Where in the file it stands, in words.
+        camera: Make, model and lens, as far as the file names them.
+        focal_y: Along y, where it is told; None: pixels are as wide as the plate's.
+        centre: Principal point in pixels, where it is told; None: the middle.
+        note: A sentence the user should read; empty: none.
+    """
+
+    focal: float | None = None
+    error: float = 0.0
+    source: str = ""
+    camera: str = ""
+    focal_y: float | None = None
+    centre: tuple[float, float] | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class ClipInfo:
     """The facts of a clip known on opening it; `ClipScan` holds what only a pass over all frames can tell.
 
@@ -144,6 +167,7 @@ class ClipInfo:
         origin: Left upper corner of an EXR's display window: where the picture lies.
         layer, layers: The layer taken of an EXR, and all there are.
         frames_declared: What the container claims, None when silent; never trusted.
+        lens: What the file says about the lens.
         notes: Sentences the user should read, one a problem.
     """
 
@@ -173,6 +197,7 @@ class ClipInfo:
     layer: str = ""
     layers: tuple[str, ...] = ()
     frames_declared: int | None = None
+    lens: LensFacts = LensFacts()
     notes: tuple[str, ...] = ()
 
 

@@ -11,7 +11,13 @@ from pathlib import Path
 from .manifest import Result, ResultError, read_result
 
 _SPACES = {"affine_invariant": "relative", "scale_invariant": "up to scale", "metric": "metres"}
-_LENSES = {"given": "as given", "estimated": "seen by the model", "assumed": "assumed"}
+_LENSES = {
+    "given": "as given",
+    "motion": "found from the clip's motion",
+    "metadata": "told by the clip's file",
+    "estimated": "seen by the model",
+    "assumed": "assumed",
+}
 
 
 @dataclass(frozen=True)

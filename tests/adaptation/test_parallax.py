@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from layered import WIDTH, camera, footage_of, pictures, travelling
 
-from vdepth_core.adaptation.gaps import WANTED, choose_gaps
-from vdepth_core.adaptation.parallax import check_parallax, motion_of, refuse_still
+from vdepth_core.adaptation.gaps import choose_gaps
+from vdepth_core.adaptation.parallax import check_parallax, refuse_still
 from vdepth_core.clip import open_clip
 from vdepth_core.errors import InputError
+from vdepth_core.geometry.motion.gaps import WANTED
+from vdepth_core.geometry.motion.parallax import motion_of
 from vdepth_core.progress import Progress
 
 CLIPS = Path(__file__).parents[3] / "shared" / "clips"

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from layered import K, footage_of, path_error, pictures, travelling
 
-from vdepth_core.adaptation.reading import fit_reading
 from vdepth_core.adaptation.solving import solve
 from vdepth_core.errors import InputError
+from vdepth_core.geometry.motion.reading import fit_reading
 from vdepth_core.progress import Progress
 
 COUNT = 14

@@ -19,10 +19,11 @@ from ..errors import InputError
 from ..geometry.bundle import rescaled
 from ..geometry.camera import DEFAULT_FOV, Intrinsics
 from ..geometry.camera_path import inverse_pose
+from ..geometry.motion.focal import VAGUE
+from ..geometry.motion.reading import Reading, fit_reading
+from ..geometry.motion.shots import Said, ShotSolution, solve_shot
+from ..geometry.motion.sightings import look_around
 from .gaps import choose_gaps, luma_of
-from .reading import Reading, fit_reading
-from .shots import Said, ShotSolution, solve_shot
-from .sightings import look_around
 
 if TYPE_CHECKING:
     from ..flow.tracks import Tracks
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from .footage import Footage
 
 STAGE = "solve"
-VAGUE = 0.15  # standard deviation of the focal length's logarithm above which it is not known
 AROUND = 7  # pixels: beside a silhouette nobody knows whose a point is
 EVEN = 0.15  # of the disparity's spread
 _HINT = "Give a longer or sharper range with --frames, or the camera with --camera."

@@ -78,10 +78,12 @@ def describe(clip: Clip) -> dict[str, Any]:
     """
     from ..clip import fingerprint
     from ..clip.timing import is_regular, last_duration
+    from ..geometry.camera import Intrinsics
 
     info, facts = clip.info, clip.facts
     if facts is None:
         raise ValueError("scan the clip first")
+    told, lens = Intrinsics.told(info), info.lens
     gaps = [later - earlier for earlier, later in pairwise(facts.times)]
     return {
         "path": str(info.path),
@@ -113,10 +115,22 @@ def describe(clip: Clip) -> dict[str, Any]:
         "mirrored": info.mirrored,
         "alpha": info.has_alpha,
         "interlaced": info.interlaced,
+        "camera": lens.camera,
+        "lens": None
+        if told is None
+        else {
+            "fx": told.fx,
+            "fy": told.fy,
+            "cx": told.cx,
+            "cy": told.cy,
+            "fov": told.fov(info.width),
+            "error": told.error,
+            "source": told.detail,
+        },
         "shots": [
             {"start": shot.start, "stop": shot.stop, "exposure": shot.exposure} for shot in facts.shots
         ],
-        "problems": [*info.notes, *facts.warnings],
+        "problems": [*info.notes, *([lens.note] if lens.note else []), *facts.warnings],
         "fingerprint": fingerprint(clip).digest,
     }
 
@@ -169,6 +183,7 @@ def _rows(found: dict[str, Any]) -> list[_Row]:
         _Row("Rate", f"{found['rate']} frames per second, {regular}"),
         _Row("Shots", f"{len(shots)}: {', '.join(shots[:12])}{more}"),
         _Row("Colour", _colour(found)),
+        _Row("Lens", _lens(found)),
     ]
     if len(found["layers"]) > 1:
         others = ", ".join(name for name in found["layers"] if name != found["layer"])
@@ -176,6 +191,16 @@ def _rows(found: dict[str, Any]) -> list[_Row]:
     if found["timecode"]:
         rows.append(_Row("Timecode", found["timecode"]))
     return rows
+
+
+def _lens(found: dict[str, Any]) -> str:
+    camera, lens = found["camera"], found["lens"]
+    if lens is None:
+        whose = f"{camera}; the file" if camera else "the file"
+        return f"{whose} does not say; --fov, --camera FILE or --camera motion do"
+    sure = f" ± {lens['error']:.0%}" if lens["error"] else ""
+    said = f"{lens['fov']:.1f} degrees wide, {lens['fx']:.0f} pixels{sure}, by {lens['source']}"
+    return f"{camera}: {said}" if camera else said
 
 
 def _colour(found: dict[str, Any]) -> str:

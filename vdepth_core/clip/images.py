@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,10 @@ import numpy as np
 
 from ..errors import InputError, UsageError
 from ..files import said_by_oiio
+from ..types import LensFacts
 from .headers import Header, read_header
 from .layers import Choice, Layer, NoPicture, Part, choose_layer, layer_named, list_layers
+from .lens import Raster, lens_of_exr, lens_of_still
 from .orient import from_exif
 from .peek import peek
 
@@ -61,6 +64,7 @@ class ImageFacts:
         overscan: Size of the data, where it goes beyond the picture.
         layer: Name of the layer taken; empty where the format has no layers.
         layers: Names of all layers there are.
+        lens: What the file says about the lens.
         notes: Sentences about what was taken.
     """
 
@@ -76,6 +80,7 @@ class ImageFacts:
     overscan: tuple[int, int] | None = None
     layer: str = ""
     layers: tuple[str, ...] = ()
+    lens: LensFacts = field(default_factory=LensFacts)
     notes: tuple[str, ...] = ()
 
 
@@ -153,6 +158,8 @@ def image_facts(path: Path, layer: str | None = None) -> ImageFacts:
         pixels, dtype = picture.pixels, picture.pixels.dtype
         bits = spec.get_int_attribute("oiio:BitsPerSample")
         codec = {"jpeg": "mjpeg", "openexr": "exr"}.get(file.image.format_name(), file.image.format_name())
+        header = _header(file, taken)
+        raster = Raster(pixels.shape[1], pixels.shape[0], header.pixel_aspect or Fraction(1))
         return ImageFacts(
             width=pixels.shape[1],
             height=pixels.shape[0],
@@ -160,12 +167,13 @@ def image_facts(path: Path, layer: str | None = None) -> ImageFacts:
             linear=dtype.kind == "f",
             codec=codec,
             pixel_format={"u1": "rgb24", "u2": "rgb48", "f2": "rgbf16", "f4": "rgbf32"}[dtype.str[1:]],
-            header=_header(file, taken),
+            header=header,
             alpha=_has_alpha(file, taken),
             window=picture.window,
             overscan=_overscan(spec, picture.window) if file.layered else None,
             layer=taken.name if taken else "",
             layers=tuple(other.name for other in file.layers),
+            lens=lens_of_exr(spec, raster) if file.layered else lens_of_still(path, raster),
             notes=tuple(notes),
         )
 

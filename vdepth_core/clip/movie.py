@@ -20,6 +20,8 @@ from .colour import Colour, settle_colour
 from .decode import Damage, first_picture, key_pictures, open_movie, pictures
 from .display import ExposureMeter, log_picture, show
 from .facts import Probe
+from .film_lens import lens_of_movie
+from .lens import Raster
 from .orient import Orientation
 from .picture import Coding, Converter, orientation
 from .stream import (
@@ -254,6 +256,7 @@ def _describe(
         has_alpha=alpha,
         interlaced=interlaced,
         frames_declared=declared_frames(container, stream),
+        lens=lens_of_movie(path, container, stream, Raster(width, height, aspect)),
         notes=(*notes, *colour.notes),
     )
 

@@ -1,6 +1,6 @@
-"""The few facts of MP4 and QuickTime files that FFmpeg keeps to itself: whether the index is there, and which
-timecode belongs to the first picture an edit list shows (QuickTime File Format, "Edit Lists" and
-"Timecode Media").
+"""The few facts of MP4 and QuickTime files that FFmpeg keeps to itself: whether the index is there, which
+timecode belongs to the first picture an edit list shows, and the tags of a track (QuickTime File Format,
+"Edit Lists", "Timecode Media" and "Metadata").
 """
 
 from __future__ import annotations
@@ -75,6 +75,82 @@ def timecode_track(path: Path) -> TimecodeTrack | None:
     seconds = Fraction(begins, code.scale) + Fraction(waits - code_waits, scale)
     rate = Fraction(ticks, duration)
     return TimecodeTrack(round(seconds * rate), base, rate)
+
+
+def track_tags(path: Path) -> dict[str, str]:
+    """The tags of the picture tracks and of the movie, by key; texts and numbers only.
+
+    Args:
+        path: An MP4 or MOV file.
+    """
+    tags: dict[str, str] = {}
+    with path.open("rb") as file:
+        for kind, start, end in _boxes(file, 0, path.stat().st_size):
+            if kind != b"moov":
+                continue
+            tags |= _tags(file, start, end)
+            for inner, first, last in _boxes(file, start, end):
+                if inner != b"trak":
+                    continue
+                track = _Track()
+                _fill(file, first, last, track)
+                if track.handler == b"vide":
+                    tags |= _tags(file, first, last)
+    return tags
+
+
+def user_box(path: Path, wanted: bytes) -> bytes:
+    """The content of a box in the movie's user data; empty where there is none.
+
+    Args:
+        path: An MP4 or MOV file.
+        wanted: Its four characters.
+    """
+    with path.open("rb") as file:
+        within = [(0, path.stat().st_size)]
+        for kind in (b"moov", b"udta", wanted):
+            within = [
+                (first, last)
+                for start, end in within
+                for found, first, last in _boxes(file, start, end)
+                if found == kind
+            ]
+        return _body(file, *within[0]) if within else b""
+
+
+def _tags(file: BinaryIO, start: int, end: int) -> dict[str, str]:
+    """Of the ``meta`` box in [start, end): key k of ``keys`` names the k-th item of ``ilst``."""
+    names: list[str] = []
+    tags: dict[str, str] = {}
+    metas = [(first, last) for kind, first, last in _boxes(file, start, end) if kind == b"meta"]
+    for first, last in metas:
+        bare = _body(file, first, min(first + 8, last))[4:8] == b"hdlr"  # ISO's has version and flags
+        inner = {kind: (at, to) for kind, at, to in _boxes(file, first if bare else first + 4, last)}
+        if b"keys" not in inner or b"ilst" not in inner:
+            continue
+        begin, stop = inner[b"keys"]
+        names = [
+            _body(file, at, to).decode("utf-8", "replace") for _, at, to in _boxes(file, begin + 8, stop)
+        ]
+        for place, at, to in _boxes(file, *inner[b"ilst"]):
+            index = int.from_bytes(place) - 1
+            value = _body(file, at, to)
+            if 0 <= index < len(names) and value[4:8] == b"data" and len(value) >= 16:
+                text = _value(int.from_bytes(value[8:12]) & 0xFFFFFF, value[16:])
+                if text is not None:
+                    tags[names[index]] = text
+    return tags
+
+
+def _value(kind: int, body: bytes) -> str | None:
+    """A well-known type as text: 1 UTF-8, 21 and 22 whole numbers, 23 and 24 floats; None: another."""
+    if kind == 1:
+        return body.decode("utf-8", "replace")
+    if kind in {21, 22} and len(body) in {1, 2, 4, 8}:
+        return str(int.from_bytes(body, signed=kind == 21))
+    if kind in {23, 24} and len(body) == (4 if kind == 23 else 8):
+        return f"{struct.unpack('>f' if kind == 23 else '>d', body)[0]:.9g}"
+    return None
 
 
 def _start(track: _Track) -> tuple[int, int]:

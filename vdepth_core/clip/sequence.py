@@ -100,6 +100,7 @@ class SequenceClip(Clip):
             layer=facts.layer,
             layers=facts.layers,
             frames_declared=len(self.files),
+            lens=facts.lens,
             notes=(*sequence.notes, *facts.notes, *_notes(facts, rate), *colour.notes),
         )
 

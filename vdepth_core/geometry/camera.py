@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -12,8 +12,9 @@ from typing import Any, Literal
 import numpy as np
 
 from ..errors import InputError, UsageError
+from ..types import ClipInfo
 
-CameraSource = Literal["given", "estimated", "assumed"]
+CameraSource = Literal["given", "motion", "metadata", "estimated", "assumed"]
 DEFAULT_FOV = 55.0
 """Horizontal field of view in degrees when nothing is known: a phone's video, a lens of 24 mm on Super 35."""
 
@@ -28,7 +29,10 @@ class Intrinsics:
     Attributes:
         fx, fy: Focal lengths; they differ where pixels are not square.
         cx, cy: Principal point.
-        source: ``given`` by the user, ``estimated`` from the pictures by a model, or only ``assumed``.
+        source: ``given`` by the user, found from the clip's ``motion``, told by its file's ``metadata``,
+            ``estimated`` from the pictures by a model, or only ``assumed``.
+        detail: Where exactly it comes from, in words; empty: nothing more is to be said.
+        error: Relative standard deviation of the focal lengths; None: unknown.
     """
 
     fx: float
@@ -36,6 +40,8 @@ class Intrinsics:
     cx: float
     cy: float
     source: CameraSource = "given"
+    detail: str = field(default="", compare=False)
+    error: float | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         values = (self.fx, self.fy, self.cx, self.cy)
@@ -79,13 +85,36 @@ class Intrinsics:
         """
         return cls.from_fov(DEFAULT_FOV, width, height, pixel_aspect, "assumed")
 
+    @classmethod
+    def told(cls, info: ClipInfo) -> Intrinsics | None:
+        """The camera that a clip's file tells of; None: it does not.
+
+        Args:
+            info: The clip.
+        """
+        lens = info.lens
+        if lens.focal is None:
+            return None
+        fy = lens.focal_y or lens.focal * float(info.pixel_aspect)
+        cx, cy = lens.centre or (info.width / 2, info.height / 2)
+        return cls(lens.focal, fy, cx, cy, "metadata", lens.source, lens.error)
+
+    def fov(self, width: int) -> float:
+        """Horizontal field of view in degrees.
+
+        Args:
+            width: Of the plate in pixels.
+        """
+        left, right = self.cx / self.fx, (width - self.cx) / self.fx
+        return math.degrees(math.atan(left) + math.atan(right))
+
     def scaled(self, sx: float, sy: float) -> Intrinsics:
         """The same camera after the plate was resized by ``sx`` and ``sy``.
 
         Args:
             sx, sy: New over old width and height.
         """
-        return Intrinsics(self.fx * sx, self.fy * sy, self.cx * sx, self.cy * sy, self.source)
+        return replace(self, fx=self.fx * sx, fy=self.fy * sy, cx=self.cx * sx, cy=self.cy * sy)
 
     def rays(self, width: int, height: int) -> np.ndarray:
         """Points at z = 1 through every pixel centre: (H, W, 3) float32.

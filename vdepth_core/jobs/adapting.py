@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import JobConflictError
 from ..output.journal import JOB, WORK
 from ..progress import Progress
-from .config import EstimateConfig
+from .config import MOTION, EstimateConfig
 
 WEIGHTS = "adapted.safetensors"
 STUDENT = "embedded"  # unless the user names a model: presets may choose one that is not ours to train
@@ -45,6 +45,8 @@ def adapted_config(
     assert config.adapt is not None
     knows = getattr(create_recipe(config.adapt, {})[0], "knows", ())
     known: dict[str, Any] = {name: getattr(config, name) for name in ("fov", "intrinsics") if name in knows}
+    if "camera" in knows and config.camera not in (None, MOTION):
+        known["camera"] = config.camera
     done = adapt(
         path, weights, recipe=config.adapt, model=config.model or STUDENT, minutes=config.adapt_minutes,
         size=config.size, seed=config.seed, device=config.device, frames=config.frames, resume=None,

@@ -30,6 +30,8 @@ _APART = 1.001  # far over near, at least: single precision cannot divide less i
 _ANYWHERE = -(10**9)  # whether a range lies in the clip only the clip can tell
 NEAR, FAR = 1.0, 100.0
 """Depth of the ends of a relative model's range, unless given."""
+MOTION = "motion"
+"""What ``--camera`` says where the lens is to be found from the clip's motion."""
 _Depth = Annotated[float, Field(ge=1e-6, lt=_FAR_AWAY)]
 
 
@@ -86,6 +88,12 @@ class JobOptions(ClipOptions):
         default=None, description="Horizontal field of view, above 1 and below 175 degrees."
     )
     intrinsics: Path | None = Field(default=None, description="JSON file with fx, fy, cx, cy, pixels.")
+    camera: str | None = Field(
+        default=None,
+        description="A camera file of any format that is read, for its lens; or motion: found from how the "
+        "clip moves.",
+        json_schema_extra={"metavar": "FILE|motion"},
+    )
     normals: bool = Field(default=False, description="Also write camera-space normals.")
     sharpen: bool = Field(
         default=True,
@@ -156,8 +164,9 @@ class JobOptions(ClipOptions):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.fov is not None and self.intrinsics is not None:
-            raise ValueError("fov and intrinsics both say what the lens is; give one")
+        lenses = [name for name in ("fov", "intrinsics", "camera") if getattr(self, name) is not None]
+        if len(lenses) > 1:
+            raise ValueError(f"{lenses[0]} and {lenses[1]} both say what the lens is; give one")
         if self.boost and self.refiner != "boost":
             raise ValueError(f"boost is a refiner, and so is {self.refiner}; give one")
         if self.runtime == "onnx" and self.compile:

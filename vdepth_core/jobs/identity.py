@@ -28,8 +28,8 @@ PREDICTIONS_FORMAT = 1
 
 # What only leads to other values, and what says itself in other words below.
 _RESOLVED = {
-    "preset", "non_commercial", "keep_store", "predicts", "fov", "intrinsics", "transfer", "colorspace",
-    "every_file", "still", "boost",
+    "preset", "non_commercial", "keep_store", "predicts", "fov", "intrinsics", "camera", "transfer",
+    "colorspace", "every_file", "still", "boost",
 }  # fmt: skip
 _WORDS = {
     "colour": "what the picture's numbers mean",

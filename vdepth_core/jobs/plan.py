@@ -26,8 +26,8 @@ from ..refiners.registry import REFINERS
 from ..types import ModelSpec
 from ..version import __version__
 from .accelerator import ModelShelf
-from .cameras import plate_camera
-from .config import EstimateConfig, JobOptions
+from .cameras import moving_camera, plate_camera
+from .config import MOTION, EstimateConfig, JobOptions
 from .identity import Identity, frame_range
 from .numbering import Numbering
 from .presets import resolve, usual_dtype
@@ -121,8 +121,12 @@ def make_plan(
     config = given if overwrite else keep_choice(given, before)
     device, info = _device(config, given, out), clip.info
     refiner = REFINERS.create(config.refiner, config.refiner_options()) if config.refiner else None
-    camera = plate_camera(info, config)
+    camera, said = plate_camera(info, config)
     start, stop = frames = frame_range(info, config)
+    if config.camera == MOTION:
+        source = fingerprint(clip, start, stop, checksums=checksums, progress=progress)
+        again = open_clip(path, **given.clip_options())  # the job's own scan is still to come
+        camera = moving_camera(again, start, stop, before, source.digest, progress)
     if info.kind == "sequence" and stop is not None:
         Numbering.of(info, config).check_shown(start / info.rate, stop / info.rate)
     config = config.model_copy(update={"runtime": _runtime_wanted(config, device, clip, frames)})
@@ -174,7 +178,7 @@ def make_plan(
         size=size,
         refiner_weights=brought,
         camera=CameraEntry.of(camera),
-        warnings=[*info.notes, *_idle_options(given, config.method, spec), *_doubts(clip, start)],
+        warnings=[*info.notes, *said, *_idle_options(given, config.method, spec), *_doubts(clip, start)],
     )
     if before is not None and record.goes_on(before):
         # A clip that was moved or renamed is the same; the names of its files are what they were.

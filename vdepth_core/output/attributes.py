@@ -101,6 +101,10 @@ class FrameAttributes:
             "camera": camera.source,
             "job": self.job,
         }
+        if camera.detail:
+            own["camera_detail"] = camera.detail
+        if camera.error is not None:
+            own["camera_error"] = float(camera.error)
         return standard | {PREFIX + name: value for name, value in own.items()}
 
 
@@ -129,4 +133,5 @@ def intrinsics_from(attributes: Mapping[str, Any]) -> Intrinsics:
         KeyError: the file was not written by vdepth.
     """
     fx, fy, cx, cy = (attributes[PREFIX + name] for name in ("fx", "fy", "cx", "cy"))
-    return Intrinsics(fx, fy, cx, cy, attributes[PREFIX + "camera"])
+    detail, error = (attributes.get(PREFIX + name) for name in ("camera_detail", "camera_error"))
+    return Intrinsics(fx, fy, cx, cy, attributes[PREFIX + "camera"], detail or "", error)

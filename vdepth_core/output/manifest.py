@@ -11,7 +11,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from ..checksums import Checksums
 from ..errors import InputError
@@ -137,13 +145,20 @@ class FramesEntry(_Model):
 
 
 class CameraEntry(_Model):
-    """The plate's camera in pixels, and where it comes from."""
+    """The plate's camera in pixels, where it comes from, and how sure that is; unknowns are left out."""
 
     fx: Annotated[float, Field(gt=0)]
     fy: Annotated[float, Field(gt=0)]
     cx: float
     cy: float
     source: CameraSource
+    detail: str = ""
+    error: float | None = None
+
+    @model_serializer(mode="wrap")
+    def _known(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = write(self)
+        return {name: value for name, value in values.items() if value not in ("", None)}
 
     @classmethod
     def of(cls, intrinsics: Intrinsics) -> CameraEntry:
@@ -156,7 +171,7 @@ class CameraEntry(_Model):
 
     def intrinsics(self) -> Intrinsics:
         """The camera again."""
-        return Intrinsics(self.fx, self.fy, self.cx, self.cy, self.source)
+        return Intrinsics(self.fx, self.fy, self.cx, self.cy, self.source, self.detail, self.error)
 
 
 class ShotEntry(_Model):

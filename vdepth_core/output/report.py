@@ -280,7 +280,7 @@ def _facts(manifest: Manifest) -> list[tuple[str, str]]:
         (
             "Camera",
             f"fx {camera.fx:.1f}, fy {camera.fy:.1f}, cx {camera.cx:.1f}, cy {camera.cy:.1f} pixels"
-            + (f" ({camera.source})"),
+            + f" ({': '.join(word for word in (camera.source, camera.detail) if word)})",
         ),
         ("Sequences", ", ".join(manifest.sequences.values())),
         ("vdepth", manifest.version),

@@ -95,7 +95,7 @@ def fuse(
         list(clip.scan(shots=False, progress=progress))
         path = read_path(Path(camera), clip, None, progress)
     lens = lens_of(path) if path is not None else None
-    if lens is None and manifest.camera.source != "assumed":
+    if lens is None and manifest.camera.source not in {"assumed", "metadata"}:
         lens = sequence.intrinsics
     known = known_identity(None, Path(camera) if camera is not None else None)
     facts = [VERSION, manifest.job, margin, sorted(known.items())]

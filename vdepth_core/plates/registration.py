@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..adaptation.footage import Footage, read_frames
-from ..adaptation.gaps import choose_gap, luma_of
+from ..adaptation.gaps import luma_of
 from ..adaptation.lens import matrix_at
 from ..adaptation.moving import find_moving, open_static
-from ..adaptation.parallax import motion_of
 from ..adaptation.solving import solve
 from ..errors import InputError
 from ..flow.dis import reduce
+from ..geometry.motion.gaps import choose_gap
+from ..geometry.motion.parallax import motion_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,11 +16,12 @@ import numpy as np
 
 from ...adaptation.eyes import open_eyes, paired_shots
 from ...adaptation.footage import Footage, read_frames
-from ...adaptation.gaps import choose_gap, luma_of
+from ...adaptation.gaps import luma_of
 from ...clip import Clip, fingerprint, open_clip
 from ...clip.naming import IMAGE_SUFFIXES
 from ...errors import InputError
 from ...geometry.camera import Intrinsics, load_intrinsics
+from ...geometry.motion.gaps import choose_gap
 from ...progress import Progress
 from ...store import FrameArray
 from .gallery import HELD_OUT, Gallery, Sample

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..flow.tracks import Tracks
-from ..geometry.bundle import FARTHEST, Normal, Rules, Scene, Sight, adjust, cost_of, look, rescaled
-from ..geometry.camera_path import inverse_pose
+from ...flow.tracks import Tracks
+from ..bundle import FARTHEST, Normal, Rules, Scene, Sight, adjust, cost_of, look, rescaled
+from ..camera_path import inverse_pose
 from .reading import Reading, fit_reading
 
 SHIFTS = (0.0, 0.05, 0.15, 0.4, 1.0, 3.0)  # of the disparity's spread: the first guess is the best of these
@@ -61,7 +61,7 @@ class ShotSolution:
 
 def solve_shot(
     tracks: Sequence[Tracks], said: Sequence[Said], count: int, first: int, K: np.ndarray,
-    focal: bool, affine: bool, poses: np.ndarray | None = None,
+    focal: bool, affine: bool, poses: np.ndarray | None = None, expected: float | None = None,
 ) -> ShotSolution:  # fmt: skip
     """Solves a shot.
 
@@ -73,6 +73,7 @@ def solve_shot(
         focal: Whether the focal length is solved for, too.
         affine: Whether disparity has an unknown shift.
         poses: (count, 4, 4) world-to-camera where they are known.
+        expected: A usual focal length in pixels, of which little is believed; None: that of ``K``.
     """
     disparities = [points.disparity for points in said]
     everything, even = np.concatenate(disparities), np.concatenate([points.even for points in said])
@@ -94,7 +95,7 @@ def solve_shot(
         belief = ALIKE * noise**2 / USUAL**2 if free else 0.0
         last = place == len(ROUNDS) - 1
         rules = Rules(
-            robust, 20 if last else 10, fixed, free, belief, float(K[0, 0]),
+            robust, 20 if last else 10, fixed, free, belief, expected or float(K[0, 0]),
             (FOCAL[0] * width, FOCAL[1] * width) if focal else Rules.focal_range,
             enough=1e-4 if last else 1e-3,
         )  # fmt: skip

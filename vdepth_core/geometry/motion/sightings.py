@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ..flow.tracks import Tracks, follow, joined
-from ..progress import Progress
+from ...flow.tracks import Tracks, follow, joined
+from ...progress import Progress
 
 STEPS = 3  # frames that are looked from, over a gap
 REACH = 12  # of those steps that points are followed, to either side
