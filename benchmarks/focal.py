@@ -3,9 +3,9 @@
     python benchmarks/focal.py [--seeds 7001-7006] [--rgbd FOLDER...] [--still CLIP...]
 
 Procedural scenes and RGB-D folders (``color/``, ``K.txt``; cut into pieces of 36 frames), each a clip of
-which nothing is known; no model takes part. Off: percent that the focal length is too long or short. Sigma: by how
-many of its stated standard deviations. ``--still`` names clips whose camera does not travel: they have to be
-refused. The baseline of the last line is a lens of 55 degrees.
+which nothing is known; no model takes part. Off: percent that the focal length is too long or short. Sigma:
+by how many of its stated standard deviations. ``--still`` names clips whose camera does not travel: they have
+to be refused. The baseline of the last line is a lens of 55 degrees.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def main() -> None:
             print(f"{path.name:<28} refused: {error}", flush=True)
     print(
         f"{len(errors)} found: median off {np.median(errors):.1f} %, worst {max(errors):.1f} %; within one "
-        f"stated deviation {np.mean(np.array(sigmas) < 1):.0%}, within two {np.mean(np.array(sigmas) < 2):.0%}"
+        f"stated deviation {np.mean(np.less(sigmas, 1)):.0%}, within two {np.mean(np.less(sigmas, 2)):.0%}"
     )
     ours, theirs = float(np.median(errors)), float(np.median(baseline))
     print(
