@@ -44,6 +44,7 @@ ROOMS = [
     ("adaptation",),
     ("training", "plates"),
     ("jobs",),
+    ("metric",),
     ("cli",),
 ]
 FLOOR = {room: number for number, rooms in enumerate(ROOMS) for room in rooms}

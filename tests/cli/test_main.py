@@ -37,6 +37,7 @@ def test_help_names_every_verb():
         *("train-embedded", "train-merge", "train-selfsup", "make-tiny", "compare", "ground", "fuse"),
         "novel-view",
         "relight",
+        "metric",
     ):
         assert verb in text
 

@@ -32,6 +32,7 @@ from .fuse import fuse
 from .ground import ground
 from .inspect import InspectCommand, inspect
 from .make_tiny import make_tiny
+from .metric import metric
 from .models import models
 from .novel_view import NovelViewCommand, novel_view
 from .relight import relight
@@ -74,6 +75,11 @@ VERBS: dict[Callable[..., None], tuple[str, ...]] = {  # in the order of the hel
     relight: (
         "relight depth/ --light sun:-1,1,1:0.8 --light ambient:0.2",
         "relight depth/ --light lights.json -o light/",
+    ),
+    metric: (
+        "metric depth/ --known-distance 640,410,1001,2.5 --known-distance 1100,300,1001,14",
+        "metric depth/ --model zoedepth-nyu-kitti -o metres/",
+        "metric depth/ --points colmap/sparse/0 --known-distance 640,410,1001,2.5",
     ),
     ground: ("ground depth/", 'ground depth/ --frame 1001 --horizon-at "0,210 1279,204"'),
     models: ("models",),

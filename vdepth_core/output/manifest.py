@@ -31,6 +31,7 @@ from .channels import SequenceKind
 from .exr import exr_matches
 from .finish import DepthMapping, DisparityRange
 from .journal import WORK, Fault, FileEntry, Journal, find_fault
+from .metric_entry import MetricEntry
 from .naming import manifest_path
 
 SCHEMA_VERSION = 2
@@ -261,7 +262,8 @@ class Manifest(_Model):
     """All facts of a finished job; ``sequences`` holds file names with ``####`` for the frame number.
 
     ``files`` says what every file of the job but this one holds, by name. ``camera`` is the first shot's; a
-    model that sees the lens estimates one a shot.
+    model that sees the lens estimates one a shot. ``metric``: where the metres of a job come from whose model
+    knows none.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -272,6 +274,7 @@ class Manifest(_Model):
     shots: list[ShotEntry]
     model: ModelEntry
     method: str
+    metric: MetricEntry | None = None
     camera: CameraEntry
     sequences: Annotated[dict[SequenceKind, str], Field(min_length=1)]
     preview: str | None = None
@@ -280,6 +283,14 @@ class Manifest(_Model):
     configuration: dict[str, Any] = Field(default_factory=dict)
     warnings: list[str] = Field(default_factory=list)
     timings: dict[str, float] = Field(default_factory=dict)
+
+    @model_serializer(mode="wrap")
+    def _only_what_there_is(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Jobs that were not brought to metres do not speak of it: their bytes stay what they were."""
+        facts: dict[str, Any] = serialise(self)
+        if facts.get("metric", 0) is None:
+            del facts["metric"]
+        return facts
 
     @property
     def count(self) -> int:

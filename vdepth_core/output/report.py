@@ -274,6 +274,7 @@ def _facts(manifest: Manifest) -> list[tuple[str, str]]:
         ("Time code", clip.timecode or "none"),
         ("Depth", space),
         ("Near, far", f"{nearest:.4g}, {farthest:.4g}"),
+        *_metres(manifest),
         ("Method", manifest.method),
         ("Model", model.name),
         ("Weights", model.weights_sha256 or "unknown"),
@@ -285,3 +286,20 @@ def _facts(manifest: Manifest) -> list[tuple[str, str]]:
         ("Sequences", ", ".join(manifest.sequences.values())),
         ("vdepth", manifest.version),
     ]
+
+
+def _metres(manifest: Manifest) -> list[tuple[str, str]]:
+    """Where the metres come from, a line a shot."""
+    if manifest.metric is None:
+        return []
+    lines = []
+    for place, shot in enumerate(manifest.metric.shots, 1):
+        of_shot = f", shot {place}" if len(manifest.metric.shots) > 1 else ""
+        lines.append(
+            (
+                f"Metres{of_shot}",
+                f"by {shot.source}: scale {shot.scale:.6g}, shift {shot.shift:.6g}; {100 * shot.inliers:.0f} "
+                f"% of {shot.points} points agree, within {100 * shot.residual:.2g} %",
+            )
+        )
+    return lines

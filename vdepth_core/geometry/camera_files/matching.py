@@ -35,7 +35,7 @@ def matched(raw: RawPath, plate: Plate, file: Path) -> tuple[CameraPath, tuple[s
     notes = list(raw.notes)
     raw = _sized(raw, plate, file, notes)
     raw = timed(raw, plate, notes) if raw.seconds is not None else raw
-    numbers = _numbers(raw, plate, file, notes)
+    numbers = numbers_of(raw, plate, file, notes)
     order = sorted(range(len(numbers)), key=lambda place: numbers[place])
     for one, other in pairwise(order):
         if numbers[one] == numbers[other]:
@@ -124,8 +124,18 @@ def _sized(raw: RawPath, plate: Plate, file: Path, notes: list[str]) -> RawPath:
     return replace(raw, intrinsics=tuple(lens.scaled(sx, sy) for lens in raw.intrinsics))
 
 
-def _numbers(raw: RawPath, plate: Plate, file: Path, notes: list[str]) -> tuple[int, ...]:
-    """The clip's number of every pose."""
+def numbers_of(raw: RawPath, plate: Plate, file: Path, notes: list[str]) -> tuple[int, ...]:
+    """The clip's number of every pose; some may lie beyond the clip.
+
+    Args:
+        raw: What the file says.
+        plate: The clip.
+        file: For errors.
+        notes: Gets sentences about how the file was understood.
+
+    Raises:
+        InputError: the file does not say which frames its poses are of.
+    """
     count, numbers = len(raw.poses), raw.numbers
     if raw.names is not None:
         bare = [PurePosixPath(name.replace("\\", "/")).name for name in raw.names]

@@ -78,7 +78,15 @@ class ExportFolder:
         Args:
             name: Of the file.
         """
-        return self._journal.owned(name) is not None
+        return self.entry(name) is not None
+
+    def entry(self, name: str) -> FileEntry | None:
+        """What a file that was published holds, if it is there as it was.
+
+        Args:
+            name: Of the file.
+        """
+        return self._journal.owned(name)
 
     @property
     def names(self) -> list[str]:

@@ -1,0 +1,1 @@
+"""Finished jobs in metres: what is known of distances, and the same depth written again by it."""
