@@ -21,7 +21,11 @@ from .state import STATE
 
 _FORMATS = {
     "usd": ("USD", "Mesh or points and the camera, for other 3D programs"),
+    "glb": ("glTF Binary", "Mesh with the plate as its texture, one file a frame"),
     "ply": ("PLY", "Points in the scene, one file a frame"),
+    "gaussians": ("Gaussian Splats", "One splat a pixel, one file a frame"),
+    "colmap": ("COLMAP", "Pictures, cameras, depth and normal maps as COLMAP's stereo leaves them"),
+    "nerfstudio": ("Nerfstudio", "Pictures, 16-bit depth and transforms.json"),
     "npz": ("NumPy", "One array of all frames"),
     "png16": ("16-Bit PNG", "Grey pictures with the numbers to get depth back"),
     "mp4": ("Movie", "Lossless 10-bit grey"),

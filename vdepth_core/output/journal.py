@@ -37,6 +37,9 @@ SEEN = "seen.json"
 DAMAGED = "damaged"  # folder of what damaged files held that were written again
 _HEADER = b'{"vdepth": "journal", "format": 1}\n'
 _TEMPORARY = re.compile(r"[0-9a-f]{16}\.tmp")
+_INSIDE = re.compile(
+    r"(?!\.{0,2}(/|$))[^/\\\0]+(/(?!\.{0,2}(/|$))[^/\\\0]+)*"
+)  # a name that leads nowhere else
 
 
 class FileEntry(BaseModel):
@@ -287,9 +290,10 @@ class Journal:
             JobConflictError: a file that vdepth did not write stands there.
             OSError: the folder cannot be written.
         """
-        if self.owned(path.name) is not None:
+        name = path.relative_to(self.out).as_posix()
+        if self.owned(name) is not None:
             os.replace(temporary, path)
-        elif self.damaged(path.name):
+        elif self.damaged(name):
             self._keep(path)
             os.replace(temporary, path)
         else:
@@ -381,7 +385,7 @@ class Journal:
             if isinstance(job, str):
                 self._latest = self._latest if job == self.job else set()
                 self.job = job
-            elif isinstance(name, str) and name not in ("", ".", "..") and not re.search(r"[/\\\0]", name):
+            elif isinstance(name, str) and _INSIDE.fullmatch(name):
                 self._entries.setdefault(name, []).append(FileEntry.model_validate(facts))
                 self._latest.add(name)
 

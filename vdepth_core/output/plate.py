@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..clip import Clip, ShotView, open_clip
 from ..clip.options import ClipOptions
 from ..errors import InputError
+from ..geometry.camera_files.plate import Plate
 from ..types import Shot
 from .manifest import Manifest
+
+if TYPE_CHECKING:
+    from .sequence import DepthSequence
 
 
 def plate_of(manifest: Manifest, path: Path | None = None) -> Clip:
@@ -37,6 +42,18 @@ def plate_of(manifest: Manifest, path: Path | None = None) -> Clip:
         hint = "Estimate it again." if path is None else f"Name {manifest.clip.name} itself."
         raise InputError(f"{clip.info.path} is no longer the clip it was.", hint)
     return clip
+
+
+def camera_plate(sequence: DepthSequence, clip: Clip) -> Plate:
+    """A job's clip as camera files see it.
+
+    Args:
+        sequence: The finished job.
+        clip: From `plate_of`.
+    """
+    info = clip.info
+    count = max(info.frames_declared or 0, sequence.manifest.frames.stop)
+    return Plate.of(info, count, sequence.intrinsics, clip.files)
 
 
 def pictures(manifest: Manifest, numbers: Iterable[int]) -> Generator[np.ndarray]:

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..clip.timing import parse_range
+from ..errors import InputError, UsageError
 from ..geometry.camera import Intrinsics
 from .channels import SequenceKind
 from .exr import read_exr
@@ -207,3 +208,25 @@ def read_sequence(out: str | Path) -> DepthSequence:
     """
     out = Path(out)
     return DepthSequence(out, read_manifest(manifest_path(out)))
+
+
+def numbers_of(sequence: DepthSequence, frames: str | None) -> range:
+    """The frames that are wanted.
+
+    Args:
+        sequence: The finished job.
+        frames: The range as the user wrote it; None: all.
+
+    Raises:
+        UsageError: the sequence has none of them.
+    """
+    if frames is None:
+        return sequence.numbers
+    start, stop = parse_range(frames, 0)
+    found = range(max(start, sequence.numbers.start), min(stop, sequence.numbers.stop))
+    if not found:
+        raise UsageError(
+            f"The sequence has no frame of {frames}.",
+            f"Its frames are {sequence.numbers.start} to {sequence.numbers.stop - 1}.",
+        )
+    return found

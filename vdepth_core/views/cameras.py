@@ -19,8 +19,8 @@ import numpy as np
 from ..errors import InputError
 from ..geometry.camera import Intrinsics
 from ..geometry.camera_files.formats import read_camera
-from ..geometry.camera_files.plate import Plate
 from ..geometry.camera_path import CameraPath, inverse_pose
+from ..output.plate import camera_plate
 from .options import PATHS, ViewOptions
 from .render import SKY
 
@@ -185,10 +185,7 @@ class FilePath:
         Raises:
             InputError: a file cannot be read, or is not of this clip.
         """
-        info = clip.info
-        count = max(info.frames_declared or 0, sequence.manifest.frames.stop)
-        plate = Plate.of(info, count, sequence.intrinsics, clip.files)
-        found = []
+        plate, found = camera_plate(sequence, clip), []
         for file in (None if options.path in PATHS else Path(options.path), options.camera):
             read = None if file is None else read_camera(file, plate)
             for note in read.notes if read is not None else ():
@@ -197,7 +194,7 @@ class FilePath:
         wanted, own = found
         if wanted is None:
             return None
-        return cls(wanted.path, None if own is None else own.path, wanted.rest, info.first_number or 0)
+        return cls(wanted.path, None if own is None else own.path, wanted.rest, clip.info.first_number or 0)
 
     @property
     def identity(self) -> str:

@@ -6,36 +6,12 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from ..clip.timing import parse_range
-from ..errors import UsageError
 from ..geometry.camera import Intrinsics
 from ..output.attributes import PREFIX
 
 if TYPE_CHECKING:
     from ..output.manifest import Manifest, ShotEntry
     from ..output.sequence import DepthSequence
-
-
-def numbers_of(sequence: DepthSequence, frames: str | None) -> range:
-    """The frames that are wanted.
-
-    Args:
-        sequence: The finished job.
-        frames: The range as the user wrote it; None: all.
-
-    Raises:
-        UsageError: the sequence has none of them.
-    """
-    if frames is None:
-        return sequence.numbers
-    start, stop = parse_range(frames, 0)
-    found = range(max(start, sequence.numbers.start), min(stop, sequence.numbers.stop))
-    if not found:
-        raise UsageError(
-            f"The sequence has no frame of {frames}.",
-            f"Its frames are {sequence.numbers.start} to {sequence.numbers.stop - 1}.",
-        )
-    return found
 
 
 def shots_of(manifest: Manifest, numbers: Sequence[int]) -> Iterator[tuple[ShotEntry, list[int]]]:

@@ -18,11 +18,11 @@ import numpy as np
 from ..geometry.camera import Intrinsics
 from ..output.naming import safe_name
 from ..output.plate import pictures, plate_of
-from ..output.sequence import DepthSequence, read_sequence
+from ..output.sequence import DepthSequence, numbers_of, read_sequence
 from ..progress import Progress
 from .cameras import Ends, FilePath, Move, ends_of, mover, second_eye
 from .clean_plates import CleanPlates
-from .finished import header_of, numbers_of, shots_of, times_of
+from .finished import header_of, shots_of, times_of
 from .frame_folder import FrameFolder
 from .options import PATHS, ViewOptions
 from .picture_files import read_picture, write_picture

@@ -67,5 +67,5 @@ def export(
 
 def _check_files(files: Iterable[object], stage: Path) -> None:
     for file in files:
-        if not isinstance(file, Path) or file.parent != stage or not file.is_file():
+        if not isinstance(file, Path) or stage not in file.parents or not file.is_file():
             raise ValueError(f"export gave {file!r}, which is no file of its folder")

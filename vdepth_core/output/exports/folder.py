@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ...errors import JobConflictError
-from ...files import flush, make_folder, plain_files, write_error
+from ...files import flush, make_folder, plain_files, refuse_link, write_error
 from ..journal import JOB, JOURNAL, LOCK, WORK, FileEntry, Journal, not_ours
 from ..locks import lock_folder
 
@@ -108,24 +108,28 @@ class ExportFolder:
         """Moves finished files to the destination and returns where they are.
 
         Args:
-            staged: In a folder on the same disk.
+            staged: In `stage`, or in folders there, which the destination gets, too.
 
         Raises:
             JobConflictError: one would replace a file that vdepth did not write; then none is moved.
-            ResourceError: the disk is full or not writable.
+            ResourceError: the disk is full or not writable, or a folder of the destination is a link.
         """
-        moves = [(path, self.destination / path.name) for path in staged]
-        foreign = [to for _, to in moves if os.path.lexists(to) and self._journal.owned(to.name) is None]
+        names = [(path, path.relative_to(self.stage)) for path in staged]
+        for folder in {parent for _, name in names for parent in name.parents if parent.name}:
+            refuse_link(self.destination / folder)
+        moves = [(path, self.destination / name, name.as_posix()) for path, name in names]
+        foreign = [to for _, to, name in moves if os.path.lexists(to) and self._journal.owned(name) is None]
         if foreign:
             raise not_ours(foreign)
-        for path, to in moves:
+        for path, to, name in moves:
             try:
+                make_folder(to.parent)
                 flush(path)
-                self._journal.note(to.name, FileEntry.of(path))
+                self._journal.note(name, FileEntry.of(path))
                 self._journal.install(path, to)
             except OSError as error:
                 raise write_error(to, error) from error
-        return [to for _, to in moves]
+        return [to for _, to, _ in moves]
 
     def _empty(self) -> None:
         for path in plain_files(self.stage):

@@ -14,34 +14,37 @@ from ...progress import Progress
 from ..conventions import MEANINGS
 from ..naming import safe_name
 from ..sequence import DepthSequence
-from .options import DepthOptions
+from .options import NpzOptions
+from .rig import Rig
 from .scaling import converter_of
 
 
 class Npz:
     """``<clip>_<convention>.npz``.
 
-    Holds ``depth`` (T, H, W) float32, ``numbers``, ``times`` in seconds, ``intrinsics`` (fx, fy, cx, cy) and
-    ``facts``, a JSON text.
+    Holds ``depth`` (T, H, W) float32, ``numbers``, ``times`` in seconds, ``intrinsics`` (fx, fy, cx, cy), the
+    same of every frame in ``lenses`` (T, 4), and ``facts``, a JSON text. With a camera file also ``poses``
+    (T, 4, 4), camera-to-world in OpenCV axes and units of the depth; NaN where the file has none.
     """
 
     name = "npz"
-    Options = DepthOptions
+    Options = NpzOptions
 
-    def __init__(self, options: DepthOptions) -> None:
+    def __init__(self, options: NpzOptions) -> None:
         self.options = options
 
     def export(self, sequence: DepthSequence, out: Path, progress: Progress) -> list[Path]:
         """Writes the sequence, values exact; see `Exporter.export`.
 
         Raises:
-            InputError: a frame is missing or damaged.
+            InputError: a frame is missing or damaged, or the camera file is.
             ResourceError: the disk is full or not writable.
         """
         convention = self.options.convention
         converter = converter_of(sequence, convention)
         progress.stage("export", len(sequence))
-        camera = sequence.intrinsics
+        rig, camera = Rig.read(sequence, self.options, progress), sequence.intrinsics
+        known = [number for number in sequence.numbers if rig.knows(number)]
         facts = {
             "convention": convention,
             "meaning": MEANINGS[convention],
@@ -57,7 +60,15 @@ class Npz:
             "times": np.asarray([float(time) for time in sequence.times], np.float64),
             "intrinsics": np.asarray([camera.fx, camera.fy, camera.cx, camera.cy], np.float64),
             "facts": np.asarray(json.dumps(facts)),
+            "lenses": np.full((len(sequence), 4), np.nan),
         }
+        if rig.path is not None:
+            small["poses"] = np.full((len(sequence), 4, 4), np.nan)
+        for number in known:
+            lens, index = rig.lens(number), number - sequence.numbers.start
+            small["lenses"][index] = lens.fx, lens.fy, lens.cx, lens.cy
+            if rig.path is not None:
+                small["poses"][index] = rig.pose(number)
         path = out / f"{safe_name(sequence.manifest.clip.name)}_{convention}.npz"
         with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
             header = BytesIO()

@@ -6,21 +6,21 @@ Axes as most of them have: x right, y up, z to the camera, which sits at the ori
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
-from ...clip.timing import parse_range
-from ...errors import InputError, UsageError
+from ...errors import InputError
 from ...geometry.camera import Intrinsics
 from ..plate import pictures
 from .scaling import is_sky
 
 if TYPE_CHECKING:
     from ...progress import Progress
-    from ..sequence import DepthSequence
     from .options import SurfaceOptions
+    from .rig import Rig
 
 _GREY = 128  # of points whose plate is gone
 
@@ -34,19 +34,59 @@ class Surface:
         points: (N, 3) float32, in units of the depth.
         colours: (N, 3) uint8, sRGB.
         faces: (M, 4) int32 places among the points, counter-clockwise seen from the camera.
+        places: (N, 2) int32 columns and rows of their pixels in the plate.
+        z: (H, W) float32 planar depth of the whole plate.
+        plate: (H, W, 3) uint8; None: it is gone.
+        world: (4, 4) float64, carries the points into the world.
     """
 
     number: int
     points: np.ndarray
     colours: np.ndarray
     faces: np.ndarray
+    places: np.ndarray
+    z: np.ndarray
+    plate: np.ndarray | None = None
+    world: np.ndarray = field(default_factory=lambda: np.eye(4))
+
+    @property
+    def placed(self) -> np.ndarray:
+        """The points in the world: (N, 3) float32."""
+        if np.array_equal(self.world, np.eye(4)):
+            return self.points
+        return (self.points @ self.world[:3, :3].T + self.world[:3, 3]).astype(np.float32)
+
+    @property
+    def uv(self) -> np.ndarray:
+        """Where they are in the plate: (N, 2) float32 in [0, 1] from its top left corner."""
+        height, width = self.z.shape
+        return ((self.places + 0.5) / (width, height)).astype(np.float32)
+
+    def texture(self) -> bytes:
+        """The plate as a PNG file.
+
+        Raises:
+            ValueError: it is gone.
+        """
+        if self.plate is None:
+            raise ValueError("the plate is gone")
+        return picture(self.plate)
 
 
-def surfaces(sequence: DepthSequence, options: SurfaceOptions, progress: Progress) -> Iterator[Surface]:
+def picture(rgb: np.ndarray) -> bytes:
+    """A plate as a PNG file.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+    """
+    return bytes(cv2.imencode(".png", rgb[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 3])[1])
+
+
+def surfaces(rig: Rig, options: SurfaceOptions, progress: Progress) -> Iterator[Surface]:
     """The surfaces of the frames that are wanted, one in memory at a time; stage ``export``.
 
     Args:
-        sequence: The finished one.
+        rig: The finished job and its camera.
         options: Which frames, and how fine.
         progress: Told of each frame; may cancel.
 
@@ -54,7 +94,7 @@ def surfaces(sequence: DepthSequence, options: SurfaceOptions, progress: Progres
         UsageError: the sequence has none of the frames.
         InputError: a frame is missing or damaged.
     """
-    numbers = numbers_of(sequence, options)
+    sequence, numbers = rig.sequence, rig.numbers(options.frames, progress)
     progress.stage("export", len(numbers))
     plates: Iterator[np.ndarray] | None = pictures(sequence.manifest, numbers)
     for number in numbers:
@@ -65,29 +105,8 @@ def surfaces(sequence: DepthSequence, options: SurfaceOptions, progress: Progres
             except InputError as error:
                 progress.warn(f"The points have no colours: {error.message}")
                 plates = rgb = None
-            yield surface(number, sequence[index], rgb, _lens(sequence, number), options)
-
-
-def numbers_of(sequence: DepthSequence, options: SurfaceOptions) -> range:
-    """The frames that are wanted.
-
-    Args:
-        sequence: The finished one.
-        options: With the range as the user wrote it, if any.
-
-    Raises:
-        UsageError: the sequence has none of them.
-    """
-    if options.frames is None:
-        return sequence.numbers
-    start, stop = parse_range(options.frames, 0)
-    found = range(max(start, sequence.numbers.start), min(stop, sequence.numbers.stop))
-    if not found:
-        raise UsageError(
-            f"The sequence has no frame of {options.frames}.",
-            f"Its frames are {sequence.numbers.start} to {sequence.numbers.stop - 1}.",
-        )
-    return found
+            found = surface(number, sequence[index], rgb, rig.lens(number), options)
+            yield replace(found, world=rig.world(number))
 
 
 def surface(
@@ -102,7 +121,7 @@ def surface(
         lens: Of the plate.
         options: How fine, and where it is torn.
     """
-    step = options.stride
+    step, whole_z = options.stride, z
     z = z[::step, ::step].astype(np.float64)
     height, width = z.shape
     there = ~is_sky(z) & (z > 0)
@@ -122,11 +141,6 @@ def surface(
     whole = depths.max(0) <= (1 + options.tear) * depths.min(0)
     whole &= np.isfinite(depths).all(0)
     faces = np.stack([places[at][whole] for at in ring], 1).astype(np.int32)
-    return Surface(number, points, grey if rgb is None else rgb[::step, ::step][there], faces)
-
-
-def _lens(sequence: DepthSequence, number: int) -> Intrinsics:
-    for entry in sequence.manifest.shots:
-        if entry.start_number <= number < entry.start_number + entry.count:
-            return entry.camera.intrinsics()
-    return sequence.intrinsics
+    colours = grey if rgb is None else rgb[::step, ::step][there]
+    pixels = (np.argwhere(there)[:, ::-1] * step).astype(np.int32)
+    return Surface(number, points, colours, faces, pixels, whole_z, rgb)

@@ -16,6 +16,7 @@ from ...progress import Progress
 from ..naming import safe_name
 from ..sequence import DepthSequence
 from .options import UsdOptions
+from .rig import Rig
 from .surface import Surface, surfaces
 
 _APERTURE = 36.0  # wide, in tenths of a unit: USD's own measure of film
@@ -46,8 +47,8 @@ class Usd:
                 "USD needs usd-core, which is not installed.", 'Run pip install "vdepth[usd]".'
             ) from error
         stem = safe_name(sequence.manifest.clip.name)
-        files, numbers = [], []
-        for surface in surfaces(sequence, self.options, progress):
+        rig, files, numbers = Rig.read(sequence, self.options, progress), [], []
+        for surface in surfaces(rig, self.options, progress):
             path = out / f"{stem}_frame.{surface.number:04d}.usdc"
             stage = pxr_usd.Stage.CreateNew(str(path))
             self._write(stage, surface, surface.number)
@@ -60,7 +61,7 @@ class Usd:
         self._define(stage)
         stage.GetRootLayer().Save()
         stage = pxr_usd.Stage.CreateNew(str(root))
-        self._root(stage, sequence, numbers, stem)
+        self._root(stage, rig, numbers, stem)
         stage.GetRootLayer().Save()
         return [root, topology, *files]
 
@@ -100,22 +101,28 @@ class Usd:
         thing.GetFaceVertexCountsAttr().Set(Vt.IntArray.FromNumpy(counts), time)
         thing.GetFaceVertexIndicesAttr().Set(Vt.IntArray.FromNumpy(surface.faces.ravel()), time)
 
-    def _root(self, stage: Any, sequence: DepthSequence, numbers: list[int], stem: str) -> None:
+    def _root(self, stage: Any, rig: Rig, numbers: list[int], stem: str) -> None:
         """What is opened: the camera, and the thing as the frames' files have it."""
-        from pxr import Sdf, UsdGeom
+        from pxr import Gf, Sdf, UsdGeom
         from pxr import Usd as pxr_usd
 
         UsdGeom.SetStageUpAxis(stage, UsdGeom.Tokens.y)
         UsdGeom.SetStageMetersPerUnit(stage, 1.0)
-        rate = float(sequence.rate)
+        rate = float(rig.sequence.rate)
         stage.SetFramesPerSecond(rate)
         stage.SetTimeCodesPerSecond(rate)
         stage.SetStartTimeCode(numbers[0])
         stage.SetEndTimeCode(numbers[-1])
         world = UsdGeom.Xform.Define(stage, "/World")
         stage.SetDefaultPrim(world.GetPrim())
-        self._camera(stage, sequence)
-        prim = (UsdGeom.Points if self.options.points else UsdGeom.Mesh).Define(stage, _PRIM).GetPrim()
+        camera = self._camera(stage, rig, numbers)
+        thing = (UsdGeom.Points if self.options.points else UsdGeom.Mesh).Define(stage, _PRIM)
+        if rig.path is not None:  # what the frames' files hold is in the camera's axes
+            for moved in (camera, thing):
+                placed = moved.AddTransformOp()
+                for number in numbers:
+                    placed.Set(Gf.Matrix4d(rig.world(number).T.tolist()), number)
+        prim = thing.GetPrim()
         prim.GetReferences().AddReference(f"./{stem}_topology.usda", _PRIM)
         clips = pxr_usd.ClipsAPI(prim)
         clips.SetClipPrimPath(_PRIM)
@@ -124,23 +131,25 @@ class Usd:
         clips.SetClipActive([(number, index) for index, number in enumerate(numbers)])
         clips.SetClipTimes([(number, number) for number in numbers])
 
-    def _camera(self, stage: Any, sequence: DepthSequence) -> None:
-        """The plate's camera, at the origin; a shot's lens holds from its first frame on."""
+    def _camera(self, stage: Any, rig: Rig, numbers: list[int]) -> Any:
+        """The plate's camera; a shot's lens holds from its first frame on, a path's is each frame's."""
         from pxr import UsdGeom
 
         camera = UsdGeom.Camera.Define(stage, "/World/Camera")
-        width, height = sequence.manifest.clip.width, sequence.manifest.clip.height
-        nearest, farthest = sequence.near_far
+        manifest = rig.sequence.manifest
+        width, height = manifest.clip.width, manifest.clip.height
+        nearest, farthest = rig.sequence.near_far
         camera.CreateClippingRangeAttr((min(0.1, nearest / 2), 10 * farthest))
         camera.CreateHorizontalApertureAttr(_APERTURE)
-        for entry in sequence.manifest.shots:
-            lens, time = entry.camera, entry.start_number
+        for time in numbers if rig.path is not None else [entry.start_number for entry in manifest.shots]:
+            lens = rig.lens(time)
             high = _APERTURE * height / width * lens.fx / lens.fy
             camera.CreateFocalLengthAttr().Set(lens.fx / width * _APERTURE, time)
             camera.CreateVerticalApertureAttr().Set(high, time)
             across, up = (0.5 - lens.cx / width) * _APERTURE, (lens.cy / height - 0.5) * high
             camera.CreateHorizontalApertureOffsetAttr().Set(across, time)
             camera.CreateVerticalApertureOffsetAttr().Set(up, time)
+        return camera
 
 
 def _linear(rgb: np.ndarray) -> np.ndarray:

@@ -14,10 +14,10 @@ from ...errors import InputError
 from ...output.exr import write_exr
 from ...output.naming import safe_name
 from ...output.plate import pictures
-from ...output.sequence import DepthSequence, LazyFrames, read_sequence
+from ...output.sequence import DepthSequence, LazyFrames, numbers_of, read_sequence
 from ...progress import Progress
 from ..cameras import ends_of
-from ..finished import header_of, numbers_of, shots_of, times_of
+from ..finished import header_of, shots_of, times_of
 from ..frame_folder import FrameFolder
 from ..picture_files import displayed, light_channels, read_light
 from .lights import Lights
