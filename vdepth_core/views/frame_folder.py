@@ -133,7 +133,7 @@ class FrameFolder:
 
     def film(
         self, times: Sequence[Fraction], rate: Fraction, progress: Progress,
-        pictures: Callable[[], Iterator[np.ndarray]],
+        pictures: Callable[[], Iterator[np.ndarray]], mark: Callable[[Path], None] | None = None,
     ) -> Path:  # fmt: skip
         """Makes the film, unless it is there.
 
@@ -142,6 +142,7 @@ class FrameFolder:
             rate: Nominal frames per second.
             progress: Told of each frame, stage ``film``; may cancel.
             pictures: Gives the frames, (H, W, 3) uint8, in order; asked only if they are needed.
+            mark: Writes into the finished film what players need to know of it.
 
         Returns:
             The file.
@@ -164,6 +165,8 @@ class FrameFolder:
                     film.append(even, time - times[0])
             assert film is not None
             film.close()
+            if mark is not None:
+                mark(staged)
         finally:
             if film is not None:
                 film.abandon()

@@ -19,6 +19,7 @@ from ..geometry.camera import Intrinsics
 from ..output.naming import safe_name
 from ..output.plate import pictures, plate_of
 from ..output.sequence import DepthSequence, numbers_of, read_sequence
+from ..output.spherical import mark_vr180
 from ..progress import Progress
 from .cameras import Ends, FilePath, Move, ends_of, mover, second_eye
 from .clean_plates import CleanPlates
@@ -133,9 +134,11 @@ def novel_view(
         film = None
         if wanted.movie:
             times = times_of(sequence, numbers)
+            vr180 = wanted.path == "stereo" and wanted.layout == "vr180"
             film = place.film(
-                times, sequence.rate, progress, lambda: (read_picture(place.path(n)) for n in numbers)
-            )
+                times, sequence.rate, progress, lambda: (read_picture(place.path(n)) for n in numbers),
+                mark_vr180 if vr180 else None,
+            )  # fmt: skip
         count = max(made, 1)
         return ViewResult(place.record, len(numbers), film, made, holes / count, found / count)
 

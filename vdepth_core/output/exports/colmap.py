@@ -23,6 +23,8 @@ from .rig import STILL, Rig
 from .scaling import is_sky
 from .surface import picture
 
+_TOWARD = np.array((1, -1, -1), np.float32)  # normals with y up and z to the camera, in OpenCV's axes
+
 
 class Colmap:
     """``images/``, ``sparse/`` and ``stereo/``."""
@@ -47,7 +49,8 @@ class Colmap:
         numbers, stem = rig.numbers(self.options.frames, progress), safe_name(sequence.manifest.clip.name)
         images, sparse = make_folder(out / "images"), make_folder(out / "sparse")
         depths, normals = (make_folder(out / "stereo" / f"{kind}_maps") for kind in ("depth", "normal"))
-        files, named = [], []
+        files: list[Path] = []
+        named: list[str] = []
         texts = [sparse / "images.txt", sparse / "points3D.txt"]
         progress.stage("export", len(numbers))
         with (
@@ -62,7 +65,7 @@ class Colmap:
                     z, lens = sequence[number - sequence.numbers.start], rig.lens(number)
                     there = ~is_sky(z) & (z > 0)
                     name = f"{stem}.{number:04d}.png"
-                    facing = normals_from_depth(np.where(there, z, 1e10), lens) * np.float32((1, -1, -1))
+                    facing = normals_from_depth(np.where(there, z, 1e10), lens) * _TOWARD
                     named.append(name)
                     made = {
                         images / name: picture(rgb),

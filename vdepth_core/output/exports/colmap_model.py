@@ -131,7 +131,9 @@ class SparseModel:
             self._count += 1
             track = [frame.note(columns[index] + 0.5, rows[index] + 0.5, self._count)]
             track += [
-                before.note(*pixels[index], self._count) for before, pixels, seen in shown if seen[index]
+                before.note(pixels[index, 0], pixels[index, 1], self._count)
+                for before, pixels, seen in shown
+                if seen[index]
             ]
             place = " ".join(f"{value:.9g}" for value in world[index])
             colour = " ".join(map(str, rgb[rows[index], columns[index]]))

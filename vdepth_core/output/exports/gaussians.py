@@ -130,4 +130,4 @@ def _turned(quaternions: np.ndarray, vector: tuple[float, float, float]) -> np.n
     """A vector after the turns: (N, 3)."""
     axis = quaternions[:, 1:]
     twice = 2 * np.cross(axis, np.asarray(vector))
-    return vector + quaternions[:, :1] * twice + np.cross(axis, twice)
+    return np.asarray(vector + quaternions[:, :1] * twice + np.cross(axis, twice))

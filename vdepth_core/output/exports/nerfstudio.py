@@ -95,7 +95,7 @@ def unit_for(far: float) -> float:
     least = far / _MOST
     if least <= _UNIT:
         return _UNIT
-    digit = 10 ** (math.floor(math.log10(least)) - 1)
+    digit = 10.0 ** (math.floor(math.log10(least)) - 1)
     return round(math.ceil(least / digit) * digit, 12)
 
 

@@ -78,7 +78,7 @@ def _mesh(surface: Surface, texture: Path | None) -> bytes:
     """With places in the texture as MeshLab and Blender read them, from its lower left corner."""
     vertices, faces = np.empty(len(surface.points), _CORNER), np.empty(len(surface.faces), _FACE)
     vertices["xyz"], vertices["rgb"] = surface.placed, surface.colours
-    vertices["st"] = surface.uv * np.float32((1, -1)) + np.float32((0, 1))
+    vertices["st"] = surface.uv * (1, -1) + (0, 1)
     faces["count"], faces["corners"] = 4, surface.faces
     named = f"comment TextureFile {texture.name}\n" if texture is not None else ""
     counts = _POINTS.format(count=len(vertices)) + _MESH.format(faces=len(faces))

@@ -54,13 +54,13 @@ class Surface:
         """The points in the world: (N, 3) float32."""
         if np.array_equal(self.world, np.eye(4)):
             return self.points
-        return (self.points @ self.world[:3, :3].T + self.world[:3, 3]).astype(np.float32)
+        return np.asarray(self.points @ self.world[:3, :3].T + self.world[:3, 3], np.float32)
 
     @property
     def uv(self) -> np.ndarray:
         """Where they are in the plate: (N, 2) float32 in [0, 1] from its top left corner."""
         height, width = self.z.shape
-        return ((self.places + 0.5) / (width, height)).astype(np.float32)
+        return np.asarray((self.places + 0.5) / (width, height), np.float32)
 
     def texture(self) -> bytes:
         """The plate as a PNG file.
