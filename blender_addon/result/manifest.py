@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 
 class ResultError(Exception):
@@ -18,7 +19,8 @@ class Camera:
     """Pinhole intrinsics in pixels of the plate, pixel centres at +0.5 (OpenCV axes).
 
     Attributes:
-        source: ``given``, ``estimated`` by the model or ``assumed``.
+        source: ``given``, found from ``motion``, told by the clip's ``metadata``, ``estimated`` by the model,
+            or ``assumed``.
     """
 
     fx: float
@@ -113,7 +115,7 @@ def read_result(manifest: str | Path) -> Result:
                 range(s["start_number"], s["start_number"] + s["count"]),
                 s["near"],
                 s["far"],
-                Camera(**(s.get("camera") or data["camera"])),
+                _camera(s.get("camera") or data["camera"]),
             )
             for s in data["shots"]
         )
@@ -126,3 +128,8 @@ def read_result(manifest: str | Path) -> Result:
         raise ResultError(f"{path} is gone: relink the result or estimate again.") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ResultError(f"{path.name} is no vdepth manifest ({error}): estimate again.") from error
+
+
+def _camera(entry: dict[str, Any]) -> Camera:
+    """Where it comes from exactly, and how sure that is, is for people who read the manifest."""
+    return Camera(*(entry[field.name] for field in fields(Camera)))

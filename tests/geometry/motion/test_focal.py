@@ -40,7 +40,7 @@ def test_focal_length_and_how_sure_it_is(travels: np.ndarray, monkeypatch: pytes
     assert found.motion == "travels"
     true = K[0, 0] / travels.shape[2]
     assert found.focal == pytest.approx(true, rel=0.1)
-    assert abs(np.log(found.focal / true)) < 3 * found.error
+    assert abs(np.log(found.focal / true)) < 2 * found.error
 
 
 @pytest.mark.parametrize(

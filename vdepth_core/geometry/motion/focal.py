@@ -17,6 +17,7 @@ import numpy as np
 
 from ...clip import ShotView
 from ...errors import InputError
+from ...progress import Progress
 from ..bundle import Rules, cost_of
 from ..camera import DEFAULT_FOV, Intrinsics
 from .gaps import choose_gap
@@ -27,7 +28,6 @@ from .two_views import inverse_depths
 
 if TYPE_CHECKING:
     from ...clip import Clip
-    from ...progress import Progress
     from ...types import Shot
 
 STAGE = "lens"
@@ -35,8 +35,10 @@ VAGUE = 0.15
 """Standard deviation of the focal length's logarithm above which it is not known."""
 STRETCHES = 3  # of a clip
 SPAN = 96  # frames that are read of each …
-FRAMES = 20  # … and these, at most, are solved for
+FRAMES = 28  # … and these, at most, are solved for
 LEAST = 8  # frames a stretch needs
+SHORT = 2.5  # by which a bundle's own deviation is short of what it is off: benchmarks/focal.py
+TRUSTED = 0.8  # of the frames have to be explained
 STARTS = (0.6, 0.96, 1.6)  # focal lengths in widths: 80, 55 and 35 degrees
 _HINT = "Give the lens with --fov or --camera FILE."
 
@@ -69,7 +71,9 @@ def lens_from_motion(clip: Clip, start: int, stop: int | None, progress: Progres
         Cancelled: the user asked to stop.
     """
     info, name = clip.info, clip.info.path.name
-    shots = [shot for shot in clip.scan(start=start, stop=stop, progress=progress) if len(shot) >= LEAST]
+    shots = [
+        shot for shot in clip.scan(start=start, stop=stop, progress=_Unseen(progress)) if len(shot) >= LEAST
+    ]
     chosen = _stretches(shots)
     progress.stage(STAGE, len(chosen))
     found = []
@@ -144,14 +148,22 @@ def look_at(lumas: Sequence[np.ndarray], progress: Progress) -> Stretch:
         solved = solve_shot(tracks, said, len(chosen), 0, K, focal=True, affine=False, expected=usual)
         tried.append((cost_of(solved.sights, solved.scene, Rules()), solved))
     cost, best = min(tried, key=lambda one: one[0])
-    if not best.trusted.all():
+    if best.trusted.mean() < TRUSTED:
         return Stretch(motion)
     # Starts that end elsewhere and explain the points as well make it as unsure as they differ.
     unit = 2 * ALIKE * best.noise**2
     shares = np.exp([(cost - other) / unit for other, _ in tried])
     logs = np.log([one.scene.K[0, 0] / best.scene.K[0, 0] for _, one in tried])
     apart = float(np.sqrt(shares @ logs**2 / shares.sum()))
-    return Stretch(motion, best.scene.K[0, 0] / width, float(np.hypot(best.focal_error, apart)))
+    return Stretch(motion, best.scene.K[0, 0] / width, SHORT * float(np.hypot(best.focal_error, apart)))
+
+
+class _Unseen(Progress):
+    """Of a scan that is not the job's own: it can be cancelled with the rest, and nobody hears of it."""
+
+    def __init__(self, listener: Progress) -> None:
+        super().__init__()
+        self._cancelled = listener._cancelled
 
 
 def _stretches(shots: Sequence[Shot]) -> list[Shot]:
