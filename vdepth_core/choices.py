@@ -19,6 +19,7 @@ Protocol = Literal["clip-lstsq", "first-frame", "per-frame", "median", "eigen", 
 Convention = Literal["z", "inverse-z", "ray", "white-near"]
 BoostPlan = Literal["shot", "published"]
 ClipSampler = Literal["published", "edm"]
+Moments = Literal["fp32", "bf16", "8bit"]
 TemporalForm = Literal["residual", "plain"]
 HorizonSource = Literal["auto", "picked", "uprights", "lines", "far", "level", "depth"]
 EyesLayout = Literal[

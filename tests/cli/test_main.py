@@ -34,7 +34,8 @@ def test_help_names_every_verb():
     text = vdepth("--help", check=0).stdout
     for verb in (
         *("estimate", "demo", "inspect", "export", "evaluate", "models", "weights", "adapt", "doctor"),
-        *("train-embedded", "train-merge", "train-selfsup", "make-tiny", "compare", "ground", "fuse"),
+        *("train-embedded", "train-merge", "train-selfsup", "train-diffusion", "make-tiny"),
+        *("compare", "ground", "fuse"),
         "novel-view",
         "relight",
         "metric",

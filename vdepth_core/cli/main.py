@@ -37,6 +37,7 @@ from .models import models
 from .novel_view import NovelViewCommand, novel_view
 from .relight import relight
 from .submit import SubmitCommand, submit
+from .train_diffusion import TrainDiffusionCommand, train_diffusion
 from .train_embedded import train_embedded
 from .train_merge import train_merge
 from .train_selfsup import TrainSelfsupCommand, train_selfsup
@@ -91,6 +92,10 @@ VERBS: dict[Callable[..., None], tuple[str, ...]] = {  # in the order of the hel
         "train-selfsup kitti/ --split zhou/train_files.txt -o mono/",
         "train-selfsup clips/ --recipe packnet --fov 60 -o mine/",
     ),
+    train_diffusion: (
+        "train-diffusion rolling shots/ --init rollingdepth -o mine/ --lora 16 --checkpointing",
+        "train-diffusion marigold procedural --init tiny/ -o mine/ --steps 100",
+    ),
     make_tiny: ("make-tiny rollingdepth tiny/", "estimate shot.mov -o depth/ --model tiny/ --method rolling"),
 }
 
@@ -102,6 +107,7 @@ _MADE_OF_FIELDS: dict[Callable[..., None], type[FieldsCommand]] = {
     novel_view: NovelViewCommand,
     adapt: AdaptCommand,
     train_selfsup: TrainSelfsupCommand,
+    train_diffusion: TrainDiffusionCommand,
 }
 
 

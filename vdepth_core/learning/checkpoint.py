@@ -57,7 +57,8 @@ class Standing:
         optimiser: Of its parameters; knows the peak learning rates.
         counters: How far it is.
         average: Moving average of the weights.
-        kept: The untouched weights, until what would be released did better on what was held out.
+        kept: The untouched weights, until what would be released did better on what was held out; empty where
+            the last weights count, whatever they do there.
         share: How far on the way from the untouched weights to the average lies what is released; 1: that is
             the average.
         start: The untouched weights, where the share is less.
@@ -73,7 +74,12 @@ class Standing:
 
     @classmethod
     def fresh(
-        cls, trained: nn.Module, optimiser: torch.optim.Optimizer, counters: Counters, share: float = 1.0
+        cls,
+        trained: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        counters: Counters,
+        share: float = 1.0,
+        keep: bool = True,
     ) -> Standing:
         """Before the first step.
 
@@ -82,9 +88,11 @@ class Standing:
             optimiser: Of their parameters.
             counters: Of a run that begins.
             share: Of what is learnt that is released, in [0, 1].
+            keep: Whether the best on what is held out is wanted; if not, its copy of the weights is spared.
         """
-        start, average, kept = (copied(trained.state_dict()) for _ in range(3))
-        return cls(trained, optimiser, counters, average, kept, share, start if share < 1 else None)
+        average = copied(trained.state_dict())
+        kept = copied(average) if keep else {}
+        return cls(trained, optimiser, counters, average, kept, share, copied(average) if share < 1 else None)
 
     @classmethod
     def restored(

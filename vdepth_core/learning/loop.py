@@ -45,6 +45,18 @@ class Lesson(ABC):
             step: From 0.
         """
 
+    def backward(self, step: int) -> float:
+        """Adds a step's gradients to those of what is trained, and returns its loss.
+
+        Override it where a step's samples do not fit the memory at once.
+
+        Args:
+            step: From 0.
+        """
+        loss = torch.stack([*self.terms(step).values()]).sum()
+        loss.backward()
+        return float(loss.detach())
+
     @abstractmethod
     def validate(self, standing: Standing) -> dict[str, float]:
         """Errors on what is held out, by name, of what would be released now.
@@ -162,13 +174,12 @@ class _Run:
         factor = config.schedule(self._share(), counters.step)
         for group, peak in zip(optimiser.param_groups, self._peaks, strict=True):
             group["lr"] = peak * factor
-        loss = torch.stack([*self.lesson.terms(counters.step).values()]).sum()
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss = self.lesson.backward(counters.step)
         norm = nn.utils.clip_grad_norm_(trained.parameters(), config.clip)
         if bool(torch.isfinite(norm)):  # a step into nowhere would spoil the average for good
             optimiser.step()
-        counters.losses.append(float(loss.detach()))
+        counters.losses.append(loss)
         self._follow(min(config.average, (1 + counters.step) / (10 + counters.step)))
         counters.step += 1
         if counters.step % config.validate_every == 0:

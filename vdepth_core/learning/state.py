@@ -13,7 +13,7 @@ from ..weights.saving import save_tensors
 
 Weights = dict[str, Tensor]
 
-_MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # of AdamW
+_OPTIMISER = "optimiser"
 
 
 def write_state(
@@ -39,7 +39,7 @@ def write_state(
     tensors = {f"{name}.{key}": value for name, weights in sets.items() for key, value in weights.items()}
     for name, parameter in network.named_parameters():
         for key, value in optimiser.state.get(parameter, {}).items():
-            tensors[f"optimiser.{key}.{name}"] = value
+            tensors[f"{_OPTIMISER}.{key}.{name}"] = torch.as_tensor(value)  # some count steps without one
     # copies: some networks keep one tensor under two keys
     copies = {key: value.detach().cpu().clone().contiguous() for key, value in tensors.items()}
     save_tensors(copies, path, facts)
@@ -88,14 +88,13 @@ def restore_state(
         return {key: value.to(device) for key, value in parts_of(tensors, name).items()}
 
     network.load_state_dict(part("network"))
-    for name, parameter in network.named_parameters():
-        moments = {
-            key: tensors[f"optimiser.{key}.{name}"]
-            for key in _MOMENTS
-            if f"optimiser.{key}.{name}" in tensors
-        }
-        if moments:
-            optimiser.state[parameter] = {k: v if k == "step" else v.to(device) for k, v in moments.items()}
+    parameters = dict(network.named_parameters())
+    for key, value in parts_of(tensors, _OPTIMISER).items():
+        moment, _, name = key.partition(".")
+        found: Tensor | int = value.to(device)
+        if moment == "step":  # torch's own is a number in main memory
+            found = value if value.is_floating_point() else int(value)
+        optimiser.state[parameters[name]][moment] = found
     return tuple(part(name) for name in names)
 
 

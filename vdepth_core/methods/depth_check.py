@@ -66,7 +66,7 @@ class DepthCheck:
                 f"The model {self._model} gave values that are not numbers (first at frame {first}); they "
                 "were filled from neighbours."
             )
-        return _fill(said, good)
+        return filled_from_nearest(said, good)
 
     def varied(self, maps: FrameArray, frames: Sequence[int]) -> None:
         """Refuses a shot that has the same depth everywhere, in every picture that shows something.
@@ -98,10 +98,14 @@ def _plain(luma: np.ndarray) -> bool:
     return int(luma.max()) - int(luma.min()) <= _PLAIN
 
 
-def _fill(maps: np.ndarray, good: np.ndarray) -> np.ndarray:
+def filled_from_nearest(maps: np.ndarray, good: np.ndarray) -> np.ndarray:
     """A copy of ``maps`` with the nearest good value of the same frame wherever one is not good.
 
     A frame without any becomes 0.
+
+    Args:
+        maps: (T, H, W) float32.
+        good: (T, H, W) bool.
     """
     import cv2
 

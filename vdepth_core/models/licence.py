@@ -13,8 +13,7 @@ UNKNOWN = ("unknown", False)
 _LONGEST = 120  # characters of a claim
 _MOST_BYTES = 1 << 20  # of a README whose front matter is read
 
-# Licences that allow any use, as the hub spells them, and their SPDX names.
-_PERMISSIVE = {
+PERMISSIVE = {  # licences that allow any use, as the hub spells them, and their SPDX names
     "apache-2.0": "Apache-2.0",
     "mit": "MIT",
     "bsd-2-clause": "BSD-2-Clause",
@@ -68,5 +67,5 @@ def claim_of_folder(folder: Path) -> tuple[str, bool]:
         name = card.get("license_name") or name
     if not isinstance(name, str):
         return UNKNOWN
-    known = _PERMISSIVE.get(name.lower())
+    known = PERMISSIVE.get(name.lower())
     return (claimed(known), True) if known else (claimed(name), False)

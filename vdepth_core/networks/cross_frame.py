@@ -95,13 +95,13 @@ def check(unet: Any) -> None:
         )
 
 
-def denoise(unet: Any, sample: Tensor, timestep: int, prompt: Tensor) -> Tensor:
+def denoise(unet: Any, sample: Tensor, timestep: int | Tensor, prompt: Tensor) -> Tensor:
     """Runs ``unet`` on snippets.
 
     Args:
         unet: One that `install` was called on.
         sample: (B, n, C, h, w): B snippets of n frames.
-        timestep: Of the noise in ``sample``.
+        timestep: Of the noise in ``sample``; (B n,) where snippets differ.
         prompt: (1, tokens, d) text embedding.
 
     Returns:

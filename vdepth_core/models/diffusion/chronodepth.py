@@ -33,7 +33,7 @@ STEPS = 5
 CONTEXT_TIME = -4.0  # the time that frames are told to be of which are done
 PAD = 64  # pixels: pictures are padded to multiples of it, which the UNet's blocks halve three times more
 
-_TIME_IDS = (
+TIME_IDS = (
     6.0,
     127.0,
     0.0,
@@ -78,7 +78,7 @@ class ChronoDepthModel:
         for network in (self._unet, self._vae):
             place(network, device, channels_last=False)
         self._state = parts.prompt.to(device, dtype)  # (1, 1, d)
-        self._ids = torch.tensor([_TIME_IDS], device=device, dtype=dtype)
+        self._ids = torch.tensor([TIME_IDS], device=device, dtype=dtype)
         self._ends = float(parts.scheduler["sigma_max"]), float(parts.scheduler["sigma_min"])
         self._wide = torch.promote_types(dtype, torch.float32)
 
@@ -255,12 +255,22 @@ def load_chronodepth(
         UsageError: ``dtype`` does not exist.
     """
     found = find_dtype(dtype, device)
-    parts = _read_parts(folder, found)
+    parts = read_clip_parts(folder, found)
     spec = spec or folder_spec(folder, "depth", "affine_invariant", FACTS)
     return ChronoDepthModel(parts, loaded_spec(spec, folder, parts), device, found, seed=seed)
 
 
-def _read_parts(folder: Path, dtype: torch.dtype) -> Parts:
+def read_clip_parts(folder: Path, dtype: torch.dtype, unet_folder: Path | None = None) -> Parts:
+    """Reads the networks of a folder for ``dtype``; every key of their weights must match.
+
+    Args:
+        folder: See `load_chronodepth`.
+        dtype: What the networks are to run in.
+        unet_folder: Where the UNet lies, if not in ``folder`` itself.
+
+    Raises:
+        WeightsError: a part is missing, damaged, or does not fit the others.
+    """
     from diffusers import AutoencoderKLTemporalDecoder
 
     from ...networks.frame_times import FrameTimesUNet
@@ -269,7 +279,7 @@ def _read_parts(folder: Path, dtype: torch.dtype) -> Parts:
     if missing:
         raise WeightsError(f"The folder {folder} lacks the subfolders {', '.join(missing)}.", _HINT)
     scheduler = _read_scheduler(folder / "scheduler" / "scheduler_config.json")
-    unet = read_network(FrameTimesUNet, folder, dtype, names=_FILES[::-1])
+    unet = read_network(FrameTimesUNet, unet_folder or folder, dtype, names=_FILES[::-1])
     vae = read_network(AutoencoderKLTemporalDecoder, folder / "vae", dtype, full=_FULL, names=_FILES)
     parts = Parts(unet, vae, scheduler, zero_image_embedding(folder, dtype))
     check_parts(folder, parts, _HINT)

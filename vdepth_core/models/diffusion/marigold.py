@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 PIPELINE = "MarigoldDepthPipeline"
+INDEX = "model_index.json"
 # Share of the noise in a chained frame's start, as diffusers documents; the rest is the frame before.
 FRESH = 0.9
 _MOST_STEPS = 1000  # the noise of the published schedules has no more
@@ -144,16 +145,41 @@ def load_marigold(
     """
     found = find_dtype(dtype, device)
     folder, entry = find_folder(folder_or_repo)
-    index = folder / "model_index.json"
+    _settings(folder / INDEX)  # what it says before gigabytes are read
+    if spec is None and entry is not None:
+        spec = entry.spec()
+    parts = read_parts(folder, found)
+    return marigold_of(parts, folder, device, found, spec, video=video, seed=seed)
+
+
+def marigold_of(
+    parts: Parts,
+    folder: Path,
+    device: str,
+    dtype: torch.dtype,
+    spec: ModelSpec | None = None,
+    *,
+    video: bool = False,
+    seed: int = 0,
+) -> MarigoldModel:
+    """Marigold of networks that are loaded already.
+
+    Args:
+        parts: Of ``folder``, in ``dtype``.
+        folder: Whose ``model_index.json`` says how it is run.
+        device, dtype, spec, video, seed: See `load_marigold`.
+
+    Raises:
+        WeightsError: the folder's index describes no Marigold.
+    """
+    index = folder / INDEX
     settings = _settings(index)
     if spec is None:
         quantity, space = _meaning(index, settings)
         size = settings["default_processing_resolution"] or NATIVE["native_size"]
-        native = {**NATIVE, "native_size": size}
-        spec = entry.spec() if entry else folder_spec(folder, quantity, space, native)
-    parts = read_parts(folder, found)
+        spec = folder_spec(folder, quantity, space, {**NATIVE, "native_size": size})
     spec = loaded_spec(replace(spec, chain=CHAIN) if video else spec, folder, parts)
-    return MarigoldModel(parts, settings, spec, device, found, seed=seed)
+    return MarigoldModel(parts, settings, spec, device, dtype, seed=seed)
 
 
 def _settings(index: Path) -> dict[str, Any]:

@@ -10,8 +10,7 @@ import hashlib
 import io
 import json
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +35,7 @@ from ...networks.monodepth2_pose import SharedPose
 from ...options import sentence, user_names, written_options
 from ...progress import Progress
 from .. import curves
+from ..threads import torch_threads
 from .clips import ClipFolder, find_clips, find_pairs, has_eyes, size_like
 from .gallery import Gallery
 from .kitti import KittiRaw, sources_of
@@ -102,7 +102,10 @@ def train_selfsup(
         raise UsageError(f"The folder {out} holds {what}.", "Go on with --resume, or choose another folder.")
     out.mkdir(parents=True, exist_ok=True)
     device = pick_device(settings.device)
-    with torch.random.fork_rng([device] if device.startswith("cuda") else []), _threads(settings.threads):
+    with (
+        torch.random.fork_rng([device] if device.startswith("cuda") else []),
+        torch_threads(settings.threads),
+    ):
         torch.manual_seed(settings.seed)
         depth = depth_network(settings, system.network)
         if system.stereo and depth.family != system.network:
@@ -322,13 +325,3 @@ def _usual_size(depth: DepthNetwork) -> tuple[int, int] | None:
 
     known = depth.reads.stands_for
     return (known if isinstance(known, ModelSpec) else find_entry(known).spec()).fixed_size
-
-
-@contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
