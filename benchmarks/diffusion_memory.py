@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from vdepth_core.learning.diffusion.adapters import choose
 from vdepth_core.learning.diffusion.memory import Plan, plan
@@ -112,8 +111,7 @@ def table(recipe: str, published: Path, folder: Path, repeats: int) -> dict[Any,
     found = {}
     for name, options in OPTIONS.items():
         for stage in chosen.stages(1):
-            with sdpa_kernel([SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]):
-                whole = plan(chosen, stage, published, SIZES[recipe], **options)
+            whole = plan(chosen, stage, published, SIZES[recipe], **options)
             found[recipe, name] = whole
             small = plan(chosen, stage, folder / part / "config.json", (64, 64), **options)
             spent = step_time(chosen, stage, folder / part / "config.json", options, repeats)
@@ -123,7 +121,7 @@ def table(recipe: str, published: Path, folder: Path, repeats: int) -> dict[Any,
 
 
 def step_time(recipe: Any, stage: Any, config: Path, options: dict[str, Any], repeats: int) -> float:
-    """Milliseconds of processor time of a pass there and back and the optimiser's step, the least of several."""
+    """Milliseconds of processor time of a pass there and back and the optimiser's step, the least of all."""
     unet = recipe.empty(config)
     trained = choose(unet, stage.trains, options.get("rank"))
     if options.get("checkpointing"):

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..errors import UsageError
 from .fields import FieldsCommand, Option, given, options_of
 
 _WORDS = {"train": "Training"}
@@ -29,26 +30,44 @@ class TrainDiffusionCommand(FieldsCommand):
 def train_diffusion(
     context: typer.Context,
     recipe: Annotated[str, typer.Argument(help="What to train: marigold, rolling or chrono.")],
+    init: Annotated[str, typer.Option("--init", help="Folder or installed name of the model to start from.")],
     data: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             help="Folders: shards, RGB-D, Hypersim, TartanAir, Virtual KITTI; or the word procedural."
         ),
-    ],
-    init: Annotated[str, typer.Option("--init", help="Folder or installed name of the model to start from.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the model to write.")],
+    ] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder of the model to write.")] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Say how much memory it would take, computed, and train nothing.")
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in OUT.")] = False,
 ) -> None:
     """Fine-tune Marigold, RollingDepth or ChronoDepth on clips with known depth."""
+    options: dict[str, Any] = given(context)
+    if plan:
+        _say_plan(recipe, init, options)
+        return
+    if out is None:
+        raise UsageError("Nothing says where to write the model.", "Give a folder with --out.")
     from ..progress import cancelling
     from ..training.diffusion.train import train_diffusion as run
     from .bars import Bars
 
     for room in ("learning", "training"):
         logging.getLogger(f"vdepth_core.{room}").setLevel(logging.INFO)
-    options: dict[str, Any] = given(context)
     with Bars(_WORDS) as progress, cancelling(progress):
-        result = run(recipe, data, init, out, resume=resume, progress=progress, **options)
+        result = run(recipe, data or [], init, out, resume=resume, progress=progress, **options)
     before, after = result.held_out
     typer.echo(f"Held-out AbsRel: {before:.4f} before, {after:.4f} after {result.steps} steps.")
     typer.echo(f"Use the model with --model {result.folder}")
+
+
+def _say_plan(recipe: str, init: str, options: dict[str, Any]) -> None:
+    from ..training.diffusion.train import planned
+
+    typer.echo("| stage | trained | weights, GiB | gradients, moments, average | activations | in all |")
+    typer.echo("|---|---|---|---|---|---|")
+    for stage, found in planned(recipe, init, **options).items():
+        typer.echo(f"| {stage} | {found.row()} |")
+    typer.echo("The image coder (0.3 GiB where it is Stable Diffusion's) and the libraries come on top.")

@@ -167,6 +167,9 @@ def test_the_verb(shards, tiny, tmp_path):
     result = CliRunner().invoke(app, [*words, "--rolling-frames", "2"])
     assert result.exit_code == 0, result.output
     assert "Held-out AbsRel" in result.output
+    said = CliRunner().invoke(app, [*words[:2], *words[3:5], "--lora", "4", "--plan"])
+    assert said.exit_code == 0, said.output
+    assert "| snippets |" in said.output
 
 
 def test_chrono_in_two_stages_goes_on_where_it_was_killed_and_loads(shards, tiny, tmp_path):

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
+from torch.overrides import TorchFunctionMode
 
 from ...choices import Moments
 from ...models.diffusion.parts import LATENT_CHANNELS, SCALE
@@ -103,14 +105,14 @@ def _activations(
     recipe: DiffusionRecipe, unet: Any, stage: Stage, size: tuple[int, int], at_once: int,
     checkpointing: bool, half: bool,
 ) -> int:  # fmt: skip
-    unet.to(torch.bfloat16 if half else torch.float32)
+    unet.to("meta", torch.bfloat16 if half else torch.float32)  # some make numbers that know no device
     kept = Kept(unet)
     if checkpointing:
         unet.enable_gradient_checkpointing(kept.segment)
     shape = (at_once, stage.longest, 2 * LATENT_CHANNELS, size[0] // SCALE, size[1] // SCALE)
     sample = torch.zeros(shape, dtype=unet.dtype)
     prompt = torch.zeros((1, 1, unet.config.cross_attention_dim), dtype=unet.dtype)
-    with kept.counting():
+    with kept.counting(), _NoMatrix():
         recipe.answer(unet, sample, torch.zeros(shape[:2]), prompt)
     return kept.total
 
@@ -156,6 +158,23 @@ class Kept:
             self._seen[_key(value)] = value  # held, so that nothing else gets its address
             self._bytes += value.untyped_storage().nbytes()
         return value
+
+
+class _NoMatrix(TorchFunctionMode):
+    """Has attention keep no matrix, as its kernels for real devices do; the one for shapes alone does."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is F.scaled_dot_product_attention:
+            return _Attention.apply(*args[:3])  # type: ignore[no-untyped-call]
+        return func(*args, **(kwargs or {}))
+
+
+class _Attention(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        answer = query.new_empty((*query.shape[:-1], value.shape[-1]))
+        ctx.save_for_backward(query, key, value, answer, query.new_empty(query.shape[:-1]).float())
+        return answer
 
 
 def _key(value: Tensor) -> int:

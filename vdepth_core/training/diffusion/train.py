@@ -22,8 +22,9 @@ from ...errors import ResourceError, UsageError
 from ...learning.checkpoint import Counters, Standing, read_counters, resumable
 from ...learning.config import LoopConfig, Stepped
 from ...learning.diffusion.adapters import INSTALL, Trained, choose, fold
+from ...learning.diffusion.memory import Plan, plan
 from ...learning.diffusion.moments import make_optimiser
-from ...learning.diffusion.recipe import DiffusionRecipe, Stage
+from ...learning.diffusion.recipe import CONFIG, DiffusionRecipe, Stage
 from ...learning.diffusion.table import RECIPES
 from ...learning.loop import learn, parameter_groups
 from ...models.device import pick_device
@@ -155,6 +156,37 @@ def train_diffusion(
     return FineTuned(out, sum(counters.step for counters in passed.values()), errors)
 
 
+def planned(recipe: str, init: str | Path, **options: Any) -> dict[str, Plan]:
+    """What each stage of a training would take, computed: nothing is read but the UNet's configuration.
+
+    Args:
+        recipe, init, **options: As of `train_diffusion`.
+
+    Raises:
+        UsageError: an option is wrong.
+        WeightsError: there is no such model, or its configuration is damaged.
+    """
+    settings, chosen, _ = read_settings(recipe, options)
+    start = find_start(init)
+    config = start / chosen.unet / CONFIG
+    if not config.is_file():
+        config = start / "unet" / CONFIG
+    return {
+        stage.name: plan(
+            chosen,
+            stage,
+            config,
+            (settings.height, settings.width),
+            at_once=settings.at_once,
+            rank=settings.lora,
+            checkpointing=settings.checkpointing,
+            moments=settings.moments,
+            half=settings.precision == "bf16",
+        )
+        for stage in chosen.stages(settings.steps)
+    }
+
+
 def read_settings(
     recipe: str, options: Mapping[str, Any]
 ) -> tuple[Settings, DiffusionRecipe, dict[str, Any]]:
@@ -265,4 +297,4 @@ def _loop(recipe: DiffusionRecipe, stage: Stage, settings: Settings) -> LoopConf
     )
 
 
-__all__ = ["SAMPLES", "FineTuned", "find_start", "read_settings", "train_diffusion"]
+__all__ = ["SAMPLES", "FineTuned", "find_start", "planned", "read_settings", "train_diffusion"]
