@@ -1,15 +1,19 @@
 """What 3D formats hold comes back from independent readers where truth has it: points, lens and path."""
 
 import json
+from fractions import Fraction
 
 import cv2
 import numpy as np
 import plyfile
 import pytest
 import trimesh
-from filmed import COUNT, HEIGHT, START, WIDTH, film
+from filmed import COUNT, FIRST, HEIGHT, START, WIDTH, film
 
 from vdepth_core.errors import ResourceError
+from vdepth_core.geometry.camera import Intrinsics
+from vdepth_core.geometry.camera_files.formats import read_camera
+from vdepth_core.geometry.camera_files.plate import Plate
 from vdepth_core.output.exports.export import export
 from vdepth_core.output.exports.gaussians import OPACITY, SPREAD
 from vdepth_core.output.exports.nerfstudio import codes_of, unit_for
@@ -321,3 +325,21 @@ def test_folders_of_an_export_are_its_own(scene, tmp_path):
     with pytest.raises(ResourceError, match="is a link"):
         export(scene.out, "nerfstudio", tmp_path / "y")
     assert not list((tmp_path / "elsewhere").iterdir())
+
+
+@pytest.mark.parametrize("way", ["nerfstudio", "colmap", "usd"])
+def test_the_camera_of_an_export_is_read_as_it_was(scene, tmp_path, way):
+    if way == "usd":
+        pytest.importorskip("pxr", reason="usd-core is an extra")
+    files = export(scene.out, way, tmp_path / way, camera=scene.camera)
+    file = {"nerfstudio": tmp_path / way / "transforms.json", "colmap": tmp_path / way, "usd": files[0]}[way]
+    plate = Plate(
+        range(FIRST, FIRST + COUNT), Fraction(24), WIDTH, HEIGHT, Fraction(1), Intrinsics(1, 1, 1, 1)
+    )
+    path = read_camera(file, plate).path
+    assert path.numbers == tuple(plate.numbers)
+    assert np.abs(path.poses - scene.poses).max() < 1e-9
+    for number in path.numbers:
+        lens, true = path.lens(number), scene.lens
+        found = (lens.fx, lens.fy, lens.cx, lens.cy)
+        assert found == pytest.approx((true.fx, true.fy, true.cx, true.cy), rel=1e-5)

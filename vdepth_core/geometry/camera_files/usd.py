@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 ENDINGS = (".usd", ".usda", ".usdc", ".usdz")
 _PRIM = "/World/Camera"
-_APERTURE = 36.0  # wide, in tenths of a unit, as what we export
+_APERTURE = 36.0  # wide, in tenths of a unit: USD's own measure of film
 _SHAPE = 0.02  # how far the shape of the aperture may be off the plate's before only its width counts
 _MOST = 1_000_000  # frames
 _METRES = "metersPerUnit"
@@ -109,21 +109,30 @@ def write(camera: CameraPath, path: Path, plate: Plate) -> None:
     stage.SetEndTimeCode(camera.numbers[-1])
     stage.SetDefaultPrim(geom.Xform.Define(stage, "/World").GetPrim())
     prim = geom.Camera.Define(stage, _PRIM)
-    prim.CreateHorizontalApertureAttr(_APERTURE)
     placed = prim.AddTransformOp()
-    # USD's floats have 24 bits: what the lens is made of keeps a relative 1e-7.
     for number, pose in zip(camera.numbers, camera.poses, strict=True):
-        lens = camera.lens(number)
-        high = _APERTURE * camera.height / camera.width * lens.fx / lens.fy
         placed.Set(Gf.Matrix4d((pose @ FLIP).T.tolist()), number)
         if len(camera.intrinsics) > 1 or number == camera.numbers[0]:
             time = number if len(camera.intrinsics) > 1 else usd.TimeCode.Default()
-            prim.CreateFocalLengthAttr().Set(lens.fx / camera.width * _APERTURE, time)
-            prim.CreateVerticalApertureAttr().Set(high, time)
-            across, up = 0.5 - lens.cx / camera.width, lens.cy / camera.height - 0.5
-            prim.CreateHorizontalApertureOffsetAttr().Set(across * _APERTURE, time)
-            prim.CreateVerticalApertureOffsetAttr().Set(up * high, time)
+            set_lens(prim, camera.lens(number), camera.width, camera.height, time)
     write_bytes(path, stage.GetRootLayer().ExportToString().encode())
+
+
+def set_lens(camera: Any, lens: Intrinsics, width: int, height: int, time: Any) -> None:
+    """Gives a camera of USD a lens; its floats have 24 bits.
+
+    Args:
+        camera: A ``UsdGeom.Camera``.
+        lens: In pixels of a picture of ``width`` x ``height``.
+        width, height: In pixels.
+        time: The time code it holds at.
+    """
+    high = _APERTURE * height / width * lens.fx / lens.fy
+    camera.CreateHorizontalApertureAttr(_APERTURE)
+    camera.CreateFocalLengthAttr().Set(lens.fx / width * _APERTURE, time)
+    camera.CreateVerticalApertureAttr().Set(high, time)
+    camera.CreateHorizontalApertureOffsetAttr().Set((0.5 - lens.cx / width) * _APERTURE, time)
+    camera.CreateVerticalApertureOffsetAttr().Set((lens.cy / height - 0.5) * high, time)
 
 
 def _library() -> tuple[Any, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import UsageError
+from ...geometry.camera_files.usd import set_lens
 from ...progress import Progress
 from ..naming import safe_name
 from ..sequence import DepthSequence
@@ -19,7 +20,6 @@ from .options import UsdOptions
 from .rig import Rig
 from .surface import Surface, surfaces
 
-_APERTURE = 36.0  # wide, in tenths of a unit: USD's own measure of film
 _PRIM = "/World/Depth"
 
 
@@ -140,15 +140,8 @@ class Usd:
         width, height = manifest.clip.width, manifest.clip.height
         nearest, farthest = rig.sequence.near_far
         camera.CreateClippingRangeAttr((min(0.1, nearest / 2), 10 * farthest))
-        camera.CreateHorizontalApertureAttr(_APERTURE)
         for time in numbers if rig.path is not None else [entry.start_number for entry in manifest.shots]:
-            lens = rig.lens(time)
-            high = _APERTURE * height / width * lens.fx / lens.fy
-            camera.CreateFocalLengthAttr().Set(lens.fx / width * _APERTURE, time)
-            camera.CreateVerticalApertureAttr().Set(high, time)
-            across, up = (0.5 - lens.cx / width) * _APERTURE, (lens.cy / height - 0.5) * high
-            camera.CreateHorizontalApertureOffsetAttr().Set(across, time)
-            camera.CreateVerticalApertureOffsetAttr().Set(up, time)
+            set_lens(camera, rig.lens(time), width, height, time)
         return camera
 
 
