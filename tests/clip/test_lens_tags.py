@@ -4,6 +4,7 @@ import math
 import struct
 from fractions import Fraction
 
+import av
 import numpy as np
 import OpenEXR
 import pytest
@@ -12,7 +13,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
 from vdepth_core.clip import open_clip
-from vdepth_core.clip.lens import DIAGONAL_35MM, Raster
+from vdepth_core.clip.lens import DIAGONAL_35MM, Raster, lens_of_still
 
 WIDE = math.hypot(160, 96)
 
@@ -186,6 +187,37 @@ def test_djis_captions_beside_the_movie(film):
     lens = open_clip(film).info.lens
     assert lens.focal == pytest.approx(24 / DIAGONAL_35MM * WIDE)
     assert "DJI" in lens.source
+
+
+def test_djis_captions_in_the_movie(tmp_path):
+    text = b"[iso : 100] [fnum : 170] [focal_len : 240] [latitude: 1]"
+    with av.open(str(tmp_path / "a.mp4"), "w") as container:
+        pictures = container.add_stream("mpeg4", rate=24)
+        pictures.width, pictures.height, pictures.pix_fmt = 160, 96, "yuv420p"
+        captions = container.add_mux_stream("mov_text")
+        captions.time_base = Fraction(1, 1000)
+        for k in range(3):
+            frame = av.VideoFrame.from_ndarray(np.full((96, 160, 3), 80 * k, np.uint8), "rgb24")
+            frame.pts = k
+            container.mux(pictures.encode(frame))
+            caption = av.Packet(struct.pack(">H", len(text)) + text)
+            caption.stream, caption.time_base = captions, Fraction(1, 1000)
+            caption.pts = caption.dts = 40 * k
+            container.mux(caption)
+        container.mux(pictures.encode())
+    assert open_clip(tmp_path / "a.mp4").info.lens.focal == pytest.approx(24 / DIAGONAL_35MM * WIDE)
+
+
+def test_damaged_exif_is_no_lens_and_no_error(tmp_path):
+    still(tmp_path / "a.jpg", focal=35, across=5000, equivalent=35)
+    data = (tmp_path / "a.jpg").read_bytes()
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        junk = bytearray(data)
+        for place in rng.integers(0, 300, 3):
+            junk[place] = rng.integers(256)
+        (tmp_path / "a.jpg").write_bytes(junk)
+        lens_of_still(tmp_path / "a.jpg", Raster(160, 120))
 
 
 def test_damaged_tags_are_no_lens_and_no_error(film):

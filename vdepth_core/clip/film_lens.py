@@ -28,7 +28,6 @@ _MODELS = ("com.apple.quicktime.model", "com.android.model", "model")
 _LENSES = ("com.apple.quicktime.camera.lens_model", "lensmodel", "lens_model")
 _CAPTION = re.compile(r"\[focal_len ?: ?(\d+(?:\.\d+)?)\]")  # DJI: tenths of a millimetre on 35-mm film
 _CAPTION_BYTES = 4096
-_PACKETS = 200  # of a movie, among which its first caption is
 
 
 def lens_of_movie(path: Path, container: Any, stream: Any, raster: Raster) -> LensFacts:
@@ -49,7 +48,8 @@ def lens_of_movie(path: Path, container: Any, stream: Any, raster: Raster) -> Le
             tags |= {key.casefold(): text for key, text in track_tags(path).items()}
             box = user_box(path, b"GPMF")
     camera = named(*(_first(tags, keys) for keys in (_MAKES, _MODELS, _LENSES)))
-    told = [_equivalent(tags, raster), _dji(path, raster)]
+    indexed = "mov" in container.format.name  # where to find a caption without reading the pictures
+    told = [_equivalent(tags, raster), _dji(path, indexed, raster)]
     if box:
         settings = dict(_gpmf(box))
         camera = camera or named("GoPro", settings.get("MINF", b"").decode("latin-1").removeprefix("GoPro"))
@@ -75,14 +75,14 @@ def _equivalent(tags: Mapping[str, str], raster: Raster) -> tuple[float, float, 
     return None
 
 
-def _dji(path: Path, raster: Raster) -> tuple[float, float, str] | None:
+def _dji(path: Path, indexed: bool, raster: Raster) -> tuple[float, float, str] | None:
     """From the captions a DJI drone writes, in the movie or in a file beside it."""
     text = ""
     for beside in (path.with_suffix(".SRT"), path.with_suffix(".srt")):
         with contextlib.suppress(OSError), beside.open("rb") as file:
             text = file.read(_CAPTION_BYTES).decode("utf-8", "replace")
-    if not text:
-        text = _captions(path)
+    if not text and indexed:
+        text = _first_caption(path)
     found = _CAPTION.search(text)
     if found is None:
         return None
@@ -90,16 +90,15 @@ def _dji(path: Path, raster: Raster) -> tuple[float, float, str] | None:
     return raster.of_equivalent(millimetres), FILM, f"DJI's captions, {millimetres:g} mm as of a 35-mm camera"
 
 
-def _captions(path: Path) -> str:
+def _first_caption(path: Path) -> str:
     """The movie's first caption, if it has any."""
     from .decode import open_movie
 
     with contextlib.suppress(av.FFmpegError, OSError), open_movie(path) as container:
         if not container.streams.subtitles:
             return ""
-        for number, packet in enumerate(container.demux(container.streams.subtitles[0])):
-            text = bytes(packet)[:_CAPTION_BYTES].decode("utf-8", "replace")
-            if "focal_len" in text or number > _PACKETS:
+        for packet in container.demux(container.streams.subtitles[0]):
+            if text := bytes(packet)[:_CAPTION_BYTES].decode("utf-8", "replace"):
                 return text
     return ""
 

@@ -8,6 +8,8 @@ DCG-001), and is told in whole millimetres. Movies are often cropped or stabilis
 from __future__ import annotations
 
 import math
+import struct
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -28,6 +30,7 @@ _FOCAL, _EQUIVALENT, _ACROSS, _UNIT, _WIDE, _HIGH, _LENS = (
     0x920A, 0xA405, 0xA20E, 0xA210, 0xA002, 0xA003, 0xA434
 )  # fmt: skip
 _EXR_FOCALS = (("pinholeFocalLength", 0.005), ("effectiveFocalLength", 0.01), ("nominalFocalLength", STILL))
+_DAMAGE = (OSError, ValueError, SyntaxError, TypeError, LookupError, ArithmeticError, EOFError, struct.error)
 _PLAUSIBLE = (0.05, 200.0)  # in widths of the picture; beyond, a tag is a mistake
 
 
@@ -101,19 +104,19 @@ def lens_of_still(path: Path, raster: Raster) -> LensFacts:
     from PIL import Image
 
     try:
-        with Image.open(path) as image:
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as image:
             outer = image.getexif()
             tags: Mapping[int, Any] = outer.get_ifd(_EXIF)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except (*_DAMAGE, Image.DecompressionBombError):
         return LensFacts()  # no format of Pillow's, or its Exif is damaged: the picture may be fine
     camera = named(outer.get(_MAKE), outer.get(_MODEL), tags.get(_LENS))
     focal, equivalent, across = (_positive(tags.get(tag)) for tag in (_FOCAL, _EQUIVALENT, _ACROSS))
-    wide, high = (_positive(tags.get(tag)) for tag in (_WIDE, _HIGH))
+    stored = max(_positive(tags.get(tag)) for tag in (_WIDE, _HIGH))
     told = []
     unit = _MM.get(int(_positive(tags.get(_UNIT)) or 2))
     if focal and across and unit:
         # told for the picture as it was taken, which may have been turned or scaled since
-        shrunk = max(raster.width, raster.height) / max(wide, high) if wide and high else 1.0
+        shrunk = max(raster.width, raster.height) / stored if stored else 1.0
         told.append((focal * across / unit * shrunk, STILL, f"Exif, {focal:g} mm and the sensor's pixels"))
     if equivalent:
         source = f"Exif, {equivalent:g} mm as of a 35-mm camera"
