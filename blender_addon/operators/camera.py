@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Align to Solve, intrinsics, import of a camera path and export of the scene's camera."""
+"""Align to Solve, intrinsics, import of a camera path, export of the scene's camera and of solved tracks."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from ..scene.active import active_clip, clip_offset, number_offset, result_of
 from ..scene.align import align_to_solve
 from ..scene.camera_export import as_text, camera_facts
 from ..scene.mesh import find_mesh
+from ..scene.points import points_text
 from .on_clip import OnMesh, reported
 
 SHAPE = 0.01
@@ -175,6 +176,44 @@ class VDEPTH_OT_export_camera(bpy.types.Operator, ExportHelper):
         return {"FINISHED"}
 
 
+class VDEPTH_OT_export_points(bpy.types.Operator, ExportHelper):
+    """Write the clip's solved tracks to a file that vdepth metric takes as --points"""
+
+    bl_idname = "vdepth.export_points"
+    bl_label = "Export Tracking Points for vdepth"
+
+    filename_ext = ".json"
+    filter_glob: StringProperty(default="*.json", options={"HIDDEN"})  # type: ignore[valid-type]
+
+    filepath: StringProperty(subtype="FILE_PATH")  # type: ignore[valid-type]
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        clip = active_clip(context)
+        if clip is None or not solve.is_solved(clip):
+            cls.poll_message_set("Solve the clip's camera motion first, in the Clip Editor")
+            return False
+        return True
+
+    def invoke(self, context: Any, event: Any) -> set[str]:
+        if not self.filepath:
+            folder = Path(bpy.data.filepath).parent if bpy.data.filepath else Path.home()
+            self.filepath = str(folder / f"{Path(active_clip(context).name).stem}_points.json")
+        return super().invoke(context, event)  # type: ignore[no-any-return]
+
+    @reported
+    def execute(self, context: Any) -> set[str]:
+        path = Path(bpy.path.abspath(self.filepath))
+        text, count = points_text(context.scene, active_clip(context))
+        try:
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            self.report({"ERROR"}, f"{path} cannot be written: {error.strerror}.")
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"{count} points of frames, in {path.name}")
+        return {"FINISHED"}
+
+
 def _frames_of(path: PathFile, clip: Any, result: Result | None, scene: Any) -> Sequence[int]:
     """The scene's frame of each pose: by the clip's numbers, else from its first, or its first with depth."""
     if path.numbers:
@@ -191,4 +230,5 @@ CLASSES = (
     VDEPTH_OT_set_intrinsics,
     VDEPTH_OT_import_camera_path,
     VDEPTH_OT_export_camera,
+    VDEPTH_OT_export_points,
 )

@@ -61,6 +61,7 @@ class CameraPanel:
         column = layout.column(align=True)
         column.operator("vdepth.import_camera_path", icon="IMPORT")
         column.operator("vdepth.export_camera", icon="EXPORT")
+        column.operator("vdepth.export_points", icon="EXPORT")
 
 
 def _draw_floor(layout: Any, settings: Any, clip: Any, mesh: Any) -> None:

@@ -18,7 +18,7 @@ from ..result.manifest import Result, ResultError
 from .active import number_offset
 from .camera import key_input, straighten
 from .floor_path import is_animated, path_to_floor
-from .mesh import collection_of, get_input
+from .mesh import SET_KEY, collection_of, get_input, metre
 
 FLOOR, TILT = "Video Depth Floor", "Video Depth Tilt"
 FLOOR_KEY = "vdepth_floor_of"
@@ -80,13 +80,14 @@ def stand(scene: Any, clip: Any, mesh: Any, result: Result, found: list[ShotGrou
     offset = number_offset(clip, result)
     if is_animated(camera):
         return _stand_on_path(scene, clip, camera, mesh, found, eye, offset)
+    unit = metre(scene, result)
     floor, tilted = find_floor(camera) or _new_floor(
-        scene, camera, found[0], _low_row(mesh), eye or found[0].height
+        scene, camera, found[0], _low_row(mesh), eye or unit * found[0].height
     )
-    factors = [eye / one.height if eye else 1.0 for one in found]
+    factors = [eye / one.height if eye else unit for one in found]
     _align(mesh, found, factors, offset)
     clip.vdepth.scale = factors[0] * found[0].scale[0]
-    _key_tilt(tilted, found, [eye or one.height for one in found], offset)
+    _key_tilt(tilted, found, [eye or unit * one.height for one in found], offset)
     clip[WORDS_KEY] = "\n".join(_line(n, one, len(found)) for n, one in enumerate(found, 1))
     return floor
 
@@ -130,12 +131,12 @@ def _stand_on_path(
 
 
 def leave(clip: Any, mesh: Any) -> None:
-    """Takes the camera off its floor, to where it was; scale and shift of the mesh are one and zero again."""
+    """Takes the camera off its floor, to where it was; scale and shift of the mesh are those of its depth."""
     camera = mesh.parent
     found = find_floor(camera)
     if found is None:
         return
-    scale = found[1].get(SCALE_KEY, 1.0)
+    scale = found[1].get(SCALE_KEY, dict(mesh.get(SET_KEY, {})).get("Scale", 1.0))
     camera.parent = None
     if BEFORE_KEY in camera:
         values = list(camera[BEFORE_KEY])

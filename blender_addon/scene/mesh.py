@@ -51,8 +51,16 @@ def build_mesh(context: Any, clip: Any, result: Result) -> Any:
     if get_input(obj, "Footage") is None:
         set_input(obj, "Footage", footage)
     set_derived(obj, _of_the_result(clip, result, context.scene.frame_current, _follow(obj, clip)))
+    if "Scale" in obj[SET_KEY] or get_input(obj, "Scale") == 1:  # what an older version or the user set stays
+        set_derived(obj, {"Scale": metre(context.scene, result)})
     _parent(obj, context.scene)
     return obj
+
+
+def metre(scene: Any, result: Result) -> float:
+    """Scene units a unit of the depth files: of those in metres by the scene's unit scale, else 1."""
+    units = scene.unit_settings
+    return 1.0 if result.space != "metric" or units.system == "NONE" else 1 / float(units.scale_length)
 
 
 def find_mesh(clip: Any) -> Any:

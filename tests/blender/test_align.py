@@ -333,3 +333,36 @@ def solve_result(clip):
     from blender_addon.scene.active import result_of
 
     return result_of(clip)
+
+
+def test_exported_points_are_the_solves_tracks(solved, tmp_path, core_python):
+    """The core finds them where the plate shows them, as deep as the scene's camera sees them."""
+    import subprocess
+
+    clip, _ = solved([(0, FRAMES)])
+    scene = bpy.context.scene
+    from blender_addon.scene.solve import add_solved_camera, find_solved_camera, sights
+
+    camera = find_solved_camera(scene, clip) or add_solved_camera(bpy.context, clip)
+    camera.scale = (2.5,) * 3  # as Set Scale leaves it
+    scene.unit_settings.system, scene.unit_settings.scale_length = "METRIC", 0.1
+    bpy.context.view_layer.update()
+    path = tmp_path / "points.json"
+    assert bpy.ops.vdepth.export_points(filepath=str(path)) == {"FINISHED"}
+    code = (
+        "import json, sys\nfrom pathlib import Path\n"
+        "from vdepth_core.geometry.camera import Intrinsics\n"
+        "from vdepth_core.geometry.camera_files.plate import Plate\n"
+        "from vdepth_core.geometry.sparse_points import read_points\n"
+        f"w, h, frames = {WIDTH}, {HEIGHT}, range(1, {FRAMES} + 1)\n"
+        "found = read_points(Path(sys.argv[1]), Plate(frames, 24, w, h, 1, Intrinsics.default(w, h)))\n"
+        "rows = found.numbers.tolist(), found.pixels.tolist(), found.depth.tolist()\n"
+        "print(json.dumps([found.unit, *rows]))\n"
+    )
+    done = subprocess.run([core_python, "-c", code, str(path)], check=True, capture_output=True, text=True)
+    unit, numbers, pixels, depth = json.loads(done.stdout)
+    there = sights(clip)
+    assert (unit, len(depth)) == ("scene", len(there))
+    assert numbers == [sight.frame for sight in there]
+    assert depth == pytest.approx([0.25 * sight.depth for sight in there], rel=1e-6)
+    assert pixels[0] == pytest.approx([there[0].x * WIDTH, (1 - there[0].y) * HEIGHT])

@@ -427,3 +427,23 @@ def test_the_panel_draws_sockets_that_exist(blender, build):
 def test_operators_say_what_is_missing(blender):
     with pytest.raises(RuntimeError, match="Choose a clip first"):
         blender.ops.vdepth.build_mesh()
+
+
+def test_metres_are_the_scenes_metres(blender, tmp_path):
+    """Depth in metres is as many scene units as the scene says; what the user gave stays."""
+    from blender_addon.scene.mesh import find_mesh, get_input, set_input
+
+    lens = {"fx": 60.0, "fy": 60.0, "cx": 32.0, "cy": 24.0}
+    clip, _ = use_job(blender, make_job(tmp_path, {1: np.full((48, 64), 2.5, np.float32)}, lens))
+    units = blender.context.scene.unit_settings
+    for system, length, wanted in (("METRIC", 1.0, 2.5), ("METRIC", 0.01, 250.0), ("NONE", 0.01, 2.5)):
+        units.system, units.scale_length = system, length
+        assert blender.ops.vdepth.build_mesh() == {"FINISHED"}
+        mesh = find_mesh(clip)
+        set_input(mesh, "Fill", False)
+        points, _ = geometry(blender, mesh)
+        assert np.median(-points[:, 2]) == pytest.approx(wanted, rel=1e-5)
+    set_input(mesh, "Scale", 3.0)
+    units.system, units.scale_length = "METRIC", 0.01
+    blender.ops.vdepth.build_mesh()
+    assert get_input(mesh, "Scale") == 3.0

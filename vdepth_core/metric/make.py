@@ -20,6 +20,7 @@ import numpy as np
 
 from ..align.metric import Line
 from ..budget import MB, at_most
+from ..choices import one_of
 from ..errors import InputError, UsageError
 from ..files import require_space
 from ..geometry.camera_files.plate import Plate
@@ -27,7 +28,7 @@ from ..geometry.sparse_points import SparsePoints, read_points
 from ..jobs.results import read_result
 from ..output.attributes import PREFIX
 from ..output.channels import SEQUENCES, SequenceKind, channels_of, units
-from ..output.exr import read_exr, write_exr
+from ..output.exr import COMPRESSIONS, read_exr, write_exr
 from ..output.exr_header import read_header
 from ..output.journal import WORK, FileEntry
 from ..output.manifest import Manifest, ShotEntry, write_manifest
@@ -93,13 +94,15 @@ def make_metric(
         What there is now.
 
     Raises:
-        UsageError: what is known does not determine the scale, or contradicts itself.
+        UsageError: what is known does not determine the scale, or contradicts itself; no such compression.
         InputError: the job is not finished, its clip is needed and gone, or a file cannot be read.
         WeightsError: the metric model's weights are missing or damaged.
         JobConflictError: the folder holds something else.
         ResourceError: the disk is full or not writable.
         Cancelled: the user asked to stop.
     """
+    if compression not in COMPRESSIONS:
+        raise UsageError(f"Unknown EXR compression {compression}.", one_of(compression, COMPRESSIONS))
     progress, sequence = progress or Progress(), read_sequence(out)
     manifest = sequence.manifest
     if manifest.metric is not None:
