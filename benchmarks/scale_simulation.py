@@ -46,16 +46,18 @@ FRAME_MB, FRAME_OPS = (
 STORE_GBS, STORE_OPS = 10.0, 100_000.0  # a file server that a thousand GPUs would have
 MACHINE = 8  # GPUs
 BACK_S = 600.0  # until a lost machine is replaced
+STEP = 8  # frames: where a very long shot may be cut
 
 
 @dataclass
 class Times:
-    """Seconds, but for `event`, which is CPU seconds of the command's process."""
+    """Seconds, but for `event`: CPU seconds of the command's process. `rest` is a frame's that came in ranges."""
 
     frame: float
     start: float
     finish: float
     event: float
+    rest: float = 0.0
 
 
 @dataclass
@@ -97,6 +99,7 @@ def simulate(lengths: list[list[int]], gpus: int, times: Times, losses: float, s
         books.joined(name, f"machine {int(name) // MACHINE}")
     about = sum(frames) * times.frame / gpus
     done_of: dict[Task, float] = {}  # of what was lost: what the store keeps
+    predicted: dict[tuple[int, int], int] = {}  # frames of shots in ranges
     happens: list[tuple[float, int, str, object]] = []
     machines = range(-(-gpus // MACHINE))
     for number in chance.sample(machines, round(losses * len(machines) + 0.49) if losses else 0):
@@ -125,6 +128,15 @@ def simulate(lengths: list[list[int]], gpus: int, times: Times, losses: float, s
             gpu = crew[name]
             if gpu.life != life:
                 continue
+            if task.frames is not None and task not in done_of:
+                shot = task.clip, task.shots[0]
+                predicted[shot] = predicted.get(shot, 0) + task.frames[1] - task.frames[0]
+                if predicted[shot] == lengths[task.clip][task.shots[0]]:  # the last one does the rest
+                    done_of[task] = 0.0
+                    count += 1
+                    end = now + lengths[task.clip][task.shots[0]] * times.rest
+                    heapq.heappush(happens, (end, count, "ends", (name, gpu.life, task)))
+                    continue
             begin, end = gpu.at.pop(task)
             found.useful += (end - begin) if task.stage in ("shots", "clip") else 0.0
             cut = (
@@ -132,7 +144,7 @@ def simulate(lengths: list[list[int]], gpus: int, times: Times, losses: float, s
                 if task.stage != "plan"
                 else shots_of(lengths[task.clip])
             )
-            outcome = Outcome(finished=task.stage in ("clip", "finish"), shots=cut)
+            outcome = Outcome(finished=task.stage in ("clip", "finish"), shots=cut, step=STEP)
             books.ended(name, task, outcome, now)
         else:
             numbers = range(whom * MACHINE, min((whom + 1) * MACHINE, gpus))
@@ -161,6 +173,8 @@ def cost(task: Task, lengths: list[list[int]], frames: list[int], times: Times) 
         return frames[task.clip] * SCAN_MS / 1000
     if task.stage == "finish":
         return frames[task.clip] * times.finish
+    if task.frames is not None:
+        return (task.frames[1] - task.frames[0]) * times.frame
     start, stop = task.shots if task.stage == "shots" else (0, None)
     return sum(lengths[task.clip][start:stop]) * times.frame
 
@@ -273,7 +287,8 @@ def main() -> None:
     frames = sum(map(sum, lengths))
     print(f"{options.clips} clips, {sum(map(len, lengths))} shots, {frames} frames")
     for model_ms in options.model_ms:
-        times = replace(known, frame=max(model_ms, CPU_MS / options.cores) / 1000)
+        rest = CPU_MS / options.cores / 1000
+        times = replace(known, frame=max(model_ms / 1000, rest), rest=rest)
         print(f"a frame takes {times.frame * 1e3:.1f} ms; GPUs, machines lost:")
         ratio, kept = table(lengths, times, options.gpus, options.seed)
         limits(lengths, times)

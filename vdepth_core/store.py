@@ -98,6 +98,16 @@ class FrameArray:
                 raise KeyError(f"frame {index} of {self.path.name} is not there yet")
         return self._read(start, stop)
 
+    def take(self, other: FrameArray) -> None:
+        """Copies the frames that another array of this shape has and this one lacks.
+
+        Args:
+            other: Of as many frames.
+        """
+        for index in range(self.count):
+            if not self.done(index) and other.done(index):
+                self.write(index, other.read(index))
+
     def done(self, index: int) -> bool:
         """Whether frame ``index`` is written and its bytes match their checksum (checked once a process).
 
@@ -309,11 +319,7 @@ class DepthStore:
             return self._facts().get(name)
 
     def _facts(self) -> dict[str, Any]:
-        try:
-            facts = json.loads((self.folder / _FACTS).read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
-            return {}
-        return facts if isinstance(facts, dict) else {}
+        return read_facts(self.folder)
 
     def _forget(self) -> None:
         """Drops what was said of the shot as a whole."""
@@ -331,6 +337,19 @@ class DepthStore:
             ours |= {name, f"{name}.crc"}
         names = [path.name for path in self.folder.iterdir() if not path.name.startswith(_OF_REFINER)]
         return any(name not in ours for name in names)
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """What `DepthStore.save` kept in a folder, by name, without opening its store.
+
+    Args:
+        folder: Of the store, which need not be there.
+    """
+    try:
+        facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
 
 
 def has_predictions(folder: Path) -> bool:

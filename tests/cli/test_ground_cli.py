@@ -65,6 +65,12 @@ def test_facts_are_json_or_a_line_a_shot(out, monkeypatch, capsys):
             "There is no horizon 'uprihgts'. Did you mean uprights? Choose one of auto",
         ),
         (["--frame", "99999", "--horizon-at", "0,20 60,20"], "The job has no frame 99999. Its files are"),
+        (["--frame", "99999"], "--frame 99999 does nothing: no points are given. Give --ground-at or"),
+        (
+            ["--frame", "1001", "--horizon-at", "9,20 9,20"],
+            "The points 9,20 9,20 of --horizon-at are one",
+        ),
+        (["--frame", "1001", "--ground-at", "1,2 3,4 5,6"], "1,2 3,4 5,6 of --ground-at lie in one line."),
         (["--frame", "1001", "--ground-at", "20,50 60,52 40,9999"], "The picked point 40,9999 on the ground"),
     ],
 )

@@ -76,6 +76,18 @@ def test_devices_to_share_out_are_not_a_farms(tmp_path: Path) -> None:
     assert not into.exists()
 
 
+@pytest.mark.parametrize(("device", "fits"), [("cuda:1", False), ("cuda:0", True), ("cuda", True)])
+def test_the_second_gpu_of_a_machine_is_no_tasks(tmp_path: Path, device: str, fits: bool) -> None:
+    words = ("submit", "slurm", "a.mov", "-o", tmp_path, "--into", tmp_path / "job", "--device", device)
+    if fits:
+        call(*words)
+        assert "#SBATCH --gpus=1" in (tmp_path / "job" / "estimate_1.sbatch").read_text()
+    else:
+        with pytest.raises(UsageError, match="gets one GPU, which is cuda:0 there, so it has no cuda:1"):
+            call(*words)
+        assert not (tmp_path / "job").exists()
+
+
 def test_the_template_is_json_with_the_clips(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     call(
         "submit",

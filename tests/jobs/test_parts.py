@@ -64,7 +64,7 @@ def test_a_part_is_a_run_of_shots(shots, shard, expected):
         start += length
     part = Part.parse(shots, shard)
     assert part is not None
-    assert list(part.shots(made)) == expected
+    assert [piece.shot.index for piece in part.pieces(made)] == expected
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 17])
@@ -73,8 +73,8 @@ def test_every_shot_is_in_exactly_one_share(count):
     for index, length in enumerate((3, 50, 1, 1, 7, 200, 4, 4)):
         made.append(Shot(index, start, start + length))
         start += length
-    shares = [list(Part(share=(k, count)).shots(made)) for k in range(1, count + 1)]
-    assert [shot for share in shares for shot in share] == list(range(len(made)))
+    shares = [Part(share=(k, count)).pieces(made) for k in range(1, count + 1)]
+    assert [piece.shot.index for share in shares for piece in share] == list(range(len(made)))
 
 
 @pytest.mark.parametrize(

@@ -169,6 +169,18 @@ def test_words_of_the_command_line(tmp_path):
     for word in ("sun", "moon:1,2,3", "sun:1,2", "point:a,b,c", "ambient:1:2", "sun:0,0,0"):
         with pytest.raises(UsageError, match="is no lamp"):
             parse_lights([word])
+    for word, what in (
+        ("sun:0,0,0", "is no lamp: a direction of 0, 0, 0 is none"),
+        ("ambient:-1", "is no lamp: its intensity: input should be greater than or equal to 0"),
+        ("ambient:nan", "is no lamp: its intensity: input should be a finite number"),
+    ):
+        with pytest.raises(UsageError, match=f"--light {word} {what}. Write sun:X,Y,Z"):
+            parse_lights([word])
+    with pytest.raises(UsageError, match=r"There is no lamp\. Write sun"):
+        parse_lights([])
+    (tmp_path / "a.json").write_text('{"lights": []}')
+    with pytest.raises(InputError, match=r"has no lamp\. Write one or more"):
+        parse_lights([str(tmp_path / "a.json")])
     (tmp_path / "a.json").write_text('{"lights": [{"type": "ambient"}]}')
     assert len(parse_lights([str(tmp_path / "a.json")]).lights) == 1
     with pytest.raises(UsageError, match="beside other lights"):

@@ -62,7 +62,7 @@ def estimate(
     ] = None,
     shard: Annotated[
         str | None,
-        typer.Option(metavar="K/N", help="Do the K-th of N shares of the shots; vdepth finish ends the job."),
+        typer.Option(metavar="K/N", help="Do the K-th of N shares of the clip; vdepth finish ends the job."),
     ] = None,
     ray: Annotated[
         str | None,

@@ -25,16 +25,15 @@ def fuse(
     camera: Annotated[
         Path | None, typer.Option(help="File with the camera's path (default: found from the clip).")
     ] = None,
-    margin: Annotated[
-        float, typer.Option(min=0, max=100, help="Around the plate, percent of its sides.")
-    ] = 10.0,
+    margin: Annotated[float, typer.Option(help="Around the plate, percent of its sides, 0 to 100.")] = 10.0,
+    clip: Annotated[Path | None, typer.Option(help="The clip, if it is not where the job found it.")] = None,
     events: Annotated[bool, typer.Option("--events", help="Print one JSON object a line.")] = False,
 ) -> None:
     """Fuse what a shot's frames hide from what its other frames show: clean plates."""
     from ..plates.fuse import fuse as run
 
     with watching(out, _WORDS, events) as progress:
-        file, shots = run(out, destination, camera, margin, progress)
+        file, shots = run(out, destination, camera, margin, progress, clip)
         finished(progress, file)
     if events:
         return

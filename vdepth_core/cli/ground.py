@@ -42,6 +42,11 @@ def ground(
     from .bars import Bars
 
     picked = None
+    if frame is not None and not (ground_at or horizon_at):
+        raise UsageError(
+            f"--frame {frame} does nothing: no points are given.",
+            "Give --ground-at or --horizon-at, or leave --frame away.",
+        )
     if ground_at or horizon_at:
         if frame is None:
             raise UsageError(
@@ -78,6 +83,11 @@ def _points(text: str, least: int, option: str) -> np.ndarray:
     if text and (len(points) < least or not np.isfinite(points).all()):
         raise UsageError(
             f"{option} takes {least} or more pixels, not {text!r}.", f'Write {option} "10,20 30,40".'
+        )
+    if text and np.linalg.matrix_rank(points - points[0]) < least - 1:
+        what = "are one pixel" if least == 2 else "lie in one line"
+        raise UsageError(
+            f"The points {text} of {option} {what}.", "Pick points that lie well apart in the frame."
         )
     return points
 

@@ -44,6 +44,7 @@ def novel_view(
     clean: Annotated[
         Path | None, typer.Option(help="Folder of vdepth fuse (default: OUT/clean, made if it is not there).")
     ] = None,
+    clip: Annotated[Path | None, typer.Option(help="The clip, if it is not where the job found it.")] = None,
     no_temporal: Annotated[
         bool, typer.Option("--no-temporal", help="Do not look in other frames for what the plate hides.")
     ] = False,
@@ -63,10 +64,10 @@ def novel_view(
     wanted = ViewOptions.parse(options)
     with watching(out, _WORDS, events) as progress:
         where = pick_device(device)
-        check(out, **options)
+        check(out, clip, **options)
         if clean is None and not no_temporal and wanted.layout != "rgbd":
-            clean = _fused(out, wanted.camera, progress)
-        result = run(out, destination, clean, where, overwrite, progress, **options)
+            clean = _fused(out, wanted.camera, clip, progress)
+        result = run(out, destination, clean, where, overwrite, progress, clip, **options)
         finished(progress, result.record)
     if events:
         return
@@ -80,13 +81,13 @@ def novel_view(
     typer.echo(result.film or result.record)
 
 
-def _fused(out: Path, camera: Path | None, progress: Progress) -> Path | None:
+def _fused(out: Path, camera: Path | None, clip: Path | None, progress: Progress) -> Path | None:
     """The job's clean plates, made if they are not there; None: its camera does not travel."""
     from ..errors import InputError
     from ..plates.fuse import fuse
 
     try:
-        done: dict[str, Any] = {"camera": camera, "progress": progress}
+        done: dict[str, Any] = {"camera": camera, "clip": clip, "progress": progress}
         return fuse(out, **done)[0].parent
     except InputError as error:
         progress.warn(f"Other frames show nothing of what the plate hides: {error.message}")

@@ -29,6 +29,7 @@ def relight(
     frames: Annotated[
         str | None, typer.Option(metavar="A-B", help="Frames A to B of the sequence (default: all).")
     ] = None,
+    clip: Annotated[Path | None, typer.Option(help="The clip, if it is not where the job found it.")] = None,
     no_movie: Annotated[bool, typer.Option("--no-movie", help="No MP4 of the plate under the pass.")] = False,
     device: Annotated[str, typer.Option(metavar=menu(Device), help="Where to compute.")] = "auto",
     events: Annotated[bool, typer.Option("--events", help="Print one JSON object a line.")] = False,
@@ -43,7 +44,8 @@ def relight(
 
     lights = parse_lights(light)
     with watching(out, _WORDS, events) as progress:
-        result = run(out, lights, destination, frames, not no_movie, pick_device(device), overwrite, progress)
+        where = pick_device(device)
+        result = run(out, lights, destination, frames, not no_movie, where, overwrite, progress, clip)
         finished(progress, result.record)
     if not events:
         typer.echo(result.film or result.record)

@@ -27,7 +27,7 @@ def submit(
     out: Annotated[Path, typer.Option("-o", "--out", help="Output folder; one subfolder a clip if several.")],
     into: Annotated[Path, typer.Option("--into", help="Folder for the job's files.")] = Path("vdepth-job"),
     shares: Annotated[
-        int, typer.Option(min=1, max=10_000, help="Shares of a clip's shots, a chunk each, 1 to 10000.")
+        int, typer.Option(min=1, max=10_000, help="Shares of a clip, a chunk each, 1 to 10000.")
     ] = 1,
     program: Annotated[
         str | None, typer.Option(metavar="PATH", help="vdepth on the farm's machines (default: vdepth).")
@@ -39,11 +39,7 @@ def submit(
     from ..jobs.submit.engines import write_job
 
     options = given(context)
-    if "," in (device := options.get("device", "")):
-        raise UsageError(
-            f"A farm gives a task its machine, so {device} cannot be shared out on it.",
-            "Leave --device away, and --shares N makes the tasks smaller.",
-        )
+    _check_device(options.get("device", ""))
     config = EstimateConfig.parse(**options)
     words = option_words(SubmitCommand(submit.__name__).fields(), options)
     job = farm_job(clips, out, config, words, shares=shares, program=(program,) if program else ())
@@ -52,6 +48,25 @@ def submit(
         typer.echo(str(path))
     count = len(job.chunks)
     typer.echo(f"{count} chunk{'s' * (count != 1)}. To send: {how}", err=True)
+
+
+def _check_device(device: str) -> None:
+    """Refuses devices that a task, which gets one GPU of its farm's choice, may not have.
+
+    Raises:
+        UsageError: it is one.
+    """
+    if "," in device:
+        raise UsageError(
+            f"A farm gives a task its machine, so {device} cannot be shared out on it.",
+            "Leave --device away, and --shares N makes the tasks smaller.",
+        )
+    kind, _, number = device.partition(":")
+    if kind == "cuda" and number not in ("", "0"):
+        raise UsageError(
+            f"A task of a farm gets one GPU, which is cuda:0 there, so it has no {device}.",
+            "Leave --device away, or give --device cuda.",
+        )
 
 
 def option_words(options: Iterable[Option], values: Mapping[str, Any]) -> list[str]:

@@ -237,7 +237,8 @@ class RayCrew:
         class VdepthWorker(ActorBody):
             @ray.method(max_task_retries=-1)  # type: ignore[untyped-decorator]  # waits until it is back
             def greet(self) -> tuple[str, str]:
-                return ray.util.get_node_ip_address(), self.hello()
+                node = ray.get_runtime_context().get_node_id()
+                return _called(ray.util.get_node_ip_address(), node), self.hello()
 
             @ray.method(concurrency_group="work")  # type: ignore[untyped-decorator]
             def run(self, order: Order) -> tuple[Outcome, list[tuple[Task, Event]]]:
@@ -254,7 +255,12 @@ class RayCrew:
 
 
 def _machine(node: dict[str, Any]) -> str:
-    return str(node["NodeManagerAddress"])
+    return _called(node["NodeManagerAddress"], node["NodeID"])
+
+
+def _called(address: str, node: str) -> str:
+    """A machine in sentences; two nodes of a cluster may stand on one."""
+    return f"{address} ({node[:8]})"
 
 
 def _started(address: str) -> Any:

@@ -32,7 +32,7 @@ from .results import ShotResult, film_path, read_result, result_path
 _SCAN = "scan.json"
 _READERS = min(4, os.cpu_count() or 1)  # threads; hashing releases the interpreter
 _SHOT_LOCK = f"{LOCK}.shot_"
-_STORE = re.compile(r"shot_\d{4,}")
+_STORE = re.compile(r"shot_\d{4,}(_\d+-\d+)?")  # of a shot, of a range of one
 
 
 class JobFolder:
@@ -80,7 +80,7 @@ class JobFolder:
             if shots is None:
                 self._locks.callback(lock_folder(out).release)
                 for path in sorted(self.work.glob(f"{_SHOT_LOCK}*")) if not shared else ():
-                    number = path.name.removeprefix(_SHOT_LOCK)
+                    number = path.name.removeprefix(_SHOT_LOCK).partition("_")[0]
                     lock_folder(out, path.name, f"shot {int(number)}").release()
             else:
                 lock = lock_folder(out)
@@ -88,6 +88,8 @@ class JobFolder:
                 for shot in shots:
                     held = lock_folder(out, f"{_SHOT_LOCK}{shot:04d}", f"shot {shot}")
                     self._locks.callback(held.release)
+                    for path in self.work.glob(f"{_SHOT_LOCK}{shot:04d}_*"):  # ranges of it
+                        lock_folder(out, path.name, f"shot {shot}").release()
                 lock.release()
             self._survey(names, sources)  # another process may have finished meanwhile
             self.journal.open(shared=shared)

@@ -1,16 +1,32 @@
-"""A part of a job: some of its shots, for one of several processes or machines."""
+"""A part of a job, for one of several processes or machines: some of its shots, or a range of a long one."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
 
 from ..errors import UsageError
 from ..types import Shot
 
 _NUMBERS = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?")
 _SHARE = re.compile(r"(\d{1,6})/(\d{1,6})")
+_LEAST = 8  # frames: a smaller range is not worth its start
+
+
+class Piece(NamedTuple):
+    """A shot, or a range of one: frames [start, stop) of it."""
+
+    shot: Shot
+    start: int
+    stop: int
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is all of the shot."""
+        return self.stop - self.start == len(self.shot)
 
 
 @dataclass(frozen=True)
@@ -19,11 +35,13 @@ class Part:
 
     Attributes:
         numbers: Shots [start, stop), by number.
-        share: Number, from 1, and count of about equal shares, by frames; shots stay whole.
+        frames: Of the one shot, frames [start, stop), from 0; None: all.
+        share: Number, from 1, and count of about equal shares, by frames.
     """
 
     numbers: tuple[int, int] | None = None
     share: tuple[int, int] | None = None
+    frames: tuple[int, int] | None = None
 
     @classmethod
     def parse(cls, shots: str | None, shard: str | None) -> Part | None:
@@ -56,11 +74,12 @@ class Part:
             return cls(share=(share, count))
         return None
 
-    def shots(self, shots: Sequence[Shot]) -> range:
-        """Numbers of the shots to do; empty where there are more shares than shots.
+    def pieces(self, shots: Sequence[Shot], step: int = 0) -> list[Piece]:
+        """What there is to do, in order; nothing where there are more shares than pieces.
 
         Args:
             shots: All of the job.
+            step: As of `shares`.
 
         Raises:
             UsageError: the clip has no such shot.
@@ -72,23 +91,39 @@ class Part:
                     f"The frames asked for lie in shots 0 to {len(shots) - 1}; there is no shot {stop - 1}.",
                     "Choose shots there are; vdepth inspect lists those of the whole clip.",
                 )
-            return range(first, stop)
+            if self.frames is not None:
+                return [Piece(shots[first], *self.frames)]
+            return [Piece(shot, 0, len(shot)) for shot in shots[first:stop]]
         assert self.share is not None
         share, count = self.share
-        return shares(shots, count).get(share, range(0))
+        return shares(shots, count, step).get(share, [])
 
 
-def shares(shots: Sequence[Shot], count: int) -> dict[int, range]:
-    """Number of a share, from 1 -> the shots that are its own; shares without any are left out.
+def shares(shots: Sequence[Shot], count: int, step: int = 0, longest: int = 0) -> dict[int, list[Piece]]:
+    """Number of a share, from 1 -> what is its own, in order; shares of nothing are left out.
+
+    Shots stay whole, but for those worth more than a share where the method allows it.
 
     Args:
         shots: All of the job.
-        count: Into how many about equal shares its frames are cut; shots stay whole.
+        count: Into how many about equal shares its frames are cut.
+        step: A shot may be cut at multiples of so many frames; 0: nowhere.
+        longest: Frames up to which a shot stays whole.
     """
     begin, total = shots[0].start, sum(map(len, shots))
-    found: dict[int, range] = {}
+    found: dict[int, list[Piece]] = {}
     for shot in shots:
-        middle = 2 * (shot.start - begin) + len(shot)  # in half frames: the share it lies in gets the shot
-        share = middle * count // (2 * total) + 1
-        found[share] = range(found[share].start if share in found else shot.index, shot.index + 1)
+        for piece in _cut(shot, count, total, step if len(shot) > longest else 0):
+            # In half frames: the share that its middle lies in gets the piece.
+            middle = 2 * (shot.start - begin) + piece.start + piece.stop
+            found.setdefault(middle * count // (2 * total) + 1, []).append(piece)
     return found
+
+
+def _cut(shot: Shot, count: int, total: int, step: int) -> list[Piece]:
+    """A shot as the pieces that shares are made of."""
+    length = len(shot)
+    worth = (2 * length * count + total) // (2 * total)  # shares, rounded
+    parts = max(1, min(worth, length // max(step, _LEAST))) if step else 1
+    starts = [length * part // parts // max(step, 1) * step for part in range(parts)]
+    return [Piece(shot, start, stop) for start, stop in pairwise([*starts, length])]

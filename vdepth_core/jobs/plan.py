@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -187,10 +188,19 @@ def make_plan(
         clip.info = replace(info, name=before.clip.name)
     elif before is not None and record.predictions == before.predictions:
         record = record.model_copy(update={"threads": before.threads})
-    record = record.model_copy(update={"source": ClipEntry.of(clip.info, source.digest, [], [])})
+    entry = ClipEntry.of(clip.info, source.digest, [], [])
+    record = record.model_copy(update={"source": entry, "beside": _beside(clip.info.path, out)})
     return Plan(
         clip, record, before, config, device, spec, load, plugins, method, refiner, size, camera, frames
     )
+
+
+def _beside(path: Path, out: Path) -> str:
+    """The clip's path from the job's folder, for when both are moved; none between two drives."""
+    try:
+        return os.path.relpath(path, out)
+    except ValueError:
+        return ""
 
 
 def _plugins(config: EstimateConfig) -> Callable[..., list[Plugin]]:

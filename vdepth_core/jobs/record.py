@@ -72,6 +72,7 @@ class JobRecord(_Part):
         identity: `Identity.facts`.
         clip: The clip.
         source: The clip's entry for the manifest, without the times of its frames.
+        beside: The clip's path from the job's folder; empty where there is none.
         spec: What the model is.
         weights: What the model's file or folder looked like; see `weights_seen`.
         size: (height, width) of the network's input.
@@ -88,6 +89,7 @@ class JobRecord(_Part):
     identity: dict[str, Any]
     clip: ClipRecord
     source: ClipEntry | None = None
+    beside: str = ""
     spec: ModelSpec | None = None
     weights: str = ""
     size: tuple[int, int] | None = None

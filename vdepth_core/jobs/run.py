@@ -22,7 +22,7 @@ from pathlib import Path
 from ..budget import MB, at_most, give_back
 from ..checksums import Checksums
 from ..clip import ClipReader, ShotView, fingerprint
-from ..errors import InputError, UsageError
+from ..errors import BusyError, InputError, UsageError
 from ..files import make_folder, require_folder
 from ..models.device import cpu_threads, set_threads
 from ..output.locks import planning
@@ -32,6 +32,7 @@ from ..plugins import answering
 from ..store import DepthStore
 from ..types import Shot
 from ..version import __version__
+from . import ranges
 from . import shots as stages
 from .accelerator import Accelerator, ModelShelf
 from .adapting import adapted_config
@@ -40,7 +41,7 @@ from .config import EstimateConfig
 from .events import Done, JobProgress, PartDone, Started, Warning_
 from .folder import JobFolder, finished_manifest, folder_checksums, read_scan, tidy
 from .numbering import end_of
-from .parts import Part
+from .parts import Part, Piece
 from .pipeline import Channel, run_stages
 from .plan import Plan, make_plan
 from .record import ClipRecord
@@ -57,7 +58,11 @@ _STAGE_BYTES, _STAGES_BYTES = 40, 2048 * MB
 
 
 class ClipJob:
-    """Estimates one clip into one folder; `run` does everything and may be called once."""
+    """Estimates one clip into one folder; `run` does everything and may be called once.
+
+    Attributes:
+        step: Of a part, once it ran: multiples of how many frames a shot may be cut at; 0: shots stay whole.
+    """
 
     def __init__(
         self,
@@ -89,6 +94,8 @@ class ClipJob:
         self._others, self._part = others, part
         self._seconds: dict[str, float] = {}
         self._thread_count: int | None = None
+        self._totals: dict[str, int] = {}
+        self.step = 0
 
     def run(self, *, overwrite: bool = False) -> Manifest | None:
         """Runs or resumes the job; returns its manifest, or None after a part of it.
@@ -141,21 +148,76 @@ class ClipJob:
 
     def _run_part(self, plan: Plan, part: Part, checksums: Checksums, overwrite: bool) -> None:
         """Does some shots, while other processes do others; whoever comes first makes the plan for all."""
-        with planning(self.out, self.progress):
-            with self._open(plan, checksums, shared=True) as folder:
-                self._begin(plan, folder, overwrite)
-                scan = list(self._shots(plan, folder))
-                shots = part.shots(scan)
-                if shots:
-                    self._set_threads(plan, folder)
-            if shots:
-                folder = JobFolder(self.out, self._names(plan), plan.clip.files, checksums, shots)
-        if shots:
+        self.step = ranges.step_of(plan)
+        with planning(self.out, self.progress), self._open(plan, checksums, shared=True) as folder:
+            self._begin(plan, folder, overwrite)
+            scan = list(self._shots(plan, folder))
+            pieces = part.pieces(scan, self.step)
+            results = {shot.index: self._result(plan, folder, shot) for shot, *_ in pieces}
+            cut = [piece for piece in pieces if not piece.whole and results[piece.shot.index] is None]
+            if pieces:
+                self._set_threads(plan, folder)
+        if cut:
+            self._count({"infer": sum(piece.stop - piece.start for piece in cut)})
+        for piece in cut:
+            self._predict_range(plan, piece)
+        done = [piece.shot.index for piece in pieces if piece not in cut]
+        if done:
+            with planning(self.out, self.progress):
+                folder = self._open_shots(plan, checksums, range(done[0], done[-1] + 1))
             with folder:
-                self._work(plan, folder, shots)
-                self._check_unchanged(plan, checksums)
+                self._work(plan, folder, range(done[0], done[-1] + 1))
+        for shot in dict.fromkeys(piece.shot for piece in cut):
+            done += [shot.index] * self._go_on(plan, shot, checksums)
+        if pieces:
+            self._check_unchanged(plan, checksums)
         clip = self.progress.clip
-        self.progress.tell(PartDone(clip=clip, out=str(self.out), shots=list(shots), of=len(scan)))
+        self.progress.tell(PartDone(clip=clip, out=str(self.out), shots=sorted(done), of=len(scan)))
+
+    def _predict_range(self, plan: Plan, piece: Piece) -> None:
+        """Predicts some frames of a shot whose others other processes predict."""
+        if ranges.is_predicted(plan, self.out, piece):
+            self.progress.skip("infer", piece.stop - piece.start)
+            return
+        with planning(self.out, self.progress):
+            lock = ranges.lock_range(self.out, piece)
+        try:
+            with ranges.open_range(plan, self.out, piece) as store, ClipReader(plan.clip) as reader:
+                with self._turn_for(True, _PREDICT):
+                    if self._thread_count is not None:
+                        set_threads(self._thread_count)
+                    frames, view = range(piece.start, piece.stop), ShotView(reader, piece.shot)
+                    stages.predict_range(plan, view, store, frames, self.progress)
+                ranges.set_predicted(plan, store, piece)
+        finally:
+            lock.release()
+
+    def _go_on(self, plan: Plan, shot: Shot, checksums: Checksums) -> bool:
+        """Does the rest of a shot if its last range is predicted now and nobody else is at it."""
+        with planning(self.out, self.progress):
+            if not ranges.all_predicted(plan, self.out, shot):
+                return False
+            try:
+                folder = self._open_shots(plan, checksums, range(shot.index, shot.index + 1))
+            except BusyError:
+                return False
+        with folder:
+            self._work(plan, folder, range(shot.index, shot.index + 1), gathers=True)
+        return True
+
+    def _open_shots(self, plan: Plan, checksums: Checksums, shots: range) -> JobFolder:
+        return JobFolder(self.out, self._names(plan), plan.clip.files, checksums, shots)
+
+    def _result(self, plan: Plan, folder: JobFolder, shot: Shot) -> ShotResult | None:
+        """What is left of a shot that is finished."""
+        result = folder.result(shot.index, plan.record.job)
+        return result if result is not None and result.shot == shot else None
+
+    def _count(self, frames: dict[str, int]) -> None:
+        """Tells of so many more frames in some stages."""
+        for stage, count in frames.items():
+            self._totals[stage] = self._totals.get(stage, 0) + count
+            self.progress.stage(stage, self._totals[stage])
 
     def _open(self, plan: Plan, checksums: Checksums, *, shared: bool = False) -> JobFolder:
         files = (*plan.clip.files, *self._others)
@@ -249,8 +311,8 @@ class ClipJob:
             folder.record(plan.record.model_copy(update={"threads": self._thread_count}))
         return self._thread_count
 
-    def _work(self, plan: Plan, folder: JobFolder, part: range | None) -> None:
-        """Brings every shot of the clip, or of a part of it, to its end."""
+    def _work(self, plan: Plan, folder: JobFolder, part: range | None, *, gathers: bool = False) -> None:
+        """Brings every shot of the clip, or of a part, to its end; one that ``gathers`` is predicted."""
         shots: Channel[Shot] = Channel(self.progress)
         predicted: Channel[_Work] = Channel(self.progress, _SHOTS_AHEAD)
         settled: Channel[_Work] = Channel(self.progress, _SHOTS_AHEAD)
@@ -285,7 +347,7 @@ class ClipJob:
                 if part is None or shot.index in part:
                     shots.put(shot)
             self._seconds["scan"] = time.monotonic() - began
-            self._check_scan(plan, part, refines)
+            self._check_scan(plan, part, refines, gathers=gathers)
             scanned.set()
             shots.end()
 
@@ -294,8 +356,8 @@ class ClipJob:
                 await_scan()
             with ClipReader(plan.clip) as reader:
                 for shot in shots:
-                    result = folder.result(shot.index, plan.record.job)
-                    if result is not None and result.shot == shot and folder.whole(result):
+                    result = self._result(plan, folder, shot)
+                    if result is not None and folder.whole(result):
                         self._skip(shot, "infer", "settle", *(["refine"] if refines else []), "write")
                         self._tell_frames(plan, result)
                         continue
@@ -304,6 +366,7 @@ class ClipJob:
                     if stages.is_settled(store):
                         self._skip(shot, "infer")
                     else:
+                        ranges.gather_ranges(plan, self.out, shot, store)
                         with room(reader), self._turn_for(True, _PREDICT):
                             self._set_threads(plan, folder)
                             stages.predict(plan, ShotView(reader, shot), store, self.progress)
@@ -368,7 +431,7 @@ class ClipJob:
         for name in names:
             self.progress.skip(name, len(shot))
 
-    def _check_scan(self, plan: Plan, part: range | None, refines: int) -> None:
+    def _check_scan(self, plan: Plan, part: range | None, refines: int, *, gathers: bool) -> None:
         facts = plan.clip.facts
         assert facts is not None
         for warning in facts.warnings:
@@ -376,7 +439,5 @@ class ClipJob:
         end = end_of(facts, plan.clip.info.rate)
         plan.numbering.check_shown(facts.times[facts.shots[0].start], end)
         total = sum(len(shot) for shot in facts.shots if part is None or shot.index in part)
-        for stage in ("infer", "settle", "write"):
-            self.progress.stage(stage, total)
-        if refines:
-            self.progress.stage("refine", total * refines)
+        self._count({} if gathers else {"infer": total})
+        self._count({"settle": total, "write": total} | ({"refine": total * refines} if refines else {}))

@@ -7,12 +7,14 @@ gives the same bytes. `finish` is in `writer`, which writes a shot's files.
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 
 from ..clip import ShotView
+from ..methods.ranges import RangedMethod
 from ..plugins import answering
 from ..progress import Progress
 from ..protocols import RefiningMethod
@@ -21,7 +23,8 @@ from ..types import Shot, ShotAlignment
 from .folder import JobFolder
 from .plan import Plan
 
-_ALIGNMENT, _WARNINGS, _SECONDS = "alignment", "warnings", "seconds"
+_ALIGNMENT, _WARNINGS, _SECONDS, _GATHERED = "alignment", "warnings", "seconds", "gathered"
+_NUMBER = re.compile(r"\d+")
 
 
 def open_store(plan: Plan, folder: JobFolder, shot: Shot) -> DepthStore:
@@ -94,6 +97,47 @@ def predict(plan: Plan, view: ShotView, store: DepthStore, progress: Progress) -
     """
     with _noted(store, progress, "infer") as noting, answering(*plan.plugins("model", "method")):
         plan.method.run(view, plan.load(), store, noting)
+
+
+def predict_range(plan: Plan, view: ShotView, store: DepthStore, frames: range, progress: Progress) -> None:
+    """Needs the model, and a `RangedMethod`: what of `predict` is a range's.
+
+    Args:
+        plan: The job.
+        view: The shot's frames.
+        store: Of the range.
+        frames: Of the shot, from 0.
+        progress: Told of each frame, stage ``infer``; may cancel.
+    """
+    assert isinstance(plan.method, RangedMethod)
+    with _noted(store, progress, "infer") as noting, answering(*plan.plugins("model", "method")):
+        plan.method.run_range(view, plan.load(), store, frames, noting)
+
+
+def gather(plan: Plan, store: DepthStore, part: DepthStore) -> None:
+    """Takes what was predicted of a range, said of it, and how long it took.
+
+    Args:
+        plan: The job, of a `RangedMethod`.
+        store: Of the shot.
+        part: Of the range; of several the one that begins first comes first.
+    """
+    assert isinstance(plan.method, RangedMethod)
+    with answering(*plan.plugins("method")):
+        plan.method.gather(plan.spec, store, part)
+    gathered = store.load(_GATHERED) or []
+    if part.folder.name in gathered:
+        return
+    said = warnings_of(store)
+    # A run over the whole shot says a thing once, of the first frame it is true of.
+    known = {_NUMBER.sub("", line) for line in said}
+    said += [line for line in warnings_of(part) if _NUMBER.sub("", line) not in known]
+    store.save(_WARNINGS, said)
+    seconds = seconds_of(store)
+    for stage, value in seconds_of(part).items():
+        seconds[stage] = seconds.get(stage, 0.0) + value
+    store.save(_SECONDS, seconds)
+    store.save(_GATHERED, [*gathered, part.folder.name])
 
 
 def settle(plan: Plan, shot: Shot, store: DepthStore, progress: Progress) -> None:

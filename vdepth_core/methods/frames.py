@@ -38,8 +38,26 @@ class FrameBatch:
     luma: np.ndarray  # (n, h, w) uint8
 
 
+def batch_of(spec: ModelSpec, device: str, batch: int | None) -> int:
+    """Frames a forward pass: a chain's, the user's, or what suits the device.
+
+    Args:
+        spec: Of the model.
+        device: Where it runs.
+        batch: What the user wants; None: `CUDA_BATCH` on CUDA, else 1.
+    """
+    if spec.chain > 1:
+        return spec.chain
+    return batch or (CUDA_BATCH if device.startswith("cuda") else 1)
+
+
 def predict_shot(
-    shot: ShotFrames, model: DepthModel, store: DepthStore, progress: Progress, batch: int | None = None
+    shot: ShotFrames,
+    model: DepthModel,
+    store: DepthStore,
+    progress: Progress,
+    batch: int | None = None,
+    within: range | None = None,
 ) -> None:
     """Fills ``store.raw`` and ``store.luma`` for every frame of the shot, ``store.fov`` for a `CameraModel`.
 
@@ -54,6 +72,8 @@ def predict_shot(
         progress: Told of each frame, stage ``infer``; may cancel.
         batch: Frames a forward pass; None: `CUDA_BATCH` for a model on a CUDA device, else 1. A model that
             chains frames gets its chains, whole.
+        within: Only these frames, from a multiple of the batch on to another, or to the end: whether the
+            shot's depth varies at all is left open then. None: all.
 
     Raises:
         UsageError: the model sees several frames at once.
@@ -64,14 +84,19 @@ def predict_shot(
     """
     check_per_frame(model)
     chain = model.spec.chain
-    size = chain if chain > 1 else batch or (CUDA_BATCH if on_cuda(model) else 1)
+    size = batch_of(model.spec, str(getattr(model, "device", "cpu")), batch)
+    wanted = range(store.count) if within is None else within
     least = f"with a single frame of {store.width}x{store.height}"
     batcher = Batcher(model, Load(size), whole=chain > 1, least=least)
     check = DepthCheck(model.spec.name, store.luma, shot.shot.start, progress)
     writing: list[Future[None]] = []
     needed = [store.raw, store.luma] + ([store.fov] if isinstance(model, CameraModel) else [])
-    runs = missing_runs(store.count, size, lambda index: all(array.done(index) for array in needed))
-    if done := store.count - sum(stop - start for start, stop in runs):
+
+    def is_done(index: int) -> bool:
+        return index not in wanted or all(array.done(index) for array in needed)
+
+    runs = missing_runs(store.count, size, is_done)
+    if done := len(wanted) - sum(stop - start for start, stop in runs):
         progress.skip(STAGE, done)
     with ThreadPoolExecutor(1, "vdepth-read") as reader, ThreadPoolExecutor(1, "vdepth-write") as writer:
         try:
@@ -93,7 +118,8 @@ def predict_shot(
         finally:
             for future in writing:
                 future.result()
-    if model.spec.space != "metric":  # a wall seen head on is one depth in metres; relative, it is nothing
+    # A wall seen head on is one depth in metres; relative, it is nothing.
+    if within is None and model.spec.space != "metric":
         check.varied(store.raw, range(store.count))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..types import ShotAlignment
 from .frames import predict_shot, to_disparity
 from .options import FramewiseOptions
-from .per_frame import PerFrame
+from .ranges import RangedPerFrame
 
 if TYPE_CHECKING:
     from ..progress import Progress
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SETTLE = "settle"
 
 
-class Framewise(PerFrame):
+class Framewise(RangedPerFrame):
     """Runs a per-frame model over the shot; the predictions stay as they are."""
 
     name = "framewise"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ def encode_shot(
     batcher: Batcher,
     share: Share,
     noise: Callable[[int, int], Tensor] | None = None,
+    wanted: Collection[int] | None = None,
 ) -> None:
     """Decodes every frame once and fills ``latents`` and ``store.luma``.
 
@@ -37,6 +38,7 @@ def encode_shot(
         batcher: Says how many frames fit.
         share: Advances by one a frame.
         noise: Of frames [start, stop) in order, for an encoder that samples; None: it does not.
+        wanted: The frames to do, with others of their batches; None: all.
 
     Raises:
         InputError: the clip gave fewer frames than the shot has.
@@ -44,8 +46,13 @@ def encode_shot(
         Cancelled: the user asked to stop.
     """
     size = batcher.size
-    runs = missing_runs(store.count, size, lambda index: latents.done(index) and store.luma.done(index))
-    share.skip(store.count, runs)
+    frames = range(store.count) if wanted is None else wanted
+
+    def is_done(index: int) -> bool:
+        return index not in frames or (latents.done(index) and store.luma.done(index))
+
+    runs = missing_runs(store.count, size, is_done)
+    share.skip(max(len(frames), sum(stop - start for start, stop in runs)), runs)
     for start, stop in runs:
         with closing(decode_batches(shot, model, store, start, stop, size)) as source:
             for item in source:

@@ -6,6 +6,7 @@ Everything but ``timings`` is the same for the same input and configuration.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -71,7 +72,7 @@ Count = Annotated[int, Field(ge=0, le=100_000_000)]
 
 
 class ClipEntry(_Model):
-    """The clip. Rates, ratios and times are exact: ``"24000/1001"``.
+    """The clip, by its path from the root. Rates, ratios and times are exact: ``"24000/1001"``.
 
     ``pts`` and ``times`` (seconds since the clip's first frame) hold one value for every frame of
     ``FramesEntry``.
@@ -122,7 +123,7 @@ class ClipEntry(_Model):
         )
         more = ("rotation", "mirrored", "has_alpha", "interlaced", "layer", "origin")
         return cls(
-            path=str(info.path),
+            path=os.path.abspath(info.path),
             fingerprint=fingerprint,
             pixel_aspect=ratio(info.pixel_aspect),
             rate=ratio(info.rate),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,7 +38,12 @@ def plate_of(manifest: Manifest, path: Path | None = None) -> Clip:
         )
     given = {name: manifest.configuration.get(name) for name in ClipOptions.model_fields}
     options = ClipOptions(**{name: value for name, value in given.items() if value is not None})
-    clip = open_clip(path or Path(manifest.clip.path), **options.clip_options())
+    try:
+        clip = open_clip(path or Path(manifest.clip.path), **options.clip_options())
+    except InputError as error:
+        if path is not None or os.path.exists(manifest.clip.path):
+            raise
+        raise InputError(error.message, "Say where the job's clip is with --clip.") from error
     if (clip.info.width, clip.info.height) != (manifest.clip.width, manifest.clip.height):
         hint = "Estimate it again." if path is None else f"Name {manifest.clip.name} itself."
         raise InputError(f"{clip.info.path} is no longer the clip it was.", hint)

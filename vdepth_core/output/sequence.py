@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +17,7 @@ from ..geometry.camera import Intrinsics
 from .channels import SequenceKind
 from .exr import read_exr
 from .exr_header import read_header
+from .journal import JOB, WORK
 from .manifest import Manifest, read_manifest
 from .naming import manifest_path
 
@@ -185,11 +188,12 @@ class DepthSequence(LazyFrames):
             ) from error
 
 
-def read_sequence(out: str | Path) -> DepthSequence:
+def read_sequence(out: str | Path, clip: str | Path | None = None) -> DepthSequence:
     """Opens the output folder of a finished job.
 
     Args:
         out: Output folder of `estimate`.
+        clip: Where the job's clip is now; None: where it was, or as far from the folder as it was.
 
     Returns:
         The depth, lazily: ``len(s)``, ``s[3]`` (H, W), ``s[10:20]`` (10, H, W), ``s.disparity``,
@@ -207,7 +211,10 @@ def read_sequence(out: str | Path) -> DepthSequence:
         True
     """
     out = Path(out)
-    return DepthSequence(out, read_manifest(manifest_path(out)))
+    manifest = read_manifest(manifest_path(out))
+    path = str(clip) if clip is not None else _found(out, manifest.clip.path)
+    entry = manifest.clip.model_copy(update={"path": path})
+    return DepthSequence(out, manifest.model_copy(update={"clip": entry}))
 
 
 def numbers_of(sequence: DepthSequence, frames: str | None) -> range:
@@ -230,3 +237,15 @@ def numbers_of(sequence: DepthSequence, frames: str | None) -> range:
             f"Its frames are {sequence.numbers.start} to {sequence.numbers.stop - 1}.",
         )
     return found
+
+
+def _found(out: Path, path: str) -> str:
+    """Where the clip is that was at ``path``: there, or as far from a folder that moved with it as it was."""
+    if os.path.exists(path):
+        return path
+    try:
+        beside = json.loads((out / WORK / JOB).read_text(encoding="utf-8"))["beside"]
+        moved = os.path.abspath(out / beside)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return path
+    return moved if beside and os.path.exists(moved) else path

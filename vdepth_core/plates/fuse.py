@@ -20,7 +20,7 @@ import numpy as np
 
 from ..adaptation.lens import known_identity, lens_of, read_path
 from ..clip import Clip, ShotView
-from ..errors import InputError
+from ..errors import InputError, UsageError
 from ..files import require_space, write_bytes
 from ..flow.dis import working_size
 from ..output.attributes import PREFIX
@@ -68,6 +68,7 @@ def fuse(
     camera: str | Path | None = None,
     margin: float = 10.0,
     progress: Progress | None = None,
+    clip: str | Path | None = None,
 ) -> tuple[Path, list[ShotPlates]]:
     """Writes clean plates of a finished job.
 
@@ -77,39 +78,43 @@ def fuse(
         camera: File of the camera's path; None: it is found from the clip.
         margin: Around the plate, percent of its sides, 0 to 100.
         progress: Hears of the work and may stop it.
+        clip: Where the job's clip is now; None: where it was, or as far from the folder as it was.
 
     Returns:
         ``clean.json``, and what became of each shot.
 
     Raises:
+        UsageError: the margin is none.
         InputError: the job is not finished, its clip is gone or changed, or no shot's camera travels.
         JobConflictError: a file that vdepth did not write would be replaced.
         ResourceError: the disk is full or not writable.
         Cancelled: the user asked to stop.
     """
-    progress, sequence = progress or Progress(), read_sequence(out)
+    if not 0 <= margin <= 100:
+        raise UsageError(f"--margin {margin:g} is no share of the plate's sides.", "Give 0 to 100, percent.")
+    progress, sequence = progress or Progress(), read_sequence(out, clip)
     manifest = sequence.manifest
-    clip = plate_of(manifest)
+    plate = plate_of(manifest)
     path = None
     if camera is not None:
-        list(clip.scan(shots=False, progress=progress))
-        path = read_path(Path(camera), clip, None, progress)
+        list(plate.scan(shots=False, progress=progress))
+        path = read_path(Path(camera), plate, None, progress)
     lens = lens_of(path) if path is not None else None
     if lens is None and manifest.camera.source not in {"assumed", "metadata"}:
         lens = sequence.intrinsics
     known = known_identity(None, Path(camera) if camera is not None else None)
     facts = [VERSION, manifest.job, margin, sorted(known.items())]
     identity = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
-    across, down = (round(side * margin / 100) for side in (clip.info.width, clip.info.height))
+    across, down = (round(side * margin / 100) for side in (plate.info.width, plate.info.height))
     with ExportFolder(Path(destination) if destination else Path(out) / "clean") as folder:
-        job = _Fusion(sequence, clip, folder, lens, path, (across, down), identity, progress)
+        job = _Fusion(sequence, plate, folder, lens, path, (across, down), identity, progress)
         shots = [job.shot(entry) for entry in manifest.shots]
         if not any(shot.moves for shot in shots):
             raise InputError(
                 f"{manifest.clip.name} has no clean plate. {shots[0].reason}",
                 "Clean plates need a shot in which the camera travels.",
             )
-        size = {"width": clip.info.width, "height": clip.info.height, "margin_x": across, "margin_y": down}
+        size = {"width": plate.info.width, "height": plate.info.height, "margin_x": across, "margin_y": down}
         told = {"version": VERSION, "job": manifest.job, **size, "shots": [asdict(shot) for shot in shots]}
         file = folder.stage / "clean.json"
         write_bytes(file, f"{json.dumps(told, indent=1)}\n".encode())

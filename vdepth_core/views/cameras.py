@@ -18,7 +18,8 @@ import numpy as np
 
 from ..errors import InputError
 from ..geometry.camera import Intrinsics
-from ..geometry.camera_files.formats import read_camera
+from ..geometry.camera_files.formats import CameraFile, read_camera
+from ..geometry.camera_files.plate import Plate
 from ..geometry.camera_path import CameraPath, inverse_pose
 from ..output.plate import camera_plate
 from .options import PATHS, ViewOptions
@@ -187,7 +188,7 @@ class FilePath:
         """
         plate, found = camera_plate(sequence, clip), []
         for file in (None if options.path in PATHS else Path(options.path), options.camera):
-            read = None if file is None else read_camera(file, plate)
+            read = None if file is None else _read(file, plate, sequence)
             for note in read.notes if read is not None else ():
                 progress.warn(note)
             found.append(read)
@@ -220,6 +221,19 @@ class FilePath:
         back = inverse_pose(self.wanted.pose(number))
         own = self.rest if self.own is None else self.own.pose(number)
         return Move(back @ own, self.wanted.lens(number))
+
+
+def _read(file: Path, plate: Plate, sequence: DepthSequence) -> CameraFile:
+    """A camera file of the clip; one numbered as the job's files hears how the clip is numbered."""
+    try:
+        return read_camera(file, plate)
+    except InputError as error:
+        first = plate.numbers[sequence.manifest.frames.first]
+        if "is not of this clip" not in error.message or first == sequence.numbers.start:
+            raise
+        raise InputError(
+            error.message, f"Number its frames as the clip's: file {sequence.numbers.start} is frame {first}."
+        ) from error
 
 
 def _moved(by: tuple[float, float, float]) -> np.ndarray:

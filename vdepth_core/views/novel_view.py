@@ -54,18 +54,19 @@ class ViewResult:
     found: float
 
 
-def check(out: str | Path, **options: Any) -> None:
+def check(out: str | Path, clip: str | Path | None = None, **options: Any) -> None:
     """Refuses what `novel_view` would, before other work is done for it.
 
     Args:
         out: Output folder of `estimate`.
+        clip: Where the job's clip is now; None: where it was, or as far from the folder as it was.
         options: Fields of `ViewOptions`.
 
     Raises:
         UsageError: an option is wrong, or the sequence has none of the frames.
         InputError: the job is not finished, its clip is gone or changed, or a camera file cannot be read.
     """
-    wanted, sequence = ViewOptions.parse(options), read_sequence(out)
+    wanted, sequence = ViewOptions.parse(options), read_sequence(out, clip)
     numbers_of(sequence, wanted.frames)
     FilePath.read(wanted, plate_of(sequence.manifest), sequence, Progress())
 
@@ -77,6 +78,7 @@ def novel_view(
     device: str = "cpu",
     overwrite: bool = False,
     progress: Progress | None = None,
+    clip: str | Path | None = None,
     **options: Any,
 ) -> ViewResult:
     """Renders a finished job from another camera.
@@ -89,6 +91,7 @@ def novel_view(
         device: Where torch works.
         overwrite: Replace a view made with other options.
         progress: Hears of the work and may stop it.
+        clip: Where the job's clip is now; None: where it was, or as far from the folder as it was.
         options: Fields of `ViewOptions`; ``path`` must be there.
 
     Returns:
@@ -102,7 +105,7 @@ def novel_view(
         Cancelled: the user asked to stop.
     """
     wanted, progress = ViewOptions.parse(options), progress or Progress()
-    sequence = read_sequence(out)
+    sequence = read_sequence(out, clip)
     numbers = numbers_of(sequence, wanted.frames)
     path = FilePath.read(wanted, plate_of(sequence.manifest), sequence, progress)
     plates = None if clean is None else CleanPlates.open(Path(clean), sequence.manifest)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from vdepth_core.errors import UsageError
 from vdepth_core.jobs.accelerator import ModelShelf
 from vdepth_core.jobs.config import EstimateConfig
 from vdepth_core.jobs.devices import DeviceCrew
-from vdepth_core.jobs.events import Done, FrameDone, Warning_
+from vdepth_core.jobs.events import Done, FrameDone, ProgressEvent, Warning_
 from vdepth_core.jobs.fleet.run import Fleet, whole_jobs_only
 from vdepth_core.jobs.fleet.tasks import Setup
 
@@ -59,6 +60,28 @@ def test_two_devices_one_killed_in_the_middle_give_the_bytes_of_one_run(tmp_path
     assert any("A worker died" in event.message for event in events if isinstance(event, Warning_))
     frames = [(event.clip, event.number) for event in events if isinstance(event, FrameDone)]
     assert len(frames) == len(set(frames)) == 18
+    assert not any(process.is_alive() for process, _ in crew._hands.values())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL does not exist on Windows")
+def test_one_long_shot_is_shared_and_a_killed_range_is_done_again(tmp_path: Path) -> None:
+    take, events, killed = write_movie(tmp_path / "take.mp4", 32), [], []
+    assert run_here([take], tmp_path / "whole")[0].error is None
+
+    def heard(event):
+        events.append(event)
+        if isinstance(event, ProgressEvent) and event.stage == "infer" and event.done > 12 and not killed:
+            killed.append(event)
+            os.kill(crew._hands["1"][0].pid, signal.SIGKILL)
+
+    fleet = Fleet([take], tmp_path / "out", EstimateConfig.parse(**OPTIONS), heard)
+    crew = DeviceCrew(["cpu", "cpu"], replace(fleet.setup, shelf=shelf))
+    assert fleet.run(crew)[0].error is None
+    assert digest(tmp_path / "out") == digest(tmp_path / "whole")
+    warned = [event.message for event in events if isinstance(event, Warning_)]
+    assert any("A worker died at it (frames " in message and "of shot 0)" in message for message in warned)
+    last = [event for event in events if isinstance(event, ProgressEvent) and event.stage == "infer"][-1]
+    assert last.done == last.total == 32
     assert not any(process.is_alive() for process, _ in crew._hands.values())
 
 

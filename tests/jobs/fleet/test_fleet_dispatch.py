@@ -75,6 +75,25 @@ def test_a_clip_of_one_shot_and_one_that_was_finished_before() -> None:
     assert made.over == [(0, None)]
 
 
+def test_a_shot_worth_more_than_a_worker_is_cut_into_ranges_where_it_may_be() -> None:
+    made, order = books(50, 1, 1), []
+    for now in range(100):
+        for worker, task in made.take(now):
+            order.append(task)
+            cut, other = Outcome(shots=shots(10, 160, 30), step=8), Outcome(finished=task.stage != "shots")
+            made.ended(worker, task, cut if task.stage == "plan" else other, now)
+    assert made.finished
+    ranges = sorted(task.frames for task in order if task.frames is not None)
+    assert {task.shots for task in order if task.frames is not None} == {(1, 2)}
+    assert [start for start, _ in ranges] == [0, *(stop for _, stop in ranges[:-1])]
+    assert ranges[-1][1] == 160
+    assert all(start % 8 == 0 for start, _ in ranges)
+    assert 4 <= len(ranges) <= 8
+    whole = sorted(task.shots for task in order if task.stage == "shots" and task.frames is None)
+    assert whole == [(0, 1), (2, 3)]
+    assert order.count(Task(0, "finish")) == 1
+
+
 def test_what_cannot_be_cut_stays_whole() -> None:
     assert everything(books(1, split=False)) == [Task(0, "clip")]
 

@@ -1,6 +1,7 @@
 """Which worker does what next, and what a failure means: no clocks, processes or files of its own.
 
-* Finishing comes first, then the largest piece, be it a clip or some shots of one: the tail stays short. What
+* Finishing comes first, then the largest piece, be it a clip, some shots of one, or a range of a shot worth
+  more than a worker's share of everything, where the method allows it: the tail stays short. What
   is left at the end goes to idle workers only: behind another piece it would wait.
 * A task whose worker died is done again, alone on a worker, so that it is known which one it was; what takes
   its worker with it three times is quarantined. A worker lost with its machine counts against nobody.
@@ -16,9 +17,9 @@ import math
 from bisect import insort
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from ...errors import BusyError, Cancelled, ResourceError, VdepthError, WeightsError
-from ...types import Shot
 from ..parts import shares
 from .tasks import Outcome, Task
 
@@ -71,7 +72,7 @@ class Dispatcher:
         Args:
             weights: What each is worth, in any unit: bytes will do.
             width: How many workers there will be, at least.
-            split: Whether large clips are cut into runs of shots.
+            split: Whether large clips are cut into runs of shots, and very long shots into ranges.
         """
         self._width = width
         self._clips = [_Clip(max(weight, 1.0)) for weight in weights]
@@ -216,28 +217,35 @@ class Dispatcher:
         return Task(task.clip, "plan") if cut else task
 
     def _pieces(self, clip: int) -> int:
-        """Into how many runs of shots a clip is worth cutting."""
-        workers = max(len(self._hands), self._width)
-        return math.ceil(self._clips[clip].weight / self._total * workers * _SHARES)
+        """Into how many pieces a clip is worth cutting."""
+        return math.ceil(self._clips[clip].weight / self._total * self._workers * _SHARES)
+
+    @property
+    def _workers(self) -> int:
+        return max(len(self._hands), self._width)
 
     def _done(self, task: Task, outcome: Outcome) -> None:
         clip = self._clips[task.clip]
         clip.open -= 1
         if not outcome.finished and clip.error is None and not self._drained:
             if task.stage == "plan":
-                count = min(max(self._pieces(task.clip), 1), len(outcome.shots))
-                self._cut_into(task.clip, outcome.shots, count)
+                self._cut_into(task.clip, outcome)
             elif task.stage == "shots" and not clip.open:
                 self._add(Task(task.clip, "finish"), clip.weight)
         elif not outcome.finished and clip.error is None:
             clip.error = Cancelled("Cancelled.", "Run the same command again to go on where it stopped.")
         self._close(task.clip)
 
-    def _cut_into(self, clip: int, shots: Sequence[Shot], count: int) -> None:
-        each = self._clips[clip].weight / sum(map(len, shots))
-        for run in shares(shots, count).values():
-            weight = each * sum(len(shots[number]) for number in run)
-            self._add(Task(clip, "shots", (run.start, run.stop)), weight)
+    def _cut_into(self, clip: int, plan: Outcome) -> None:
+        each = self._clips[clip].weight / sum(map(len, plan.shots))
+        longest = int(self._total / self._workers / each)
+        for share in shares(plan.shots, max(self._pieces(clip), 1), plan.step, longest).values():
+            for whole, pieces in groupby(share, lambda piece: piece.whole):
+                for run in [list(pieces)] if whole else ([piece] for piece in pieces):
+                    numbers = run[0].shot.index, run[-1].shot.index + 1
+                    frames = None if whole else (run[0].start, run[0].stop)
+                    weight = each * sum(piece.stop - piece.start for piece in run)
+                    self._add(Task(clip, "shots", numbers, frames), weight)
 
     def _add(self, task: Task, weight: float) -> None:
         self._clips[task.clip].open += 1
@@ -254,9 +262,10 @@ class Dispatcher:
     def _put(self, piece: _Piece) -> None:
         insort(self._waiting, piece, key=self._order)
 
-    def _order(self, piece: _Piece) -> tuple[bool, bool, float, int, tuple[int, int]]:
+    def _order(self, piece: _Piece) -> tuple[bool, bool, float, int, tuple[int, int], tuple[int, int]]:
         task = piece.task
-        return not piece.alone, task.stage != "finish", -piece.weight, task.clip, task.shots
+        frames = task.frames or (0, 0)
+        return not piece.alone, task.stage != "finish", -piece.weight, task.clip, task.shots, frames
 
     def _fail(self, piece: _Piece, error: VdepthError) -> None:
         """The clip fails, with the first of its errors; what of it waits is dropped."""

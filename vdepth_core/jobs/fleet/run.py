@@ -109,8 +109,7 @@ class Fleet:
                 books.ended(worker, task, outcome, now)
             case Lost(worker, guilty):
                 for task in books.lost(worker, guilty=guilty, now=now):
-                    shots = f" (shots {task.shots[0]} to {task.shots[1] - 1})"
-                    what = _WORDS.get(task.stage, shots)
+                    what = _shots(task) if task.stage == "shots" else _WORDS[task.stage]
                     self._watch.warn(task.clip, f"A worker died at it{what}; it goes on on another one.")
 
     def _settle(self, books: Dispatcher) -> None:
@@ -123,6 +122,13 @@ class Fleet:
         clip = self._gathered[task.clip]
         # The job of whoever made the plan is not replaced by those who do its shots.
         return Order(task, clip.path, clip.folder, overwrite and task.stage in ("clip", "plan"))
+
+
+def _shots(task: Task) -> str:
+    """What of a clip a task is, in brackets."""
+    if task.frames is not None:
+        return f" (frames {task.frames[0]} to {task.frames[1] - 1} of shot {task.shots[0]})"
+    return f" (shots {task.shots[0]} to {task.shots[1] - 1})"
 
 
 def whole_jobs_only(part: object) -> None:

@@ -1,8 +1,8 @@
 """What a worker is given to do, and what it answers: small values that travel between processes.
 
 A clip is one task, or, where it is worth more than a few of the fleet's shares, a plan, then runs of its
-shots (the same as ``vdepth estimate --shots A-B``), then its end (``vdepth finish``). Every one may be done
-again, anywhere: what is finished is found in the job's folder and kept.
+shots (the same as ``vdepth estimate --shots A-B``) or ranges of long ones, then its end (``vdepth finish``).
+Every one may be done again, anywhere: what is finished is found in the job's folder and kept.
 """
 
 from __future__ import annotations
@@ -29,16 +29,18 @@ class Task:
         clip: Its place in the command, from 0.
         stage: All of the clip, its plan, some of its shots, or its end.
         shots: Which shots, by number [start, stop); those of no other stage.
+        frames: Of one shot, frames [start, stop), from 0; None: all.
     """
 
     clip: int
     stage: Stage
     shots: tuple[int, int] = (0, 0)
+    frames: tuple[int, int] | None = None
 
     @property
     def part(self) -> Part | None:
         """Of the clip's job; None: all of it. A plan is a part without shots."""
-        return None if self.stage == "clip" else Part(numbers=self.shots)
+        return None if self.stage == "clip" else Part(numbers=self.shots, frames=self.frames)
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,13 @@ class Outcome:
         error: Why it failed; None: it did not.
         finished: Whether the whole clip is finished.
         shots: Of a plan: all shots of the clip.
+        step: Of a plan: multiples of how many frames a shot may be cut at; 0: nowhere.
     """
 
     error: VdepthError | None = None
     finished: bool = False
     shots: tuple[Shot, ...] = ()
+    step: int = 0
 
 
 @dataclass(frozen=True)

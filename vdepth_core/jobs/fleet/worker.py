@@ -90,4 +90,4 @@ class Worker:
         scan = read_scan(order.out, record.predictions) if record is not None else None
         if scan is None:
             raise ResourceError(f"The plan of the job in {order.out} is gone.", "Run the same command again.")
-        return Outcome(shots=tuple(scan.shots))
+        return Outcome(shots=tuple(scan.shots), step=job.step)

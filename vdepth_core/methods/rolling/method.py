@@ -91,7 +91,42 @@ class Rolling:
         """
         self.check(model)
         assert isinstance(model, SnippetModel)
-        self._run_snippets(shot, model, store, progress)
+        if _complete(store.raw if self.refines else store.final, store):
+            progress.skip(STAGE, store.count)
+        else:
+            self._run_snippets(shot, model, store, progress)
+
+    def step(self, spec: ModelSpec, device: str) -> int:
+        """A range of frames stands for as large a share of the snippets; see `RangedMethod.step`."""
+        return 1
+
+    def run_range(
+        self, shot: ShotFrames, model: DepthModel, store: DepthStore, frames: range, progress: Progress
+    ) -> None:
+        """Predicts the range's share of the snippets; see `RangedMethod.run_range`, and `run` for errors."""
+        assert isinstance(model, SnippetModel)
+        self._run_snippets(shot, model, store, progress, frames)
+
+    def gather(self, spec: ModelSpec, store: DepthStore, part: DepthStore) -> None:
+        """Takes latents, snippets and luma; see `RangedMethod.gather`.
+
+        Raises:
+            ResourceError: the disk is too small.
+        """
+        spill, other = SpillFolder(store.folder / FOLDER), SpillFolder(part.folder / FOLDER)
+        facts = other.load(_FACTS)
+        if facts is None or _complete(store.raw if self.refines else store.final, store):
+            return
+        spill.need(self.disk_space(spec, store.count, store.height, store.width), NEEDS)
+        if spill.load(_FACTS) is None:
+            spill.save(_FACTS, facts)
+        store.luma.take(part.luma)
+        plan = self._plan(store.count, spec.window)
+        with self._open(spill, plan, store) as files, self._open(other, plan, store) as found:
+            files.latents.take(found.latents)
+            files.maps.take(found.maps)
+            files.samples.take(found.samples)
+            files.lows.take(found.lows)
 
     def check(self, model: DepthModel) -> None:
         """Refuses a model that does not predict snippets; see `Method.check`.
@@ -204,14 +239,18 @@ class Rolling:
         return open_snippets(spill.path, plan, store.height, store.width, self._grid(store), dtype)
 
     def _run_snippets(
-        self, shot: ShotFrames, model: SnippetModel, store: DepthStore, progress: Progress
+        self,
+        shot: ShotFrames,
+        model: SnippetModel,
+        store: DepthStore,
+        progress: Progress,
+        frames: range | None = None,
     ) -> None:
-        if _complete(store.raw if self.refines else store.final, store):
-            progress.skip(STAGE, store.count)
-            return
+        """Spills all snippets, or the share of them that ``frames`` are of the shot."""
         plan, size = self._plan(store.count, model.spec.window), (store.height, store.width)
         spill = SpillFolder(store.folder / FOLDER)
-        spill.need(self.disk_space(model.spec, store.count, *size), NEEDS)
+        count = store.count if frames is None else len(frames)
+        spill.need(self.disk_space(model.spec, store.count, *size) * count // store.count, NEEDS)
         noise = model.noise(*size, self.options.seed)
         if spill.load(_FACTS) is None:  # kept, so that a resumed job runs the same batches
             if size not in self._loads:
@@ -222,10 +261,13 @@ class Rolling:
         batcher = Batcher(model, Load(**spill.load(_FACTS)["load"]))
         with self._open(spill, plan, store) as files:
             check = DepthCheck(model.spec.name, store.luma, shot.shot.start, progress)
-            share = Share(progress, store.count, store.count + plan.frames.size, STAGE)
-            encode_shot(shot, model, store, files.latents, batcher, share)
+            part = None if frames is None else plan.share_of(frames, batcher.size)
+            seen = range(store.count) if part is None else plan.seen_by(part)
+            snippets = len(plan) if part is None else len(part)
+            share = Share(progress, count, len(seen) + snippets * plan.length, STAGE)
+            encode_shot(shot, model, store, files.latents, batcher, share, wanted=seen)
             predict_snippets(
-                model, plan, files, self._grid(store), noise, batcher, share, self.options.steps, check
+                model, plan, files, self._grid(store), noise, batcher, share, self.options.steps, check, part
             )
             share.finish()
 

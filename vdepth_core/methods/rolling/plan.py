@@ -42,6 +42,29 @@ class SnippetPlan:
         """Frames a snippet, L."""
         return int(self.frames.shape[1])
 
+    def share_of(self, frames: range, batch: int) -> range:
+        """The snippets that are as large a share of all as frames are of the shot, in whole batches.
+
+        Those of frames that follow each other do so too.
+
+        Args:
+            frames: Of the shot.
+            batch: Snippets a forward pass.
+        """
+        first, last = (
+            len(self) if frame == self.count else len(self) * frame // self.count // batch * batch
+            for frame in (frames.start, frames.stop)
+        )
+        return range(first, last)
+
+    def seen_by(self, snippets: range) -> set[int]:
+        """The frames that some snippets are of.
+
+        Args:
+            snippets: Their numbers.
+        """
+        return set(self.frames[snippets.start : snippets.stop].ravel().tolist())
+
     def covering(self) -> list[np.ndarray]:
         """Per frame, the slots k·L + l that predict it, ascending: frame f = ``frames.flat[slot]``."""
         flat = self.frames.reshape(-1)

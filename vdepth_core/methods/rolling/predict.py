@@ -32,6 +32,7 @@ def predict_snippets(
     share: Share,
     steps: int,
     check: DepthCheck,
+    within: range | None = None,
 ) -> None:
     """Predicts every missing snippet into ``files``: its maps, their samples and its smallest value.
 
@@ -48,6 +49,7 @@ def predict_snippets(
         share: Advances by one a map.
         steps: Denoising steps.
         check: Looks at what they give.
+        within: Only these snippets, from a multiple of the batch on; None: all.
 
     Raises:
         ResourceError: not even one snippet fits the device's memory.
@@ -56,8 +58,9 @@ def predict_snippets(
     """
     size = batcher.size
     writing: Future[None] | None = None
-    runs = missing_runs(len(plan), size, files.done)
-    share.skip(len(plan), runs, plan.length)
+    wanted = range(len(plan)) if within is None else within
+    runs = missing_runs(len(plan), size, lambda snippet: snippet not in wanted or files.done(snippet))
+    share.skip(len(wanted), runs, plan.length)
     with ThreadPoolExecutor(1, "vdepth-write") as writer:
         try:
             for start, stop in batches(runs, size):
@@ -75,7 +78,8 @@ def predict_snippets(
         finally:
             if writing is not None:
                 writing.result()
-    check.varied(files.maps, plan.frames.ravel().tolist())
+    if within is None:
+        check.varied(files.maps, plan.frames.ravel().tolist())
 
 
 def gather(latents: FrameArray, frames: np.ndarray) -> Tensor:

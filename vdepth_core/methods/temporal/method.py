@@ -16,7 +16,7 @@ from ...flow.dis import MIN_SIDE
 from ...types import ShotAlignment
 from ..frames import predict_shot, to_disparity
 from ..framewise import SETTLE, Framewise
-from ..per_frame import PerFrame
+from ..ranges import RangedPerFrame
 from .filter import stabilize
 from .flows import Flows
 from .matching import MatchAhead, Matches, match_shot
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ...types import ModelSpec, Shot
 
 
-class Temporal(PerFrame):
+class Temporal(RangedPerFrame):
     """Per-frame inference, co-alignment of the whole shot, and a temporal filter."""
 
     name = "temporal"

@@ -166,16 +166,16 @@ def read_lights(path: Path) -> Lights:
     """
     require_file(path)
     try:
-        return Lights.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        lights = Lights.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = _place(first["loc"])
-        text = first["msg"].removeprefix("Value error, ")
-        raise InputError(f"{path}: {where}{text[:1].lower()}{text[1:]}.", _HINT) from error
+        raise InputError(f"{path}: {_place(error.errors()[0]['loc'])}{_said(error)}.", _HINT) from error
     except OSError as error:
         raise InputError(f"Cannot read {path}: {error.strerror}.", "Check the path.") from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not JSON: {error}.", _HINT) from error
+    if not lights.lights:
+        raise InputError(f"{path} has no lamp.", f"Write one or more into its lights; {_HINT}")
+    return lights
 
 
 def parse_lights(words: list[str]) -> Lights:
@@ -185,7 +185,7 @@ def parse_lights(words: list[str]) -> Lights:
         words: ``sun:-1,1,1:0.8``, ``point:0.2,0.1,-0.8``, ``ambient:0.3`` or the name of a ``.json`` file.
 
     Raises:
-        UsageError: a word is none of these.
+        UsageError: a word is none of these, or there is none.
         InputError: a file cannot be read or is wrong.
     """
     files = [word for word in words if word.lower().endswith(".json")]
@@ -195,6 +195,8 @@ def parse_lights(words: list[str]) -> Lights:
                 "A file of lights is given beside other lights.", "Write all lamps into the file."
             )
         return read_lights(Path(files[0]))
+    if not words:
+        raise UsageError("There is no lamp.", _SAID)
     return Lights(lights=tuple(map(_lamp, words)))
 
 
@@ -210,8 +212,18 @@ def _lamp(word: str) -> Lamp:
         if rest:
             raise ValueError
         return Lamp.model_validate(values)
+    except ValidationError as error:
+        place = error.errors()[0]["loc"]
+        what = "" if place in ((), ("type",)) else f"its {place[0]}: "
+        raise UsageError(f"--light {word} is no lamp: {what}{_said(error)}.", _SAID) from error
     except (ValueError, IndexError) as error:
         raise UsageError(f"--light {word} is no lamp.", _SAID) from error
+
+
+def _said(error: ValidationError) -> str:
+    """The first thing that is wrong, as the end of a sentence."""
+    text = error.errors()[0]["msg"].removeprefix("Value error, ")
+    return f"{text[:1].lower()}{text[1:]}"
 
 
 def _place(parts: tuple[int | str, ...]) -> str:

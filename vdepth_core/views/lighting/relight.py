@@ -52,6 +52,7 @@ def relight(
     device: str = "cpu",
     overwrite: bool = False,
     progress: Progress | None = None,
+    clip: str | Path | None = None,
 ) -> RelightResult:
     """Makes the lighting passes of a finished job.
 
@@ -64,6 +65,7 @@ def relight(
         device: Where torch works.
         overwrite: Replace passes made with other lights.
         progress: Hears of the work and may stop it.
+        clip: Where the job's clip is now; None: where it was, or as far from the folder as it was.
 
     Returns:
         What there is now.
@@ -75,7 +77,7 @@ def relight(
         ResourceError: the disk is full or not writable.
         Cancelled: the user asked to stop.
     """
-    progress, sequence = progress or Progress(), read_sequence(out)
+    progress, sequence = progress or Progress(), read_sequence(out, clip)
     numbers = numbers_of(sequence, frames)
     sky = _sky_of(sequence)
     facts = {
@@ -108,7 +110,7 @@ def relight(
                 times = times_of(sequence, numbers)
                 film = place.film(times, sequence.rate, progress, lambda: _lit(place, sequence, numbers))
             except InputError as error:
-                progress.warn(f"There is no film of the plate under the pass: {error.message}")
+                progress.warn(f"There is no film of the plate under the pass: {error}")
         return RelightResult(place.record, len(numbers), film, len(left))
 
 
