@@ -51,7 +51,7 @@ STEP = 8  # frames: where a very long shot may be cut
 
 @dataclass
 class Times:
-    """Seconds, but for `event`: CPU seconds of the command's process. `rest` is a frame's that came in ranges."""
+    """Seconds, but for `event`: CPU of the command's process; `rest` is a frame's after its range."""
 
     frame: float
     start: float
@@ -254,7 +254,9 @@ def limits(lengths: list[list[int]], times: Times) -> None:
     print(f"    GPUs that fill its {STORE_OPS:g} file operations a second: {operations:.0f}")
     print(f"    GPUs that fill the command's process, with --events: {1 / (rate * times.event):.0f}")
     shot = max(max(shots) for shots in lengths)
-    print(f"    the longest shot ({shot} frames), which is one GPU's: {shot * times.frame / 60:.1f} min")
+    print(
+        f"    the longest shot ({shot} frames), which is cut where it pays: {shot * times.frame / 60:.1f} min"
+    )
     print(
         f"    the longest clip ({longest} frames): {longest * SCAN_MS / 1000:.0f} s to plan, "
         f"{longest * times.finish:.0f} s to end, each on one worker"

@@ -14,11 +14,12 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from ..files import write_error
 from ..methods.ranges import RangedMethod
 from ..output.journal import LOCK, WORK
 from ..output.locks import lock_folder
 from ..plugins import answering
-from ..store import DepthStore, read_facts
+from ..store import DepthStore, read_facts, remove_store
 from ..types import Shot
 from .parts import Piece
 from .plan import Plan
@@ -131,11 +132,34 @@ def gather_ranges(plan: Plan, out: Path, shot: Shot, store: DepthStore) -> None:
             gather(plan, store, part)
 
 
+def drop_ranges(out: Path, shot: Shot) -> None:
+    """Removes what was predicted of a shot in ranges.
+
+    Args:
+        out: The job's folder.
+        shot: One that is finished, and that nobody else works on.
+
+    Raises:
+        ResourceError: something cannot be removed.
+    """
+    for piece in _pieces(out, shot):
+        path = out / WORK / _name(piece)
+        try:
+            remove_store(path)
+        except OSError as error:
+            raise write_error(path, error) from error
+
+
 def _predicted(plan: Plan, out: Path, shot: Shot) -> Iterator[Piece]:
     """The ranges of a shot that are done, by their first frames."""
+    pieces = sorted(_pieces(out, shot), key=lambda piece: piece[1:])
+    return (piece for piece in pieces if is_predicted(plan, out, piece))
+
+
+def _pieces(out: Path, shot: Shot) -> list[Piece]:
+    """The ranges of a shot that were begun."""
     names = (_NAME.fullmatch(path.name) for path in (out / WORK).glob(f"shot_{shot.index:04d}_*"))
-    found = [Piece(shot, int(parts[1]), int(parts[2])) for parts in names if parts]
-    return (piece for piece in sorted(found, key=lambda one: one[1:]) if is_predicted(plan, out, piece))
+    return [Piece(shot, int(parts[1]), int(parts[2])) for parts in names if parts]
 
 
 def _name(piece: Piece) -> str:

@@ -153,8 +153,9 @@ class ClipJob:
             self._begin(plan, folder, overwrite)
             scan = list(self._shots(plan, folder))
             pieces = part.pieces(scan, self.step)
-            results = {shot.index: self._result(plan, folder, shot) for shot, *_ in pieces}
-            cut = [piece for piece in pieces if not piece.whole and results[piece.shot.index] is None]
+            cut = [
+                piece for piece in pieces if not piece.whole and not self._result(plan, folder, piece.shot)
+            ]
             if pieces:
                 self._set_threads(plan, folder)
         if cut:
@@ -172,7 +173,7 @@ class ClipJob:
         if pieces:
             self._check_unchanged(plan, checksums)
         clip = self.progress.clip
-        self.progress.tell(PartDone(clip=clip, out=str(self.out), shots=sorted(done), of=len(scan)))
+        self.progress.tell(PartDone(clip=clip, out=str(self.out), shots=sorted(set(done)), of=len(scan)))
 
     def _predict_range(self, plan: Plan, piece: Piece) -> None:
         """Predicts some frames of a shot whose others other processes predict."""
@@ -203,6 +204,7 @@ class ClipJob:
                 return False
         with folder:
             self._work(plan, folder, range(shot.index, shot.index + 1), gathers=True)
+            ranges.drop_ranges(self.out, shot)
         return True
 
     def _open_shots(self, plan: Plan, checksums: Checksums, shots: range) -> JobFolder:
