@@ -254,9 +254,7 @@ def limits(lengths: list[list[int]], times: Times) -> None:
     print(f"    GPUs that fill its {STORE_OPS:g} file operations a second: {operations:.0f}")
     print(f"    GPUs that fill the command's process, with --events: {1 / (rate * times.event):.0f}")
     shot = max(max(shots) for shots in lengths)
-    print(
-        f"    the longest shot ({shot} frames), which is cut where it pays: {shot * times.frame / 60:.1f} min"
-    )
+    print(f"    the longest shot ({shot} frames), cut where it pays: {shot * times.frame / 60:.1f} min")
     print(
         f"    the longest clip ({longest} frames): {longest * SCAN_MS / 1000:.0f} s to plan, "
         f"{longest * times.finish:.0f} s to end, each on one worker"

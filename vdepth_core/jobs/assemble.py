@@ -171,8 +171,8 @@ def _finished(folder: JobFolder, record: JobRecord, scan: ClipScan) -> list[Shot
         raise InputError(
             f"{len(missing)} of the {count} shot{'s' * (count != 1)} in {folder.out} {verb} not "
             f"finished: {shots}.",
-            "Run the shares that did not end again, or vdepth estimate with the same options and --shots A-B, "
-            "then vdepth finish.",
+            "Run the shares that did not end again, or the same vdepth estimate with --shots A-B, then "
+            "vdepth finish.",
         )
     return results
 
