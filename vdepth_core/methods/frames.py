@@ -38,17 +38,17 @@ class FrameBatch:
     luma: np.ndarray  # (n, h, w) uint8
 
 
-def batch_of(spec: ModelSpec, device: str, batch: int | None) -> int:
+def batch_of(spec: ModelSpec, cuda: bool, batch: int | None) -> int:
     """Frames a forward pass: a chain's, the user's, or what suits the device.
 
     Args:
         spec: Of the model.
-        device: Where it runs.
+        cuda: Whether it runs on a CUDA device.
         batch: What the user wants; None: `CUDA_BATCH` on CUDA, else 1.
     """
     if spec.chain > 1:
         return spec.chain
-    return batch or (CUDA_BATCH if device.startswith("cuda") else 1)
+    return batch or (CUDA_BATCH if cuda else 1)
 
 
 def predict_shot(
@@ -84,7 +84,7 @@ def predict_shot(
     """
     check_per_frame(model)
     chain = model.spec.chain
-    size = batch_of(model.spec, str(getattr(model, "device", "cpu")), batch)
+    size = batch_of(model.spec, on_cuda(model), batch)
     wanted = range(store.count) if within is None else within
     least = f"with a single frame of {store.width}x{store.height}"
     batcher = Batcher(model, Load(size), whole=chain > 1, least=least)

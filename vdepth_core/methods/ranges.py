@@ -38,9 +38,10 @@ class RangedMethod(Method, Protocol):
         """Does what is a range's of `run`; refuses nothing that only the whole shot can tell.
 
         Args:
-            shot, model, progress: As of `run`.
+            shot, model: As of `run`.
             store: The range's own, as large as the shot's.
             frames: Of the shot, from 0.
+            progress: As of `run`.
         """
 
     def gather(self, spec: ModelSpec, store: DepthStore, part: DepthStore) -> None:
@@ -58,7 +59,7 @@ class RangedPerFrame(PerFrame):
 
     def step(self, spec: ModelSpec, device: str) -> int:
         """A batch, or a chain of frames; see `RangedMethod.step`."""
-        return batch_of(spec, device, self._batch)
+        return batch_of(spec, device.startswith("cuda"), self._batch)
 
     def run_range(
         self, shot: ShotFrames, model: DepthModel, store: DepthStore, frames: range, progress: Progress
