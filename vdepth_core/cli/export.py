@@ -32,6 +32,7 @@ def export(
     destination: Annotated[
         Path | None, typer.Option("-o", "--output", help="Folder for the files; default OUT/export_FORMAT.")
     ] = None,
+    clip: Annotated[Path | None, typer.Option(help="The clip, if it is not where the job found it.")] = None,
 ) -> None:
     """Export a finished depth sequence to another format."""
     from ..output.exports.export import export as run
@@ -41,7 +42,7 @@ def export(
     options = given(context)
     to = options.pop("to")
     with Bars() as progress:
-        files = run(out, to, destination, progress=progress, **options)
+        files = run(out, to, destination, progress=progress, clip=clip, **options)
     for file in files[:1] + files[1:][-1:]:  # the first and the last say enough of a thousand
         typer.echo(file)
     chosen = EXPORTERS.read(to, options)

@@ -59,6 +59,7 @@ def metric(
             help="EXR compression: pxr24 keeps 24 bits of a number, the others all.",
         ),
     ] = "zip",
+    clip: Annotated[Path | None, typer.Option(help="The clip, if it is not where the job found it.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print what was found as one JSON object.")] = False,
     events: Annotated[bool, typer.Option("--events", help="Print one JSON object a line.")] = False,
     overwrite: Annotated[
@@ -80,7 +81,7 @@ def metric(
             where = pick_device(device)
         result = make_metric(
             out, known, destination, device=where, compression=compression, overwrite=overwrite,
-            progress=progress,
+            progress=progress, clip=clip,
         )  # fmt: skip
         finished(progress, manifest_path(result.out))
     found = result.manifest.metric

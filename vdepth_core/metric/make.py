@@ -78,6 +78,7 @@ def make_metric(
     compression: str = "zip",
     overwrite: bool = False,
     progress: Progress | None = None,
+    clip: str | Path | None = None,
 ) -> MetricResult:
     """Writes a finished job again, in metres.
 
@@ -89,6 +90,7 @@ def make_metric(
         compression: Of the EXR files: ``zip`` keeps every bit.
         overwrite: Replace what was made with other distances.
         progress: Hears of the work and may stop it.
+        clip: Where the job's clip is now; None: where it was, or as far from the folder as it was.
 
     Returns:
         What there is now.
@@ -103,7 +105,7 @@ def make_metric(
     """
     if compression not in COMPRESSIONS:
         raise UsageError(f"Unknown EXR compression {compression}.", one_of(compression, COMPRESSIONS))
-    progress, sequence = progress or Progress(), read_sequence(out)
+    progress, sequence = progress or Progress(), read_sequence(out, clip)
     manifest = sequence.manifest
     if manifest.metric is not None:
         raise UsageError(

@@ -36,6 +36,19 @@ def shelf() -> ModelShelf:
     return made
 
 
+class Crew(DeviceCrew):
+    """Knows who was given work last."""
+
+    last = ""
+
+    def start(self, worker, order):
+        self.last = worker
+        super().start(worker, order)
+
+    def kill(self) -> None:
+        os.kill(self._hands[self.last][0].pid, signal.SIGKILL)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL does not exist on Windows")
 def test_two_devices_one_killed_in_the_middle_give_the_bytes_of_one_run(tmp_path: Path) -> None:
     clips = [write_movie(tmp_path / "short.mp4", 3, size=(64, 64))]
@@ -47,11 +60,11 @@ def test_two_devices_one_killed_in_the_middle_give_the_bytes_of_one_run(tmp_path
         events.append(event)
         if isinstance(event, FrameDone) and not killed:
             killed.append(event)
-            os.kill(crew._hands["0"][0].pid, signal.SIGKILL)
+            crew.kill()
 
     fleet = Fleet(clips, out, EstimateConfig.parse(**OPTIONS), heard)
     setup = Setup(fleet.setup.config, fleet.setup.folder, fleet.setup.guarded, shelf)
-    crew = DeviceCrew(["cpu", "cpu"], setup)
+    crew = Crew(["cpu", "cpu"], setup)
     results = fleet.run(crew)
     assert [result.error for result in results] == [None] * 2
     for result in results:
@@ -72,10 +85,10 @@ def test_one_long_shot_is_shared_and_a_killed_range_is_done_again(tmp_path: Path
         events.append(event)
         if isinstance(event, ProgressEvent) and event.stage == "infer" and event.done > 12 and not killed:
             killed.append(event)
-            os.kill(crew._hands["1"][0].pid, signal.SIGKILL)
+            crew.kill()
 
     fleet = Fleet([take], tmp_path / "out", EstimateConfig.parse(**OPTIONS), heard)
-    crew = DeviceCrew(["cpu", "cpu"], replace(fleet.setup, shelf=shelf))
+    crew = Crew(["cpu", "cpu"], replace(fleet.setup, shelf=shelf))
     assert fleet.run(crew)[0].error is None
     assert digest(tmp_path / "out") == digest(tmp_path / "whole")
     warned = [event.message for event in events if isinstance(event, Warning_)]

@@ -21,6 +21,7 @@ def export(
     destination: str | Path | None = None,
     convention: str | None = None,
     progress: Progress | None = None,
+    clip: str | Path | None = None,
     **options: Any,
 ) -> list[Path]:
     """Exports a finished job to another format.
@@ -31,6 +32,7 @@ def export(
         destination: Folder for the files; default: ``out/export_<format>``.
         convention: What depth means in the files: z, inverse-z, ray or white-near; default: the format's.
         progress: Hears of the work and may stop it.
+        clip: Where the job's clip is now; None: where it was, or as far from the folder as it was.
         options: Others of the format, named as ``vdepth export --help`` has them, with underscores.
 
     Returns:
@@ -57,7 +59,7 @@ def export(
                 f"It takes {', '.join(map(flag, known)) or 'no options'}.",
             )
     exporter = EXPORTERS.create(to, EXPORTERS.read(to, given))
-    sequence = read_sequence(out)
+    sequence = read_sequence(out, clip)
     with ExportFolder(Path(destination) if destination else Path(out) / f"export_{to}") as folder:
         with answering(EXPORTERS.plugin(to)):
             files = exporter.export(sequence, folder.stage, progress or Progress())
