@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--scenes", type=int, default=60)
     parser.add_argument("--coder-steps", type=int, default=600)
-    parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--batch", type=int, default=4)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     folder, cache = arguments.folder, arguments.folder / "scenes"
@@ -67,7 +68,7 @@ def main() -> None:
         train(out, start, cache, arguments, frames, batch)
         found[name] = errors(out, held, folder)
     again = folder / "again"
-    if not again.is_dir():
+    if not (again / "losses-snippets.csv").is_file():
         train(again, start, cache, arguments, 3, arguments.batch, steps=20)
     same = rows(again)[:20] == rows(folder / "snippets")[:20]
     print("\n| trained on | AbsRel | delta1 | AbsRel, each frame aligned by itself |\n|---|---|---|---|")
@@ -131,9 +132,11 @@ def train(
     steps: int | None = None,
 ) -> None:  # fmt: skip
     """A run, or what is left of it."""
-    began = time.process_time()
+    began, resume = time.process_time(), (out / "state-snippets.training").is_file()
+    if out.is_dir() and not resume:
+        shutil.rmtree(out)  # it had only begun
     train_diffusion(
-        "rolling", ["procedural"], start, out, resume=out.is_dir(), cache=cache, scenes=arguments.scenes,
+        "rolling", ["procedural"], start, out, resume=resume, cache=cache, scenes=arguments.scenes,
         frames=FRAMES, height=SIZE[0], width=SIZE[1], batch=batch, at_once=batch, rate=1e-3, average=0.99,
         steps=steps or arguments.steps, every=250, held_out=6, device="cpu", threads=1, save=60.0,
         degrade=False, rolling_frames=frames,

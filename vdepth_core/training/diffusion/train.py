@@ -94,12 +94,11 @@ def train_diffusion(
     out, progress = Path(out), progress or Progress()
     settings, chosen, own = read_settings(recipe, options)
     start = find_start(init)
-    if not resume and out.is_dir() and (others := {path.name for path in out.iterdir()} - {CACHE}):
-        what = "a run" if any(name.startswith("state-") for name in others) else (
-            f"{min(others)}, which is not ours to replace")  # fmt: skip
-        raise UsageError(f"The folder {out} holds {what}.", "Go on with --resume, or choose another folder.")
     device = pick_device(settings.device)
     accelerator = _accelerator(device, settings)
+    if accelerator.is_main_process and not resume:
+        _check_empty(out)
+    accelerator.wait_for_everyone()  # before one of them writes
     split = _split(data, settings, out)
     out.mkdir(parents=True, exist_ok=True)
     said = written_options(recipe, settings) | own
@@ -235,6 +234,15 @@ def find_start(init: str | Path) -> Path:
     if not found.is_dir():
         raise UsageError(f"{init} is no latent diffusion model.", "Give one, as a folder or by its name.")
     return found
+
+
+def _check_empty(out: Path) -> None:
+    """Refuses a folder that holds anything but rendered scenes."""
+    if not out.is_dir() or not (others := {path.name for path in out.iterdir()} - {CACHE}):
+        return
+    run = any(name.startswith("state-") for name in others)
+    what = "a run" if run else f"{min(others)}, which is not ours to replace"
+    raise UsageError(f"The folder {out} holds {what}.", "Go on with --resume, or choose another folder.")
 
 
 def _split(data: Sequence[str | Path], settings: Settings, out: Path) -> Split:
