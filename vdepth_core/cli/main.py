@@ -93,7 +93,7 @@ VERBS: dict[Callable[..., None], tuple[str, ...]] = {  # in the order of the hel
         "train-selfsup clips/ --recipe packnet --fov 60 -o mine/",
     ),
     train_diffusion: (
-        "train-diffusion rolling shots/ --init rollingdepth -o mine/ --lora 16 --checkpointing",
+        "train-diffusion rolling shots/ --init rollingdepth-v1 -o mine/ --lora 16 --checkpointing",
         "train-diffusion marigold procedural --init tiny/ -o mine/ --steps 100",
     ),
     make_tiny: ("make-tiny rollingdepth tiny/", "estimate shot.mov -o depth/ --model tiny/ --method rolling"),

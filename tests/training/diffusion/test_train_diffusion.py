@@ -165,6 +165,8 @@ def test_the_verb(shards, tiny, tmp_path):
     assert "Held-out AbsRel" in result.output
     said = CliRunner().invoke(app, [*words[:2], *words[3:5], "--lora", "4", "--plan"])
     assert said.exit_code == 0, said.output
+    lost = CliRunner().invoke(app, words[:5])
+    assert "where to write" in str(lost.exception)
     assert "| snippets |" in said.output
 
 

@@ -62,22 +62,21 @@ def write_unet(net: Net, out: Path, recipe: DiffusionRecipe) -> None:
 
 
 def write_card(
-    out: Path, recipe: str, start: str, net: Net, data: Sequence[Path], stages: Mapping[str, Counters],
-    facts: Mapping[str, Any], trained: int,
+    out: Path, recipe: str, start: tuple[str | Path, str], data: Sequence[Path],
+    stages: Mapping[str, Counters], facts: Mapping[str, Any], trained: int,
 ) -> None:  # fmt: skip
     """Writes ``README.md``: licences first, for whoever loads the folder, then how it was made.
 
     Args:
         out: Folder of the result.
         recipe: Its name.
-        start: What the training started from.
-        net: Loaded from it.
+        start: What the training started from, and its licence.
         data: Folders that were learnt from; none where scenes were procedural.
         stages: How far each part of the course is.
         facts: All options.
         trained: How many values are trained.
     """
-    base = net.model.spec.license.removesuffix(CLAIM)
+    base = start[1].removesuffix(CLAIM)
     licences = {path.name: licences_of(path) for path in data}
     others = sorted({name for name in licences.values() if name not in PERMISSIVE.values()})
     front = {"license": next((key for key, name in PERMISSIVE.items() if name == base), "other")}
@@ -95,7 +94,7 @@ def write_card(
         "| | |",
         "|---|---|",
         f"| Recipe | {recipe} |",
-        f"| Started from | {Path(start).name} ({base}) |",
+        f"| Started from | {Path(start[0]).name} ({base}) |",
         f"| Parameters trained | {trained:,} |",
         *(
             f"| Stage {name} | {counters.step} steps, {counters.elapsed / 3600:.2f} hours |"

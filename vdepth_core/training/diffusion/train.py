@@ -30,6 +30,7 @@ from ...learning.loop import learn, parameter_groups
 from ...models.device import pick_device
 from ...options import sentence, user_names, written_options
 from ...progress import Progress
+from ...weights.catalogue import find_entry
 from ...weights.hashing import folder_sha256
 from ...weights.location import find_weights
 from .. import curves
@@ -120,6 +121,8 @@ def train_diffusion(
         if settings.checkpointing:
             net.parts.unet.enable_gradient_checkpointing()
         passed: dict[str, Counters] = {}
+        known = None if Path(init).expanduser().is_dir() else find_entry(str(init))
+        licence = known.license if known else net.model.spec.license
 
         for number, stage in enumerate(chosen.stages(settings.steps)):
             trained = choose(net.parts.unet, stage.trains, settings.lora).to(device)
@@ -129,7 +132,7 @@ def train_diffusion(
                 curves.write(out / f"losses-{stage.name}", counters.losses, counters.history)
                 with standing.averaged():
                     write_unet(net, out, chosen)
-                write_card(out, recipe, str(init), net, split.origins, passed, said, trained.count())
+                write_card(out, recipe, (init, licence), split.origins, passed, said, trained.count())
 
             standing = _standing(out, chosen, stage, identity, trained, settings, resume)
             passed[stage.name] = standing.counters
