@@ -79,6 +79,19 @@ def test_a_sphere_throws_its_shadow_on_the_wall_on_the_far_side_only():
     assert between[1] > 2 * between[0]
 
 
+def test_edges_of_a_shadow_are_as_smooth_as_what_throws_it():
+    height, width = 180, 240
+    lens = Intrinsics(250.0, 250.0, width / 2, height / 2)
+    rows, columns = np.mgrid[:height, :width] + 0.5
+    z = np.where(columns < 60 + 0.3 * rows, 3.0, 5.0).astype(np.float32)  # a card before a wall
+    light = lighting_pass(surfaces_of(z, lens, MIDDLE), sun((-0.9, 0.2, 1.0), softness=0.5), 1)[..., 0]
+    lit_at = light > light[90, -1] / 2
+    inner = np.arange(30, 150)
+    edge = np.array([width - np.argmin(lit_at[row, ::-1]) for row in inner])  # where it ends, from the right
+    assert (edge - 60 - 0.3 * inner).min() > 30  # beside the card
+    assert np.abs(np.diff(edge, 2)).max() <= 3  # it was 6
+
+
 def test_a_point_lamp_fades_with_the_square_of_the_distance():
     z = plane((0, 0, 1))
     for depth, strength in ((0.5, 0.25), (0.75, 1.0)):  # of the middle distance before the camera

@@ -64,12 +64,14 @@ class Rig:
         found = read_camera(options.camera, camera_plate(sequence, clip))
         for note in found.notes:
             progress.warn(note)
-        metric = sequence.manifest.model.space == "metric", found.path.unit == "metres"
+        manifest = sequence.manifest
+        of_depth = manifest.model.space == "metric" or manifest.metric is not None
+        metric = of_depth, found.path.unit == "metres"
         if options.camera_scale is None and metric != (True, True):
-            of_depth, of_path = ("in metres" if known else "in units of its own" for known in metric)
+            units = ["in metres" if known else "in units of its own" for known in metric]
             progress.warn(
-                f"Depth is {of_depth} and the camera path {of_path}: if points of one thing do not meet, "
-                "set --camera-scale, and near and far of the job."
+                f"Depth is {units[0]} and the camera path {units[1]}: if points of one thing do not meet, "
+                "bring depth into metres with vdepth metric, or set --camera-scale."
             )
         return cls(sequence, found.path, clip.info.first_number or 0, options.camera_scale or 1.0)
 

@@ -23,7 +23,7 @@ from ..picture_files import displayed, light_channels, read_light
 from .lights import Lights
 from .passes import lighting_pass, surfaces_of
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
