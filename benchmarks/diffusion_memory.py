@@ -24,7 +24,7 @@ from vdepth_core.learning.diffusion.memory import Plan, plan
 from vdepth_core.learning.diffusion.moments import make_optimiser
 from vdepth_core.learning.loop import parameter_groups
 from vdepth_core.models.tiny import make_tiny
-from vdepth_core.training.diffusion.train import read_settings
+from vdepth_core.training.diffusion.request import read_settings
 
 _WIDTHS = {"block_out_channels": [320, 640, 1280, 1280], "layers_per_block": 2, "cross_attention_dim": 1024}
 _CHANNELS = {"in_channels": 8, "out_channels": 4, "sample_size": 96}
@@ -66,7 +66,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "`--lora 16 --precision bf16`": {"rank": 16, "half": True},
     LEAST: {"rank": 16, "half": True, "checkpointing": True},
 }
-SIZES = {"rolling": (480, 640), "chrono": (448, 640)}
 TINY = {"rolling": ("rollingdepth", "unet"), "chrono": ("chronodepth", ".")}
 
 
@@ -103,7 +102,7 @@ def table(recipe: str, published: Path, folder: Path, repeats: int) -> dict[Any,
     _, chosen, _ = read_settings(recipe, {})
     family, part = TINY[recipe]
     make_tiny(family, folder)
-    print(f"\n{recipe}, {SIZES[recipe][1]}x{SIZES[recipe][0]}; tiny: 64x64\n")
+    print(f"\n{recipe}, {chosen.size[1]}x{chosen.size[0]}; tiny: 64x64\n")
     print(
         "| option | stage | trained | weights, GiB | gradients, moments, average | activations | in all | "
         "tiny: in all, MiB | tiny: ms a step |\n|---|---|---|---|---|---|---|---|---|"
@@ -111,7 +110,7 @@ def table(recipe: str, published: Path, folder: Path, repeats: int) -> dict[Any,
     found = {}
     for name, options in OPTIONS.items():
         for stage in chosen.stages(1):
-            whole = plan(chosen, stage, published, SIZES[recipe], **options)
+            whole = plan(chosen, stage, published, chosen.size, **options)
             found[recipe, name] = whole
             small = plan(chosen, stage, folder / part / "config.json", (64, 64), **options)
             spent = step_time(chosen, stage, folder / part / "config.json", options, repeats)

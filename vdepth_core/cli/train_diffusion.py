@@ -64,7 +64,7 @@ def train_diffusion(
 
 
 def _say_plan(recipe: str, init: str, options: dict[str, Any]) -> None:
-    from ..training.diffusion.train import planned
+    from ..training.diffusion.request import planned
 
     typer.echo("| stage | trained | weights, GiB | gradients, moments, average | activations | in all |")
     typer.echo("|---|---|---|---|---|---|")

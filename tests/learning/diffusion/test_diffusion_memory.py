@@ -6,7 +6,7 @@ import torch
 from vdepth_core.learning.diffusion.adapters import choose
 from vdepth_core.learning.diffusion.memory import Kept, plan
 from vdepth_core.learning.diffusion.table import RECIPES
-from vdepth_core.training.diffusion.train import read_settings
+from vdepth_core.training.diffusion.request import read_settings
 
 CASES = {
     "rolling": ("rollingdepth", "unet"),
@@ -32,7 +32,9 @@ def test_the_plan_is_what_a_pass_keeps(tiny, recipe):
 
 
 def test_every_option_saves_what_it_says(tiny):
-    _, chosen, _ = read_settings("rolling", {})
+    settings, chosen, _ = read_settings("rolling", {})
+    assert settings.size == (480, 640)
+    assert read_settings("chrono", {})[0].size == (448, 640)
     (stage,) = chosen.stages(None)
     config = tiny("rollingdepth") / "unet" / "config.json"
     full = plan(chosen, stage, config, (64, 96))

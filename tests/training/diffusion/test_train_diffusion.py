@@ -23,7 +23,8 @@ from vdepth_core.models.registry import load_model
 from vdepth_core.progress import Progress
 from vdepth_core.training.diffusion.layouts import find_footage
 from vdepth_core.training.diffusion.lesson import DepthLesson
-from vdepth_core.training.diffusion.train import read_settings, train_diffusion
+from vdepth_core.training.diffusion.request import read_settings
+from vdepth_core.training.diffusion.train import train_diffusion
 from vdepth_core.training.shards import write_shard
 
 Accelerator = pytest.importorskip("accelerate").Accelerator

@@ -42,7 +42,7 @@ class ChronoRecipe(DiffusionRecipe):
 
     Options = ChronoTraining
     multiple, unet, halves, steady = 64, ".", True, True
-    batch = 8
+    size, batch = (448, 640), 8
 
     def __init__(self, options: ChronoTraining) -> None:
         self.options = options

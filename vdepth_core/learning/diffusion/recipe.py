@@ -105,6 +105,7 @@ class DiffusionRecipe(ABC):
     Attributes:
         Options: Its own options.
         rate, batch: Learning rate and snippets a step, as published.
+        size: (height, width) of the pictures, where nothing else is said.
         multiple: Sides of the pictures are multiples of it, in pixels.
         unet: Where the UNet lies in a folder of the model.
         halves: Whether the UNet is published in half precision.
@@ -114,6 +115,7 @@ class DiffusionRecipe(ABC):
     Options: ClassVar[type[BaseModel]]
     rate: float = 3e-5
     batch: int = 32
+    size: tuple[int, int] = (480, 640)
     multiple: int = 8
     unet: str = "unet"
     halves: bool = False

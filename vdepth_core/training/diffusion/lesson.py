@@ -149,7 +149,7 @@ class DepthLesson(Lesson):
     def _drawn(self, step: int, number: int, count: int) -> list[Snippet]:
         rng = np.random.default_rng((self._settings.seed, self._number, step, number, 0))
         length = self._recipe.length(self._stage, rng)
-        clips, size = self._clips[length], (self._settings.height, self._settings.width)
+        clips, size = self._clips[length], self._settings.size
         found = []
         for _ in range(count):
             clip = clips[int(rng.integers(len(clips)))]
@@ -172,7 +172,7 @@ class DepthLesson(Lesson):
     def _held_out(self) -> list[Snippet]:
         """Windows from the middle of held-out clips, read once."""
         if not self._held:
-            size = self._settings.height, self._settings.width
+            size = self._settings.size
             clips = self._data.held_out
             spread = np.linspace(0, len(clips) - 1, min(self._settings.held_out, len(clips))).round()
             for clip in (clips[int(place)] for place in spread):

@@ -16,11 +16,15 @@ _PUBLISHED = "(default: as published)"
 class Settings(Options):
     """Course, memory and machine of a training."""
 
-    height: int = Field(
-        480, ge=64, le=2048, multiple_of=8, description="Of the pictures, pixels; chrono: a multiple of 64."
+    height: int | None = Field(
+        None,
+        ge=64,
+        le=2048,
+        multiple_of=8,
+        description="Of the pictures, pixels (default: 480; chrono: 448).",
     )
-    width: int = Field(
-        640, ge=64, le=2048, multiple_of=8, description="Of the pictures, pixels; chrono: a multiple of 64."
+    width: int | None = Field(
+        None, ge=64, le=2048, multiple_of=8, description="Of the pictures, pixels (default: 640)."
     )
     steps: int | None = Field(None, ge=1, description=f"How long, of each stage {_PUBLISHED}.")
     batch: int | None = Field(None, ge=1, description=f"Snippets a step {_PUBLISHED}.")
@@ -63,3 +67,10 @@ class Settings(Options):
         None, description="procedural: folder of rendered scenes, a cache (default: in OUT)."
     )
     save: float = Field(600.0, ge=0, description="Seconds between checkpoints.")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the pictures, once the recipe's stand where nothing was said."""
+        assert self.height is not None
+        assert self.width is not None
+        return self.height, self.width

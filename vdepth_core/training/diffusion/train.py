@@ -9,36 +9,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ValidationError
 
-from ...choices import one_of
 from ...errors import ResourceError, UsageError
 from ...learning.checkpoint import Counters, Standing, read_counters, resumable
 from ...learning.config import LoopConfig, Stepped
 from ...learning.diffusion.adapters import INSTALL, Trained, choose, fold
-from ...learning.diffusion.memory import Plan, plan
 from ...learning.diffusion.moments import make_optimiser
-from ...learning.diffusion.recipe import CONFIG, DiffusionRecipe, Stage
-from ...learning.diffusion.table import RECIPES
+from ...learning.diffusion.recipe import DiffusionRecipe, Stage
 from ...learning.loop import learn, parameter_groups
 from ...models.device import pick_device
-from ...options import sentence, user_names, written_options
 from ...progress import Progress
 from ...weights.catalogue import find_entry
 from ...weights.hashing import folder_sha256
-from ...weights.location import find_weights
 from .. import curves
 from ..threads import torch_threads
-from .footage import PROCEDURAL, Split, joined, procedural
-from .layouts import find_footage
-from .lesson import SAMPLES, DepthLesson
+from .lesson import DepthLesson
 from .release import copy_parts, write_card, write_unet
+from .request import check_empty, find_data, find_start, read_settings
 from .settings import Settings
 
 CACHE = "scenes"  # in the output folder
@@ -98,11 +91,11 @@ def train_diffusion(
     device = pick_device(settings.device)
     accelerator = _accelerator(device, settings)
     if accelerator.is_main_process and not resume:
-        _check_empty(out)
+        check_empty(out, CACHE)
     accelerator.wait_for_everyone()  # before one of them writes
-    split = _split(data, settings, out)
+    split = find_data(data, settings, settings.cache or out / CACHE)
     out.mkdir(parents=True, exist_ok=True)
-    said = written_options(recipe, settings) | own
+    said = settings.model_dump(mode="json") | own
     facts = {
         "recipe": recipe, "options": own, "settings": settings.model_dump(mode="json", exclude=set(_FREE)),
         "data": split.facts, "start": folder_sha256(start),
@@ -158,110 +151,6 @@ def train_diffusion(
     return FineTuned(out, sum(counters.step for counters in passed.values()), errors)
 
 
-def planned(recipe: str, init: str | Path, **options: Any) -> dict[str, Plan]:
-    """What each stage of a training would take, computed: nothing is read but the UNet's configuration.
-
-    Args:
-        recipe, init, **options: As of `train_diffusion`.
-
-    Raises:
-        UsageError: an option is wrong.
-        WeightsError: there is no such model, or its configuration is damaged.
-    """
-    settings, chosen, _ = read_settings(recipe, options)
-    start = find_start(init)
-    config = start / chosen.unet / CONFIG
-    if not config.is_file():
-        config = start / "unet" / CONFIG
-    return {
-        stage.name: plan(
-            chosen,
-            stage,
-            config,
-            (settings.height, settings.width),
-            at_once=settings.at_once,
-            rank=settings.lora,
-            checkpointing=settings.checkpointing,
-            moments=settings.moments,
-            half=settings.precision == "bf16",
-        )
-        for stage in chosen.stages(settings.steps)
-    }
-
-
-def read_settings(
-    recipe: str, options: Mapping[str, Any]
-) -> tuple[Settings, DiffusionRecipe, dict[str, Any]]:
-    """Settings, the recipe, and all its options as the user knows them.
-
-    Args:
-        recipe: Its name.
-        options: By the user's names; those left out are at their defaults.
-
-    Raises:
-        UsageError: there is no such recipe or option, or one is wrong.
-    """
-    model = RECIPES.options_of(recipe)
-    known = {*Settings.model_fields, *user_names(recipe, model)}
-    for name in options:
-        if name not in known:
-            raise UsageError(f"The recipe {recipe} has no option {name}.", one_of(name, known))
-    try:
-        settings = Settings(**{k: v for k, v in options.items() if k in Settings.model_fields})
-    except ValidationError as error:
-        raise UsageError(sentence(error, Settings), "See vdepth train-diffusion --help.") from error
-    own = RECIPES.read(recipe, {k: v for k, v in options.items() if k not in Settings.model_fields})
-    chosen = RECIPES.create(recipe, own)
-    if settings.height % chosen.multiple or settings.width % chosen.multiple:
-        raise UsageError(
-            f"{settings.width}x{settings.height} is no size for {recipe}.",
-            f"Both sides are multiples of {chosen.multiple}.",
-        )
-    return settings, chosen, written_options(recipe, own)
-
-
-def find_start(init: str | Path) -> Path:
-    """The folder of the model to start from.
-
-    Args:
-        init: A folder, or the name of installed weights.
-
-    Raises:
-        UsageError: it is neither.
-        WeightsError: they are not installed.
-    """
-    folder = Path(init).expanduser()
-    if folder.is_dir():
-        return folder
-    found = find_weights(str(init))
-    if not found.is_dir():
-        raise UsageError(f"{init} is no latent diffusion model.", "Give one, as a folder or by its name.")
-    return found
-
-
-def _check_empty(out: Path) -> None:
-    """Refuses a folder that holds anything but rendered scenes."""
-    if not out.is_dir() or not (others := {path.name for path in out.iterdir()} - {CACHE}):
-        return
-    run = any(name.startswith("state-") for name in others)
-    what = "a run" if run else f"{min(others)}, which is not ours to replace"
-    raise UsageError(f"The folder {out} holds {what}.", "Go on with --resume, or choose another folder.")
-
-
-def _split(data: Sequence[str | Path], settings: Settings, out: Path) -> Split:
-    if not data:
-        raise UsageError("There is nothing to learn from.", f"Give folders with depth, or {PROCEDURAL}.")
-    size = settings.height, settings.width
-    return joined(
-        [
-            procedural(settings.cache or out / CACHE, settings.seed, settings.scenes, settings.frames, size)
-            if str(place) == PROCEDURAL
-            else find_footage(Path(place).expanduser())
-            for place in data
-        ]
-    )
-
-
 def _accelerator(device: str, settings: Settings) -> Any:
     try:
         from accelerate import Accelerator
@@ -306,6 +195,3 @@ def _loop(recipe: DiffusionRecipe, stage: Stage, settings: Settings) -> LoopConf
         patience=None,
         save_every=settings.save,
     )
-
-
-__all__ = ["SAMPLES", "FineTuned", "find_start", "planned", "read_settings", "train_diffusion"]
