@@ -99,7 +99,7 @@ def simulate(lengths: list[list[int]], gpus: int, times: Times, losses: float, s
         books.joined(name, f"machine {int(name) // MACHINE}")
     about = sum(frames) * times.frame / gpus
     done_of: dict[Task, float] = {}  # of what was lost: what the store keeps
-    predicted: dict[tuple[int, int], int] = {}  # frames of shots in ranges
+    ranged: set[tuple[int, int]] = set()  # shots that were predicted in ranges
     happens: list[tuple[float, int, str, object]] = []
     machines = range(-(-gpus // MACHINE))
     for number in chance.sample(machines, round(losses * len(machines) + 0.49) if losses else 0):
@@ -111,9 +111,13 @@ def simulate(lengths: list[list[int]], gpus: int, times: Times, losses: float, s
         found.driver += time.process_time() - began
         for name, task in given:
             gpu, kept = crew[name], done_of.pop(task, 0.0)
-            work = cost(task, lengths, frames, times) - kept
+            rest = task.stage == "shots" and task.frames is None and (task.clip, task.shots[0]) in ranged
+            work = sum(lengths[task.clip][slice(*task.shots)]) * times.rest
+            work = (work if rest else cost(task, lengths, frames, times)) - kept
             begin = now + times.start
-            if task.stage in ("clip", "shots"):  # the others leave the GPU to the worker's second task
+            if (
+                task.stage in ("clip", "shots") and not rest
+            ):  # the others leave the GPU to the worker's second task
                 begin = max(gpu.free, begin)
                 gpu.free = begin + work
             gpu.at[task] = begin, begin + work
@@ -128,15 +132,8 @@ def simulate(lengths: list[list[int]], gpus: int, times: Times, losses: float, s
             gpu = crew[name]
             if gpu.life != life:
                 continue
-            if task.frames is not None and task not in done_of:
-                shot = task.clip, task.shots[0]
-                predicted[shot] = predicted.get(shot, 0) + task.frames[1] - task.frames[0]
-                if predicted[shot] == lengths[task.clip][task.shots[0]]:  # the last one does the rest
-                    done_of[task] = 0.0
-                    count += 1
-                    end = now + lengths[task.clip][task.shots[0]] * times.rest
-                    heapq.heappush(happens, (end, count, "ends", (name, gpu.life, task)))
-                    continue
+            if task.frames is not None:
+                ranged.add((task.clip, task.shots[0]))
             begin, end = gpu.at.pop(task)
             found.useful += (end - begin) if task.stage in ("shots", "clip") else 0.0
             cut = (

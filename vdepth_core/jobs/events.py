@@ -204,8 +204,9 @@ class JobProgress(Progress):
         """See `Progress.skip`."""
         with self._lock:
             counter = self._counters.setdefault(name, _Counter(None))
-            # What other processes predicted of a shot is nothing that this one was to do.
-            counter.done = max(counter.done, min(counter.done + done, counter.total or counter.done + done))
+            if counter.total is not None:  # what other processes did was not this one's to do
+                done = max(0, min(done, counter.total - counter.done))
+            counter.done += done
             self._tell(name, counter, time.monotonic())
 
     def _tell(self, name: str, counter: _Counter, now: float) -> None:

@@ -35,7 +35,7 @@ class Part:
 
     Attributes:
         numbers: Shots [start, stop), by number.
-        frames: Of the one shot, frames [start, stop), from 0; None: all.
+        frames: Of the one shot, frames [start, stop), from 0, predicted and no more; None: all.
         share: Number, from 1, and count of about equal shares, by frames.
     """
 

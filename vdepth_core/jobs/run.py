@@ -166,9 +166,8 @@ class ClipJob:
         if done:
             with planning(self.out, self.progress):
                 folder = self._open_shots(plan, checksums, range(done[0], done[-1] + 1))
-            with folder:
-                self._work(plan, folder, range(done[0], done[-1] + 1))
-        for shot in dict.fromkeys(piece.shot for piece in cut):
+            self._work_on(plan, folder, scan[done[0] : done[-1] + 1])
+        for shot in dict.fromkeys(piece.shot for piece in cut if part.frames is None):
             done += [shot.index] * self._go_on(plan, shot, checksums)
         if pieces:
             self._check_unchanged(plan, checksums)
@@ -202,10 +201,17 @@ class ClipJob:
                 folder = self._open_shots(plan, checksums, range(shot.index, shot.index + 1))
             except BusyError:
                 return False
-        with folder:
-            self._work(plan, folder, range(shot.index, shot.index + 1), gathers=True)
-            ranges.drop_ranges(self.out, shot)
+        self._work_on(plan, folder, [shot])
         return True
+
+    def _work_on(self, plan: Plan, folder: JobFolder, shots: Sequence[Shot]) -> None:
+        """Brings shots that follow each other to their end; their ranges were counted when they were done."""
+        with folder:
+            left = [shot for shot in shots if not ranges.all_predicted(plan, self.out, shot)]
+            self._count({"infer": sum(map(len, left))})
+            self._work(plan, folder, range(shots[0].index, shots[-1].index + 1))
+            for shot in shots:
+                ranges.drop_ranges(self.out, shot)
 
     def _open_shots(self, plan: Plan, checksums: Checksums, shots: range) -> JobFolder:
         return JobFolder(self.out, self._names(plan), plan.clip.files, checksums, shots)
@@ -313,8 +319,8 @@ class ClipJob:
             folder.record(plan.record.model_copy(update={"threads": self._thread_count}))
         return self._thread_count
 
-    def _work(self, plan: Plan, folder: JobFolder, part: range | None, *, gathers: bool = False) -> None:
-        """Brings every shot of the clip, or of a part, to its end; one that ``gathers`` is predicted."""
+    def _work(self, plan: Plan, folder: JobFolder, part: range | None) -> None:
+        """Brings every shot of the clip, or of a part of it, to its end."""
         shots: Channel[Shot] = Channel(self.progress)
         predicted: Channel[_Work] = Channel(self.progress, _SHOTS_AHEAD)
         settled: Channel[_Work] = Channel(self.progress, _SHOTS_AHEAD)
@@ -349,7 +355,7 @@ class ClipJob:
                 if part is None or shot.index in part:
                     shots.put(shot)
             self._seconds["scan"] = time.monotonic() - began
-            self._check_scan(plan, part, refines, gathers=gathers)
+            self._check_scan(plan, part, refines)
             scanned.set()
             shots.end()
 
@@ -433,7 +439,7 @@ class ClipJob:
         for name in names:
             self.progress.skip(name, len(shot))
 
-    def _check_scan(self, plan: Plan, part: range | None, refines: int, *, gathers: bool) -> None:
+    def _check_scan(self, plan: Plan, part: range | None, refines: int) -> None:
         facts = plan.clip.facts
         assert facts is not None
         for warning in facts.warnings:
@@ -441,5 +447,6 @@ class ClipJob:
         end = end_of(facts, plan.clip.info.rate)
         plan.numbering.check_shown(facts.times[facts.shots[0].start], end)
         total = sum(len(shot) for shot in facts.shots if part is None or shot.index in part)
-        self._count({} if gathers else {"infer": total})
+        if part is None:
+            self._count({"infer": total})
         self._count({"settle": total, "write": total} | ({"refine": total * refines} if refines else {}))

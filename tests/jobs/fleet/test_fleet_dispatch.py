@@ -90,7 +90,9 @@ def test_a_shot_worth_more_than_a_worker_is_cut_into_ranges_where_it_may_be() ->
     assert all(start % 8 == 0 for start, _ in ranges)
     assert 4 <= len(ranges) <= 8
     whole = sorted(task.shots for task in order if task.stage == "shots" and task.frames is None)
-    assert whole == [(0, 1), (2, 3)]
+    assert whole == [(0, 1), (1, 2), (2, 3)]
+    after = order.index(Task(0, "shots", (1, 2)))
+    assert all(order.index(Task(0, "shots", (1, 2), frames)) < after for frames in ranges)
     assert order.count(Task(0, "finish")) == 1
 
 

@@ -1,7 +1,8 @@
 """Which worker does what next, and what a failure means: no clocks, processes or files of its own.
 
 * Finishing comes first, then the largest piece, be it a clip, some shots of one, or a range of a shot worth
-  more than a worker's share of everything, where the method allows it: the tail stays short. What
+  more than a worker's share of everything, where the method allows it: the tail stays short. When a shot's
+  ranges are done, the rest of it is one more task. What
   is left at the end goes to idle workers only: behind another piece it would wait.
 * A task whose worker died is done again, alone on a worker, so that it is known which one it was; what takes
   its worker with it three times is quarantined. A worker lost with its machine counts against nobody.
@@ -230,11 +231,19 @@ class Dispatcher:
         if not outcome.finished and clip.error is None and not self._drained:
             if task.stage == "plan":
                 self._cut_into(task.clip, outcome)
+            elif task.frames is not None and not self._has_ranges(task):
+                self._add(Task(task.clip, "shots", task.shots), clip.weight)
             elif task.stage == "shots" and not clip.open:
                 self._add(Task(task.clip, "finish"), clip.weight)
         elif not outcome.finished and clip.error is None:
             clip.error = Cancelled("Cancelled.", "Run the same command again to go on where it stopped.")
         self._close(task.clip)
+
+    def _has_ranges(self, task: Task) -> bool:
+        """Whether other ranges of its shot wait or run."""
+        pieces = [*self._waiting, *(piece for hand in self._hands.values() for piece in hand.at)]
+        others = (piece.task for piece in pieces)
+        return any((one.clip, one.shots) == (task.clip, task.shots) and one.frames for one in others)
 
     def _cut_into(self, clip: int, plan: Outcome) -> None:
         each = self._clips[clip].weight / sum(map(len, plan.shots))

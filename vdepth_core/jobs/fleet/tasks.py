@@ -29,7 +29,7 @@ class Task:
         clip: Its place in the command, from 0.
         stage: All of the clip, its plan, some of its shots, or its end.
         shots: Which shots, by number [start, stop); those of no other stage.
-        frames: Of one shot, frames [start, stop), from 0; None: all.
+        frames: Of one shot, frames [start, stop), from 0, which are predicted only; None: all.
     """
 
     clip: int
