@@ -144,3 +144,11 @@ def test_reading_from_the_middle_is_the_same(name: str) -> None:
     for frame in clip.read(start, start + 4, max_side=320):
         assert frame.rgb.tobytes() == whole[frame.index].rgb.tobytes()
         assert frame.time == whole[frame.index].time
+
+
+def test_what_real_movies_tell_of_the_lens() -> None:
+    action = open_clip(CLIPS / "vid_walk_gopro/max-heromode.mp4").info.lens
+    assert (action.camera, round(action.focal or 0)) == ("GoPro Max", 406)
+    assert "137 degrees from corner to corner, mode W" in action.source
+    phone = open_clip(CLIPS / "vid_phone_alley/golf.mov").info.lens
+    assert (phone.camera, phone.focal) == ("Apple iPhone 6", None)

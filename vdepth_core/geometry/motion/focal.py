@@ -38,6 +38,7 @@ SPAN = 96  # frames that are read of each …
 FRAMES = 28  # … and these, at most, are solved for
 LEAST = 8  # frames a stretch needs
 SHORT = 2.5  # by which a bundle's own deviation is short of what it is off: benchmarks/focal.py
+FLOOR = 0.01  # no focal length is surer: a centre a percent aside, a lens that bends a little do as much
 TRUSTED = 0.8  # of the frames have to be explained
 STARTS = (0.6, 0.96, 1.6)  # focal lengths in widths: 80, 55 and 35 degrees
 _HINT = "Give the lens with --fov or --camera FILE."
@@ -110,7 +111,8 @@ def together(found: Sequence[Stretch]) -> tuple[float, float]:
     middle = float(weights @ logs / weights.sum())
     # Birge's ratio: by how much they scatter more than they should, each by itself
     scatter = float(weights @ (logs - middle) ** 2) / max(len(said) - 1, 1)
-    return float(np.exp(middle)), float(weights.sum() ** -0.5) * max(1.0, scatter**0.5)
+    error = float(weights.sum() ** -0.5) * max(1.0, scatter**0.5)
+    return float(np.exp(middle)), max(error, FLOOR)
 
 
 def look_at(lumas: Sequence[np.ndarray], progress: Progress) -> Stretch:
@@ -155,7 +157,8 @@ def look_at(lumas: Sequence[np.ndarray], progress: Progress) -> Stretch:
     shares = np.exp([(cost - other) / unit for other, _ in tried])
     logs = np.log([one.scene.K[0, 0] / best.scene.K[0, 0] for _, one in tried])
     apart = float(np.sqrt(shares @ logs**2 / shares.sum()))
-    return Stretch(motion, best.scene.K[0, 0] / width, SHORT * float(np.hypot(best.focal_error, apart)))
+    error = float(np.linalg.norm((SHORT * best.focal_error, SHORT * apart, FLOOR)))
+    return Stretch(motion, best.scene.K[0, 0] / width, error)
 
 
 class _Unseen(Progress):
