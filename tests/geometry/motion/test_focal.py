@@ -69,7 +69,7 @@ def test_a_clip_of_few_frames_is_refused(tmp_path: Path, travels: np.ndarray) ->
 def test_the_lens_of_a_clip_says_where_it_is_from(
     tmp_path: Path, travels: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(focal, "look_at", lambda *_: Stretch("travels", 0.5, 0.05))
+    monkeypatch.setattr(focal, "look_at", lambda *_: Stretch("travels", np.float64(0.5), 0.05))
     lens = lens_from_motion(open_clip(sequence(tmp_path / "clip", travels)), 0, None, Progress())
     assert (lens.source, lens.detail, lens.error) == ("motion", "1 stretch of the clip", 0.05)
     assert lens.fx == pytest.approx(0.5 * travels.shape[2])

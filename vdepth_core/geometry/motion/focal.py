@@ -92,7 +92,7 @@ def lens_from_motion(clip: Clip, start: int, stop: int | None, progress: Progres
         raise InputError(f"How the camera moves in {name} tells its focal length {known}.", _HINT)
     width = info.width
     wide = 2 * np.degrees(np.arctan(0.5 / focal))
-    used = sum(one.focal > 0 for one in found)
+    used = len([one for one in found if one.focal > 0])
     detail = f"{used} stretch{'es' * (used != 1)} of the clip"
     lens = Intrinsics.from_fov(float(wide), width, info.height, info.pixel_aspect, "motion")
     return Intrinsics(lens.fx, lens.fy, lens.cx, lens.cy, "motion", detail, error)
@@ -158,7 +158,7 @@ def look_at(lumas: Sequence[np.ndarray], progress: Progress) -> Stretch:
     logs = np.log([one.scene.K[0, 0] / best.scene.K[0, 0] for _, one in tried])
     apart = float(np.sqrt(shares @ logs**2 / shares.sum()))
     error = float(np.linalg.norm((SHORT * best.focal_error, SHORT * apart, FLOOR)))
-    return Stretch(motion, best.scene.K[0, 0] / width, error)
+    return Stretch(motion, float(best.scene.K[0, 0]) / width, error)
 
 
 class _Unseen(Progress):
