@@ -2,6 +2,7 @@
 
 import json
 from fractions import Fraction
+from io import StringIO
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ from vdepth_core.errors import ResourceError
 from vdepth_core.geometry.camera import Intrinsics
 from vdepth_core.geometry.camera_files.formats import read_camera
 from vdepth_core.geometry.camera_files.plate import Plate
+from vdepth_core.output.exports.colmap_model import SparseModel
 from vdepth_core.output.exports.export import export
 from vdepth_core.output.exports.gaussians import OPACITY, SPREAD
 from vdepth_core.output.exports.nerfstudio import codes_of, unit_for
@@ -344,3 +346,19 @@ def test_the_camera_of_an_export_is_read_as_it_was(scene, tmp_path, way):
         lens, true = path.lens(number), scene.lens
         found = (lens.fx, lens.fy, lens.cx, lens.cy)
         assert found == pytest.approx((true.fx, true.fy, true.cx, true.cy), rel=1e-5)
+
+
+def test_a_long_shots_model_holds_few_frames_at_a_time():
+    images, points, seen = StringIO(), StringIO(), []
+    model, lens = SparseModel(images, points), Intrinsics(60.0, 60.0, 32.0, 24.0)
+    z, rgb = np.full((HEIGHT, WIDTH), 3.0, np.float32), np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    for index in range(20):
+        model.add(f"{index}.png", z, rgb, lens, np.eye(4))
+        seen.append(images.getvalue().count(".png"))
+    assert seen == [0] * 8 + list(range(1, 13))  # eight before the last wait for points of later ones
+    model.finish()
+    heads = [line for line in images.getvalue().splitlines() if line.endswith(".png")]
+    assert [int(line.split()[0]) for line in heads] == list(range(1, 21))
+    tracks = [line.split()[8:] for line in points.getvalue().splitlines()[1:]]
+    assert {len(track) // 2 for track in tracks} == set(range(2, 10))
+    assert model.cameras.count("PINHOLE") == 1
