@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--scenes", type=int, default=60)
     parser.add_argument("--coder-steps", type=int, default=600)
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=250)
     parser.add_argument("--batch", type=int, default=4)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -137,8 +137,8 @@ def train(
         shutil.rmtree(out)  # it had only begun
     train_diffusion(
         "rolling", ["procedural"], start, out, resume=resume, cache=cache, scenes=arguments.scenes,
-        frames=FRAMES, height=SIZE[0], width=SIZE[1], batch=batch, at_once=batch, rate=1e-3, average=0.99,
-        steps=steps or arguments.steps, every=250, held_out=6, device="cpu", threads=1, save=60.0,
+        frames=FRAMES, height=SIZE[0], width=SIZE[1], batch=batch, at_once=batch, rate=2e-3, average=0.98,
+        steps=steps or arguments.steps, every=125, held_out=6, device="cpu", threads=1, save=30.0,
         degrade=False, rolling_frames=frames,
     )  # fmt: skip
     print(f"{out.name}: {time.process_time() - began:.0f} s of processor time")

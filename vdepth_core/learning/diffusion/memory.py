@@ -18,7 +18,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.overrides import TorchFunctionMode
 
 from ...choices import Moments
-from ...models.diffusion.parts import LATENT_CHANNELS, SCALE
+from ...models.diffusion.parts import LATENT_CHANNELS, SCALE, quiet_diffusers
 from .adapters import choose
 from .moments import BYTES
 from .recipe import DiffusionRecipe, Stage
@@ -89,14 +89,15 @@ def plan(
         WeightsError: the configuration is damaged.
         UsageError: nothing is trained, or LoRA's library is not installed.
     """
-    kept = torch.bfloat16 if half and rank else torch.float32
+    # Weights in full are cast for computing in half, and the casts are kept for the way back.
+    each = 2 if half and rank else 6 if half else 4
     with torch.device("meta"):
         unet = recipe.empty(config)
         count = sum(parameter.numel() for parameter in unet.parameters())
         trained = choose(unet, stage.trains, rank).count()
         activations = _activations(recipe, unet, stage, size, at_once, checkpointing, half)
     return Plan(
-        count, trained, count * kept.itemsize + (4 * trained if rank else 0), 4 * trained,
+        count, trained, count * each + (4 * trained if rank else 0), 4 * trained,
         int(BYTES[moments] * trained), 4 * trained, activations,
     )  # fmt: skip
 
@@ -105,7 +106,8 @@ def _activations(
     recipe: DiffusionRecipe, unet: Any, stage: Stage, size: tuple[int, int], at_once: int,
     checkpointing: bool, half: bool,
 ) -> int:  # fmt: skip
-    unet.to("meta", torch.bfloat16 if half else torch.float32)  # some make numbers that know no device
+    with quiet_diffusers():
+        unet.to("meta", torch.bfloat16 if half else torch.float32)  # some make numbers that know no device
     kept = Kept(unet)
     if checkpointing:
         unet.enable_gradient_checkpointing(kept.segment)

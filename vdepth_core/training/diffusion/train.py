@@ -24,6 +24,7 @@ from ...learning.diffusion.moments import make_optimiser
 from ...learning.diffusion.recipe import DiffusionRecipe, Stage
 from ...learning.loop import learn, parameter_groups
 from ...models.device import pick_device
+from ...models.diffusion.parts import quiet_diffusers
 from ...progress import Progress
 from ...weights.catalogue import find_entry
 from ...weights.hashing import folder_sha256
@@ -108,7 +109,8 @@ def train_diffusion(
         torch.manual_seed(settings.seed)
         net = chosen.load(start, device, torch.float32)
         if settings.lora and settings.precision == "bf16":
-            net.parts.unet.to(torch.bfloat16)
+            with quiet_diffusers():  # it advises another way to read weights
+                net.parts.unet.to(torch.bfloat16)
         if accelerator.is_main_process:
             copy_parts(start, out, chosen, net)
         if settings.checkpointing:
