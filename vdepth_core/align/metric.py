@@ -17,7 +17,7 @@ from .scale_shift import MAD_TO_SIGMA, TUKEY
 FEWEST = 12  # points from which on some of them may be wrong
 _TRIES, _JUDGES = 400, 1500  # lines tried, and points each is judged by
 _ROUNDS, _STILL = 50, 1e-10  # of refinement, and the step at which it ends
-_SPREAD = 0.02  # of the range between near and far end: points closer together tell no shift
+SPREAD = 0.02  # of the range between near and far end: points closer together tell no shift
 _LEAST = 1e-6  # relative error below which nothing is told from rounding
 
 
@@ -80,7 +80,7 @@ def fit_metric(x: np.ndarray, target: np.ndarray, shifted: bool, span: float) ->
     """
     x, target = np.asarray(x, np.float64), np.asarray(target, np.float64)
     if not len(x) or (shifted and np.ptp(np.quantile(x, (0.05, 0.95) if len(x) >= FEWEST else (0, 1)))
-                      < _SPREAD * span):  # fmt: skip
+                      < SPREAD * span):  # fmt: skip
         return None
     robust = len(x) >= FEWEST
     start = _start(x, target, shifted)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..align.metric import Line, MetricFit, fit_metric
+from ..align.metric import SPREAD, Line, MetricFit, fit_metric
 from ..errors import UsageError
 from ..output.metric_entry import ShotMetric, SourceEntry
 from .evidence import AROUND, Evidence
@@ -135,6 +135,11 @@ def _underdetermined(shot: ShotValues, anchor: Evidence) -> UsageError:
             f"{anchor.said[0]} does not tell both scale and shift of {shot.words}, which are unknown.",
             more,
         )
+    if np.ptp(anchor.x) > SPREAD * shot.span:
+        return UsageError(
+            f"The {anchor.name} contradict the depth of {shot.words}: what is nearer in it is not nearer.",
+            "Check pixel, frame and distance of each.",
+        )
     return UsageError(
         f"What is known of {shot.words} is all about equally far, and tells its scale, but not its shift.",
         more,
@@ -150,12 +155,13 @@ def _check_consistent(shot: ShotValues, one: Evidence) -> None:
     said = [one.said[place] for place in order]
     for low in range(len(x)):
         for high in range(low + 1, len(x)):
-            same = x[high] - x[low] < 0.02 * shot.span
+            same = x[high] - x[low] < SPREAD * shot.span
             if shot.shifted and same:
                 wrong = abs(np.log(target[high] / target[low])) > _ABSURD
                 words = "lie about equally far in the depth"
             elif shot.shifted:
-                wrong = target[high] < target[low] / np.exp(_ABSURD / 4)
+                # No line goes through two that are the other way round; through more it may.
+                wrong = target[high] < target[low] / np.exp(_ABSURD * (len(x) > 2))
                 words = "lie the other way round in the depth"
             else:
                 wrong = abs(np.log(target[high] / target[low] * x[low] / x[high])) > _ABSURD
@@ -242,5 +248,5 @@ def _beyond(shot: ShotValues, line: Line, name: str) -> list[str]:
         return []
     return [
         f"By {name}, {100 * beyond / total:.0f} % of {shot.words} are beyond infinity and have no depth. If "
-        "that is not sky, give a known distance to something far."
+        "that is not sky, give a known distance to something far, or one distance and --far."
     ]
