@@ -162,13 +162,15 @@ class ClipJob:
             self._count({"infer": sum(piece.stop - piece.start for piece in cut)})
         for piece in cut:
             self._predict_range(plan, piece)
-        done = [piece.shot.index for piece in pieces if piece not in cut]
+        alone = part.frames is not None  # whoever gave out a range by itself goes on with its shot
+        done = [piece.shot.index for piece in pieces if piece not in cut and not alone]
         if done:
             with planning(self.out, self.progress):
                 folder = self._open_shots(plan, checksums, range(done[0], done[-1] + 1))
             self._work_on(plan, folder, scan[done[0] : done[-1] + 1])
-        for shot in dict.fromkeys(piece.shot for piece in cut if part.frames is None):
-            done += [shot.index] * self._go_on(plan, shot, checksums)
+        for shot in dict.fromkeys(piece.shot for piece in cut if not alone):
+            if self._go_on(plan, shot, checksums):
+                done.append(shot.index)
         if pieces:
             self._check_unchanged(plan, checksums)
         clip = self.progress.clip
