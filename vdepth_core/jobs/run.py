@@ -168,9 +168,8 @@ class ClipJob:
             with planning(self.out, self.progress):
                 folder = self._open_shots(plan, checksums, range(done[0], done[-1] + 1))
             self._work_on(plan, folder, scan[done[0] : done[-1] + 1])
-        for shot in dict.fromkeys(piece.shot for piece in cut if not alone):
-            if self._go_on(plan, shot, checksums):
-                done.append(shot.index)
+        mine = dict.fromkeys(piece.shot for piece in cut if not alone)
+        done += [shot.index for shot in mine if self._go_on(plan, shot, checksums)]
         if pieces:
             self._check_unchanged(plan, checksums)
         clip = self.progress.clip
