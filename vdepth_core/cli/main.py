@@ -78,8 +78,8 @@ VERBS: dict[Callable[..., None], tuple[str, ...]] = {  # in the order of the hel
         "relight depth/ --light lights.json -o light/",
     ),
     metric: (
-        "metric depth/ --known-distance 640,410,1001,2.5 --known-distance 1100,300,1001,14",
-        "metric depth/ --model zoedepth-nyu-kitti -o metres/",
+        "metric depth/ --known-distance 640,410,1001,2.5 --far 20",
+        "metric depth/ --model zoedepth -o metres/",
         "metric depth/ --points colmap/sparse/0 --known-distance 640,410,1001,2.5",
     ),
     ground: ("ground depth/", 'ground depth/ --frame 1001 --horizon-at "0,210 1279,204"'),
