@@ -20,12 +20,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 
+from vdepth_core.evaluation.temporal import consistency
 from vdepth_core.files import write_bytes
-from vdepth_core.learning.diffusion.scoring import score
+from vdepth_core.flow.dis import DisFlow
+from vdepth_core.learning.diffusion.scoring import Scored, score
 from vdepth_core.learning.diffusion.targets import Snippet, target_of
 from vdepth_core.models.registry import load_model
 from vdepth_core.models.tiny import make_tiny
@@ -35,7 +38,8 @@ from vdepth_core.training.diffusion.train import train_diffusion
 
 SIZE = (64, 96)
 FRAMES = 8  # of a scene
-APART = (0, 3, 7)  # the frames that are scored
+APART = (0, 3, 7)  # the frames whose depth is scored
+IN_A_ROW = (2, 3, 4)  # those whose steadiness is
 MAX_DEPTH = 80.0
 CODER_BATCH = 12
 UNET = {"block_out_channels": [32, 64], "attention_head_dim": [4, 8], "layers_per_block": 1}
@@ -48,7 +52,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--scenes", type=int, default=60)
     parser.add_argument("--coder-steps", type=int, default=600)
-    parser.add_argument("--steps", type=int, default=250)
+    parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--batch", type=int, default=4)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -59,21 +63,23 @@ def main() -> None:
     if not (start / "fitted.json").is_file():
         make_start(start, data, arguments.coder_steps)
     held = [whole(clip, APART, SIZE) for clip in data.held_out]
+    row = [whole(clip, IN_A_ROW, SIZE) for clip in data.held_out]
     print(f"image coder: {json.loads((start / 'fitted.json').read_text())}")
 
-    found = {"untrained": errors(start, held, folder)}
+    found = {"untrained": errors(start, held, row, folder)}
     runs = {"single frames": (1, 2 * arguments.batch), "snippets": (3, arguments.batch)}  # as many frames
     for name, (frames, batch) in runs.items():
         out = folder / name.replace(" ", "-")
         train(out, start, cache, arguments, frames, batch)
-        found[name] = errors(out, held, folder)
+        found[name] = errors(out, held, row, folder)
     again = folder / "again"
     if not (again / "losses-snippets.csv").is_file():
         train(again, start, cache, arguments, 3, arguments.batch, steps=20)
     same = rows(again)[:20] == rows(folder / "snippets")[:20]
-    print("\n| trained on | AbsRel | delta1 | AbsRel, each frame aligned by itself |\n|---|---|---|---|")
-    for name, (absolute, delta, alone) in found.items():
-        print(f"| {name} | {absolute:.3f} | {delta:.3f} | {alone:.3f} |")
+    print("\n| trained on | AbsRel | delta1 | each frame aligned by itself | rTC@1.05 | aTC |")
+    print("|---|---|---|---|---|---|")
+    for name, figures in found.items():
+        print(f"| {name} | {' | '.join(f'{figure:.3f}' for figure in figures)} |")
     print(f"\nthe same seed again, 20 steps: {'the same losses' if same else 'OTHER losses'}")
     print(
         json.dumps(
@@ -144,8 +150,8 @@ def train(
     print(f"{out.name}: {time.process_time() - began:.0f} s of processor time")
 
 
-def errors(model: Path, held: list[Snippet], folder: Path) -> tuple[float, float, float]:
-    """Mean AbsRel and delta1 of three frames on one scale, and AbsRel of frames each on its own."""
+def errors(model: Path, held: list[Snippet], row: list[Snippet], folder: Path) -> tuple[float, ...]:
+    """Mean AbsRel and delta1 of three frames on one scale, AbsRel of frames each on its own; rTC and aTC."""
     loaded = load_model(model)
     together = score(loaded, held, MAX_DEPTH)
     write_bytes(folder / f"{model.name}.png", sheet(held, together))
@@ -155,7 +161,21 @@ def errors(model: Path, held: list[Snippet], folder: Path) -> tuple[float, float
         for t in range(len(APART))
     ]
     mean = np.mean([(each.accuracy.abs_rel, each.accuracy.delta1) for each in together], 0)
-    return float(mean[0]), float(mean[1]), float(np.mean(alone))
+    steady = [steadiness(clip, each) for clip, each in zip(row, score(loaded, row, MAX_DEPTH), strict=True)]
+    return (*mean.tolist(), float(np.mean(alone)), *np.mean(steady, 0).tolist())
+
+
+def steadiness(clip: Snippet, found: Scored) -> tuple[float, float]:
+    """rTC@1.05 and aTC of depth in a row, on the clip's own scale."""
+    flow = DisFlow("medium")
+    disparity = np.maximum(found.disparity * found.accuracy.scale + found.accuracy.shift, 1 / MAX_DEPTH)
+    pictures = np.round(clip.rgb.transpose(0, 2, 3, 1) * 255).astype(np.uint8)
+
+    def between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return flow.flow(*(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (a, b)))
+
+    measured = consistency(1 / disparity, pictures, between)
+    return measured.rtc[1.05], measured.atc
 
 
 def per_frame(said: np.ndarray, disparity: np.ndarray) -> float:
