@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from crashing import Crash, CrashAt
 from layered import FOCAL, pictures, travelling
 from safetensors.torch import load_file
 
@@ -27,21 +28,6 @@ from vdepth_core.scenes.clip import SceneClip, render_clip
 
 SIZE, FRAMES = (96, 128), 10
 OPTIONS: dict[str, Any] = {"recipe": "monodepth2", "size": SIZE[0], "device": "cpu"}
-
-
-class Killed(BaseException):
-    """Nobody cleans up after it."""
-
-
-class KillAt(Progress):
-    def __init__(self, step: int) -> None:
-        super().__init__()
-        self.left = step
-
-    def advance(self, name: str, done: int = 1) -> None:
-        self.left -= name == "adapt"
-        if not self.left:
-            raise Killed
 
 
 @pytest.fixture(scope="module")
@@ -151,8 +137,8 @@ def test_killed_runs_end_like_uninterrupted_ones(travelled: Path, tmp_path: Path
         assert straight.path.intrinsics[0].source == "estimated"
         assert straight.path.intrinsics[0].fx == pytest.approx(FOCAL, rel=0.1)
         out = tmp_path / "killed.safetensors"
-        with pytest.raises(Killed):
-            adapt(travelled, out, progress=KillAt(2), **options)
+        with pytest.raises(Crash):
+            adapt(travelled, out, progress=CrashAt("adapt", 2), **options)
         assert not out.exists()
         resumed = adapt(travelled, out, resume=None, **options)
         assert out.read_bytes() == straight.weights.read_bytes()

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from crashing import Crash, CrashAt
 from diffusers import MarigoldDepthPipeline, UNet2DConditionModel, UNetSpatioTemporalConditionModel
 from safetensors import safe_open
 from typer.testing import CliRunner
@@ -20,7 +21,6 @@ from vdepth_core.learning.diffusion.options import ChronoTraining
 from vdepth_core.models.diffusion.chronodepth import ChronoDepthModel
 from vdepth_core.models.diffusion.rollingdepth import RollingDepthModel
 from vdepth_core.models.registry import load_model
-from vdepth_core.progress import Progress
 from vdepth_core.training.diffusion.layouts import find_footage
 from vdepth_core.training.diffusion.lesson import DepthLesson
 from vdepth_core.training.diffusion.request import read_settings
@@ -55,28 +55,11 @@ def losses(out, stage):
         return [float(row["loss"]) for row in csv.DictReader(file)]
 
 
-class Crash(BaseException):
-    """As a power cut: nothing is saved."""
-
-
-class Failing(Progress):
-    """Fails behind a step, before the checkpoint that would follow it."""
-
-    def __init__(self, step):
-        super().__init__()
-        self.left = step
-
-    def advance(self, name, done=1):
-        self.left -= name == "train"
-        if not self.left:
-            raise Crash
-
-
 def test_a_killed_run_goes_on_to_the_same_bytes(shards, tiny, tmp_path):
     whole, cut, start = tmp_path / "whole", tmp_path / "cut", tiny("rollingdepth")
     train_diffusion("rolling", [shards], start, whole, **SMALL)
     with pytest.raises(Crash):
-        train_diffusion("rolling", [shards], start, cut, progress=Failing(3), save=0, **SMALL)
+        train_diffusion("rolling", [shards], start, cut, progress=CrashAt("train", 3), save=0, **SMALL)
     assert len(losses(cut, "snippets")) == 2
     with pytest.raises(UsageError, match="holds a run"):
         train_diffusion("rolling", [shards], start, cut, **SMALL)
@@ -177,7 +160,9 @@ def test_chrono_in_two_stages_goes_on_where_it_was_killed_and_loads(shards, tiny
     done = train_diffusion("chrono", [shards], tiny("chronodepth"), whole, **course)
     assert done.steps == 4
     with pytest.raises(Crash):
-        train_diffusion("chrono", [shards], tiny("chronodepth"), cut, progress=Failing(4), save=0, **course)
+        train_diffusion(
+            "chrono", [shards], tiny("chronodepth"), cut, progress=CrashAt("train", 4), save=0, **course
+        )
     train_diffusion("chrono", [shards], tiny("chronodepth"), cut, resume=True, **course)
     for stage in ("spatial", "temporal"):
         assert losses(whole, stage) == losses(cut, stage)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from corridors import write_clip, write_kitti
+from crashing import Crash, CrashAt
 from typer.testing import CliRunner
 
 from vdepth_core.cli.main import app
@@ -19,7 +20,6 @@ from vdepth_core.models.registry import load_model
 from vdepth_core.networks import featdepth_train
 from vdepth_core.networks.monodepth2 import DepthDecoder, Monodepth2
 from vdepth_core.networks.monodepth2_pose import PoseCnn, SeparatePose, SharedPose
-from vdepth_core.progress import Progress
 from vdepth_core.training.selfsup.networks import fill_encoders
 from vdepth_core.training.selfsup.train import STATE, train_selfsup
 from vdepth_core.weights.parts import POSE_PARTS, read_network
@@ -62,29 +62,12 @@ def test_a_few_steps_lower_the_loss(tree, tiny, tmp_path):
     PoseCnn().load_state_dict(pose.state)
 
 
-class Crash(BaseException):
-    """As a power cut: nothing is saved."""
-
-
-class Failing(Progress):
-    """Fails behind a step, before the checkpoint that would follow it."""
-
-    def __init__(self, step):
-        super().__init__()
-        self.left = step
-
-    def advance(self, name, done=1):
-        self.left -= name == "train"
-        if not self.left:
-            raise Crash
-
-
 def test_a_killed_run_goes_on_to_the_same_bytes(tree, tiny, tmp_path):
     root, options = small(tree, tiny, steps=3, every=2, save=0, batch=1)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     train_selfsup(root, whole, **options)
     with pytest.raises(Crash):
-        train_selfsup(root, killed, progress=Failing(2), **options)
+        train_selfsup(root, killed, progress=CrashAt("train", 2), **options)
     with pytest.raises(UsageError, match="holds a run"):
         train_selfsup(root, killed, **options)
     with pytest.raises(UsageError, match="another seed"):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...files import write_bytes
+from ...models.diffusion.parts import ONE_STEP
 from ...types import Quantity
 from ...weights.configs import init_arguments, read_json
 from .marigold import STEPS, wanted
@@ -27,19 +28,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-SCHEDULE = {  # published: one step from pure noise needs a schedule that ends there
-    "_class_name": "DDIMScheduler",
-    "num_train_timesteps": 1000,
-    "beta_start": 0.00085,
-    "beta_end": 0.012,
-    "beta_schedule": "scaled_linear",
-    "clip_sample": False,
-    "prediction_type": "v_prediction",
-    "rescale_betas_zero_snr": True,
-    "set_alpha_to_one": False,
-    "steps_offset": 1,
-    "timestep_spacing": "trailing",
-}
+SCHEDULE = {"_class_name": "DDIMScheduler", "clip_sample": False, **ONE_STEP}  # published
 
 
 class RollingRecipe(DiffusionRecipe):

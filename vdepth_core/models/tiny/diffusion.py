@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ...choices import one_of
 from ...errors import UsageError
 from ...weights.building import quiet_transformers
+from ..diffusion.parts import ONE_STEP
 
 if TYPE_CHECKING:
     from torch import Generator, nn
@@ -44,19 +45,7 @@ _VAE: dict[str, Any] = {
     "sample_size": 64,
     "scaling_factor": 0.18215,
 }
-_SCHEDULE: dict[str, Any] = {
-    "num_train_timesteps": 1000,
-    "beta_start": 0.00085,
-    "beta_end": 0.012,
-    "beta_schedule": "scaled_linear",
-    "clip_sample": False,
-    "prediction_type": "v_prediction",
-    "rescale_betas_zero_snr": True,
-    "set_alpha_to_one": False,
-    "steps_offset": 1,
-    "timestep_spacing": "trailing",
-}
-_LCM_SCHEDULE = _SCHEDULE | {"original_inference_steps": 50, "timestep_scaling": 10.0}
+_LCM = {"original_inference_steps": 50, "timestep_scaling": 10.0}
 _MARIGOLD = {
     "prediction_type": "depth",
     "scale_invariant": True,
@@ -65,9 +54,9 @@ _MARIGOLD = {
     "default_processing_resolution": 768,
 }
 _FAMILIES: dict[str, tuple[str, dict[str, Any], str, dict[str, Any]]] = {
-    "rollingdepth": ("RollingDepthPipeline", {}, "DDIMScheduler", _SCHEDULE),
-    "marigold": ("MarigoldDepthPipeline", _MARIGOLD, "DDIMScheduler", _SCHEDULE),
-    "marigold-lcm": ("MarigoldDepthPipeline", _MARIGOLD, "LCMScheduler", _LCM_SCHEDULE),
+    "rollingdepth": ("RollingDepthPipeline", {}, "DDIMScheduler", {}),
+    "marigold": ("MarigoldDepthPipeline", _MARIGOLD, "DDIMScheduler", {}),
+    "marigold-lcm": ("MarigoldDepthPipeline", _MARIGOLD, "LCMScheduler", _LCM),
 }
 _BEGIN, _END = "<|startoftext|>", "<|endoftext|>"
 _SIZE = (64, 96)  # of the pictures that the last layers are scaled on
@@ -107,7 +96,8 @@ def make_tiny(family: str, folder: Path, seed: int = 0) -> None:
     unet.save_pretrained(folder / "unet")
     vae.save_pretrained(folder / "vae")
     _write_text_encoder(folder, source)
-    write_json(folder / "scheduler" / "scheduler_config.json", {"_class_name": scheduler} | schedule)
+    schedule = {"_class_name": scheduler, **ONE_STEP, **schedule}
+    write_json(folder / "scheduler" / "scheduler_config.json", schedule)
     parts = {
         "scheduler": ["diffusers", scheduler],
         "text_encoder": ["transformers", "CLIPTextModel"],

@@ -19,7 +19,7 @@ from ..plate import pictures
 from ..sequence import DepthSequence
 from .colmap_model import SparseModel
 from .options import FramesOptions
-from .rig import STILL, Rig
+from .rig import Rig
 from .scaling import is_sky
 from .surface import picture
 
@@ -43,9 +43,7 @@ class Colmap:
             InputError: a frame is missing or damaged, or the clip is gone.
             ResourceError: the disk is full or not writable.
         """
-        rig = Rig.read(sequence, self.options, progress)
-        if rig.path is None:
-            progress.warn(STILL)
+        rig = Rig.read(sequence, self.options, progress, views=True)
         numbers, stem = rig.numbers(self.options.frames, progress), safe_name(sequence.manifest.clip.name)
         images, sparse = make_folder(out / "images"), make_folder(out / "sparse")
         depths, normals = (make_folder(out / "stereo" / f"{kind}_maps") for kind in ("depth", "normal"))

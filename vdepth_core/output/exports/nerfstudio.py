@@ -22,7 +22,7 @@ from ..naming import safe_name
 from ..plate import pictures
 from ..sequence import DepthSequence
 from .options import NerfstudioOptions
-from .rig import STILL, Rig
+from .rig import Rig
 from .surface import picture
 
 _UNIT = 0.001
@@ -46,9 +46,7 @@ class Nerfstudio:
             InputError: a frame is missing or damaged, or the clip is gone.
             ResourceError: the disk is full or not writable.
         """
-        rig = Rig.read(sequence, self.options, progress)
-        if rig.path is None:
-            progress.warn(STILL)
+        rig = Rig.read(sequence, self.options, progress, views=True)
         numbers, stem = rig.numbers(self.options.frames, progress), safe_name(sequence.manifest.clip.name)
         unit = self.options.unit or unit_for(sequence.near_far[1])
         if unit != _UNIT:

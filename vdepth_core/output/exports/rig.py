@@ -47,18 +47,23 @@ class Rig:
     scale: float
 
     @classmethod
-    def read(cls, sequence: DepthSequence, options: CameraOptions, progress: Progress) -> Rig:
+    def read(
+        cls, sequence: DepthSequence, options: CameraOptions, progress: Progress, views: bool = False
+    ) -> Rig:
         """Reads the file that the options name, if they do.
 
         Args:
             sequence: The finished job.
             options: Which file, and its unit.
             progress: Told how it was understood, and where its unit is not the depth's.
+            views: The format is about many views of one scene: tell that the camera stands still.
 
         Raises:
             InputError: the clip is gone or changed, or the file cannot be read or is not of this clip.
         """
         if options.camera is None:
+            if views:
+                progress.warn(STILL)
             return cls(sequence, None, 0, 1.0)
         clip = plate_of(sequence.manifest)
         found = read_camera(options.camera, camera_plate(sequence, clip))
