@@ -126,6 +126,7 @@ LOAD = textwrap.dedent(
     """
     import sys
     from pathlib import Path
+    sys.modules["peft"] = None  # where it is installed it imports bitsandbytes, whatever a file says
     import kernels, torch
     from transformers import CONFIG_MAPPING, AutoModelForDepthEstimation
     believed = CONFIG_MAPPING["depth_anything"](attn_implementation="kernels-community/flash-attn2")
