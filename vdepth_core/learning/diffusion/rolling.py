@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-SCHEDULE = {"_class_name": "DDIMScheduler", "clip_sample": False, **ONE_STEP}  # published
+SCHEDULE = {"_class_name": "DDIMScheduler", **ONE_STEP}  # published
 
 
 class RollingRecipe(DiffusionRecipe):

@@ -33,6 +33,7 @@ ONE_STEP: Mapping[str, Any] = {
     "beta_start": 0.00085,
     "beta_end": 0.012,
     "beta_schedule": "scaled_linear",
+    "clip_sample": False,
     "prediction_type": "v_prediction",
     "rescale_betas_zero_snr": True,
     "set_alpha_to_one": False,
