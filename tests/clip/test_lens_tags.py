@@ -13,7 +13,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
 from vdepth_core.clip import open_clip
-from vdepth_core.clip.lens import DIAGONAL_35MM, Raster, lens_of_still
+from vdepth_core.clip.lens import DIAGONAL_35MM, Raster, lens_of_still, named
 
 WIDE = math.hypot(160, 96)
 
@@ -236,3 +236,7 @@ def test_damaged_tags_are_no_lens_and_no_error(film):
 def test_wide_pixels_make_the_focal_length_along_x_shorter():
     square, wide = Raster(160, 96), Raster(80, 96, Fraction(2))
     assert wide.of_equivalent(28) == pytest.approx(square.of_equivalent(28) / 2)
+
+
+def test_a_camera_named_to_steer_a_terminal_does_not():
+    assert named("Evil\x1b[2J\x07", "Model\u202e\x9b1m\0") == "Evil [2J Model  1m"

@@ -1,9 +1,11 @@
 """What 3D formats hold comes back from independent readers where truth has it: points, lens and path."""
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from io import StringIO
 
+import av
 import cv2
 import numpy as np
 import plyfile
@@ -11,14 +13,20 @@ import pytest
 import trimesh
 from filmed import COUNT, FIRST, HEIGHT, START, WIDTH, film
 
-from vdepth_core.errors import ResourceError
+from vdepth_core.errors import ResourceError, UsageError
 from vdepth_core.geometry.camera import Intrinsics
-from vdepth_core.geometry.camera_files.formats import read_camera
+from vdepth_core.geometry.camera_files.formats import read_camera, write_camera
 from vdepth_core.geometry.camera_files.plate import Plate
+from vdepth_core.geometry.camera_path import CameraPath
+from vdepth_core.geometry.sparse_points import read_points
 from vdepth_core.output.exports.colmap_model import SparseModel
 from vdepth_core.output.exports.export import export
 from vdepth_core.output.exports.gaussians import OPACITY, SPREAD
 from vdepth_core.output.exports.nerfstudio import codes_of, unit_for
+from vdepth_core.output.manifest import read_manifest, write_manifest
+from vdepth_core.output.naming import manifest_path
+from vdepth_core.output.plate import camera_plate, plate_of
+from vdepth_core.output.sequence import read_sequence
 from vdepth_core.progress import Progress
 
 pytestmark = pytest.mark.filterwarnings("ignore:builtin type:DeprecationWarning")  # of usd-core
@@ -285,6 +293,9 @@ def test_sixteen_bits_reach_the_far_end():
     assert unit_for(60) == 0.001
     for far in (70, 100, 1234.5, 1e6):
         assert far / 65535 <= unit_for(far) < 1.15 * far / 65535
+    for far in (1e-9, 1e-5, 0.02, 1.9):  # near scenes use them, too
+        assert far / 65535 <= unit_for(far) < 1.15 * far / 65535
+    assert unit_for(2.1) == 0.001
     codes = codes_of(np.array([[0.0, 1e-9, 1.0, 65.535, 66, 1e10]]), 0.001)
     assert codes.tolist() == [[0, 1, 1000, 65535, 0, 0]]
 
@@ -362,3 +373,56 @@ def test_a_long_shots_model_holds_few_frames_at_a_time():
     tracks = [line.split()[8:] for line in points.getvalue().splitlines()[1:]]
     assert {len(track) // 2 for track in tracks} == set(range(2, 10))
     assert model.cameras.count("PINHOLE") == 1
+
+
+@pytest.mark.parametrize("way", ["colmap", "nerfstudio"])
+def test_a_movies_export_is_read_back_frame_by_frame(tmp_path, way):
+    shot = film(tmp_path / "shot", "plane")
+    manifest = read_manifest(manifest_path(shot.out))
+    movie = tmp_path / "movie.mp4"
+    with av.open(str(movie), "w") as container:
+        stream = container.add_stream("libx264", rate=24, options={"qp": "0"})
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for rgb in shot.rgb:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(rgb, "rgb24").reformat(format="yuv420p")))
+        container.mux(stream.encode())
+    clip = manifest.clip.model_copy(
+        update={"path": str(movie), "kind": "movie", "name": "movie", "fingerprint": ""}
+    )
+    path = manifest_path(shot.out)
+    write_manifest(manifest.model_copy(update={"clip": clip}), path)
+    write_camera(
+        CameraPath((0, 1, 2), shot.poses, (shot.lens,), WIDTH, HEIGHT, "metres"), shot.camera,
+        Plate(range(COUNT), Fraction(24), WIDTH, HEIGHT, Fraction(1), shot.lens, True),
+    )  # fmt: skip
+    export(shot.out, way, tmp_path / way, camera=shot.camera, frames="1002-1003")
+    file = tmp_path / way / ("transforms.json" if way == "nerfstudio" else "")
+    sequence = read_sequence(shot.out)
+    plate = camera_plate(sequence, plate_of(sequence.manifest))
+    for known in (plate, replace(plate, numbers=range(2000), stem="", shift=None)):
+        path = read_camera(file, known).path
+        assert path.numbers == (1, 2)
+        assert np.abs(path.poses - shot.poses[1:]).max() < 1e-9
+    if way == "colmap":
+        assert set(read_points(file / "sparse", plate).numbers) <= {1, 2}
+
+
+@pytest.mark.parametrize("way", ["glb", "ply", "usd"])
+def test_a_mesh_without_faces_is_refused_and_leaves_nothing(scene, tmp_path, way):
+    if way == "usd":
+        pytest.importorskip("pxr", reason="usd-core is an extra")
+    options = {"mesh": True} if way == "ply" else {}
+    with pytest.raises(UsageError, match="No faces are left") as caught:
+        export(scene.out, way, tmp_path / "new" / "x", stride=16, tear=1e-6, **options)
+    assert "--stride" in caught.value.hint
+    assert "--tear" in caught.value.hint
+    assert not (tmp_path / "new").exists()
+
+
+def test_every_usd_layer_is_in_metres(scene, tmp_path):
+    pytest.importorskip("pxr", reason="usd-core is an extra")
+    from pxr import Usd, UsdGeom
+
+    for file in export(scene.out, "usd", tmp_path, stride=4):
+        stage = Usd.Stage.Open(str(file))
+        assert (UsdGeom.GetStageMetersPerUnit(stage), UsdGeom.GetStageUpAxis(stage)) == (1.0, "Y")

@@ -104,9 +104,7 @@ def test_a_damaged_frame_stops_the_export_and_is_named(job, tmp_path, name):
     (job / "a clip_depth.1004.exr").unlink()
     with pytest.raises(InputError, match="1004"):
         export(job, name, tmp_path / "x", "white-near")
-    assert not [
-        path for path in (tmp_path / "x").iterdir() if path.suffix in (".npz", ".mp4", ".tmp", ".json")
-    ]
+    assert not (tmp_path / "x").exists()
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -114,8 +112,8 @@ def test_cancelling_is_heard(job, tmp_path, name):
     progress = Progress()
     progress.cancel()
     with pytest.raises(Cancelled):
-        export(job, name, tmp_path / "x", progress=progress)
-    assert list((tmp_path / "x").iterdir()) == []
+        export(job, name, tmp_path / "x" / "y", progress=progress)
+    assert not (tmp_path / "x").exists()
 
 
 def test_film_keeps_the_clips_times(job, tmp_path):

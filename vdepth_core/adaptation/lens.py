@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..clip.numbers import MOVIE_START
 from ..errors import InputError, UsageError
 from ..geometry.camera import Intrinsics, load_intrinsics
 from ..geometry.camera_files.formats import read_camera
 from ..geometry.camera_files.plate import Plate
+from ..output.naming import safe_name
 
 if TYPE_CHECKING:
     from ..clip import Clip
@@ -77,7 +80,9 @@ def plate_of(clip: Clip, lens: Intrinsics | None) -> Plate:
         raise ValueError("the clip was not scanned")
     info, times = clip.info, clip.facts.times
     assumed = Intrinsics.default(info.width, info.height, info.pixel_aspect)
-    return Plate.of(info, len(times), lens or assumed, clip.files, times)
+    plate = Plate.of(info, len(times), lens or assumed, clip.files, times)
+    # What exports of its job call pictures, unless the job was numbered otherwise.
+    return replace(plate, stem=safe_name(info.name), shift=MOVIE_START) if plate.movie else plate
 
 
 def read_path(file: Path, clip: Clip, lens: Intrinsics | None, progress: Progress) -> CameraPath:

@@ -57,14 +57,14 @@ class Raster:
 
 
 def named(*words: object) -> str:
-    """Make, model and lens as one name, without saying anything twice.
+    """Make, model and lens as one name, without saying anything twice, nor what would steer a terminal.
 
     Args:
         *words: Of tags; empty ones do not count.
     """
     said = ""
     for word in words:
-        text = str(word or "").replace("\0", " ").strip()
+        text = "".join(sign if sign.isprintable() else " " for sign in str(word or "")).strip()
         if text.casefold().startswith(said.casefold()):
             said = text or said
         elif text.casefold() not in said.casefold():

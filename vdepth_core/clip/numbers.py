@@ -19,6 +19,8 @@ _VERSION = re.compile(r"(?i)(?:^|[^a-z])(?:v|ver|version)$")  # what stands befo
 _MEASURE = re.compile(r"(?i)(?:k|p|i|px|bits?|bpc|fps|hz|mm)(?![a-z0-9])")  # what stands behind a measure
 LARGEST = 9_999_999
 """Whatever counts further is a time stamp or a date."""
+MOVIE_START = 1001
+"""The number that VFX gives a movie's first frame."""
 _WIDE = 3  # digits from which a number looks like one of many
 
 

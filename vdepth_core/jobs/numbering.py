@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from ..clip import ClipScan, cfr_span, parse_range
+from ..clip.numbers import MOVIE_START
 from ..clip.timing import last_duration
 from ..errors import UsageError
 from ..output.channels import SequenceKind
 from ..output.naming import JobNames
 from ..types import ClipInfo
 from .config import EstimateConfig
-
-MOVIE_START = 1001  # the number VFX gives a movie's first frame
 
 
 @dataclass(frozen=True)

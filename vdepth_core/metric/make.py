@@ -23,7 +23,6 @@ from ..budget import MB, at_most
 from ..choices import one_of
 from ..errors import InputError, UsageError
 from ..files import require_space
-from ..geometry.camera_files.plate import Plate
 from ..geometry.sparse_points import SparsePoints, read_points
 from ..jobs.results import read_result
 from ..output.attributes import PREFIX
@@ -34,7 +33,7 @@ from ..output.journal import WORK, FileEntry
 from ..output.manifest import Manifest, ShotEntry, write_manifest
 from ..output.metric_entry import MetricEntry, ShotMetric
 from ..output.naming import manifest_path, report_path
-from ..output.plate import plate_of
+from ..output.plate import camera_plate, plate_of, shift_of
 from ..output.report import ReportCollector
 from ..output.sequence import DepthSequence, read_sequence
 from ..progress import Listening, Progress
@@ -172,11 +171,10 @@ def _points(sequence: DepthSequence, file: Path, progress: Progress) -> tuple[Sp
     facts = clip.facts
     count = facts.frames if facts is not None else manifest.frames.stop
     times = facts.times if facts is not None else None
-    points = read_points(file, Plate.of(clip.info, count, sequence.intrinsics, clip.files, times))
+    points = read_points(file, camera_plate(sequence, clip, count, times))
     for note in points.notes:
         progress.warn(note)
-    begin = (clip.info.first_number or 0) + manifest.frames.first
-    return points, manifest.frames.start_number - begin
+    return points, shift_of(manifest, clip)
 
 
 class _Making:

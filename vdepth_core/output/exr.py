@@ -93,7 +93,7 @@ def read_exr(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """
     import OpenEXR
 
-    hint = "Run the same vdepth command again to write it anew."
+    hint = "vdepth verify names all damaged files; run the command that made them again (vdepth estimate, …)."
     try:
         header = read_header(path)
     except OSError as error:

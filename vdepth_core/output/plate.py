@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ from ..errors import InputError
 from ..geometry.camera_files.plate import Plate
 from ..types import Shot
 from .manifest import Manifest
+from .naming import safe_name
 
 if TYPE_CHECKING:
     from .sequence import DepthSequence
@@ -50,16 +53,31 @@ def plate_of(manifest: Manifest, path: Path | None = None) -> Clip:
     return clip
 
 
-def camera_plate(sequence: DepthSequence, clip: Clip) -> Plate:
+def camera_plate(
+    sequence: DepthSequence, clip: Clip, count: int | None = None, times: Sequence[Fraction] | None = None
+) -> Plate:
     """A job's clip as camera files see it.
 
     Args:
         sequence: The finished job.
         clip: From `plate_of`.
+        count: Its frames, all of them; None: as it declares.
+        times: Seconds of each frame since the first; None: even.
     """
-    info = clip.info
-    count = max(info.frames_declared or 0, sequence.manifest.frames.stop)
-    return Plate.of(info, count, sequence.intrinsics, clip.files)
+    info, manifest = clip.info, sequence.manifest
+    count = max(info.frames_declared or 0, manifest.frames.stop) if count is None else count
+    plate = Plate.of(info, count, sequence.intrinsics, clip.files, times)
+    return replace(plate, stem=safe_name(manifest.clip.name), shift=shift_of(manifest, clip))
+
+
+def shift_of(manifest: Manifest, clip: Clip) -> int:
+    """What the numbers of a job's files have over the clip's own.
+
+    Args:
+        manifest: Of the finished job.
+        clip: From `plate_of`.
+    """
+    return manifest.frames.start_number - manifest.frames.first - (clip.info.first_number or 0)
 
 
 def pictures(manifest: Manifest, numbers: Iterable[int]) -> Generator[np.ndarray]:

@@ -9,7 +9,9 @@ import pytest
 
 from vdepth_core.errors import InputError
 from vdepth_core.geometry.camera import Intrinsics
+from vdepth_core.geometry.camera_files.colmap import shift_line
 from vdepth_core.geometry.camera_files.formats import read_camera
+from vdepth_core.geometry.camera_files.nerfstudio import shift_entry
 from vdepth_core.geometry.camera_files.plate import Plate
 from vdepth_core.types import ClipInfo
 
@@ -176,3 +178,42 @@ def test_the_plate_of_a_clip():
     assert (clip.numbers, clip.movie, clip.name(8)) == (range(7, 9), False, "a.0008.png")
     movie = Plate.of(ClipInfo(Path("a.mp4"), "movie", "a", 640, 360, Fraction(1), Fraction(24)), 2, LENS)
     assert (movie.numbers, movie.name(0), movie.time(1)) == (range(2), "frame_0001.png", Fraction(1, 24))
+
+
+def model(folder, names, marker=""):
+    (folder / "cameras.txt").write_text("1 SIMPLE_PINHOLE 640 360 500 320 180\n")
+    lines = [f"{place} 1 0 0 0 {-place} 0 0 1 {name}\n\n" for place, name in enumerate(names)]
+    (folder / "images.txt").write_text(marker + "".join(lines))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("names", "count", "found", "note"),
+    [
+        (["clip.1001.png", "clip.1003.png"], 8, (0, 2), "1001 is the clip's first"),
+        (["a.1001.png", "a.1003.png"], 8, (0, 2), "1001 is the clip's first"),
+        (["clip.0001.png", "clip.0003.png"], 8, (0, 2), "is the movie's first"),
+        (["clip.1001.png", "clip.1003.png"], 1500, (0, 2), "two ways: they are taken as those"),
+        (["a.1001.png", "a.1003.png"], 1500, (1000, 1002), "they are taken as the clip's own"),
+        (["a.0900.png", "a.1003.png"], 1500, (899, 1002), "is the movie's first"),
+    ],
+)  # fmt: skip
+def test_a_movies_exported_pictures_are_numbered_as_its_files(tmp_path, names, count, found, note):
+    read = read_camera(model(tmp_path, names), plate(count, stem="clip", shift=1001))
+    assert read.path.numbers == found
+    assert any(note in said for said in read.notes)
+
+
+@pytest.mark.parametrize("way", ["colmap", "nerfstudio"])
+def test_what_an_export_says_of_its_numbers_is_certain(tmp_path, way):
+    names = ["clip.1001.png", "clip.1003.png"]
+    file = model(tmp_path, names, f"{shift_line(1001)}\n")
+    if way == "nerfstudio":
+        file = tmp_path / "transforms.json"
+        frames = [{"file_path": f"images/{name}", "transform_matrix": np.eye(4).tolist()} for name in names]
+        lens = {"fl_x": 500, "w": 640, "h": 360}
+        file.write_text(json.dumps({**lens, **shift_entry(1001), "frames": frames}))
+    for clip in (plate(1500), plate(8), plate(8, stem="other", shift=5)):
+        read = read_camera(file, clip)
+        assert read.path.numbers == (0, 2)
+        assert not any("taken as" in said for said in read.notes)

@@ -7,6 +7,7 @@ be straightened first.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 CAMERAS, IMAGES, POINTS = "cameras.txt", "images.txt", "points3D.txt"
 _BY_US = "# Camera path by vdepth"
+_SHIFT = re.compile(r"# vdepth: file numbers less (-?\d{1,9}) are the clip's$")
 _MODELS = {  # name: focal lengths, then how many numbers of k1 k2 p1 p2 it has (None: bent in another way)
     "SIMPLE_PINHOLE": (1, 0),
     "PINHOLE": (2, 0),
@@ -109,7 +111,7 @@ def read(path: Path, plate: Plate) -> RawPath:
     notes = bent_notes(path / CAMERAS, moved, remedy)
     return RawPath(
         np.stack(poses), stated_unit(path / IMAGES, "arbitrary"), tuple(intrinsics), sizes.pop(),
-        names=tuple(names), notes=notes,
+        names=tuple(names), shift=_shift(path / IMAGES), notes=notes,
     )  # fmt: skip
 
 
@@ -145,6 +147,23 @@ def write(camera: CameraPath, path: Path, plate: Plate) -> None:
         images += [f"{place} {values} {numbered[camera.lens(number)]} {plate.name(number)}", ""]
     for name, lines in ((CAMERAS, cameras), (POINTS, [head]), (IMAGES, images)):
         write_bytes(path / name, "\n".join((*lines, "")).encode())
+
+
+def shift_line(shift: int) -> str:
+    """The comment of ``images.txt`` that tells which frames of the clip the numbers of its pictures are.
+
+    Args:
+        shift: What the numbers have over the clip's own.
+    """
+    return f"# vdepth: file numbers less {shift} are the clip's"
+
+
+def _shift(path: Path) -> int | None:
+    """What `shift_line` said; None: nothing."""
+    for line in read_text(path).splitlines():
+        if line.startswith("#") and (found := _SHIFT.match(line)):
+            return int(found[1])
+    return None
 
 
 def _read_cameras(path: Path) -> dict[str, _Lens]:

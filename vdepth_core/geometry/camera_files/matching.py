@@ -18,6 +18,7 @@ from .stamps import timed
 _SHAPE = 0.01  # how far the shape of the picture in the file may be off the clip's
 ZOOM = 1.15
 """Longest over shortest focal length from which a user should hear that the lens zooms."""
+_DIGITS = 9  # longer numbers count no frames
 _SHOWN = 6  # ranges of missing frames a sentence names
 
 
@@ -139,6 +140,9 @@ def numbers_of(raw: RawPath, plate: Plate, file: Path, notes: list[str]) -> tupl
     count, numbers = len(raw.poses), raw.numbers
     if raw.names is not None:
         bare = [PurePosixPath(name.replace("\\", "/")).name for name in raw.names]
+        told = _exported(bare, raw.shift, plate, file, notes)
+        if told is not None:
+            return told
         if all(name in plate.names for name in bare):
             return tuple(plate.names[name] for name in bare)
         split = split_names(bare)
@@ -160,6 +164,8 @@ def numbers_of(raw: RawPath, plate: Plate, file: Path, notes: list[str]) -> tupl
             )
         notes.append(f"{file.name} has no frame numbers: its poses are the clip's frames in order.")
         return tuple(plate.numbers)
+    if plate.movie and (shifted := _of_files(numbers, plate, file, notes)) is not None:
+        return shifted
     if plate.movie and 0 not in numbers and any(number - 1 in plate.numbers for number in numbers):
         notes.append(f"Frame 1 of {file.name} is the movie's first.")
         return tuple(number - 1 for number in numbers)
@@ -170,6 +176,54 @@ def numbers_of(raw: RawPath, plate: Plate, file: Path, notes: list[str]) -> tupl
         notes.append(f"Frame {min(numbers)} of {file.name} is the clip's first: both have {count} frames.")
         return tuple(number + shift for number in numbers)
     return numbers
+
+
+def _exported(
+    bare: list[str], told: int | None, plate: Plate, file: Path, notes: list[str]
+) -> tuple[int, ...] | None:
+    """Frames of pictures that vdepth exported, by what the export says or by their names; None: not so."""
+    found = [_numbered(name) for name in bare]
+    files = [number for _, number in found if number is not None]
+    if len(files) < len(bare):
+        return None
+    if told is not None:
+        return tuple(number - told for number in files)
+    if plate.shift is None or not plate.stem or any(stem != plate.stem for stem, _ in found):
+        return None
+    if any(name not in plate.names for name in bare):
+        return _of_files(tuple(files), plate, file, notes, ours=True)
+    return None  # a sequence's own files
+
+
+def _numbered(name: str) -> tuple[str, int | None]:
+    """``<stem>.<number>.<ending>`` in its parts, as exports name pictures."""
+    stem, _, digits = name.rpartition(".")[0].rpartition(".")
+    return stem, int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS else None
+
+
+def _of_files(
+    numbers: tuple[int, ...], plate: Plate, file: Path, notes: list[str], ours: bool = False
+) -> tuple[int, ...] | None:
+    """Frames, where the numbers are those of vdepth's files of the clip; None: they are not.
+
+    Numbers that are a movie's own, too, are its own unless the pictures carry the name of an export.
+    """
+    shift = plate.shift
+    if not shift or any(number - shift not in plate.numbers for number in numbers):
+        return None
+    first, last = min(numbers), max(numbers)
+    own, start = "the clip's own", plate.numbers.start + shift
+    files = f"those of vdepth's files, of which {start} is the clip's first"
+    if all(number - plate.movie in plate.numbers for number in numbers):
+        taken, other = (files, own) if ours else (own, files)
+        notes.append(
+            f"The numbers of {file.name}, {first} to {last}, fit the clip in two ways: they are taken as "
+            f"{taken}, not as {other}. Should that be wrong, name the pictures "
+            f"{'otherwise' if ours else f'{plate.stem}.{start:04d}.png and so on'}."
+        )
+        return tuple(number - shift for number in numbers) if ours else None
+    notes.append(f"The numbers of {file.name} are {files}.")
+    return tuple(number - shift for number in numbers)
 
 
 def _ranges(numbers: Iterable[int]) -> str:

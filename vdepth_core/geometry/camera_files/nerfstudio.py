@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .plate import Plate
 
 _PINHOLES = ("OPENCV", "PINHOLE", "SIMPLE_PINHOLE", "PERSPECTIVE")
+_OURS, _OVER = "vdepth", "file_numbers_less"
 _BENDS = ("k1", "k2", "p1", "p2")
 _HINT = "Write it again, as ns-process-data does; a fisheye's pictures have to be straightened first."
 
@@ -74,8 +75,24 @@ def read(path: Path, plate: Plate) -> RawPath:
     notes = bent_notes(path, moved, "Straighten the pictures for an exact one.")
     return RawPath(
         np.stack(poses), "scene", tuple(dict.fromkeys(lenses)) if len(set(lenses)) == 1 else tuple(lenses),
-        sizes.pop(), names=tuple(names) if all(names) else None, notes=notes, rest=FLIP,
+        sizes.pop(), names=tuple(names) if all(names) else None, shift=_shift(data), notes=notes, rest=FLIP,
     )  # fmt: skip
+
+
+def shift_entry(shift: int) -> dict[str, Any]:
+    """What an export adds to the object: which frames of the clip the numbers of its pictures are.
+
+    Args:
+        shift: What the numbers have over the clip's own.
+    """
+    return {_OURS: {_OVER: shift}}
+
+
+def _shift(data: dict[str, Any]) -> int | None:
+    """What `shift_entry` said; None: nothing."""
+    told = data.get(_OURS)
+    shift = told.get(_OVER) if isinstance(told, dict) else None
+    return shift if isinstance(shift, int) and not isinstance(shift, bool) else None
 
 
 def _name(values: dict[str, Any]) -> str:

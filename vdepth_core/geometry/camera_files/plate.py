@@ -25,6 +25,8 @@ class Plate:
         movie: Whether it is one; other programs count a movie's frames from 1.
         names: File name to number, of a sequence.
         times: Seconds of each frame since the first, where they are not even.
+        stem: What pictures of vdepth's exports are called before their number: ``<stem>.1001.png``.
+        shift: What the numbers of vdepth's files of this clip have over the clip's own; None: not known.
     """
 
     numbers: range
@@ -36,6 +38,8 @@ class Plate:
     movie: bool = False
     names: Mapping[str, int] = field(default_factory=dict)
     times: Sequence[Fraction] | None = None
+    stem: str = ""
+    shift: int | None = None
 
     @classmethod
     def of(

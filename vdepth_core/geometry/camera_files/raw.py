@@ -32,6 +32,7 @@ class RawPath:
         size: Width and height in pixels; None: the clip's own.
         numbers: Frame numbers; ``own`` says that they are the clip's own and need no reading.
         names: Names of the pictures.
+        shift: What the numbers in ``names`` have over the clip's own, where the file says so, as exports do.
         seconds: Time stamps.
         notes: Sentences about what was left out.
         rest: (4, 4), the pose of the program's camera that nothing has moved or turned.
@@ -44,6 +45,7 @@ class RawPath:
     numbers: tuple[int, ...] | None = None
     own: bool = False
     names: tuple[str, ...] | None = None
+    shift: int | None = None
     seconds: tuple[float, ...] | None = None
     notes: tuple[str, ...] = ()
     rest: np.ndarray = field(default_factory=lambda: np.eye(4))

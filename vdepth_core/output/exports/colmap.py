@@ -57,7 +57,7 @@ class Colmap:
             seen.open("w", encoding="utf-8") as of_images,
             points.open("w") as of_points,
         ):
-            model = SparseModel(of_images, of_points)
+            model = SparseModel(of_images, of_points, rig.shift)
             for number, rgb in zip(numbers, pictures(sequence.manifest, numbers), strict=True):
                 with progress.step("export"):
                     z, lens = sequence[number - sequence.numbers.start], rig.lens(number)

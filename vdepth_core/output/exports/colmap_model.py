@@ -14,6 +14,7 @@ from typing import TextIO
 import numpy as np
 
 from ...geometry.camera import Intrinsics
+from ...geometry.camera_files.colmap import shift_line
 from ...geometry.camera_files.rotations import quaternion_of
 from ...geometry.camera_path import inverse_pose
 from .scaling import is_sky
@@ -78,13 +79,15 @@ class SparseModel:
         cameras: What `cameras.txt` is to hold.
     """
 
-    def __init__(self, images: TextIO, points: TextIO) -> None:
-        """``images``, ``points``: ``images.txt`` and ``points3D.txt``, empty."""
+    def __init__(self, images: TextIO, points: TextIO, shift: int | None = None) -> None:
+        """``images``, ``points``: ``images.txt`` and ``points3D.txt``, empty; ``shift``: of `shift_line`."""
         self._images, self._points = images, points
         self._lenses: dict[tuple[int, int, Intrinsics], int] = {}
         self._window: deque[_Seen] = deque()
         self._frames = self._count = 0
         images.write("# IMAGE_ID, QW, QX, QY, QZ, TX, TY, TZ, CAMERA_ID, NAME; then X, Y, POINT3D_ID\n")
+        if shift is not None:
+            images.write(f"{shift_line(shift)}\n")
         points.write("# POINT3D_ID, X, Y, Z, R, G, B, ERROR, TRACK[] as IMAGE_ID, POINT2D_IDX\n")
 
     @property

@@ -34,6 +34,7 @@ class ExportFolder:
             JobConflictError: another process exports into it, it holds a job, or vdepth did not make its
                 work folder.
         """
+        self._made = [folder for folder in (destination, *destination.parents) if not folder.exists()]
         self.destination = make_folder(destination)
         work = destination / WORK
         strangers = [path for path in plain_files(work) if path.name != LOCK]
@@ -70,6 +71,8 @@ class ExportFolder:
                 for name in (JOURNAL, LOCK):
                     (self.stage.parent / name).unlink(missing_ok=True)
                 for folder in (self.stage, self.stage.parent / "tmp", self.stage.parent):
+                    folder.rmdir()
+                for folder in self._made:
                     folder.rmdir()
 
     def holds(self, name: str) -> bool:

@@ -47,10 +47,13 @@ class Glb:
         """
         rig, files = Rig.read(sequence, self.options, progress), []
         stem = safe_name(sequence.manifest.clip.name)
-        for surface in surfaces(rig, self.options, progress):
+        for surface in surfaces(rig, self.options, progress, mesh=True):
             path = out / f"{stem}_mesh.{surface.number:04d}.glb"
             if not len(surface.faces):  # glTF has no empty mesh
-                progress.warn(f"Frame {surface.number} shows nothing that has depth: there is no file of it.")
+                if not len(surface.points):
+                    progress.warn(
+                        f"Frame {surface.number} shows nothing that has depth: there is no file of it."
+                    )
                 continue
             write_bytes(path, _file(surface, rig.lens(surface.number), sequence.near_far))
             files.append(path)

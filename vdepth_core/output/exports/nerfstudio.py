@@ -1,8 +1,9 @@
 """Nerfstudio's ``transforms.json``: pictures, 16-bit depth and the camera of each frame.
 
 Depth in the files is planar, in steps of ``depth_unit_scale_factor``, 0 where there is none. It is
-Nerfstudio's own .001 (millimetres of metric depth) unless the job's far end needs more; then its option of
-that name must say so. Poses are camera-to-world for a camera that looks along −z, y up.
+Nerfstudio's own .001 (millimetres of metric depth) unless the job's far end lies beyond 16 bits of it, or so
+near that few of them were used; then its option of that name must say so. Poses are camera-to-world for a
+camera that looks along −z, y up.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 
 from ...files import make_folder, write_bytes
 from ...geometry.camera import Intrinsics
+from ...geometry.camera_files.nerfstudio import shift_entry
 from ...progress import Progress
 from ..naming import safe_name
 from ..plate import pictures
@@ -27,6 +29,7 @@ from .surface import picture
 
 _UNIT = 0.001
 _MOST = 65535
+_FEWEST = 2000  # steps to the far end from which .001 is fine enough
 
 
 class Nerfstudio:
@@ -77,6 +80,7 @@ class Nerfstudio:
             **_lens(rig.lens(numbers[0])),
             "k1": 0.0, "k2": 0.0, "p1": 0.0, "p2": 0.0,
             "depth_unit_scale_factor": unit,
+            **shift_entry(rig.shift),
             "frames": frames,
         }  # fmt: skip
         path = out / "transforms.json"
@@ -85,16 +89,16 @@ class Nerfstudio:
 
 
 def unit_for(far: float) -> float:
-    """Depth of a step, two digits, such that 16 bits reach ``far``.
+    """Depth of a step: .001 where it suits, else two digits such that 16 bits reach ``far`` and are used.
 
     Args:
         far: Largest depth.
     """
     least = far / _MOST
-    if least <= _UNIT:
+    if least <= _UNIT <= far / _FEWEST:
         return _UNIT
     digit = 10.0 ** (math.floor(math.log10(least)) - 1)
-    return round(math.ceil(least / digit) * digit, 12)
+    return float(f"{math.ceil(least / digit) * digit:.3g}")  # no digits that only the product has
 
 
 def codes_of(z: np.ndarray, unit: float) -> np.ndarray:

@@ -89,5 +89,5 @@ class NerfstudioOptions(FramesOptions):
 
     unit: float | None = Field(
         None, gt=0,
-        description="Depth of a step of the 16-bit files, above 0 (default: .001, or more if far needs it).",
+        description="Depth of a step of the 16-bit files, above 0 (default: .001, or what far needs).",
     )  # fmt: skip

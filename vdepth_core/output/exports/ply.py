@@ -56,7 +56,8 @@ class Ply:
         files = []
         kind = "mesh" if self.options.mesh else "points"
         stem = f"{safe_name(sequence.manifest.clip.name)}_{kind}"
-        for surface in surfaces(Rig.read(sequence, self.options, progress), self.options, progress):
+        rig = Rig.read(sequence, self.options, progress)
+        for surface in surfaces(rig, self.options, progress, mesh=self.options.mesh):
             path = out / f"{stem}.{surface.number:04d}.ply"
             texture = path.with_suffix(".png") if self.options.mesh and surface.plate is not None else None
             write_bytes(path, _mesh(surface, texture) if self.options.mesh else _points(surface))

@@ -16,7 +16,7 @@ from ...geometry.camera import Intrinsics
 from ...geometry.camera_files.formats import read_camera
 from ...geometry.camera_files.rotations import FLIP
 from ...geometry.camera_path import CameraPath
-from ..plate import camera_plate, plate_of
+from ..plate import camera_plate, plate_of, shift_of
 from ..sequence import DepthSequence, numbers_of
 
 if TYPE_CHECKING:
@@ -39,12 +39,14 @@ class Rig:
         path: From the file; None: the camera stands still at the origin.
         first: Number of the clip's first frame, in the clip's own numbering.
         scale: Units of the depth to one of the path.
+        shift: What the numbers of the job's files have over the clip's own; 0 where no one asks.
     """
 
     sequence: DepthSequence
     path: CameraPath | None
     first: int
     scale: float
+    shift: int = 0
 
     @classmethod
     def read(
@@ -62,10 +64,13 @@ class Rig:
             InputError: the clip is gone or changed, or the file cannot be read or is not of this clip.
         """
         if options.camera is None:
-            if views:
-                progress.warn(STILL)
-            return cls(sequence, None, 0, 1.0)
+            if not views:
+                return cls(sequence, None, 0, 1.0)
+            progress.warn(STILL)
         clip = plate_of(sequence.manifest)
+        first, shift = clip.info.first_number or 0, shift_of(sequence.manifest, clip)
+        if options.camera is None:
+            return cls(sequence, None, first, 1.0, shift)
         found = read_camera(options.camera, camera_plate(sequence, clip))
         for note in found.notes:
             progress.warn(note)
@@ -78,7 +83,7 @@ class Rig:
                 f"Depth is {units[0]} and the camera path {units[1]}: if points of one thing do not meet, "
                 "bring depth into metres with vdepth metric, or set --camera-scale."
             )
-        return cls(sequence, found.path, clip.info.first_number or 0, options.camera_scale or 1.0)
+        return cls(sequence, found.path, first, options.camera_scale or 1.0, shift)
 
     def numbers(self, frames: str | None, progress: Progress) -> list[int]:
         """The frames that are wanted, but for those of which the path has no pose.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from ...errors import InputError
+from ...errors import InputError, UsageError
 from ...geometry.camera import Intrinsics
 from ..plate import pictures
 from .scaling import is_sky
@@ -82,21 +82,23 @@ def picture(rgb: np.ndarray) -> bytes:
     return bytes(cv2.imencode(".png", rgb[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 3])[1])
 
 
-def surfaces(rig: Rig, options: SurfaceOptions, progress: Progress) -> Iterator[Surface]:
+def surfaces(rig: Rig, options: SurfaceOptions, progress: Progress, mesh: bool = False) -> Iterator[Surface]:
     """The surfaces of the frames that are wanted, one in memory at a time; stage ``export``.
 
     Args:
         rig: The finished job and its camera.
         options: Which frames, and how fine.
         progress: Told of each frame; may cancel.
+        mesh: Whether faces are wanted: frames that are torn to points are told.
 
     Raises:
-        UsageError: the sequence has none of the frames.
+        UsageError: the sequence has none of the frames, or a mesh is wanted and none of them has faces.
         InputError: a frame is missing or damaged.
     """
     sequence, numbers = rig.sequence, rig.numbers(options.frames, progress)
     progress.stage("export", len(numbers))
     plates: Iterator[np.ndarray] | None = pictures(sequence.manifest, numbers)
+    torn = 0
     for number in numbers:
         with progress.step("export"):
             index = number - sequence.numbers.start
@@ -106,7 +108,14 @@ def surfaces(rig: Rig, options: SurfaceOptions, progress: Progress) -> Iterator[
                 progress.warn(f"The points have no colours: {error.message}")
                 plates = rgb = None
             found = surface(number, sequence[index], rgb, rig.lens(number), options)
+            torn += len(found.points) > 0 and not len(found.faces)
             yield replace(found, world=rig.world(number))
+    if mesh and torn:
+        of = f"a point every {options.stride} pixels, torn where depth jumps by more than {options.tear:g}"
+        hint = "Lower --stride or raise --tear."
+        if torn == len(numbers):
+            raise UsageError(f"No faces are left of the mesh, with {of} of itself.", hint)
+        progress.warn(f"No faces are left in {torn} of {len(numbers)} frames, with {of} of itself. {hint}")
 
 
 def surface(

@@ -48,7 +48,7 @@ class Usd:
             ) from error
         stem = safe_name(sequence.manifest.clip.name)
         rig, files, numbers = Rig.read(sequence, self.options, progress), [], []
-        for surface in surfaces(rig, self.options, progress):
+        for surface in surfaces(rig, self.options, progress, mesh=not self.options.points):
             path = out / f"{stem}_frame.{surface.number:04d}.usdc"
             stage = pxr_usd.Stage.CreateNew(str(path))
             self._write(stage, surface, surface.number)
@@ -69,6 +69,8 @@ class Usd:
         """The thing, and its colours; that it has none by itself is what a value clip needs to know."""
         from pxr import Sdf, UsdGeom
 
+        UsdGeom.SetStageUpAxis(stage, UsdGeom.Tokens.y)
+        UsdGeom.SetStageMetersPerUnit(stage, 1.0)  # in each layer: it may be opened alone
         thing = (UsdGeom.Points if self.options.points else UsdGeom.Mesh).Define(stage, _PRIM)
         if not self.options.points:
             thing.CreateSubdivisionSchemeAttr(UsdGeom.Tokens.none)
