@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from rich.console import Console
 from test_main import COMMAND, vdepth
 
 from vdepth_core.cli.display import ConsoleDisplay, EventLines
-from vdepth_core.cli.log_lines import LogLines
+from vdepth_core.cli.log_lines import NAMED, LogLines, PlainLines
 from vdepth_core.errors import ResourceError
 from vdepth_core.jobs.events import Error, ProgressEvent, Warning_, parse_event
 
@@ -194,3 +195,11 @@ def test_the_script_without_the_package_says_what_to_install(tmp_path: Path) -> 
     assert done.returncode == 4
     assert "pip install" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_news_of_a_training_does_not_say_which_module_it_is_from():
+    def said(name, level):
+        return PlainLines(NAMED).format(logging.LogRecord(name, level, "", 0, "step %d, 9 s", (6,), None))
+
+    assert said("vdepth_core.learning.loop", logging.INFO) == "step 6, 9 s"
+    assert said("diffusers.utils", logging.WARNING) == "diffusers.utils: step 6, 9 s"

@@ -1,13 +1,28 @@
-"""Progress where there is no terminal: a line every few per cent, so that a log tells how far it is."""
+"""Lines that tell how far work is: where there is no terminal every few per cent, and what trainings log."""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 
+NAMED = "%(name)s: %(message)s"
 _STEP = 5  # per cent between two lines
 _QUIET_S = 2.0  # a stage that is over sooner says nothing on its way
 _UNKNOWN_S = 10.0  # between two lines of a stage whose length nobody knows
+
+
+class PlainLines(logging.Formatter):
+    """Our own news without the name of who says it; what else is logged keeps the name."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One record as it is shown.
+
+        Args:
+            record: Of any logger.
+        """
+        news = record.levelno == logging.INFO and record.name.startswith("vdepth_core.")
+        return record.getMessage() if news else super().format(record)
 
 
 class LogLines:

@@ -31,6 +31,7 @@ from .finish import finish
 from .fuse import fuse
 from .ground import ground
 from .inspect import InspectCommand, inspect
+from .log_lines import NAMED, PlainLines
 from .make_tiny import make_tiny
 from .metric import metric
 from .models import models
@@ -151,7 +152,9 @@ def _options(
 ) -> None:
     global _debug
     _debug = _debug or debug
-    logging.basicConfig(level=logging.DEBUG if _debug else logging.WARNING, format="%(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter(NAMED) if _debug else PlainLines(NAMED))
+    logging.basicConfig(level=logging.DEBUG if _debug else logging.WARNING, handlers=[handler])
     if version:
         facts = {"vdepth": __version__, "python": ".".join(map(str, sys.version_info[:3])), "events": 1}
         typer.echo(json.dumps(facts) if json_ else f"vdepth {__version__}")

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from ...clip.images import read_image, to_display8
 from ...errors import InputError
-from ...learning.diffusion.targets import Snippet
+from ...learning.diffusion.targets import Snippet, known_latents
+from ...models.diffusion.parts import SCALE
 from ...scenes import stream_shards
 from .. import augment
 from ..shards import load_shard
@@ -146,22 +148,14 @@ def procedural(folder: Path, seed: int, count: int, frames: int, size: tuple[int
 
 
 def split(clips: Sequence[Footage], origin: Path) -> Split:
-    """Holds out one scene in ten, one at least; which ones follows from their names.
+    """Holds out one scene in ten, one at least, none of a single one; which ones follows from their names.
 
     Args:
         clips: Of one folder.
         origin: The folder.
-
-    Raises:
-        InputError: there is only one scene.
     """
     names = sorted({clip.scene for clip in clips})
-    if len(names) < 2:
-        raise InputError(
-            f"{origin} holds one scene only, {', '.join(names)}: nothing could be held out.",
-            "Give folders of several scenes.",
-        )
-    held = set(names[:: max(2, min(SHARE, len(names)))])
+    held = set(names[:: max(2, min(SHARE, len(names)))]) if len(names) > 1 else set()
     return Split(
         tuple(clip for clip in clips if clip.scene not in held),
         tuple(clip for clip in clips if clip.scene in held),
@@ -175,13 +169,42 @@ def joined(splits: Sequence[Split]) -> Split:
 
     Args:
         splits: One at least.
+
+    Raises:
+        InputError: each is of a single scene.
     """
+    if not any(part.held_out for part in splits):
+        names = ", ".join(clip.scene for part in splits for clip in part.training)
+        places = " and ".join(str(path) for part in splits for path in part.origins)
+        raise InputError(
+            f"{places} {'holds' if len(splits) == 1 else 'each hold'} one scene only, {names}: "
+            "nothing could be held out.",
+            "Give folders of several scenes.",
+        )
     return Split(
         tuple(clip for part in splits for clip in part.training),
         tuple(clip for part in splits for clip in part.held_out),
         tuple(fact for part in splits for fact in part.facts),
         tuple(path for part in splits for path in part.origins),
     )
+
+
+def usable(footage: Footage, size: tuple[int, int]) -> bool:
+    """Whether anything of a clip can be learnt: a latent pixel of any frame whose depth is known.
+
+    Args:
+        footage: The clip.
+        size: (height, width) of the training.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    for frame in range(footage.count):
+        (disparity,) = whole(footage, [frame], size).disparity
+        known = torch.from_numpy(np.isfinite(disparity))[None]
+        if bool(known_latents(known, SCALE).any()) and bool((disparity > 0).any()):
+            return True
+    return False
 
 
 def cut(footage: Footage, frames: Sequence[int], size: tuple[int, int], rng: np.random.Generator,

@@ -15,7 +15,7 @@ import numpy as np
 
 from ...errors import InputError, UsageError
 from ...evaluation.depth_maps import open_truth
-from .footage import FileFootage, Footage, ShardFootage, Split, split
+from .footage import FileFootage, Footage, ShardFootage, Split, joined, split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,25 +35,42 @@ def find_footage(folder: Path) -> Split:
     Raises:
         InputError: it is of none, or holds one scene only.
     """
+    return joined([footage_of(folder)])
+
+
+def footage_of(
+    folder: Path, keep: Callable[[Sequence[Footage]], Sequence[Footage]] = lambda clips: clips
+) -> Split:
+    """The clips of a folder, split by scene; of a single scene nothing is held out.
+
+    Args:
+        folder: Of one of the known layouts.
+        keep: Which clips can be learnt from.
+
+    Raises:
+        InputError: it is of none.
+    """
     if not folder.is_dir():
         raise InputError(f"The folder {folder} does not exist.", "Give a folder of clips with depth.")
     if shards := sorted(folder.glob("train-*.npz")):
-        return _shards(folder, shards)
+        return _shards(folder, shards, keep)
     for layout in LAYOUTS.values():
         if clips := sorted(layout(folder), key=lambda clip: clip.scene):
-            return split(clips, folder)
+            return split(keep(clips), folder)
     raise InputError(
         f"{folder} is of no layout known here.",
         f"Known are folders of shards, and {', '.join(LAYOUTS)}.",
     )
 
 
-def _shards(folder: Path, training: Sequence[Path]) -> Split:
+def _shards(
+    folder: Path, training: Sequence[Path], keep: Callable[[Sequence[Footage]], Sequence[Footage]]
+) -> Split:
     """A folder of shards says itself what is held out, if it does."""
     held = sorted(folder.glob("held-*.npz"))
     if not held:
-        return split([ShardFootage(path, path.stem) for path in training], folder)
-    parts = [tuple(ShardFootage(path, path.stem) for path in paths) for paths in (training, held)]
+        return split(keep([ShardFootage(path, path.stem) for path in training]), folder)
+    parts = [tuple(keep([ShardFootage(path, path.stem) for path in paths])) for paths in (training, held)]
     facts = tuple(f"{clip.scene} {clip.count}" for part in parts for clip in part)
     return Split(parts[0], parts[1], facts, (folder,))
 
@@ -65,11 +82,16 @@ def rgbd(folder: Path) -> Iterator[Footage]:
         folder: To look in.
 
     Raises:
-        InputError: the numbers of pictures and maps differ.
+        InputError: depth is missing, or the numbers of pictures and maps differ.
     """
     for home in [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]:
-        if not ((home / "color").is_dir() and (home / "depth").is_dir()):
+        if not (home / "color").is_dir():
             continue
+        if not (home / "depth").is_dir():
+            raise InputError(
+                f"{home} has pictures in color, but no folder depth.",
+                f"Put their depth into {home / 'depth'}.",
+            )
         maps, pictures, _ = open_truth(home, None)
         if len(pictures) != len(maps):
             raise InputError(

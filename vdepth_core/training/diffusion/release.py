@@ -12,7 +12,7 @@ import torch
 
 from ...files import atomic_path, write_bytes
 from ...learning.diffusion.adapters import merged
-from ...learning.diffusion.recipe import DiffusionRecipe, Net
+from ...learning.diffusion.recipe import CONFIG, DiffusionRecipe, Net
 from ...models.licence import CLAIM, PERMISSIVE
 from ...version import __version__
 from ...weights.folders import DERIVED, SUFFIXES
@@ -26,25 +26,35 @@ if TYPE_CHECKING:
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 _PARTS = ("vae", "scheduler", "text_encoder", "tokenizer", "image_encoder", "feature_extractor")
 _INDEX = "model_index.json"
+FINISHED = (_INDEX, "scheduler/scheduler_config.json")  # what a recipe may add behind the copying
 _OURS = "Apache-2.0"  # of procedural scenes
 
 
-def copy_parts(start: Path, out: Path, recipe: DiffusionRecipe, net: Net) -> None:
-    """Copies what is not trained from one folder of a model to another.
+def parts_of(start: Path, recipe: DiffusionRecipe, net: Net) -> dict[str, Path]:
+    """What is not trained of a model, by the names it gets in the folder of the result.
 
     Args:
         start: Of the model that the training starts from.
-        out: Of the result.
         recipe: Says where the UNet lies.
         net: Loaded from ``start``.
     """
     files = [start / name for name in (_INDEX, *DERIVED)]
     for part in _PARTS:
         files += sorted(path for path in (start / part).glob("*") if path.suffix in (*SUFFIXES, ".txt"))
-    for path in files:
-        if path.is_file():
-            _copy(path, out / path.relative_to(start))
-    _copy(net.config, out / recipe.unet / "config.json")
+    found = {path.relative_to(start).as_posix(): path for path in files if path.is_file()}
+    return found | {(Path(recipe.unet) / CONFIG).as_posix(): net.config}
+
+
+def copy_parts(parts: Mapping[str, Path], out: Path, recipe: DiffusionRecipe) -> None:
+    """Copies what is not trained into the folder of the result.
+
+    Args:
+        parts: As of `parts_of`.
+        out: Of the result.
+        recipe: Changes what it must.
+    """
+    for name, path in parts.items():
+        _copy(path, out / name)
     recipe.finish(out)
 
 

@@ -9,14 +9,15 @@ from typing import Any
 from pydantic import ValidationError
 
 from ...choices import one_of
-from ...errors import UsageError
+from ...errors import InputError, UsageError
 from ...learning.diffusion.memory import Plan, plan
 from ...learning.diffusion.recipe import CONFIG, DiffusionRecipe
 from ...learning.diffusion.table import RECIPES
 from ...options import sentence, user_names, written_options
+from ...progress import Progress
 from ...weights.location import find_weights
-from .footage import PROCEDURAL, Split, joined, procedural
-from .layouts import find_footage
+from .footage import PROCEDURAL, Footage, Split, joined, procedural, usable
+from .layouts import footage_of
 from .settings import Settings
 
 
@@ -103,42 +104,39 @@ def find_start(init: str | Path) -> Path:
     return found
 
 
-def check_empty(out: Path, cache: str) -> None:
-    """Refuses a folder to write into that holds anything but rendered scenes.
-
-    Args:
-        out: It need not exist.
-        cache: Name of the folder of these scenes.
-
-    Raises:
-        UsageError: it holds something.
-    """
-    if not out.is_dir() or not (others := {path.name for path in out.iterdir()} - {cache}):
-        return
-    run = any(name.startswith("state-") for name in others)
-    what = "a run" if run else f"{min(others)}, which is not ours to replace"
-    raise UsageError(f"The folder {out} holds {what}.", "Go on with --resume, or choose another folder.")
-
-
-def find_data(data: Sequence[str | Path], settings: Settings, cache: Path) -> Split:
-    """All clips there are to learn from, and those held out.
+def find_data(data: Sequence[str | Path], settings: Settings, cache: Path, progress: Progress) -> Split:
+    """All clips there are to learn from, and those held out; clips of unknown depth are left out.
 
     Args:
         data: Folders, or the word ``procedural``.
         settings: Of the training.
         cache: Folder of rendered scenes.
+        progress: Is warned of what is left out.
 
     Raises:
         UsageError: there is nothing.
-        InputError: a folder is of no known layout, or nothing of it can be held out.
+        InputError: a folder is of no known layout, has no known depth, or nothing can be held out.
     """
     if not data:
         raise UsageError("There is nothing to learn from.", f"Give folders with depth, or {PROCEDURAL}.")
+
+    def keep(clips: Sequence[Footage]) -> Sequence[Footage]:
+        kept = [clip for clip in clips if usable(clip, settings.size)]
+        names = ", ".join(sorted({clip.scene for clip in set(clips) - set(kept)}))
+        if names and not kept:
+            raise InputError(
+                f"Nothing can be learnt from {names}: no depth is known there.",
+                "Depth is in metres, and 0 where it is unknown.",
+            )
+        if names:
+            progress.warn(f"No depth is known in {names}: left out.")
+        return kept
+
     return joined(
         [
             procedural(cache, settings.seed, settings.scenes, settings.frames, settings.size)
             if str(place) == PROCEDURAL
-            else find_footage(Path(place).expanduser())
+            else footage_of(Path(place).expanduser(), keep)
             for place in data
         ]
     )

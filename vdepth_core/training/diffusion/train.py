@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,10 @@ from ...weights.catalogue import find_entry
 from ...weights.hashing import folder_sha256
 from .. import curves
 from ..threads import torch_threads
+from .begun import Begun, alone, begin, check_empty, check_same, mendable, read_begun
 from .lesson import DepthLesson
-from .release import copy_parts, write_card, write_unet
-from .request import check_empty, find_data, find_start, read_settings
+from .release import FINISHED, copy_parts, parts_of, write_card, write_unet
+from .request import find_data, find_start, read_settings
 from .settings import Settings
 
 CACHE = "scenes"  # in the output folder
@@ -75,12 +77,13 @@ def train_diffusion(
         data: Folders of clips with depth (see `layouts`), or the word ``procedural``.
         init: Folder or installed name of the model to start from.
         out: Folder to write into; made where it is missing.
-        resume: Go on where a run with the same options stopped.
+        resume: Go on where a run with the same options stopped; one without a checkpoint begins anew.
         progress: Stage ``train``; may cancel.
         **options: Fields of `Settings`, and the recipe's own by the user's names.
 
     Raises:
         UsageError: an option is wrong, a package is missing, or the folder holds another run.
+        BusyError: another process trains into the folder.
         InputError: the data cannot be read.
         WeightsError: the model cannot be read, or there is nothing to resume from.
         ResourceError: disk full or out of memory.
@@ -91,18 +94,26 @@ def train_diffusion(
     start = find_start(init)
     device = pick_device(settings.device)
     accelerator = _accelerator(device, settings)
+    begun = read_begun(out)
     if accelerator.is_main_process and not resume:
-        check_empty(out, CACHE)
+        check_empty(out, CACHE, begun)
     accelerator.wait_for_everyone()  # before one of them writes
-    split = find_data(data, settings, settings.cache or out / CACHE)
-    out.mkdir(parents=True, exist_ok=True)
+    split = find_data(data, settings, settings.cache or out / CACHE, progress)
     said = settings.model_dump(mode="json") | own
     facts = {
         "recipe": recipe, "options": own, "settings": settings.model_dump(mode="json", exclude=set(_FREE)),
         "data": split.facts, "start": folder_sha256(start),
     }  # fmt: skip
     identity = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    if resume and begun:
+        check_same(out, begun, facts)
+    elif resume:  # nobody's folder is written into before it is known to be ours
+        state = _state(out, chosen.stages(settings.steps)[0])
+        with mendable(state, begun):
+            read_counters(state, identity)
+    out.mkdir(parents=True, exist_ok=True)
     with (
+        alone(out) if accelerator.is_main_process else nullcontext(),
         torch.random.fork_rng([device] if device.startswith("cuda") else []),
         torch_threads(settings.threads),
     ):
@@ -112,7 +123,10 @@ def train_diffusion(
             with quiet_diffusers():  # it advises another way to read weights
                 net.parts.unet.to(torch.bfloat16)
         if accelerator.is_main_process:
-            copy_parts(start, out, chosen, net)
+            parts = parts_of(start, chosen, net)
+            if not (resume and _state(out, chosen.stages(settings.steps)[0]).is_file() and begun):
+                begin(out, facts, [*parts, *FINISHED], begun)
+            copy_parts(parts, out, chosen)
         if settings.checkpointing:
             net.parts.unet.enable_gradient_checkpointing()
         passed: dict[str, Counters] = {}
@@ -129,7 +143,7 @@ def train_diffusion(
                     write_unet(net, out, chosen)
                 write_card(out, recipe, (init, licence), split.origins, passed, said, trained.count())
 
-            standing = _standing(out, chosen, stage, identity, trained, settings, resume)
+            standing = _standing(out, chosen, stage, identity, trained, settings, begun, resume)
             passed[stage.name] = standing.counters
             lesson = DepthLesson(
                 chosen, net, stage, number, split, settings, accelerator, standing.counters.step, out, saved
@@ -172,13 +186,14 @@ def _state(out: Path, stage: Stage) -> Path:
 
 def _standing(
     out: Path, recipe: DiffusionRecipe, stage: Stage, identity: str, trained: Trained, settings: Settings,
-    resume: bool,
+    begun: Begun | None, resume: bool,
 ) -> Standing:  # fmt: skip
     groups = parameter_groups(trained.parameters(), settings.rate or recipe.rate, settings.decay)
     optimiser = make_optimiser([group for group in groups if group["params"]], settings.moments)
     state, first = _state(out, stage), recipe.stages(settings.steps)[0].name == stage.name
-    if resume and (first or state.is_file()):
-        return Standing.restored(state, trained, optimiser, read_counters(state, identity))
+    if resume and (state.is_file() or (first and not begun)):
+        with mendable(state, begun):
+            return Standing.restored(state, trained, optimiser, read_counters(state, identity))
     counters = Counters(identity, threads=torch.get_num_threads())
     return Standing.fresh(trained, optimiser, counters, keep=False)
 
