@@ -17,7 +17,7 @@ from test_main import COMMAND, vdepth
 from vdepth_core.cli.display import ConsoleDisplay, EventLines
 from vdepth_core.cli.log_lines import NAMED, LogLines, PlainLines
 from vdepth_core.errors import ResourceError
-from vdepth_core.jobs.events import Error, ProgressEvent, Warning_, parse_event
+from vdepth_core.jobs.events import Error, PartDone, ProgressEvent, Warning_, parse_event
 
 FAST = ("--model", "embedded", "--device", "cpu", "--size", "64")
 
@@ -184,6 +184,17 @@ def test_without_a_terminal_progress_is_printed_and_names_are_not_doubled(
         "Estimating shot.mov: 50 %, 100 of 200, 2.0 frames/s, 9 s left",
     ]
     assert lines[2:] == ["Warning: a/shot.mov is damaged.", "Warning: shot.mov: The lens is assumed."]
+
+
+@pytest.mark.parametrize(
+    ("shots", "of", "words"),
+    [([0], 1, "shot 0 (counted from 0, as by --shots; 1 in all)"), ([0, 2], 4, "shots 0, 2 (")],
+)
+def test_the_shots_of_a_share_are_not_read_as_how_many(shots: list[int], of: int, words: str) -> None:
+    text = io.StringIO()
+    with ConsoleDisplay(Console(file=text, force_terminal=False, width=200)) as show:
+        show.on_event(PartDone(clip="a/shot.mov", out="out", shots=shots, of=of))
+    assert f"Done: shot.mov: {words}" in text.getvalue()
 
 
 def test_the_script_without_the_package_says_what_to_install(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_distances_bring_a_job_to_metres(metric, tmp_path):
     code, printed, said = metric("-o", out, "--known-distance", BOX, "--known-distance", WALL)
     assert code == 0
     assert printed.strip() == str(out / "manifest.json")
-    assert "Shot 1: 2.8 m to 12 m, by known distances." in said
+    assert f"Shot 1 (frames {FIRST}-{FIRST + 2}): 2.8 m to 12 m, by known distances." in said
     solid = np.isfinite(TRUTH)
     assert np.asarray(read_sequence(out))[solid] == pytest.approx(TRUTH[solid], rel=1e-4)
 

@@ -6,7 +6,7 @@ from metric_jobs import CAMERA, FIRST, HEIGHT, WIDTH, truth, write_colmap, write
 
 from vdepth_core.errors import InputError
 from vdepth_core.geometry.camera_files.plate import Plate
-from vdepth_core.geometry.sparse_points import read_points
+from vdepth_core.geometry.sparse_points import points_files, read_points
 
 COUNT = 3
 NAMES = {f"shot.{FIRST + index}.png": FIRST + index for index in range(COUNT)}
@@ -52,6 +52,30 @@ def test_files_that_are_none_are_told_in_a_sentence(tmp_path, text, words):
     file.write_text(text)
     with pytest.raises(InputError, match=words):
         read_points(file, PLATE)
+
+
+def test_points_behind_the_camera_are_told_as_that(tmp_path):
+    file = write_points(tmp_path / "points.json", [(FIRST, 10, 20, -2.0), (FIRST, 30, 20, -3.0)], "metres")
+    with pytest.raises(InputError, match="lie behind the camera: none has a depth above 0"):
+        read_points(file, PLATE)
+
+
+@pytest.mark.parametrize("names", [("points3D.bin",), ("cameras.bin", "images.bin", "points3D.bin")])
+def test_a_binary_model_is_told_with_what_makes_text_of_it(tmp_path, names):
+    folder = tmp_path / "sparse" / "0"
+    folder.mkdir(parents=True)
+    for name in names:
+        (folder / name).write_bytes(b"\0\1")
+    for given in (tmp_path, folder, folder / names[-1]):
+        for reads in (points_files, lambda file: read_points(file, PLATE)):
+            with pytest.raises(InputError, match="is binary") as told:
+                reads(given)
+            assert "colmap model_converter" in told.value.hint
+
+
+def test_a_folder_without_a_model_is_told_before_it_is_read(tmp_path):
+    with pytest.raises(InputError, match=r"holds no camera solve: there is no images\.txt"):
+        points_files(tmp_path)
 
 
 def test_colmap_files_that_are_damaged_are_told_with_their_line(tmp_path):

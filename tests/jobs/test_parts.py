@@ -130,7 +130,9 @@ def test_what_is_not_finished_is_named(movie, tmp_path):
     with pytest.raises(InputError, match="holds no job"):
         finish(tmp_path)
     assert run(movie, tmp_path, part=Part(numbers=(1, 2))).error is None
-    with pytest.raises(InputError, match=r"3 of the 4 shots .* are not finished: 0 2-3\."):
+    with pytest.raises(
+        InputError, match=r"3 of the 4 shots .*, counted from 0 as by --shots, are not finished: 0 2-3\."
+    ):
         finish(tmp_path)
     assert run(movie, tmp_path).error is None
     before = digest(tmp_path)

@@ -312,6 +312,77 @@ def test_three_distances_that_no_line_meets_are_told(tmp_path):
     assert any("meets all 3 known distances" in said for said in result.warnings)
 
 
+@pytest.mark.parametrize("quantity", ["disparity", "depth"])
+def test_a_distance_and_the_far_end_are_met_and_the_near_end_is_only_compared(tmp_path, quantity):
+    job = write_job(tmp_path / "job", TRUTH, quantity=quantity)
+    near, far = float(TRUTH[SOLID].min()), float(TRUTH[SOLID].max())
+    result = make_metric(job, Known((FLOOR,), near=1.5 * near, far=far))
+    assert absrel(result.out) < 1e-3
+    z = read_sequence(result.out)[FLOOR.frame - FIRST]
+    assert z[int(FLOOR.y), int(FLOOR.x)] == pytest.approx(FLOOR.metres, rel=1e-6)
+    assert result.warnings[0] == (
+        "In shot 1 (frames 1001-1004), the near end is 50 % farther by --near than by known distance and "
+        "far, which decided."
+    )
+    shot = result.manifest.metric.shots[0]
+    assert shot.source == "known distance and far"
+    assert [one.name for one in shot.sources] == ["known distance", "far", "near"]
+    agreed = make_metric(job, Known((FLOOR,), near=near, far=far), tmp_path / "agreed")
+    assert not any("--near" in said for said in agreed.warnings)
+    wall = make_metric(job, Known((WALL,), near=near, far=1.1 * far), tmp_path / "wall")
+    assert wall.manifest.metric.shots[0].source == "known distance and near"  # the wall is the far end
+    assert "the far end is 10 % farther by --far than by known distance and near" in wall.warnings[0]
+    z = read_sequence(wall.out)[WALL.frame - FIRST]
+    assert z[int(WALL.y), int(WALL.x)] == pytest.approx(WALL.metres, rel=1e-6)
+
+
+@pytest.mark.parametrize(("near", "far"), [(20.0, None), (None, 2.0), (1.0, 2.0)])
+def test_a_distance_that_an_end_contradicts_is_told_as_that(tmp_path, near, far):
+    job = write_job(tmp_path / "job", TRUTH)
+    with pytest.raises(UsageError, match=r"contradict the depth of shot 1 .* the other way round"):
+        make_metric(job, Known((FLOOR,), near=near, far=far))
+
+
+def _random_points(file, unit="metres"):
+    rng = np.random.default_rng(2)
+    rows = [
+        (int(FIRST + rng.integers(COUNT)), rng.uniform(1, WIDTH), rng.uniform(8, HEIGHT), rng.uniform(1, 20))
+        for _ in range(77)
+    ]
+    return write_points(file, rows, unit)
+
+
+@pytest.mark.parametrize("space", ["affine_invariant", "scale_invariant"])
+def test_points_that_no_line_fits_are_refused(tmp_path, space):
+    job = write_job(tmp_path / "job", TRUTH, space, clip=write_plates(tmp_path / "plates", COUNT))
+    file = _random_points(tmp_path / "points.json")
+    words = (
+        r"of shot 1 \(frames 1001-1004\) fits all 7\d points of the camera solve: half of them|contradicts"
+    )
+    with pytest.raises(UsageError, match=words):
+        make_metric(job, Known(points=file))
+    scaled = make_metric(job, Known((BOX, WALL), points=file), tmp_path / "known")  # it is only compared
+    assert "by camera solve than by known distance" in scaled.warnings[-1]
+
+
+def test_a_model_that_no_line_fits_is_refused_alone_and_as_the_shape(tmp_path, metres, monkeypatch):
+    import torch
+
+    job = write_job(tmp_path / "job", TRUTH, clip=write_plates(tmp_path / "plates", COUNT))
+    noise = torch.from_numpy(np.random.default_rng(0).uniform(1, 20, (1, HEIGHT, WIDTH)).astype(np.float32))
+    monkeypatch.setattr(metres, "predict", lambda frames: noise)
+    for place, known in enumerate((Known(model="metres"), Known((BOX,), model="metres"))):
+        with pytest.raises(UsageError, match=r"points of model metres: half of them|contradicts"):
+            make_metric(job, known, tmp_path / str(place))
+
+
+def test_points_at_one_place_tell_no_shift_and_are_told_without_a_crash(tmp_path):
+    job = write_job(tmp_path / "job", TRUTH, clip=write_plates(tmp_path / "plates", COUNT))
+    file = write_points(tmp_path / "points.json", [(FIRST, 25.5, 30.5, BOX.metres)], "metres")
+    with pytest.raises(UsageError, match="One point of the camera solve does not tell both"):
+        make_metric(job, Known(points=file))
+
+
 def test_other_distances_are_another_job(tmp_path):
     job = write_job(tmp_path / "job", TRUTH, "scale_invariant")
     out = make_metric(job, Known((BOX,))).out

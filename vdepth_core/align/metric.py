@@ -54,12 +54,25 @@ class MetricFit:
         residual: How far the inliers' depth is off, relative, rms.
         inliers: Share of the points that agree.
         points: How many there were.
+        typical: What half of all points are off by at most, relative; infinite behind the camera.
     """
 
     line: Line
     residual: float
     inliers: float
     points: int
+    typical: float = 0.0
+
+
+def tells_shift(x: np.ndarray, span: float) -> bool:
+    """Whether points are far enough apart in depth to tell a shift beside a scale.
+
+    Args:
+        x: (N,) of the shot, N > 0.
+        span: Of x between the shot's near and far end.
+    """
+    ends = np.quantile(x, (0.05, 0.95) if len(x) >= FEWEST else (0, 1))
+    return bool(np.ptp(ends) >= SPREAD * span)
 
 
 def fit_metric(x: np.ndarray, target: np.ndarray, shifted: bool, span: float) -> MetricFit | None:
@@ -79,8 +92,7 @@ def fit_metric(x: np.ndarray, target: np.ndarray, shifted: bool, span: float) ->
         rises goes through them.
     """
     x, target = np.asarray(x, np.float64), np.asarray(target, np.float64)
-    if not len(x) or (shifted and np.ptp(np.quantile(x, (0.05, 0.95) if len(x) >= FEWEST else (0, 1)))
-                      < SPREAD * span):  # fmt: skip
+    if not len(x) or (shifted and not tells_shift(x, span)):
         return None
     robust = len(x) >= FEWEST
     start = _start(x, target, shifted)
@@ -88,12 +100,13 @@ def fit_metric(x: np.ndarray, target: np.ndarray, shifted: bool, span: float) ->
     if line is None or line.scale <= 0:
         return None
     off = np.abs(_off(line, x, target))
-    sigma = max(MAD_TO_SIGMA * float(np.median(off)), _LEAST)
+    middle = float(np.median(off))
+    sigma = max(MAD_TO_SIGMA * middle, _LEAST)
     agree = off < TUKEY * sigma if robust else np.isfinite(off)
     if not agree.any():
         return None
     rms = float(np.sqrt(np.mean(np.expm1(off[agree]) ** 2)))
-    return MetricFit(line, rms, float(agree.mean()), len(x))
+    return MetricFit(line, rms, float(agree.mean()), len(x), float(np.expm1(middle)))
 
 
 def _start(x: np.ndarray, target: np.ndarray, shifted: bool) -> Line | None:

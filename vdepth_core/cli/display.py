@@ -135,9 +135,10 @@ class ConsoleDisplay:
                 self._say(f"[green]Done:[/] {escape(name)}: {escape(event.manifest)}")
             case PartDone():
                 self._forget(event.clip)
-                which = ", ".join(map(str, event.shots)) or "none"
+                which = f"shot{'s' * (len(event.shots) != 1)} {', '.join(map(str, event.shots)) or 'none'}"
                 self._say(
-                    f"[green]Done:[/] {escape(name)}: shots {which} of {event.of}; when all are, "
+                    f"[green]Done:[/] {escape(name)}: {which} (counted from 0, as by --shots; "
+                    f"{event.of} in all); when all are, "
                     f"vdepth finish {escape(event.out)} puts them together"
                 )
             case Error():

@@ -104,4 +104,6 @@ def _said(shot: ShotMetric, entry: ShotEntry) -> str:
             f"; {100 * shot.inliers:.0f} % of {shot.points} points agree, within {100 * shot.residual:.2g} %"
         )
     far = f"{entry.far:.3g} m" if entry.far < FARTHEST else "infinity"
-    return f"Shot {shot.index + 1}: {entry.near:.3g} m to {far}, by {shot.source}{agree}."
+    last = entry.start_number + entry.count - 1
+    frames = f"frames {entry.start_number}-{last}" if entry.count > 1 else f"frame {last}"
+    return f"Shot {shot.index + 1} ({frames}): {entry.near:.3g} m to {far}, by {shot.source}{agree}."

@@ -58,16 +58,17 @@ def read_points(file: Path, plate: Plate) -> SparsePoints:
     Raises:
         InputError: it cannot be read, is of no format that is known, or none of its points is in the clip.
     """
-    folder = colmap.folder_of(file)
-    if folder is None and file.is_dir():
-        raise InputError(
-            f"The folder {file} holds no camera solve: there is no {colmap.IMAGES}.",
-            "Give COLMAP's text model, or a JSON file of points.",
-        )
+    folder = _folder_of(file)
     found = _read_json(file, plate) if folder is None else _read_colmap(folder, plate)
     inside = (found.numbers >= plate.numbers.start) & (found.numbers < plate.numbers.stop)
     inside &= (found.pixels >= 0).all(1) & (found.pixels < (plate.width, plate.height)).all(1)
-    inside &= found.depth > 0
+    ahead = found.depth > 0
+    if inside.any() and not ahead[inside].any():
+        raise InputError(
+            f"All points of {file} that are in the clip lie behind the camera: none has a depth above 0.",
+            "Export them with depth along the camera's view, growing away from it.",
+        )
+    inside &= ahead
     if not inside.any():
         raise InputError(
             f"None of the points of {file} is in the clip, frames {plate.numbers[0]} to {plate.numbers[-1]}.",
@@ -85,11 +86,22 @@ def points_files(file: Path) -> list[Path]:
         file: As of `read_points`.
 
     Raises:
-        InputError: a COLMAP model that is binary.
+        InputError: a COLMAP model that is binary, or a folder without one.
     """
-    folder = colmap.folder_of(file)
+    folder = _folder_of(file)
     names = (colmap.CAMERAS, colmap.IMAGES, colmap.POINTS)
     return [file] if folder is None else [folder / name for name in names]
+
+
+def _folder_of(file: Path) -> Path | None:
+    """The folder of a COLMAP model; None: a file of another kind."""
+    folder = colmap.folder_of(file)
+    if folder is None and file.is_dir():
+        raise InputError(
+            f"The folder {file} holds no camera solve: there is no {colmap.IMAGES}.",
+            "Give COLMAP's text model, or a JSON file of points.",
+        )
+    return folder
 
 
 def _read_json(file: Path, plate: Plate) -> SparsePoints:

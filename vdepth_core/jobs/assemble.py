@@ -169,8 +169,8 @@ def _finished(folder: JobFolder, record: JobRecord, scan: ClipScan) -> list[Shot
         count, verb = len(scan.shots), "is" if len(missing) == 1 else "are"
         shots = " ".join(map(in_words, runs(missing)))
         raise InputError(
-            f"{len(missing)} of the {count} shot{'s' * (count != 1)} in {folder.out} {verb} not "
-            f"finished: {shots}.",
+            f"{len(missing)} of the {count} shot{'s' * (count != 1)} in {folder.out}, counted from 0 as "
+            f"by --shots, {verb} not finished: {shots}.",
             "Run the shares that did not end again, or the same vdepth estimate with --shots A-B, then "
             "vdepth finish.",
         )

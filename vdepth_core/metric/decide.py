@@ -1,8 +1,8 @@
 """Which source decides a shot's scale, how far the others are off, and what is refused.
 
 The sources are asked in the order of their trust; the first that says all decides, and nothing is averaged.
-One that says a part only (a distance, where a shift is unknown, too) has the scale, and the next that says
-all the rest.
+One that says a part only (a distance, where a shift is unknown, too) has the scale, and the next that can
+says the rest: of two ends only one, the far one, as more would not be met.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..align.metric import SPREAD, Line, MetricFit, fit_metric
+from ..align.metric import SPREAD, Line, MetricFit, fit_metric, tells_shift
 from ..errors import UsageError
 from ..output.metric_entry import ShotMetric, SourceEntry
 from .evidence import AROUND, Evidence
@@ -20,10 +20,34 @@ from .values import ShotValues
 
 APART = 0.05
 """Relative difference of depths from which on sources disagree."""
+ROUGHEST = 0.5
+"""Relative error of the median point from which on a line fits nothing: the embedded model's worst clip
+has .42, points at random mostly .6 with a scale and shift, 1 with a scale."""
+_ROUGH = 0.25  # of the same: told
 _ABSURD = np.log(1.5)  # a measured distance that is off by more is another pixel's, or mistyped
 _STEP = 1.15  # how much farther things beside a known distance may be
 _BEYOND = 0.01  # share of the pixels that may lie beyond infinity without a word
 _LOOKED_AT = 8  # frames, for that share
+
+
+_Told = tuple[Evidence, MetricFit | None]
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """What decides a shot.
+
+    Attributes:
+        name: In words.
+        fit: Its line.
+        by: The sources whose distances are met.
+        told: All sources beside their own lines; ends apart where only one decides.
+    """
+
+    name: str
+    fit: MetricFit
+    by: tuple[Evidence, ...]
+    told: list[_Told]
 
 
 @dataclass(frozen=True)
@@ -70,30 +94,29 @@ def decide(shot: ShotValues, sources: Sequence[Evidence]) -> Decision:
             index=shot.entry.index, source="its own model", scale=1, shift=0, residual=0, inliers=1, points=0
         )
         return Decision(entry, ())
-    name, fit = chosen
+    name, fit = chosen.name, chosen.fit
     line = fit.line
     if shot.in_depth and float(line(np.array(shot.ends[0]))) <= 0:
         raise UsageError(
             f"By {name}, the nearest things in {shot.words} would lie behind the camera.",
             "Give a known distance to one of them.",
         )
-    entries = [_compared(shot, line, one, own) for one, own in zip(told, fits, strict=True)]
+    entries = [_compared(shot, line, one, own) for one, own in chosen.told]
     entry = ShotMetric(
         index=shot.entry.index, source=name, scale=line.scale, shift=line.shift, residual=fit.residual,
         inliers=fit.inliers, points=fit.points, sources=entries,
     )  # fmt: skip
     warnings = [
-        *(_disagreement(shot, name, one) for one in entries),
+        _roughness(shot, chosen),
+        *(_disagreement(shot, chosen, one) for one in entries),
         *_steps(shot, line, told),
         *_beyond(shot, line, name),
     ]
     return Decision(entry, tuple(filter(None, warnings)))
 
 
-def _chosen(
-    shot: ShotValues, told: list[Evidence], fits: list[MetricFit | None]
-) -> tuple[str, MetricFit] | None:
-    """Name and line of what decides; None: nothing was told."""
+def _chosen(shot: ShotValues, told: list[Evidence], fits: list[MetricFit | None]) -> _Choice | None:
+    """What decides; None: nothing was told."""
     if not told:
         return None
     place = next((place for place, one in enumerate(told) if one.absolute), None)
@@ -102,43 +125,110 @@ def _chosen(
             "The unit of the camera solve is not known.",
             "Say how many metres one of its units is with --unit, or give a --known-distance.",
         )
-    anchor, fit = told[place], fits[place]
+    pairs = list(zip(told, fits, strict=True))
+    anchor, fit = pairs[place]
     if fit is not None:
-        return anchor.name, fit
-    # Points that are few and exact say together what none says alone: a distance, and the far end.
-    exact = [one for one in told[place:] if one.absolute and one.said]
-    if len(exact) > 1:
-        both = fit_metric(*_joined(exact), shot.shifted, shot.span)
-        if both is not None:
-            return " and ".join(one.name for one in exact), both
-    shape = next(((one, own) for one, own in zip(told, fits, strict=True) if own is not None), None)
-    if shape is None:
-        raise _underdetermined(shot, anchor)
-    reached = shape[1].line(anchor.x)
+        _check_fits(shot, anchor, fit)
+        return _Choice(anchor.name, fit, (anchor,), pairs)
+    if tells_shift(anchor.x, shot.span):
+        raise _contradiction(shot, anchor)
+    for one, own in pairs:
+        if one is anchor:
+            continue
+        if anchor.said and one.said and one.absolute:
+            choice = _with_an_end(shot, anchor, one, pairs)
+            if choice is not None:
+                return choice
+        elif own is not None:
+            _check_fits(shot, one, own)
+            return _Choice(
+                f"{anchor.name}, shift by {one.name}", _through(anchor, one, own), (anchor,), pairs
+            )
+    falling = next((one for one in told if one is not anchor and tells_shift(one.x, shot.span)), None)
+    raise _underdetermined(shot, anchor) if falling is None else _contradiction(shot, falling)
+
+
+def _with_an_end(shot: ShotValues, anchor: Evidence, ends: Evidence, pairs: list[_Told]) -> _Choice | None:
+    """Distances that tell no shift, and one end: as many as there are unknowns, so that both are met."""
+    parts = ends.parts or (ends,)
+    for end in parts:
+        both = Evidence(
+            f"{anchor.name} and {end.name}",
+            np.concatenate((anchor.x, end.x)),
+            np.concatenate((anchor.target, end.target)),
+            said=anchor.said + end.said,
+        )
+        _check_consistent(shot, both)
+        fit = fit_metric(both.x, both.target, shot.shifted, shot.span)
+        if fit is not None:
+            told = [pair for pair in pairs if pair[0] is not ends]
+            place = next(place for place, pair in enumerate(pairs) if pair[0] is ends)
+            told[place:place] = [(part, None) for part in parts]
+            return _Choice(both.name, fit, (anchor, end), told)
+        if tells_shift(both.x, shot.span):
+            raise _contradiction(shot, both)
+    return None
+
+
+def _through(anchor: Evidence, shape: Evidence, fit: MetricFit) -> MetricFit:
+    """A source's line, scaled to what another has measured."""
+    reached = fit.line(anchor.x)
     if not (reached > 0).all():
+        lost = anchor.said[int(np.argmin(reached))] if anchor.said else f"what the {anchor.name} sees"
         raise UsageError(
-            f"By the {shape[0].name}, {anchor.said[int(np.argmin(reached))]} would be beyond infinity.",
+            f"By the {shape.name}, {lost} would be beyond infinity.",
             "Give another known distance at a different depth.",
         )
     factor = float(np.exp(np.mean(np.log(anchor.target / reached))))
-    return f"{anchor.name}, shift by {shape[0].name}", replace(shape[1], line=shape[1].line.times(factor))
+    return replace(fit, line=fit.line.times(factor))
 
 
-def _joined(exact: Sequence[Evidence]) -> tuple[np.ndarray, np.ndarray]:
-    return np.concatenate([one.x for one in exact]), np.concatenate([one.target for one in exact])
+def _check_fits(shot: ShotValues, one: Evidence, fit: MetricFit) -> None:
+    """Refuses points that the best line misses so far that it says nothing of them."""
+    if fit.typical > ROUGHEST:
+        raise UsageError(
+            f"No scale{' and shift' * shot.shifted} of {shot.words} fits {_all(one.name, len(one))}: half of "
+            f"them would be off by more than {100 * ROUGHEST:.0f} %.",
+            "Check that what you gave is of this clip and these frames, or give a --known-distance instead.",
+        )
+
+
+def _roughness(shot: ShotValues, chosen: _Choice) -> str:
+    """A sentence where the line that decides misses many points by much."""
+    if chosen.fit.typical <= _ROUGH:
+        return ""
+    return (
+        f"By {chosen.name}, half of what is known of {shot.words} is off by more than "
+        f"{100 * chosen.fit.typical:.0f} %: the depth there is rough, or what is known is."
+    )
+
+
+def _all(name: str, count: int) -> str:
+    """All points of a source, in words."""
+    if name.startswith("known"):
+        return f"all {count} {name}"
+    if name == "near and far":
+        return "both near and far"
+    points = f"all {count} points" if count > 1 else "the one point"
+    return f"{points} of {'the ' * name.startswith('camera')}{name}"
+
+
+def _contradiction(shot: ShotValues, one: Evidence) -> UsageError:
+    many = one.name.startswith("known distances") or " and " in one.name
+    return UsageError(
+        f"The {one.name} contradict{'' if many else 's'} the depth of {shot.words}: what is nearer in it is "
+        "not nearer.",
+        "Check pixel, frame and distance of each." if one.said else "Check that it is of this clip.",
+    )
 
 
 def _underdetermined(shot: ShotValues, anchor: Evidence) -> UsageError:
     more = "Give a --known-distance at another depth, too, or --near and --far, --points or --model."
     if len(anchor) == 1:
+        what = anchor.said[0] if anchor.said else f"One point of the {anchor.name}"
         return UsageError(
-            f"{anchor.said[0]} does not tell both scale and shift of {shot.words}, which are unknown.",
+            f"{what} does not tell both scale and shift of {shot.words}, which are unknown.",
             more,
-        )
-    if np.ptp(anchor.x) > SPREAD * shot.span:
-        return UsageError(
-            f"The {anchor.name} contradict the depth of {shot.words}: what is nearer in it is not nearer.",
-            "Check pixel, frame and distance of each.",
         )
     return UsageError(
         f"What is known of {shot.words} is all about equally far, and tells its scale, but not its shift.",
@@ -200,15 +290,23 @@ def _compared(shot: ShotValues, line: Line, one: Evidence, own: MetricFit | None
     )
 
 
-def _disagreement(shot: ShotValues, name: str, one: SourceEntry) -> str:
+def _disagreement(shot: ShotValues, chosen: _Choice, one: SourceEntry) -> str:
     """A sentence where a source is too far off what was chosen."""
     parts = (one.farther or 0.0, one.nearest, one.farthest)
     if max(map(abs, parts)) <= APART:
         return ""
-    if one.name == name:
+    by = [source.name for source in chosen.by]
+    if one.name in by:
         return (
-            f"No scale{' and shift' * shot.shifted} of {shot.words} meets all {one.points} {one.name}: the "
-            f"nearest would be {_by(one.nearest)}, the farthest {_by(one.farthest)} than the depth is now."
+            f"No scale{' and shift' * shot.shifted} of {shot.words} meets {_all(one.name, one.points)}: "
+            f"the nearest would be {_by(one.nearest)}, the farthest {_by(one.farthest)} than the depth is "
+            "now."
+        )
+    name = " and ".join(by)
+    if one.name in {"near", "far"}:
+        return (
+            f"In {shot.words}, the {one.name} end is {_by(one.farther or 0.0)} by --{one.name} than by "
+            f"{name}, which decided."
         )
     whole = f"{_by(one.farther)} " if one.farther is not None else "bent "
     return (

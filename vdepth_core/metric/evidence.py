@@ -27,6 +27,7 @@ class Evidence:
         absolute: Whether they are metres; else they are up to a factor.
         said: Each point in words, where there are few.
         around: (N, 2) the least and the largest x near each point, where there are few.
+        parts: Its points as sources of their own, most trusted first, where it is more than one thing.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Evidence:
     absolute: bool = True
     said: tuple[str, ...] = ()
     around: np.ndarray | None = None
+    parts: tuple[Evidence, ...] = ()
 
     def __len__(self) -> int:
         return len(self.x)
@@ -96,7 +98,9 @@ def by_ends(shot: ShotValues, near: float | None, far: float | None) -> Evidence
     said = tuple(f"{metres:g} m at the {name} end" for name, _, metres in ends)
     name = " and ".join(name for name, _, _ in ends)
     x, metres = (np.array([end[place] for end in ends], np.float64) for place in (1, 2))
-    return Evidence(name, x, shot.target(metres), said=said)
+    # The far end before the near one: it holds the horizon, from which all that is far takes its distance.
+    parts = (by_ends(shot, None, far), by_ends(shot, near, None)) if len(ends) > 1 else ()
+    return Evidence(name, x, shot.target(metres), said=said, parts=parts)
 
 
 def by_points(shot: ShotValues, points: SparsePoints, unit: float | None, first: int) -> Evidence:

@@ -60,10 +60,13 @@ def folder_of(path: Path) -> Path | None:
     """
     if path.name in {CAMERAS, IMAGES, POINTS}:
         return path.parent
+    binary = [str(Path(name).with_suffix(".bin")) for name in (CAMERAS, IMAGES, POINTS)]
+    if path.name in binary:
+        path = path.parent
     for folder in (path, path / "0", path / "sparse" / "0", path / "sparse"):
         if (folder / IMAGES).is_file():
             return folder
-        if (folder / "images.bin").is_file():
+        if any((folder / name).is_file() for name in binary):
             raise InputError(
                 f"The COLMAP model in {folder} is binary.",
                 f"Make text of it: colmap model_converter --input_path {folder} --output_path {folder} "
