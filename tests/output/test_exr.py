@@ -253,3 +253,13 @@ def test_only_this_jobs_file_of_this_size_matches(tmp_path, pixels):
     assert not exr_matches(path, {}, (54, 37))
     path.write_bytes(b"not an exr at all, but long enough to be looked at twice")
     assert not exr_matches(path, {}, size(pixels))
+
+
+def test_who_finds_a_frame_cut_short_is_told_what_writes_it_anew(tmp_path):
+    path = tmp_path / "a.exr"
+    write_exr(path, {"Z": np.ones((8, 8), np.float32)}, {})
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(InputError, match="cut short") as caught:
+        read_exr(path)
+    assert "vdepth verify" in caught.value.hint
+    assert "vdepth estimate" in caught.value.hint

@@ -218,8 +218,8 @@ def _of_files(
         taken, other = (files, own) if ours else (own, files)
         notes.append(
             f"The numbers of {file.name}, {first} to {last}, fit the clip in two ways: they are taken as "
-            f"{taken}, not as {other}. Should that be wrong, name the pictures "
-            f"{'otherwise' if ours else f'{plate.stem}.{start:04d}.png and so on'}."
+            f"{taken}, not as {other}. Should that be wrong, "
+            f"{'name the pictures otherwise' if ours else 'number the first frame 1 there'}."
         )
         return tuple(number - shift for number in numbers) if ours else None
     notes.append(f"The numbers of {file.name} are {files}.")
