@@ -126,7 +126,7 @@ def find_data(data: Sequence[str | Path], settings: Settings, cache: Path, progr
         if names and not kept:
             raise InputError(
                 f"Nothing can be learnt from {names}: no depth is known there.",
-                "Depth is in metres, and 0 where it is unknown.",
+                "Give depth in metres, 0 where unknown; scattered pixels teach nothing.",
             )
         if names:
             progress.warn(f"No depth is known in {names}: left out.")
