@@ -20,7 +20,7 @@ from ..scene.align import align_to_solve
 from ..scene.camera_export import as_text, camera_facts
 from ..scene.mesh import find_mesh
 from ..scene.points import points_text
-from .on_clip import OnMesh, reported
+from .on_clip import OnMesh, beside_blend, reported, write_text
 
 SHAPE = 0.01
 """How far the shape of renders may be off the clip's; beyond, the core refuses the camera."""
@@ -153,19 +153,14 @@ class VDEPTH_OT_export_camera(bpy.types.Operator, ExportHelper):
         if not self.filepath:
             clip = active_clip(context)
             stem = Path(clip.name).stem if clip else Path(bpy.data.filepath).stem or "untitled"
-            folder = Path(bpy.data.filepath).parent if bpy.data.filepath else Path.home()
-            self.filepath = str(folder / f"{stem}_camera.json")
+            self.filepath = beside_blend(f"{stem}_camera.json")
         return super().invoke(context, event)  # type: ignore[no-any-return]
 
     @reported
     def execute(self, context: Any) -> set[str]:
-        clip, path = active_clip(context), Path(bpy.path.abspath(self.filepath))
+        clip = active_clip(context)
         facts = camera_facts(context, clip)
-        try:
-            path.write_text(as_text(facts), encoding="utf-8")
-        except OSError as error:
-            self.report({"ERROR"}, f"{path} cannot be written: {error.strerror}.")
-            return {"CANCELLED"}
+        path = write_text(self.filepath, as_text(facts))
         width, height = facts["resolution"]
         frames = f"{len(facts['frames'])} frames from {facts['frames'][0]['frame']} on"
         if clip and abs(width * clip.size[1] / (height * clip.size[0]) - 1) > SHAPE:
@@ -197,19 +192,13 @@ class VDEPTH_OT_export_points(bpy.types.Operator, ExportHelper):
 
     def invoke(self, context: Any, event: Any) -> set[str]:
         if not self.filepath:
-            folder = Path(bpy.data.filepath).parent if bpy.data.filepath else Path.home()
-            self.filepath = str(folder / f"{Path(active_clip(context).name).stem}_points.json")
+            self.filepath = beside_blend(f"{Path(active_clip(context).name).stem}_points.json")
         return super().invoke(context, event)  # type: ignore[no-any-return]
 
     @reported
     def execute(self, context: Any) -> set[str]:
-        path = Path(bpy.path.abspath(self.filepath))
         text, count = points_text(context.scene, active_clip(context))
-        try:
-            path.write_text(text, encoding="utf-8")
-        except OSError as error:
-            self.report({"ERROR"}, f"{path} cannot be written: {error.strerror}.")
-            return {"CANCELLED"}
+        path = write_text(self.filepath, text)
         self.report({"INFO"}, f"{count} points of frames, in {path.name}")
         return {"FINISHED"}
 

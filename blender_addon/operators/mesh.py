@@ -15,7 +15,7 @@ from ..scene.active import active_clip, result_of
 from ..scene.bake import bake_frame, bake_range, suffixes
 from ..scene.match import foreign, intrinsics_of, match
 from ..scene.mesh import build_mesh, find_mesh
-from .on_clip import OnDepth, OnMesh, reported
+from .on_clip import OnDepth, OnMesh, beside_blend, reported
 
 FULL = "Bake at Render Stride, as renders show it, instead of Stride"
 
@@ -132,8 +132,7 @@ class VDEPTH_OT_bake_range(_OnShownMesh, bpy.types.Operator):
 
     def invoke(self, context: Any, event: Any) -> set[str]:
         if not self.filepath:
-            folder = Path(bpy.data.filepath).parent if bpy.data.filepath else Path.home()
-            self.filepath = str(folder / f"{Path(active_clip(context).name).stem}_mesh{suffixes()[0]}")
+            self.filepath = beside_blend(f"{Path(active_clip(context).name).stem}_mesh{suffixes()[0]}")
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the operators on a clip's depth or mesh share: what they need, and how they say what went wrong."""
+"""What the operators on a clip's depth or mesh share: what they need, where files go, how they fail."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+import bpy
 
 from ..result.manifest import ResultError
 from ..scene import compositor
@@ -62,6 +65,26 @@ def follow_in_compositor(scene: Any, clip: Any) -> None:
     """
     if compositor.find_node(scene, clip) is not None:
         compositor.set_up(scene, clip, result_of(clip), scene.vdepth.compositor)
+
+
+def beside_blend(name: str) -> str:
+    """Where a file of that name is offered to go: beside the .blend, or at home before there is one."""
+    folder = Path(bpy.data.filepath).parent if bpy.data.filepath else Path.home()
+    return str(folder / name)
+
+
+def write_text(filepath: str, text: str) -> Path:
+    """Writes a file that the user chose, and returns its path.
+
+    Raises:
+        ResultError: it cannot be written.
+    """
+    path = Path(bpy.path.abspath(filepath))
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ResultError(f"{path} cannot be written: {error.strerror}.") from error
+    return path
 
 
 def reported(execute: Callable[[Any, Any], set[str]]) -> Callable[[Any, Any], set[str]]:

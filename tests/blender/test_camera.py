@@ -248,6 +248,12 @@ def test_exported_frames_are_the_clips(shown, tmp_path):
         bpy.ops.vdepth.export_camera(filepath=str(path))
 
 
+def test_a_place_that_cannot_be_written_is_said(shown, tmp_path):
+    with pytest.raises(RuntimeError, match="cannot be written"):
+        bpy.ops.vdepth.export_camera(filepath=str(tmp_path))  # a folder
+    assert not list(tmp_path.iterdir())
+
+
 def test_there_and_back(shown, core_python, tmp_path):
     """Blender's camera to the core's path and back into Blender is the camera."""
     camera, scene = bpy.context.scene.camera, bpy.context.scene
