@@ -35,7 +35,7 @@ from vdepth_core.learning.systems.scales import scales_of
 from vdepth_core.learning.systems.system import Views
 from vdepth_core.learning.systems.table import SYSTEMS
 from vdepth_core.networks.discrete import DiscreteDepth
-from vdepth_core.networks.embedded import EmbeddedNet
+from vdepth_core.networks.hybrid_depth import WIDTHS, HybridDepthNet
 from vdepth_core.networks.tcmonodepth_small import CHANNELS
 from vdepth_core.scenes import render_clip
 
@@ -62,9 +62,9 @@ class Scene:
 class Features(nn.Module):
     """The embedded model's features at 1/2 to 1/32; its normalisations keep what they know."""
 
-    channels = (*CHANNELS, 256)
+    channels = (*CHANNELS, WIDTHS[0])
 
-    def __init__(self, network: EmbeddedNet) -> None:
+    def __init__(self, network: HybridDepthNet) -> None:
         super().__init__()
         self.network = network
 
@@ -72,11 +72,9 @@ class Features(nn.Module):
         return super().train(False)
 
     def forward(self, rgb: Tensor) -> list[Tensor]:  # (N, 3, H, W) in [0, 1]
-        half, quarter, eighth, sixteenth = self.network.encoder(rgb)
-        deep = self.network.deep
-        whole = deep.context(deep.block(deep.down(sixteenth)))
-        wide = interpolate(deep.up(whole), size=sixteenth.shape[-2:], mode="bilinear", align_corners=False)
-        return [half, quarter, eighth, sixteenth + wide, whole]
+        *maps, whole = self.network.maps(rgb)
+        size = [side // 32 for side in rgb.shape[2:]]
+        return [*maps, interpolate(whole, size=size, mode="bilinear", align_corners=False)]
 
 
 def scene(seed: int) -> Scene:

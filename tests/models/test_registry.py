@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from vdepth_core.errors import UsageError, WeightsError
+from vdepth_core.learning.student import load_student
 from vdepth_core.models import device as threads
 from vdepth_core.models import registry
 from vdepth_core.models.device import pick_device
@@ -138,6 +139,13 @@ def test_wrong_names_and_files(tmp_path):
     save_file({"some.key": torch.zeros(3)}, tmp_path / "w.safetensors")
     with pytest.raises(WeightsError, match="no network known"):
         load_model(tmp_path / "w.safetensors")
+    former = {"encoder.first_conv.0.weight": torch.zeros(3), "deep.context.qkv.weight": torch.zeros(3)}
+    save_file(former, tmp_path / "former.safetensors")
+    for load in (load_model, load_student):
+        with pytest.raises(
+            WeightsError, match=r"former\.safetensors is of a network that vdepth no longer has"
+        ):
+            load(tmp_path / "former.safetensors")
     with pytest.raises(UsageError, match="dtype"):
         load_model("embedded", dtype="int8")
 

@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 from vdepth_core.networks.efficientnet_lite import LiteEncoder, SameConv, normed
-from vdepth_core.networks.embedded import EmbeddedNet
 from vdepth_core.networks.folding import fold_batchnorms
 from vdepth_core.networks.hybrid_depth import HybridDepthNet
 from vdepth_core.networks.lite_depth import LiteDepthNet
@@ -103,7 +102,7 @@ def test_residual_unit_adds_the_rectified_input():
 
 
 @pytest.mark.parametrize(
-    "make", [TCSmallNet, EmbeddedNet, LiteDepthNet, HybridDepthNet, lambda: MidasNet().pretrained.layer1]
+    "make", [TCSmallNet, LiteDepthNet, HybridDepthNet, lambda: MidasNet().pretrained.layer1]
 )
 def test_folding_changes_nothing_but_rounding(make):
     network = shake(make())
@@ -116,9 +115,9 @@ def test_folding_changes_nothing_but_rounding(make):
     torch.testing.assert_close(got, expected, rtol=1e-3, atol=1e-4)
 
 
-def test_embedded_network_starts_where_its_trunk_stands():
-    """From published weights for the trunk alone it computes what they do, whatever the deep branch holds."""
-    published, network = shake(TCSmallNet()), shake(EmbeddedNet())
+def test_hybrid_network_starts_where_its_trunk_stands():
+    """From published weights for the trunk alone it computes what they do, whatever the encoder sees."""
+    published, network = shake(TCSmallNet()), shake(HybridDepthNet())
     network.load_trunk(published.state_dict())
     x = torch.rand(2, 3, 64, 96)
     with torch.inference_mode():
@@ -126,21 +125,22 @@ def test_embedded_network_starts_where_its_trunk_stands():
     assert got.shape == (2, 64, 96)
     assert float(got.min()) >= 0
     torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
-    assert parameters(network) == 2_386_831
+    assert parameters(network) == 2_929_071
     with pytest.raises(KeyError, match="decoder"):
         network.load_trunk({k: v for k, v in published.state_dict().items() if "decoder" not in k})
 
 
-def test_embedded_network_sees_the_whole_picture():
+def test_hybrid_network_sees_the_whole_picture():
     """A change in one corner reaches the opposite one: global context, which monocular depth needs."""
-    network = shake(EmbeddedNet())
-    torch.nn.init.normal_(network.deep.up.weight, 0, 0.05)
+    network = shake(HybridDepthNet())
+    for layer in network.added:
+        torch.nn.init.normal_(layer.weight, 0, 0.05)
     x = torch.rand(1, 3, 192, 256)
     changed = x.clone()
     changed[..., :16, :16] = 1 - changed[..., :16, :16]
     with torch.inference_mode():
-        features = [network.deep(network.encoder(picture)[3]) for picture in (x, changed)]
-    assert (features[0] - features[1])[0, :, -1, -1].abs().max() > 0
+        seen = [network.context(network.deep(network.encoder(picture)[-1])) for picture in (x, changed)]
+    assert (seen[0] - seen[1])[0, :, -1, -1].abs().max() > 0
 
 
 @pytest.mark.parametrize(("variant", "entries", "millions"), [("lite0", 296, 4.65), ("lite2", 386, 6.09)])

@@ -12,13 +12,12 @@ from vdepth_core.models.registry import load_model
 from vdepth_core.networks.efficientnet_lite import LiteEncoder
 from vdepth_core.networks.tcmonodepth_small import TCSmallNet
 from vdepth_core.progress import Progress
-from vdepth_core.training.architectures import ARCHITECTURES
+from vdepth_core.training.architectures import ARCHITECTURES, is_whole
 from vdepth_core.training.config import TrainConfig
 from vdepth_core.training.shards import write_points, write_shard, write_shards
 from vdepth_core.training.sources import Points, Shards
 from vdepth_core.training.train import make_batch, train
 
-LITE = [name for name, kind in ARCHITECTURES.items() if kind.encoder]
 CONFIG = TrainConfig(seed=3, steps=3, batch=3, validate_every=3, architecture="lite0")
 
 
@@ -64,7 +63,7 @@ def sources(tmp_path, monkeypatch):
     return [Shards("cycles", [tmp_path / "cycles"], True, 0.1), Points([tmp_path / "points"])]
 
 
-@pytest.mark.parametrize("name", LITE)
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_each_starts_from_what_is_published(name, lite0, trunk, tmp_path):
     kind = ARCHITECTURES[name]
     encoder = lite0 if kind.encoder == "lite0" else published(kind.encoder)
@@ -82,22 +81,24 @@ def test_each_starts_from_what_is_published(name, lite0, trunk, tmp_path):
             small = TCSmallNet().eval()
             small.load_state_dict(load_file(trunk))
             torch.testing.assert_close(first, small(picture * 255), rtol=1e-4, atol=1e-5)
-    groups = kind.groups(network, 1.0, 0.1, tuning=True)
+    groups = kind.groups(network, 1.0, 0.1)
     rates = {group["lr"] for group in groups}
     assert rates == {1.0, 0.1}
     still = [name for name, p in network.named_parameters() if not p.requires_grad]
     assert still
     assert all(name.startswith("encoder.") for name in still)
-    kind.set_mode(network, tuning=True, settled=False)
+    kind.set_mode(network, settled=False)
     assert not network.encoder._blocks[3]._bn1.training
     assert network.fusions[0].skip[1].training
-    kind.set_mode(network, tuning=True, settled=True)
+    kind.set_mode(network, settled=True)
     assert not network.fusions[0].skip[1].training
     # a file of it is known again, with its variant
     save_file({key: value.clone() for key, value in state.items()}, tmp_path / "own.safetensors")
     model = load_model(tmp_path / "own.safetensors")
     torch.testing.assert_close(model.predict(picture), first, rtol=1e-3, atol=1e-4)
     again = kind.build()
+    assert is_whole(tmp_path / "own.safetensors")
+    assert not kind.trunk or not is_whole(trunk)
     kind.fill(again, tmp_path / "own.safetensors", None)
     assert torch.equal(again.state_dict()["deep.0.weight"], state["deep.0.weight"])
 

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from vdepth_core.errors import Cancelled, UsageError, WeightsError
 from vdepth_core.models.registry import load_model
+from vdepth_core.networks.efficientnet_lite import LiteEncoder
 from vdepth_core.networks.tcmonodepth_small import TCSmallNet
 from vdepth_core.progress import Progress
 from vdepth_core.training import augment, pool
@@ -49,6 +50,13 @@ def folders(tmp_path_factory):
     return found
 
 
+@pytest.fixture(scope="module")
+def lite0():
+    """Weights as a published encoder's."""
+    torch.manual_seed(1)
+    return LiteEncoder("lite0", whole=True).state_dict()
+
+
 @pytest.fixture
 def sources(folders):
     return [Shards(kind, [folders[kind]], exact, floor) for kind, exact, floor in KINDS]
@@ -56,7 +64,7 @@ def sources(folders):
 
 @pytest.fixture(autouse=True)
 def _threads_and_small_pictures(monkeypatch):
-    for name in ("SHAPES", "COARSE"):
+    for name in ("SHAPES", "COARSE", "BROAD"):
         monkeypatch.setattr(f"vdepth_core.training.train.{name}", ((64, 96), (96, 64)))
     before = torch.get_num_threads()
     yield
@@ -68,11 +76,11 @@ def history(out):
         return list(csv.DictReader(file))
 
 
-def test_resumed_training_gives_the_same_weights(sources, tmp_path):
-    straight = train(tmp_path / "straight.safetensors", sources, CONFIG)
+def test_resumed_training_gives_the_same_weights(sources, lite0, tmp_path):
+    straight = train(tmp_path / "straight.safetensors", sources, CONFIG, encoder=lite0)
     out = tmp_path / "resumed.safetensors"
     with pytest.raises(Cancelled):
-        train(out, sources, CONFIG, StopAfter(2))
+        train(out, sources, CONFIG, StopAfter(2), encoder=lite0)
     halfway = out.read_bytes()
     train(out, sources, CONFIG, resume=True)
     assert out.read_bytes() != halfway
@@ -82,10 +90,10 @@ def test_resumed_training_gives_the_same_weights(sources, tmp_path):
         train(out, sources, replace(CONFIG, seed=4), resume=True)
 
 
-def test_the_same_seed_gives_the_same_losses_and_another_does_not(sources, tmp_path):
+def test_the_same_seed_gives_the_same_losses_and_another_does_not(sources, lite0, tmp_path):
     config = replace(CONFIG, steps=3, validate_every=1)
     runs = [
-        history(train(tmp_path / f"{k}.safetensors", sources, replace(config, seed=seed)))
+        history(train(tmp_path / f"{k}.safetensors", sources, replace(config, seed=seed), encoder=lite0))
         for k, seed in enumerate((3, 3, 4))
     ]
     assert [row["step"] for row in runs[0]] == ["1", "2", "3"]
@@ -96,28 +104,28 @@ def test_the_same_seed_gives_the_same_losses_and_another_does_not(sources, tmp_p
     assert drawing.std() > 5
 
 
-def test_the_clock_does_not_change_the_first_half(sources, tmp_path):
+def test_the_clock_does_not_change_the_first_half(sources, lite0, tmp_path):
     config = replace(CONFIG, steps=None, rate=0.01)
     runs = []
     for minutes in (60, 600):
         out = tmp_path / f"{minutes}.safetensors"
         with pytest.raises(Cancelled):
-            train(out, sources, replace(config, minutes=minutes), StopAfter(3))
+            train(out, sources, replace(config, minutes=minutes), StopAfter(3), encoder=lite0)
         runs.append([row["loss"] for row in history(out)])
     assert len(runs[0]) == 3
     assert runs[0] == runs[1]
 
 
-def test_a_short_training_ends_with_a_validation_in_its_card(sources, tmp_path):
-    out = train(tmp_path / "short.safetensors", sources, replace(CONFIG, steps=3))
+def test_a_short_training_ends_with_a_validation_in_its_card(sources, lite0, tmp_path):
+    out = train(tmp_path / "short.safetensors", sources, replace(CONFIG, steps=3), encoder=lite0)
     assert [bool(row["held out rgbd"]) for row in history(out)] == [False, True, True]
     card = out.with_suffix(".md").read_text(encoding="utf-8")
     assert "| Steps | 3 of 3 |" in card
     assert f"| 3 | {float(history(out)[2]['held out cycles']):.4f} | " in card
 
 
-def test_tuning_starts_where_the_released_weights_are(sources, tmp_path):
-    released = train(tmp_path / "released.safetensors", sources, CONFIG)
+def test_tuning_starts_where_the_released_weights_are(sources, lite0, tmp_path):
+    released = train(tmp_path / "released.safetensors", sources, CONFIG, encoder=lite0)
     config = replace(CONFIG.for_tuning(), steps=1, rate=1e-9)
     tuned = train(tmp_path / "tuned.safetensors", sources, config, init=released)
     picture = torch.rand(1, 3, 64, 96)
@@ -127,19 +135,21 @@ def test_tuning_starts_where_the_released_weights_are(sources, tmp_path):
         train(tmp_path / "x.safetensors", sources, config, init=tmp_path / "none.safetensors")
 
 
-def test_tuning_starts_from_the_published_trunk(sources, tmp_path):
+def test_tuning_starts_from_the_published_trunk(sources, lite0, tmp_path):
     torch.manual_seed(0)
     published = TCSmallNet().eval()
     save_file({k: v.clone() for k, v in published.state_dict().items()}, tmp_path / "tc.safetensors")
-    config = replace(CONFIG.for_tuning(), steps=1, rate=1e-9)
-    tuned = train(tmp_path / "tuned.safetensors", sources, config, init=tmp_path / "tc.safetensors")
+    config = replace(CONFIG, steps=1, rate=1e-9)
+    tuned = train(
+        tmp_path / "tuned.safetensors", sources, config, init=tmp_path / "tc.safetensors", encoder=lite0
+    )
     picture = torch.rand(1, 3, 64, 96)
     with torch.inference_mode():
         expected = published(picture * 255)
     torch.testing.assert_close(load_model(tuned).predict(picture), expected, rtol=1e-2, atol=1e-3)
     save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
     with pytest.raises(WeightsError, match="no network to start from"):
-        train(tmp_path / "x.safetensors", sources, config, init=tmp_path / "other.safetensors")
+        train(tmp_path / "x.safetensors", sources, config, init=tmp_path / "other.safetensors", encoder=lite0)
 
 
 def test_resuming_needs_a_checkpoint(sources, tmp_path):

@@ -17,7 +17,6 @@ from vdepth_core.models.registry import load_model
 from vdepth_core.networks.efficientnet_lite import LiteEncoder
 from vdepth_core.training import encoder, pool, sources
 from vdepth_core.training.shards import write_shard
-from vdepth_core.weights.location import find_weights
 
 
 @pytest.mark.parametrize(
@@ -32,7 +31,7 @@ from vdepth_core.weights.location import find_weights
         (["-o", "{}/w.safetensors", "--form", "square"], "square"),
         (["-o", "{}/w.safetensors", "--temporal", "-1"], "temporal loss"),
         (["-o", "{}/w.safetensors", "--architecture", "lite9"], "lite9"),
-        (["-o", "{}/w.safetensors", "--encoder", "x.whl"], "no encoder"),
+        (["-o", "{}/w.safetensors", "--init", "embedded", "--encoder", "x.whl"], "has an encoder"),
     ],
 )
 def test_wrong_options(tmp_path, arguments, word):
@@ -41,9 +40,17 @@ def test_wrong_options(tmp_path, arguments, word):
     assert word in str(result.exception)
 
 
+@pytest.fixture(autouse=True)
+def _small(monkeypatch):
+    for name, count in (("HEAD_START", 2), ("VALIDATED", 1)):
+        monkeypatch.setattr(sources, name, count)
+    for name, side in (("HEIGHT", 64), ("WIDTH", 96)):
+        monkeypatch.setattr(pool, name, side)
+    for shapes in ("COARSE", "SHAPES", "BROAD"):
+        monkeypatch.setattr(f"vdepth_core.training.train.{shapes}", ((64, 96),))
+
+
 def test_one_step_on_every_kind_of_source(tmp_path, monkeypatch):
-    monkeypatch.setattr(sources, "HEAD_START", 2)
-    monkeypatch.setattr(sources, "VALIDATED", 1)
     for name in ("color", "depth", "clip"):
         (tmp_path / "rec" / name).mkdir(parents=True)
     for t in range(6):
@@ -55,7 +62,7 @@ def test_one_step_on_every_kind_of_source(tmp_path, monkeypatch):
     out, before = tmp_path / "w.safetensors", torch.get_num_threads()
     options = ["--steps", "1", "--batch", "2", "--renderers", "0", "--seed", "9", "--scenes", "2"]
     more = ["--cycles", tmp_path, "--rgbd", tmp_path / "rec", "--clips", tmp_path / "rec/clip"]
-    more += ["--teacher", "embedded", "--init", find_weights("embedded")]
+    more += ["--teacher", "embedded", "--init", "embedded"]
     result = CliRunner().invoke(app, ["train-embedded", "-o", str(out), *options, *map(str, more)])
     torch.set_num_threads(before)
     assert result.exit_code == 0, result.output
@@ -66,12 +73,7 @@ def test_one_step_on_every_kind_of_source(tmp_path, monkeypatch):
 
 
 def test_another_architecture_from_a_wheel(tmp_path, monkeypatch):
-    """A fake wheel fills the encoder; scenes and stored frames are large ones, in a cache of their own."""
-    monkeypatch.setattr(sources, "HEAD_START", 1)
-    monkeypatch.setattr(sources, "VALIDATED", 1)
-    monkeypatch.setattr(pool, "LARGE", (64, 96))
-    for shapes in ("COARSE", "SHAPES", "BROAD"):
-        monkeypatch.setattr(f"vdepth_core.training.train.{shapes}", ((64, 96),))
+    """A fake wheel fills the encoder."""
     data = io.BytesIO()
     torch.save(LiteEncoder("lite0", whole=True).state_dict(), data)
     wheel = tmp_path / "lite0.whl"
@@ -81,9 +83,9 @@ def test_another_architecture_from_a_wheel(tmp_path, monkeypatch):
     monkeypatch.setitem(encoder.PACKAGES, "lite0", replace(encoder.PACKAGES["lite0"], sha256=digest))
     out, before = tmp_path / "w.safetensors", torch.get_num_threads()
     options = ["--architecture", "lite0", "--encoder", str(wheel), "--steps", "1", "--batch", "2"]
-    more = ["--renderers", "0", "--scenes", "1"]
+    more = ["--renderers", "0", "--scenes", "2"]
     result = CliRunner().invoke(app, ["train-embedded", "-o", str(out), *options, *more])
     torch.set_num_threads(before)
     assert result.exit_code == 0, result.output
     assert load_model(out).predict(torch.rand(1, 3, 64, 96)).shape == (1, 64, 96)
-    assert [p.name for p in out.with_suffix(".cache").iterdir()] == ["scenes-large"]
+    assert [p.name for p in out.with_suffix(".cache").iterdir()] == ["scenes"]

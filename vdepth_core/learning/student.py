@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UsageError, WeightsError
+from ..models.embedded import refuse_former
 from ..models.network_model import Family, channels_last
 from ..models.registry import family_of, match_family, plugins
 from ..types import ModelSpec
@@ -131,6 +132,8 @@ def _find(name_or_path: str | Path) -> tuple[Family, Weights, ModelSpec | None]:
         raise UsageError(f"There is no model {name_or_path}.", hint)
     weights = read_network(path)
     family = match_family(weights.state)
+    if family is None:
+        refuse_former(path, weights.state)
     if family is None or not family.trainable:
         raise WeightsError(f"{path.name} holds no network that can be adapted.", hint)
     return family, weights, None

@@ -23,6 +23,7 @@ from ..weights.location import find_weights
 from ..weights.parts import read_network
 from ..weights.reading import unreadable
 from .device import pick_device
+from .embedded import refuse_former
 from .network_model import Family, NetworkModel
 from .runtime import LARGEST, run_on_onnx
 
@@ -35,9 +36,8 @@ _FOLDERS = {
     "diffusers": "diffusion.folder:load_diffusers_folder",
 }
 _FAMILIES = {  # a family of the catalogue -> what loads it: ``load(path, device, dtype, spec)``
-    "embedded": "embedded:FAMILY",
-    "lite-depth": "lite_depth:LITE",
-    "hybrid-depth": "lite_depth:HYBRID",
+    "embedded": "embedded:HYBRID",
+    "lite-depth": "embedded:LITE",
     "tcmonodepth-small": "tcmonodepth:SMALL",
     "midas": "tcmonodepth:LARGE",
     "midas-small": "midas_small:FAMILY",
@@ -275,6 +275,7 @@ def _load_path(path: Path, device: str, dtype: str) -> DepthModel:
     weights = read_network(path)
     family = match_family(weights.state)
     if family is None:
+        refuse_former(path, weights.state)
         raise WeightsError(
             f"{path.name} holds the weights of no network known here "
             f"(its first entry is {next(iter(weights.state))}).",

@@ -46,18 +46,27 @@ class HybridDepthNet(nn.Module):
         )
 
     def forward(self, rgb: Tensor) -> Tensor:  # (N, 3, H, W) in [0, 1] -> (N, H, W) >= 0
+        disparity: Tensor = self.decoder(*self.maps(rgb)[:-1])[0]
+        return disparity
+
+    def maps(self, rgb: Tensor) -> list[Tensor]:
+        """The trunk's maps at 1/2, 1/4, 1/8 and 1/16 with what the encoder sees, and its view of the whole.
+
+        Args:
+            rgb: (N, 3, H, W) in [0, 1].
+        """
         half, *maps = self.trunk(rgb)
         seen = rgb if self.full else functional.avg_pool2d(rgb, 2)
         _, *finer, x = self.encoder(seen)
-        x, found = self.context(self.deep(x)), []
+        whole, found = self.context(self.deep(x)), []
+        x = whole
         for fusion, skip in zip(self.fusions, reversed(finer), strict=True):
             x = fusion(skip, x)
             found.append(x)
         for place, layer in enumerate(self.added, 1):
             more = layer(found[place - 1 - len(self.added)])
             maps[-place] = maps[-place] + grown(more, maps[-place])
-        disparity: Tensor = self.decoder(half, *maps)[0]
-        return disparity
+        return [half, *maps, whole]
 
     def load_trunk(self, state: Mapping[str, Tensor]) -> None:
         """Takes trunk and decoder from a state dict of `TCSmallNet`.

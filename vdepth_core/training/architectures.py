@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from ..errors import UsageError, WeightsError
 from ..learning.loop import parameter_groups
-from ..networks.embedded import EmbeddedNet
 from ..networks.hybrid_depth import HybridDepthNet
 from ..networks.lite_depth import LiteDepthNet
 from ..weights.loading import load_into, load_state_dict
@@ -26,34 +25,32 @@ class Architecture:
 
     Attributes:
         build: Makes the network.
-        encoder: Variant of EfficientNet-Lite whose ImageNet weights it begins with; empty: it has none.
+        encoder: Variant of EfficientNet-Lite whose ImageNet weights it begins with.
         trunk: Whether it has a trunk that weights of `TCSmallNet` fill (``load_trunk``).
-        rates: Prefixes of parameters and their factors of the learning rate, where training began from
-            published weights.
-        fixed: Modules whose normalisations keep their statistics then; empty name: all.
+        rates: Prefixes of parameters and their factors of the learning rate: less for what is published.
+        fixed: Modules whose normalisations keep the published statistics.
         still: Prefixes of parameters that are not trained at all.
     """
 
     build: Callable[[], nn.Module]
-    encoder: str = ""
+    encoder: str
     trunk: bool = False
     rates: tuple[tuple[str, float], ...] = ()
-    fixed: tuple[str, ...] = ("",)
+    fixed: tuple[str, ...] = ()
     still: tuple[str, ...] = ()
 
-    def groups(self, network: nn.Module, rate: float, decay: float, tuning: bool) -> list[dict[str, Any]]:
+    def groups(self, network: nn.Module, rate: float, decay: float) -> list[dict[str, Any]]:
         """The optimiser's groups: parameters by rate and by whether they decay.
 
         Args:
             network: Of this architecture; what stays still is told to need no gradient.
             rate: Peak learning rate.
             decay: Weight decay.
-            tuning: Whether training begins from published weights.
         """
         groups: dict[float, list[nn.Parameter]] = {1.0: []}
         for name, parameter in network.named_parameters():
             parameter.requires_grad_(not name.startswith(self.still) if self.still else True)
-            factor = next((f for prefix, f in self.rates if tuning and name.startswith(prefix)), 1.0)
+            factor = next((f for prefix, f in self.rates if name.startswith(prefix)), 1.0)
             groups.setdefault(factor, []).append(parameter)
         return [
             group
@@ -61,16 +58,15 @@ class Architecture:
             for group in parameter_groups(chosen, rate * factor, decay)
         ]
 
-    def set_mode(self, network: nn.Module, tuning: bool, settled: bool) -> None:
+    def set_mode(self, network: nn.Module, settled: bool) -> None:
         """Has normalisations learn, but those that keep their statistics.
 
         Args:
             network: Of this architecture.
-            tuning: Whether training began from published weights.
             settled: All keep them.
         """
         network.train(not settled)
-        for name in self.fixed if tuning else ():
+        for name in self.fixed:
             network.get_submodule(name).eval()
 
     def fill(self, network: nn.Module, init: str | Path | None, encoder: Mapping[str, Tensor] | None) -> None:
@@ -89,13 +85,12 @@ class Architecture:
         if init:
             path = init if isinstance(init, Path) else find_weights(init)
             state = load_state_dict(path)
-            if any(key.startswith("deep.") for key in state):
+            if _whole(state):
                 load_into(network, state, path)
                 return
-        if self.encoder:
-            if encoder is None:
-                raise UsageError("The encoder's published weights are missing.", "Give them with --encoder.")
-            network.get_submodule("encoder").load_published(encoder)  # type: ignore[operator]
+        if encoder is None:
+            raise UsageError("The encoder's published weights are missing.", "Give them with --encoder.")
+        network.get_submodule("encoder").load_published(encoder)  # type: ignore[operator]
         if not init:
             return
         try:
@@ -121,13 +116,24 @@ _HYBRID = partial(
     Architecture, encoder="lite0", trunk=True, rates=_SLOW, fixed=("encoder", "trunk", "decoder")
 )
 ARCHITECTURES = {
-    "embedded": Architecture(EmbeddedNet, trunk=True, rates=(("deep.", 4.0),)),
     "lite0": _LITE(partial(LiteDepthNet, "lite0"), "lite0", still=_early(3)),
     "lite2": _LITE(partial(LiteDepthNet, "lite2"), "lite2", still=_early(4)),
     "hybrid": _HYBRID(partial(HybridDepthNet, full=False), still=_early(3)),
     "hybrid-full": _HYBRID(partial(HybridDepthNet, full=True), still=_early(3)),
 }
-"""By the name ``--architecture`` takes. ``embedded`` is the network of the weights that come with vdepth."""
+"""By the name ``--architecture`` takes. ``hybrid`` is the network of the weights that come with vdepth."""
+
+
+def is_whole(init: str | Path) -> bool:
+    """Whether weights are of a whole network of `ARCHITECTURES`, not of a trunk alone.
+
+    Args:
+        init: Name of an installed model, or its file.
+
+    Raises:
+        WeightsError: they are missing, or cannot be read.
+    """
+    return _whole(load_state_dict(init if isinstance(init, Path) else find_weights(init)))
 
 
 def empty(architecture: str) -> nn.Module:
@@ -139,3 +145,7 @@ def empty(architecture: str) -> nn.Module:
     with torch.device("meta"):
         network = ARCHITECTURES[architecture].build()
     return network.to_empty(device="cpu").eval()
+
+
+def _whole(state: Mapping[str, Tensor]) -> bool:
+    return any(key.startswith("deep.") for key in state)

@@ -8,13 +8,13 @@ from ..choices import TemporalForm
 from ..learning.config import Cosine, LoopConfig, Schedule
 from ..learning.losses.temporal import SIGMA
 
-SCHEDULE = Cosine(warm_up=200, held=0.5)
-TUNING_RATE = 1.5e-4  # peak learning rate when released weights are trained further
-ENCODER_RATE = 1.2e-3  # of new layers on an encoder that is trained already
-ENCODER_STEPS = (
-    1500,
-    4000,
-)  # small pictures until the one, all sizes from the other, where no steps are given
+SCHEDULE = Cosine(warm_up=200, held=0.35)
+COARSE, BROAD = (
+    0.2,
+    0.5,
+)  # shares of the steps that are over when pictures grow, and when they are of all sizes
+COARSE_STEPS, BROAD_FROM = 1500, 4000  # the same where no steps are given
+TUNING_RATE = 1.5e-4  # peak learning rate when trained weights are trained further
 TUNING_BLEND = 0.5  # the least within half a percent of the best on what the sources held out
 
 
@@ -35,46 +35,33 @@ class TrainConfig(LoopConfig):
         broad_from: Step from which on pictures are of all sizes a model is used at, and normalisations keep
             their statistics: a batch then holds as many pixels as ever, and too few pictures for statistics.
             None: never.
-        tuning: Whether the network starts trained; its normalisations then keep their statistics, which tell
-            more of pictures at large than a batch does.
     """
 
     minutes: float = 75.0
     batch: int = 12
-    rate: float = 1e-3
+    rate: float = 1.2e-3
     schedule: Schedule = SCHEDULE
     decay: float = 0.02
     average: float = 0.998
     validate_every: int = 250
     patience: int | None = None
     save_every: float = 240.0
-    alpha: float = 0.1
+    alpha: float = 0.5
     temporal: float = 0.25
     form: TemporalForm = "residual"
     sigma: float = SIGMA
-    coarse_steps: int = 5000
+    coarse_steps: int = COARSE_STEPS
     threads: int = 1
     blend: float = 1.0
-    architecture: str = "embedded"
-    broad_from: int | None = None
-    tuning: bool = False
-
-    def for_tuning(self) -> TrainConfig:
-        """The same for weights that are trained already: full pictures at once, and a smaller rate."""
-        return replace(self, coarse_steps=0, rate=TUNING_RATE, blend=TUNING_BLEND, tuning=True)
+    architecture: str = "hybrid"
+    broad_from: int | None = BROAD_FROM
 
     def for_encoder(self) -> TrainConfig:
-        """The same for new layers on a published encoder: small pictures, larger ones, then all sizes.
+        """The same for new layers on a published encoder: small pictures, larger ones, then all sizes."""
+        if not self.steps:
+            return self
+        return replace(self, coarse_steps=int(COARSE * self.steps), broad_from=int(BROAD * self.steps))
 
-        Gradients count five times as much, so that objects have edges.
-        """
-        coarse, broad = (int(0.2 * self.steps), int(0.5 * self.steps)) if self.steps else ENCODER_STEPS
-        return replace(
-            self,
-            coarse_steps=coarse,
-            broad_from=broad,
-            rate=ENCODER_RATE,
-            schedule=replace(SCHEDULE, held=0.35),
-            alpha=0.5,
-            tuning=True,
-        )
+    def for_tuning(self) -> TrainConfig:
+        """The same for weights that are trained already: all sizes at once, and a smaller rate."""
+        return replace(self, coarse_steps=0, broad_from=0, rate=TUNING_RATE, blend=TUNING_BLEND)

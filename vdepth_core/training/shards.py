@@ -37,8 +37,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-SHORTER = 256  # pixels of a stored picture's shorter side; training crops are cut from it
-LARGE = 448  # where a training goes on to large pictures; nothing is enlarged to it
+SHORTER = 448  # most pixels of a stored picture's shorter side; training crops are cut from it
 FRAMES = 8  # frames a shard, taken from all over the clip
 HELD_OUT = 0.2  # the last part of every clip, never trained on
 NEAREST, FARTHEST = 0.2, 10.0  # metres a depth sensor is believed between
@@ -112,14 +111,13 @@ def load_points(path: Path) -> tuple[np.ndarray, list[np.ndarray]]:
     return rgb, [points[points[:, 0] == t, 1:] for t in range(len(rgb))]
 
 
-def from_rgbd(folder: Path, out: Path, shorter: int = SHORTER) -> Path:
+def from_rgbd(folder: Path, out: Path) -> Path:
     """Makes shards of a recording by a depth camera, unless ``out`` is there.
 
     Args:
         folder: Holds ``color/`` and ``depth/``, of the same order when sorted; depth as 16-bit PNG,
             0 missing, in millimetres or in the unit ``scale.txt`` says (how many make a metre).
         out: Folder to make.
-        shorter: Most pixels of a stored picture's shorter side.
 
     Raises:
         InputError: the folder is not like that.
@@ -143,13 +141,11 @@ def from_rgbd(folder: Path, out: Path, shorter: int = SHORTER) -> Path:
             raise InputError(f"{picture.name} or {truth.name} is no picture.", "Remove this frame.")
         metres = units.astype(np.float32) / per_metre
         known = (metres > NEAREST) & (metres < FARTHEST)
-        frames.append(
-            _shrink(bgr[..., ::-1], np.where(known, 1 / np.maximum(metres, NEAREST), np.nan), shorter)
-        )
+        frames.append(_shrink(bgr[..., ::-1], np.where(known, 1 / np.maximum(metres, NEAREST), np.nan)))
     return write_shards(frames, out, write_shard)
 
 
-def from_clip(path: Path, teacher: DepthModel, out: Path, shorter: int = SHORTER) -> Path:
+def from_clip(path: Path, teacher: DepthModel, out: Path) -> Path:
     """Makes shards of a clip labelled by a model, unless ``out`` is there.
 
     A label is the mean of the model's maps of the picture and of its mirror image, made steady over the shot
@@ -161,7 +157,6 @@ def from_clip(path: Path, teacher: DepthModel, out: Path, shorter: int = SHORTER
         path: Movie or image sequence.
         teacher: Predicts disparity.
         out: Folder to make.
-        shorter: Most pixels of a stored picture's shorter side.
 
     Raises:
         InputError: the clip cannot be read, or the teacher predicts no disparity.
@@ -187,7 +182,7 @@ def from_clip(path: Path, teacher: DepthModel, out: Path, shorter: int = SHORTER
                 method.settle(shot, teacher.spec, store, progress)
                 for k, frame in enumerate(ShotView(clip, shot).frames(0)):
                     if k // 2 % stride == 0 and k // 2 * 2 + 1 < len(shot):
-                        pairs.append(_shrink(frame.rgb, store.final.read(k)[0], shorter))
+                        pairs.append(_shrink(frame.rgb, store.final.read(k)[0]))
     top = max(float(np.max(label)) for _, label in pairs) or 1.0
     return write_shards([(picture, label / top) for picture, label in pairs], out, write_shard)
 
@@ -225,13 +220,10 @@ def write_shards(frames: list[Frame], out: Path, write: Write) -> Path:
     return out
 
 
-def _shrink(rgb: np.ndarray, disparity: np.ndarray, shorter: int) -> tuple[np.ndarray, np.ndarray]:
+def _shrink(rgb: np.ndarray, disparity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both at the stored size; disparity is picked, not mixed, so that edges and gaps stay sharp."""
     height, width = rgb.shape[:2]
-    shrink = shorter / min(height, width)
-    if shorter > SHORTER:
-        shrink = min(1.0, shrink)
+    shrink = min(1.0, SHORTER / min(height, width))
     size = round(width * shrink), round(height * shrink)
-    how = cv2.INTER_AREA if shrink < 1 else cv2.INTER_LINEAR
-    picture = cv2.resize(np.ascontiguousarray(rgb), size, interpolation=how)
+    picture = cv2.resize(np.ascontiguousarray(rgb), size, interpolation=cv2.INTER_AREA)
     return picture, cv2.resize(disparity.astype(np.float32), size, interpolation=cv2.INTER_NEAREST)

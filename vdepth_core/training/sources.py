@@ -112,14 +112,12 @@ class Procedural(Source):
         seed: int,
         scenes: int = 20_000,
         renderers: int = 1,
-        size: pool.Size = (pool.HEIGHT, pool.WIDTH),
     ) -> None:
         """Starts ``renderers`` processes, which render up to ``scenes`` scenes that follow from ``seed``."""
         folder.mkdir(parents=True, exist_ok=True)
-        self.size = size
         self.folder, self.scenes, self.first = folder, scenes, (1 + seed) * 1_000_000
         self.contents = f"at most {scenes} ray-traced scenes, seeds from {self.first}"
-        self.renderers = pool.Renderers(folder, self.first, scenes, renderers, size) if renderers else None
+        self.renderers = pool.Renderers(folder, self.first, scenes, renderers) if renderers else None
 
     def available(self, step: int) -> int:
         """Number of scenes step ``step`` may use.
@@ -132,15 +130,15 @@ class Procedural(Source):
     def draw(self, step: int, rng: np.random.Generator, height: int, width: int) -> Sample:
         """A random sample of a scene's first two frames; see `Source.draw`."""
         have = self.available(step)
-        pool.wait_for(self.folder, self.first + have - 1, self.renderers, self.size)
-        rgb, disparity = pool.load_scene(self.folder, self.first + int(rng.integers(have)), self.size)
+        pool.wait_for(self.folder, self.first + have - 1, self.renderers)
+        rgb, disparity = pool.load_scene(self.folder, self.first + int(rng.integers(have)))
         return _sample(rgb, disparity, [0, 1], rng, height, width)
 
     def held_out(self) -> list[Sample]:
         """The scenes from seed `HELD_OUT` on."""
         samples = []
         for number in range(VALIDATED):
-            rgb, disparity = pool.load_scene(self.folder, HELD_OUT + number, self.size)
+            rgb, disparity = pool.load_scene(self.folder, HELD_OUT + number)
             rng = np.random.default_rng((HELD_OUT, number))
             samples.append(_sample(rgb, disparity, [0], rng, *VALIDATION))
         return samples

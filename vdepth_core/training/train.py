@@ -94,11 +94,9 @@ def train(
     if not resume:
         architecture.fill(network, init, encoder)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    groups = architecture.groups(network, config.rate, config.decay, config.tuning)
+    groups = architecture.groups(network, config.rate, config.decay)
     optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.99))
-    state, identity = out.with_suffix(".training"), f"seed {config.seed}"
-    if config.architecture != "embedded":  # which was the only one once
-        identity = f"{config.architecture}, {identity}"
+    state, identity = out.with_suffix(".training"), f"{config.architecture}, seed {config.seed}"
     if resume:
         standing = Standing.restored(state, network, optimiser, read_counters(state, identity))
     else:
@@ -138,7 +136,7 @@ class _Sources(Lesson):
     def terms(self, step: int) -> dict[str, Tensor]:
         """Of the step's batch; the loop asks for one step after the other."""
         network, batch, config = self._network, self._batches.get(), self._config
-        ARCHITECTURES[config.architecture].set_mode(network, config.tuning, _broad(config, step))
+        ARCHITECTURES[config.architecture].set_mode(network, _broad(config, step))
         prediction = network(batch.rgb.contiguous(memory_format=torch.channels_last))
         terms = {"depth": batch_loss(prediction, batch, config.alpha)}
         if config.temporal:

@@ -11,7 +11,7 @@ from vdepth_core.learning.losses.reprojection import weighted_mean
 from vdepth_core.learning.systems.scales import scales_of
 from vdepth_core.learning.systems.system import Views
 from vdepth_core.learning.systems.table import SYSTEMS
-from vdepth_core.networks.embedded import EmbeddedNet
+from vdepth_core.networks.hybrid_depth import HybridDepthNet
 from vdepth_core.networks.monodepth2 import Monodepth2
 from vdepth_core.networks.reflected import scaled_disparity
 
@@ -108,7 +108,7 @@ def test_networks_say_what_their_scales_mean():
     disparities, convert = scales_of(network, frames)
     assert [tuple(d.shape[2:]) for d in disparities] == [(64, 96), (32, 48), (16, 24), (8, 12)]
     torch.testing.assert_close(convert(disparities[0])[:, 0], network(frames))
-    plain = EmbeddedNet().eval()
+    plain = HybridDepthNet().eval()
     disparities, convert = scales_of(plain, frames)
     assert len(disparities) == 1
     torch.testing.assert_close(convert(disparities[0])[:, 0], plain(frames))
