@@ -45,10 +45,11 @@ class Torch(Enum):
 
 @dataclass(frozen=True)
 class Step:
-    """One command of an installation, and what it does in words."""
+    """One command of an installation, and what it does in words; the core also runs without an optional one."""
 
     title: str
     command: list[str]
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,9 @@ class Plan:
             steps.append(Step("Installing torch", torch))
         core = [*pip, "--constraint", str(self.constraints), str(self.wheel)]
         steps.append(Step("Installing the core", core))
+        if self.torch is not Torch.CUDA:  # not every system and folder of wheels has it
+            faster = [*core[:-1], f"{self.wheel}[fast]"]
+            steps.append(Step("Installing what is faster on a CPU", faster, optional=True))
         steps.append(Step("Checking the core", core_command(self.python, ["--version", "--json"])))
         return steps
 
@@ -216,7 +220,7 @@ class Installation:
             self.error = Failure("Cancelled.", "Press Install Core to go on.", "cancelled")
         elif self._step.title == "Checking the core":
             self._finish()
-        elif process.returncode:
+        elif process.returncode and not self._step.optional:
             self.error = _failure(self._step.title, process.tail(200))
         else:
             self._next()

@@ -72,6 +72,7 @@ def test_a_failed_installation_is_not_used_and_the_next_one_goes_on(plan, tmp_pa
     said = finish(second)
     assert second.error is None
     assert any("Successfully installed torch-2.13.0 vdepth-0.1.0" in line for line in said)
+    assert any("No matching distribution found for onnxruntime" in line for line in said)  # it does without
     assert json.loads(said[-1])["vdepth"] == "0.1.3"
     assert managed_python(plan.managed) == plan.folder
     assert (plan.folder / "pyvenv.cfg").stat().st_ino == made
@@ -182,11 +183,15 @@ def test_a_repair_starts_afresh(plan, tmp_path, monkeypatch):
 def test_torch_comes_alone_from_its_index_and_the_rest_from_pypi(tmp_path, constraints):
     plan = Plan(tmp_path / "managed", tmp_path / "vdepth.whl", constraints)
     base = Path("/usr/bin/python3")
-    make, torch, core, check = (step.command for step in plan.steps(base))
+    make, torch, core, faster, check = (step.command for step in plan.steps(base))
     assert make == [str(base), "-I", "-m", "venv", str(tmp_path / "managed" / "0.1.0-cpu")]
     assert torch[-4:] == ["--no-deps", "--index-url", "https://download.pytorch.org/whl/cpu", "torch==2.13.0"]
     assert core[-3:] == ["--constraint", str(constraints), str(tmp_path / "vdepth.whl")]
     assert "--index-url" not in core
+    assert faster == [*core[:-1], f"{tmp_path / 'vdepth.whl'}[fast]"]
+    assert [step.title for step in plan.steps(base) if step.optional] == [
+        "Installing what is faster on a CPU"
+    ]
     assert check[-2:] == ["--version", "--json"]
 
 
@@ -196,7 +201,8 @@ def test_pypi_and_wheel_folders_need_no_step_for_torch(tmp_path, constraints):
         Plan(tmp_path, tmp_path / "w", constraints, Torch.CUDA, tmp_path / "house"),
     ):
         titles = [step.title for step in plan.steps(Path("python"))]
-        assert titles == ["Making an environment", "Installing the core", "Checking the core"]
+        fast = ["Installing what is faster on a CPU"] if plan.torch is Torch.PYPI else []
+        assert titles == ["Making an environment", "Installing the core", *fast, "Checking the core"]
     offline = plan.steps(Path("python"))[1].command
     assert ["--no-index", "--find-links", str(tmp_path / "house")] == offline[-6:-3]
 

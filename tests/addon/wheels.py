@@ -1,6 +1,7 @@
 """Tiny wheels: what pip needs of vdepth and torch to install them, in a few hundred bytes."""
 
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 _MAIN = """
@@ -10,9 +11,9 @@ print(json.dumps({"vdepth": "VERSION", "python": sys.version.split()[0], "events
 
 
 def fake_core(folder: Path, version: str) -> Path:
-    """A vdepth that answers the handshake and wants torch."""
+    """A vdepth that answers the handshake and wants torch, and for its extra a package that nobody has."""
     files = {"vdepth_core/__init__.py": "", "vdepth_core/__main__.py": _MAIN.replace("VERSION", version)}
-    return write_wheel(folder, "vdepth", "0.1.0", files, requires="torch>=2.5")
+    return write_wheel(folder, "vdepth", "0.1.0", files, ("torch>=2.5", "onnxruntime; extra == 'fast'"))
 
 
 def fake_torch(folder: Path, version: str) -> Path:
@@ -20,10 +21,14 @@ def fake_torch(folder: Path, version: str) -> Path:
     return write_wheel(folder, "torch", version, {"torch/__init__.py": f"__version__ = {version!r}\n"})
 
 
-def write_wheel(folder: Path, name: str, version: str, files: dict[str, str], requires: str = "") -> Path:
+def write_wheel(
+    folder: Path, name: str, version: str, files: dict[str, str], requires: Sequence[str] = ()
+) -> Path:
     """A wheel with ``files``."""
     info = f"{name}-{version}.dist-info"
-    needs = f"Requires-Dist: {requires}\n" if requires else ""
+    needs = "".join(f"Requires-Dist: {package}\n" for package in requires)
+    if any("extra" in package for package in requires):
+        needs = f"Provides-Extra: fast\n{needs}"
     files = files | {
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
