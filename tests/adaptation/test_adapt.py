@@ -77,7 +77,7 @@ def test_a_flickering_model_becomes_steady_and_stays_accurate(
     plate: Path, scene: SceneClip, tmp_path: Path
 ) -> None:
     out = tmp_path / "steady.safetensors"
-    result = adapt(plate, out, steps=40, size=SIZE[0], device="cpu")
+    result = adapt(plate, out, steps=80, size=SIZE[0], device="cpu")
     assert result.changed
     assert result.after["temporal"] < 0.8 * result.before["temporal"]
     steady_before, error_before = scores("embedded", plate, scene)

@@ -26,7 +26,7 @@ EPS = 1e-3
 
 
 class SameConv(nn.Conv2d):
-    """A convolution padded as TensorFlow's SAME: of an odd padding the larger half goes right and below."""
+    """A convolution of stride 1 or 2 padded as TensorFlow's SAME: the larger half goes right and below."""
 
     def forward(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (N, C', ceil(H / stride), ceil(W / stride))
         return self.run(x, self.weight, self.bias)
@@ -42,9 +42,8 @@ class SameConv(nn.Conv2d):
         if stride == 1:
             return functional.conv2d(x, weight, bias, 1, kernel // 2, 1, self.groups)
         pads = []
-        for side in (x.shape[-1], x.shape[-2]):
-            total = max((-(-side // stride) - 1) * stride + kernel - side, 0)
-            pads += [total // 2, total - total // 2]
+        for side in (x.shape[-1], x.shape[-2]):  # plain arithmetic, which an exported graph does for any size
+            pads += [kernel // 2 - 1 + side % 2, kernel // 2]
         return functional.conv2d(functional.pad(x, pads), weight, bias, stride, 0, 1, self.groups)
 
 

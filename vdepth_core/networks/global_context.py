@@ -24,8 +24,10 @@ class GlobalContext(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> same
         n, c, h, w = x.shape
-        rows = torch.linspace(-1, 1, h, device=x.device, dtype=x.dtype)
-        columns = torch.linspace(-1, 1, w, device=x.device, dtype=x.dtype)
+        # ONNX divides by how many there are less one: of one it makes no number, torch -1
+        rows, columns = (
+            torch.linspace(-1, 1, side, device=x.device, dtype=x.dtype).nan_to_num(-1.0) for side in (h, w)
+        )
         grid = torch.stack(torch.meshgrid(rows, columns, indexing="ij"), -1).reshape(1, h * w, 2)
         tokens = x.flatten(2).transpose(1, 2) + self.place(grid)
         q, k, v = (
