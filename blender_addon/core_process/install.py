@@ -45,7 +45,7 @@ class Torch(Enum):
 
 @dataclass(frozen=True)
 class Step:
-    """One command of an installation, and what it does in words; the core also runs without an optional one."""
+    """One command of an installation, and what it does in words; the core runs without an optional one."""
 
     title: str
     command: list[str]
