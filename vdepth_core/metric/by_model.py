@@ -77,7 +77,8 @@ class MetricModel:
             there = there[:: max(1, len(there) // POINTS)]
             x.append(own[there])
             target.append(shot.target(1 / known[there].astype(np.float64)))
-        return Evidence(f"model {self.name}", np.concatenate(x).astype(np.float64), np.concatenate(target))
+        found = np.concatenate(x).astype(np.float64)
+        return Evidence("model", f"model {self.name}", found, np.concatenate(target))
 
     def _predict(self, rgb: np.ndarray, aspect: Fraction) -> tuple[np.ndarray, float | None]:
         """(h, w) as the model predicts it, and the horizontal field of view where it sees one."""

@@ -153,6 +153,7 @@ def _with_an_end(shot: ShotValues, anchor: Evidence, ends: Evidence, pairs: list
     parts = ends.parts or (ends,)
     for end in parts:
         both = Evidence(
+            "both",
             f"{anchor.name} and {end.name}",
             np.concatenate((anchor.x, end.x)),
             np.concatenate((anchor.target, end.target)),
@@ -187,7 +188,7 @@ def _check_fits(shot: ShotValues, one: Evidence, fit: MetricFit) -> None:
     """Refuses points that the best line misses so far that it says nothing of them."""
     if fit.typical > ROUGHEST:
         raise UsageError(
-            f"No scale{' and shift' * shot.shifted} of {shot.words} fits {_all(one.name, len(one))}: half of "
+            f"No scale{' and shift' * shot.shifted} of {shot.words} fits {one.everything}: half of "
             f"them would be off by more than {100 * ROUGHEST:.0f} %.",
             "Check that what you gave is of this clip and these frames, or give a --known-distance instead.",
         )
@@ -203,18 +204,8 @@ def _roughness(shot: ShotValues, chosen: _Choice) -> str:
     )
 
 
-def _all(name: str, count: int) -> str:
-    """All points of a source, in words."""
-    if name.startswith("known"):
-        return f"all {count} {name}"
-    if name == "near and far":
-        return "both near and far"
-    points = f"all {count} points" if count > 1 else "the one point"
-    return f"{points} of {'the ' * name.startswith('camera')}{name}"
-
-
 def _contradiction(shot: ShotValues, one: Evidence) -> UsageError:
-    many = one.name.startswith("known distances") or " and " in one.name
+    many = one.kind == "both" or (one.kind in {"distances", "ends"} and len(one) > 1)
     return UsageError(
         f"The {one.name} contradict{'' if many else 's'} the depth of {shot.words}: what is nearer in it is "
         "not nearer.",
@@ -295,10 +286,10 @@ def _disagreement(shot: ShotValues, chosen: _Choice, one: SourceEntry) -> str:
     parts = (one.farther or 0.0, one.nearest, one.farthest)
     if max(map(abs, parts)) <= APART:
         return ""
-    by = [source.name for source in chosen.by]
+    by = {source.name: source for source in chosen.by}
     if one.name in by:
         return (
-            f"No scale{' and shift' * shot.shifted} of {shot.words} meets {_all(one.name, one.points)}: "
+            f"No scale{' and shift' * shot.shifted} of {shot.words} meets {by[one.name].everything}: "
             f"the nearest would be {_by(one.nearest)}, the farthest {_by(one.farthest)} than the depth is "
             "now."
         )

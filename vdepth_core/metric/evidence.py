@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -15,13 +16,17 @@ from .values import ShotValues
 AROUND = 2  # pixels about a known distance that should be about as far
 _PATCH = 1  # pixels about a solved point whose median is taken
 
+Kind = Literal["distances", "ends", "both", "solve", "model"]
+"""What a source is; ``both``: distances and an end."""
+
 
 @dataclass(frozen=True)
 class Evidence:
     """What one source says of a shot.
 
     Attributes:
-        name: What it is, for people.
+        kind: What it is.
+        name: The same for people.
         x: (N,) the shot's numbers.
         target: (N,) metric ones, as `ShotValues.target` gives them.
         absolute: Whether they are metres; else they are up to a factor.
@@ -30,6 +35,7 @@ class Evidence:
         parts: Its points as sources of their own, most trusted first, where it is more than one thing.
     """
 
+    kind: Kind
     name: str
     x: np.ndarray
     target: np.ndarray
@@ -40,6 +46,16 @@ class Evidence:
 
     def __len__(self) -> int:
         return len(self.x)
+
+    @property
+    def everything(self) -> str:
+        """All its points, in words."""
+        if self.kind == "distances":
+            return f"all {len(self)} {self.name}"
+        if self.kind == "ends" and len(self) > 1:
+            return f"both {self.name}"
+        points = f"all {len(self)} points" if len(self) > 1 else "the one point"
+        return f"{points} of {'the ' * (self.kind == 'solve')}{self.name}"
 
 
 def by_distances(shot: ShotValues, distances: Sequence[Distance], along_ray: bool) -> Evidence:
@@ -80,7 +96,9 @@ def by_distances(shot: ShotValues, distances: Sequence[Distance], along_ray: boo
         said.append(str(one))
     name = "known distance" + "s" * (len(x) > 1)
     target = shot.target(np.array(metres, np.float64))
-    return Evidence(name, np.array(x), target, said=tuple(said), around=np.array(around).reshape(-1, 2))
+    return Evidence(
+        "distances", name, np.array(x), target, said=tuple(said), around=np.array(around).reshape(-1, 2)
+    )
 
 
 def by_ends(shot: ShotValues, near: float | None, far: float | None) -> Evidence:
@@ -100,7 +118,7 @@ def by_ends(shot: ShotValues, near: float | None, far: float | None) -> Evidence
     x, metres = (np.array([end[place] for end in ends], np.float64) for place in (1, 2))
     # The far end before the near one: it holds the horizon, from which all that is far takes its distance.
     parts = (by_ends(shot, None, far), by_ends(shot, near, None)) if len(ends) > 1 else ()
-    return Evidence(name, x, shot.target(metres), said=said, parts=parts)
+    return Evidence("ends", name, x, shot.target(metres), said=said, parts=parts)
 
 
 def by_points(shot: ShotValues, points: SparsePoints, unit: float | None, first: int) -> Evidence:
@@ -125,7 +143,8 @@ def by_points(shot: ShotValues, points: SparsePoints, unit: float | None, first:
             depth.append(points.depth[here] * (unit or 1.0))
     found, metres = np.concatenate(x), np.concatenate(depth)
     there = np.isfinite(found)
-    return Evidence("camera solve", found[there], shot.target(metres[there]), absolute=unit is not None)
+    target = shot.target(metres[there])
+    return Evidence("solve", "camera solve", found[there], target, absolute=unit is not None)
 
 
 def _sampled(values: np.ndarray, pixels: np.ndarray) -> np.ndarray:
