@@ -21,7 +21,6 @@ from vdepth_core.clip import open_clip
 from vdepth_core.errors import Cancelled, InputError, ResourceError, UsageError, WeightsError
 from vdepth_core.evaluation.accuracy import evaluate_clip
 from vdepth_core.evaluation.temporal import consistency
-from vdepth_core.learning.config import LoopConfig
 from vdepth_core.learning.state import read_facts
 from vdepth_core.learning.student import load_student
 from vdepth_core.models.registry import load_model
@@ -79,10 +78,10 @@ def test_a_flickering_model_becomes_steady_and_stays_accurate(
     out = tmp_path / "steady.safetensors"
     result = adapt(plate, out, steps=80, size=SIZE[0], device="cpu")
     assert result.changed
-    assert result.after["temporal"] < 0.8 * result.before["temporal"]
+    assert result.after["temporal"] < 0.9 * result.before["temporal"]
     steady_before, error_before = scores("embedded", plate, scene)
     steady_after, error_after = scores(out, plate, scene)
-    assert steady_after > steady_before + 0.05
+    assert steady_after > steady_before + 0.2
     assert error_after < 1.02 * error_before
     assert not out.with_suffix(".footage").exists()
     facts = read_metadata(out)
@@ -154,11 +153,7 @@ def test_a_killed_process_is_gone_on_from(plate: Path, straight: Adaptation, tmp
 def test_a_run_that_does_harm_changes_nothing(
     plate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Wild(LoopConfig):
-        def __init__(self, **options: object) -> None:
-            super().__init__(**options, rate=10.0)  # type: ignore[arg-type]
-
-    monkeypatch.setattr("vdepth_core.adaptation.adapt.LoopConfig", Wild)
+    monkeypatch.setattr("vdepth_core.adaptation.tc.Tc.rate", 10.0)
     result = adapt(plate, tmp_path / "w.safetensors", steps=3, size=64, device="cpu", frames="0-5")
     assert not result.changed
     assert result.after == result.before
