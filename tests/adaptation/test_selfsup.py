@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,32 @@ def test_killed_runs_end_like_uninterrupted_ones(travelled: Path, tmp_path: Path
         again = adapt(travelled, out, resume=None, **options)  # it is over: nothing is done
         assert out.stat().st_mtime_ns == untouched
         assert again.after == resumed.after
+
+
+def test_a_lens_that_no_chan_file_holds_costs_no_weights(
+    plate: Path, camera: Path, scene: SceneClip, tmp_path: Path
+) -> None:
+    off = tmp_path / "lens.json"
+    own = lens(scene)
+    off.write_text(json.dumps({"fx": own.fx, "fy": own.fy, "cx": own.cx + 9, "cy": own.cy}))
+    out = tmp_path / "w.safetensors"
+    options = OPTIONS | {"size": 64, "frames": "0-4", "camera": camera, "intrinsics": off, "steps": 1}
+    with pytest.raises(InputError, match="off the picture's middle"):
+        adapt(plate, out, camera_out=tmp_path / "path.chan", **options)
+    assert out.is_file()
+    adapt(plate, out, camera_out=tmp_path / "path.json", resume=True, **options)
+    assert (tmp_path / "path.json").is_file()
+
+
+def test_nothing_that_is_read_is_replaced(plate: Path, camera: Path, tmp_path: Path) -> None:
+    was = camera.read_bytes()
+    with pytest.raises(UsageError, match="--camera-out would replace it"):
+        adapt(plate, tmp_path / "w.safetensors", camera=camera, camera_out=camera, steps=1, **OPTIONS)
+    weights = tmp_path / "w.safetensors"
+    weights.write_bytes(b"")
+    with pytest.raises(UsageError, match="-o would replace it"):
+        adapt(plate, weights, model=weights, camera=camera, steps=1, **OPTIONS)
+    assert camera.read_bytes() == was
 
 
 def test_what_is_known_of_the_camera_is_part_of_the_run(plate: Path, camera: Path, tmp_path: Path) -> None:

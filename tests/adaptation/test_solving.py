@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from layered import K, footage_of, path_error, pictures, travelling
 
+from vdepth_core.adaptation.lens import matrix_at
 from vdepth_core.adaptation.solving import solve
 from vdepth_core.errors import InputError
+from vdepth_core.geometry.camera import Intrinsics
 from vdepth_core.geometry.motion.reading import fit_reading
 from vdepth_core.progress import Progress
 
@@ -61,6 +63,23 @@ def test_focal_length_is_found(shot: tuple[np.ndarray, ...], tmp_path: Path) -> 
     assert solved.K[0, 0] == pytest.approx(K[0, 0], rel=0.1)
     assert solved.K[0, 0] == pytest.approx(solved.K[1, 1])
     assert abs(np.log(solved.K[0, 0] / K[0, 0])) < 4 * solved.focal_error
+    assert path_error(solved.poses, cameras) < 0.02
+
+
+def test_pixels_that_the_network_s_size_stretches_keep_their_shape(
+    shot: tuple[np.ndarray, ...], tmp_path: Path
+) -> None:
+    cameras, frames, depth = shot
+    height, width = depth.shape[1:]
+    size = width * 3 // 4, height
+    narrow = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames])
+    disparity = np.stack([cv2.resize(disparity, size) for disparity in wrong(depth)])
+    true = matrix_at(Intrinsics(K[0, 0], K[1, 1], K[0, 2] + 0.5, K[1, 2] + 0.5), (height, width), size[::-1])
+    start = matrix_at(Intrinsics.default(width, height), (height, width), size[::-1])
+    with footage_of(tmp_path, narrow) as footage:
+        solved = solve(footage, disparity.__getitem__, True, None, None, Progress(), assumed=start)
+    assert solved.K[0, 0] == pytest.approx(0.75 * solved.K[1, 1])
+    assert solved.K[0, 0] == pytest.approx(true[0, 0], rel=0.1)
     assert path_error(solved.poses, cameras) < 0.02
 
 

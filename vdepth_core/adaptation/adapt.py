@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,6 +155,7 @@ def adapt(
     _check_known(chosen, known)
     if camera_out is not None:
         check_writable(Path(camera_out))
+    _check_apart({"-o": out, "--camera-out": camera_out}, (model, teacher, clip, right, camera, intrinsics))
     places = Places(out)
     device = pick_device(device)
     student = load_student(model, device)
@@ -212,10 +214,10 @@ def adapt(
             session.trained().load_state_dict(standing.kept)
             found = camera_path(session)
             report(places.report, session, recipe, standing, untouched, found, heard.warnings)
-            if camera_out is not None and found is not None:
-                write_camera(found, Path(camera_out), plate_of(opened, lens))
             facts = weights_facts(session, recipe, counters.step)
             write_weights(out, parts_of(standing.kept, STUDENT), facts)
+            if camera_out is not None and found is not None:  # last: not every format can hold every lens
+                write_camera(found, Path(camera_out), plate_of(opened, lens))
     places.tidy()
     return _result(places, config, counters, found)
 
@@ -267,6 +269,18 @@ def _check_known(recipe: Recipe, known: dict[str, Any]) -> None:
         raise UsageError(f"The recipe {recipe.name} needs no {what}.", f"Leave {listed(given)} out.")
     if getattr(recipe, "needs_lens", False) and not (known["fov"] or known["intrinsics"]):
         raise UsageError("Metres need the lens beside the baseline.", "Give --fov or --intrinsics, too.")
+
+
+def _check_apart(written: dict[str, str | Path | None], read: Iterable[str | Path | None]) -> None:
+    """Refuses to write over what is read.
+
+    Raises:
+        UsageError: two names are the same file.
+    """
+    sources = [Path(name) for name in read if name is not None and os.path.exists(name)]
+    for name, file in written.items():
+        if file is not None and os.path.exists(file) and any(source.samefile(file) for source in sources):
+            raise UsageError(f"{file} is read here, and {name} would replace it.", "Choose another name.")
 
 
 def _check(minutes: float, steps: int | None, size: int | None) -> None:

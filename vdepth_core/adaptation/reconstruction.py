@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from ..files import write_bytes
+from ..geometry.camera import Intrinsics
 from ..models.metric import reading_fact
 from .cameras import LEAST, Cameras, Lens, Path, Reading
 from .depths import Depths
@@ -123,8 +124,9 @@ def _solved(session: Session, options: ViewOptions) -> _Solved:
     """The cameras as the user knows them or as they are solved; kept on disk, as solving takes its time."""
     footage, progress, kept = session.footage, session.progress, session.folder / _KEPT
     info, K, poses = session.clip.info, None, None
+    sizes = (info.height, info.width), (footage.height, footage.width)
     if session.lens is not None:
-        K = matrix_at(session.lens, (info.height, info.width), (footage.height, footage.width))
+        K = matrix_at(session.lens, *sizes)
     trusted = np.ones(footage.count, bool)
     if session.path is not None:
         trusted = np.isin(session.numbers, session.path.numbers)
@@ -145,6 +147,7 @@ def _solved(session: Session, options: ViewOptions) -> _Solved:
             progress,
             gaps,
             shown,
+            matrix_at(Intrinsics.default(info.width, info.height, info.pixel_aspect), *sizes),
         )
         facts = {
             "poses": found.poses.tolist(),

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..geometry.camera import Intrinsics
+from ..geometry.camera import CameraSource, Intrinsics
 from ..geometry.camera_path import CameraPath
 from ..learning.state import parts_of
 from .outlines import SOFT
@@ -20,6 +20,9 @@ from .session import STUDENT
 if TYPE_CHECKING:
     from ..learning.checkpoint import Standing
     from .session import Session
+
+LENSES = {"given": "given", "estimated": "learnt from the clip", "assumed": "assumed"}
+"""What to say of a path's lens, by its source."""
 
 
 def weights_facts(session: Session, recipe: str, steps: int) -> dict[str, str]:
@@ -62,9 +65,10 @@ def camera_path(session: Session) -> CameraPath | None:
         poses = cameras.path.poses(range(footage.count)).cpu().numpy()
         K = cameras.lens.matrix().double().cpu().numpy()
     poses[:, :3, 3] /= cameras.unit
+    found: CameraSource = "estimated" if cameras.lens.focal.requires_grad else "assumed"
     own = Intrinsics(
         float(K[0, 0]), float(K[1, 1]), float(K[0, 2]) + 0.5, float(K[1, 2]) + 0.5,
-        "given" if session.lens is not None else "estimated",
+        "given" if session.lens is not None else found,
     )  # fmt: skip
     return CameraPath(
         tuple(session.numbers),
@@ -142,7 +146,7 @@ def report(
         lens = found.intrinsics[0]
         fov = 2 * np.degrees(np.arctan(info.width / 2 / lens.fx))
         facts += [
-            ("Lens", f"{fov:.1f} degrees across ({'given' if session.lens else 'learnt from the clip'})"),
+            ("Lens", f"{fov:.1f} degrees across ({LENSES[lens.source]})"),
             ("Camera", "from the camera file" if session.path else "recovered from the clip"),
             ("Gap", ", ".join(f"{gap} frames" for gap in session.cameras.gaps)),
         ]

@@ -24,6 +24,7 @@ from ..geometry.motion.reading import Reading, fit_reading
 from ..geometry.motion.shots import Said, ShotSolution, solve_shot
 from ..geometry.motion.sightings import look_around
 from .gaps import choose_gaps, luma_of
+from .lens import matrix_at
 
 if TYPE_CHECKING:
     from ..flow.tracks import Tracks
@@ -87,6 +88,7 @@ def solve(
     progress: Progress,
     gaps: Sequence[int] | None = None,
     shown: Sequence[bool] | None = None,
+    assumed: np.ndarray | None = None,
 ) -> Solved:
     """Solves for the cameras of every shot; stage ``solve``.
 
@@ -101,6 +103,8 @@ def solve(
         progress: Told of each shot; may cancel.
         gaps: Of each shot, frames; None: chosen here.
         shown: Whether each shot shows parallax; those that do not are left out. None: all do.
+        assumed: As ``K``, where a focal length that is solved for starts: it keeps the shape of the pixels,
+            which the network's size may have stretched. None: they are square.
 
     Raises:
         InputError: no camera explains any shot, or its points and the model's depth have nothing in common.
@@ -110,7 +114,8 @@ def solve(
     wanted = [k for k in range(len(footage.shots)) if shown is None or shown[k]]
     progress.stage(STAGE, 2 * len(wanted))
     luma = luma_of(footage)
-    lens, found, focal_error = _assumed(footage) if K is None else K, K is None, 0.0
+    start = _square(footage) if assumed is None else assumed
+    lens, found, focal_error = start if K is None else K, K is None, 0.0
     seen = {}
     for number in wanted:
         with progress.step(STAGE):
@@ -142,9 +147,9 @@ def solve(
     return _together(footage, shots, seen, affine, lens, path, found, focal_error)
 
 
-def _assumed(footage: Footage) -> np.ndarray:
-    camera = Intrinsics.default(footage.width, footage.height)
-    return np.array(((camera.fx, 0, camera.cx - 0.5), (0, camera.fy, camera.cy - 0.5), (0, 0, 1)))
+def _square(footage: Footage) -> np.ndarray:
+    size = footage.height, footage.width
+    return matrix_at(Intrinsics.default(*size[::-1]), size, size)
 
 
 def _at(disparity: np.ndarray, pixels: np.ndarray) -> Said:

@@ -87,6 +87,7 @@ def adapt(
 ) -> None:
     """Fine-tune a per-frame model on a clip, so that its depth is right or steady there."""
     from ..adaptation.adapt import adapt as run
+    from ..adaptation.release import LENSES
     from ..progress import cancelling
     from .bars import Bars
 
@@ -117,8 +118,7 @@ def adapt(
     if result.path is not None:
         lens = result.path.intrinsics[0]
         degrees = 2 * math.degrees(math.atan(result.path.width / 2 / lens.fx))
-        learnt = "" if lens.source == "given" else ", learnt from the clip"
-        typer.echo(f"Lens: {degrees:.1f} degrees across{learnt}")
+        typer.echo(f"Lens: {degrees:.1f} degrees across, {LENSES[lens.source]}")
     if not result.changed:
         typer.echo("Nothing improved: the weights are those of the model as it was.", err=True)
     elif result.early:

@@ -5,13 +5,14 @@ import json
 import math
 import random
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vdepth_core.errors import InputError, UsageError
+from vdepth_core.errors import InputError, ResourceError, UsageError
 from vdepth_core.geometry.camera import Intrinsics
 from vdepth_core.geometry.camera_files import blender
 from vdepth_core.geometry.camera_files.formats import check_writable, read_camera, write_camera
@@ -350,6 +351,19 @@ def test_what_cannot_be_read_or_written_is_said(tmp_path):
         read_camera(tmp_path / "d.json", plate())
     with pytest.raises(UsageError, match="does not say how to write"):
         check_writable(tmp_path / "path.fbx")
+    with pytest.raises(UsageError, match="does not say how to write"):
+        check_writable(Path())
+    with pytest.raises(UsageError, match=r"folder .*none does not exist"):
+        check_writable(tmp_path / "none" / "path.json")
+    (tmp_path / "folder.json").mkdir()
+    with pytest.raises(UsageError, match="is a folder"):
+        check_writable(tmp_path / "folder.json")
+    (tmp_path / "file").touch()
+    with pytest.raises(ResourceError, match="cannot be a folder"):
+        check_writable(tmp_path / "file")
+    (tmp_path / "images.txt").write_text("# theirs")
+    with pytest.raises(InputError, match="another COLMAP model"):
+        check_writable(tmp_path)
 
 
 JUNK = [None, True, -1, 0, 1e308, 10**400, "x", [], {}, [[1]], math.nan, 5e-324, [None] * 16]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import InputError
-from ...files import make_folder, write_bytes
+from ...files import make_folder, require_folder, write_bytes
 from ..camera import Intrinsics
 from ..camera_path import CameraPath, inverse_pose
 from .raw import RawPath, fault, read_number, read_text, stated_unit
@@ -130,10 +130,7 @@ def write(camera: CameraPath, path: Path, plate: Plate) -> None:
         InputError: the folder holds a model that is not ours.
         ResourceError: it cannot be written.
     """
-    theirs = [path / name for name in (CAMERAS, IMAGES, POINTS, "images.bin", "cameras.bin")]
-    for file in theirs:
-        if file.exists() and not (file.suffix == ".txt" and read_text(file).startswith(_BY_US)):
-            raise InputError(f"{path} holds another COLMAP model ({file.name}).", "Name a new folder.")
+    check_folder(path)
     make_folder(path)
     numbered = {lens: place for place, lens in enumerate(dict.fromkeys(camera.intrinsics), 1)}
     head = f"{_BY_US}; unit: {camera.unit}"
@@ -150,6 +147,23 @@ def write(camera: CameraPath, path: Path, plate: Plate) -> None:
         images += [f"{place} {values} {numbered[camera.lens(number)]} {plate.name(number)}", ""]
     for name, lines in ((CAMERAS, cameras), (POINTS, [head]), (IMAGES, images)):
         write_bytes(path / name, "\n".join((*lines, "")).encode())
+
+
+def check_folder(path: Path) -> None:
+    """Refuses what `write` would have to leave alone.
+
+    Args:
+        path: The folder, which need not be there.
+
+    Raises:
+        InputError: it holds a model that is not ours.
+        ResourceError: it is a file.
+    """
+    require_folder(path)
+    theirs = [path / name for name in (CAMERAS, IMAGES, POINTS, "images.bin", "cameras.bin")]
+    for file in theirs:
+        if file.exists() and not (file.suffix == ".txt" and read_text(file).startswith(_BY_US)):
+            raise InputError(f"{path} holds another COLMAP model ({file.name}).", "Name a new folder.")
 
 
 def shift_line(shift: int) -> str:

@@ -88,19 +88,30 @@ def read_lens(file: Path, plate: Plate) -> tuple[Intrinsics, tuple[str, ...]]:
 
 
 def check_writable(file: Path) -> None:
-    """Refuses a name that no format goes by, before hours are spent.
+    """Refuses a name that no format goes by and a place where nothing can be written, before hours are spent.
 
     Args:
         file: Where `write_camera` is to write.
 
     Raises:
-        UsageError: its ending means nothing.
+        UsageError: its ending means nothing, its folder is missing, it is a folder, or usd-core is missing.
+        InputError: the folder holds another COLMAP model.
+        ResourceError: a file is where COLMAP's folder is to be.
     """
-    if file.suffix.lower() not in _WRITERS:
+    if not file.name or file.suffix.lower() not in _WRITERS:
         raise UsageError(
             f"{file.name} does not say how to write the camera path.",
             "Name a .json file (vdepth and Blender), .chan (Nuke), .usda, .txt (TUM) or a folder (COLMAP).",
         )
+    if not file.suffix:
+        colmap.check_folder(file)
+        return
+    if file.suffix.lower() in usd.ENDINGS:
+        usd.library()
+    if not file.parent.is_dir():
+        raise UsageError(f"The folder {file.parent} does not exist.", "Make it first.")
+    if file.is_dir():
+        raise UsageError(f"{file} is a folder.", "Name a file in it.")
 
 
 def write_camera(camera: CameraPath, file: Path, plate: Plate) -> None:

@@ -44,7 +44,7 @@ def read(path: Path, plate: Plate) -> RawPath:
         InputError: it is no such file, or has no camera or several.
     """
     require_file(path)
-    usd, geom = _library()
+    usd, geom = library()
     from pxr import Tf
 
     try:
@@ -96,7 +96,7 @@ def write(camera: CameraPath, path: Path, plate: Plate) -> None:
         UsageError: usd-core is not installed.
         ResourceError: it cannot be written.
     """
-    usd, geom = _library()
+    usd, geom = library()
     from pxr import Gf
 
     stage = usd.Stage.CreateInMemory()
@@ -135,7 +135,12 @@ def set_lens(camera: Any, lens: Intrinsics, width: int, height: int, time: Any) 
     camera.CreateVerticalApertureOffsetAttr().Set((lens.cy / height - 0.5) * high, time)
 
 
-def _library() -> tuple[Any, Any]:
+def library() -> tuple[Any, Any]:
+    """The modules ``Usd`` and ``UsdGeom``.
+
+    Raises:
+        UsageError: usd-core is not installed.
+    """
     try:
         from pxr import Usd, UsdGeom
     except ImportError as error:
@@ -147,7 +152,7 @@ def _library() -> tuple[Any, Any]:
 
 def _frames(path: Path, stage: Any, camera: Any, plate: Plate) -> tuple[tuple[int, ...], list[Any]]:
     """Frame numbers, and the times on the stage at which they are."""
-    usd, geom = _library()
+    usd, geom = library()
     samples: set[float] = set()
     prim = camera.GetPrim()
     for attribute in prim.GetAttributes():
