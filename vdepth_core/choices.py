@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any, Literal, get_args
 
+from .errors import UsageError
+
 Preset = Literal["draft", "balanced", "best"]
 Compression = Literal["zip", "zips", "pxr24"]
 Device = Literal["auto", "cuda", "mps", "cpu"]
@@ -48,6 +50,19 @@ def listed(words: Sequence[str]) -> str:
         words: One at least.
     """
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def check_seed(seed: int) -> None:
+    """Refuses a seed that the generators of random numbers do not take.
+
+    Args:
+        seed: 0 to 2**32 - 1.
+
+    Raises:
+        UsageError: it is another number.
+    """
+    if not 0 <= seed < 2**32:
+        raise UsageError(f"The seed {seed} is not possible.", f"Give 0 to {2**32 - 1}.")
 
 
 def likeliest(word: str, known: Iterable[str]) -> str | None:

@@ -40,6 +40,8 @@ def test_two_steps(clip, tmp_path, monkeypatch):
     [
         (["--recipe", "magic"], UsageError, "magic"),
         (["--minutes", "-1"], UsageError, "positive"),
+        (["--seed", "-1"], UsageError, "seed -1"),
+        (["--seed", str(2**32)], UsageError, "seed 4294967296"),
         (["--model", "tcmonodepth-large"], WeightsError, "tcmonodepth-large"),
         (["--resume"], WeightsError, "resume"),
     ],

@@ -19,7 +19,7 @@ from typing import Any, cast
 import torch
 from pydantic import ValidationError
 
-from ..choices import StereoLayout, listed
+from ..choices import StereoLayout, check_seed, listed
 from ..clip import Clip, fingerprint, open_clip, parse_range
 from ..clip.options import ClipOptions
 from ..errors import InputError, UsageError
@@ -150,6 +150,7 @@ def adapt(
     reading = _reading({name: options.pop(name) for name in ClipOptions.model_fields if name in options})
     chosen, own = create_recipe(recipe, options)
     _check(minutes, steps, size)
+    check_seed(seed)
     check_eyes(chosen, right, stereo)
     known = {"camera": camera, "camera_out": camera_out, "fov": fov, "intrinsics": intrinsics}
     _check_known(chosen, known)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..choices import one_of
+from ..choices import check_seed, one_of
 from ..errors import UsageError
 
 
@@ -26,6 +26,7 @@ def make_tiny(
         raise UsageError(f"There is no family {family}.", one_of(family, tiny_families()))
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is not an empty folder.", "Name a new one.")
+    check_seed(seed)
     make(family, folder, seed)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     use = f"Use it with --model {folder}"

@@ -248,6 +248,9 @@ def test_encoders_start_from_imagenet(tmp_path):
         ({"recipe": "leftright", "use": "stereo"}, "--split"),
         ({"predictive_mask": True}, "--no-automask"),
         ({"pose": "shared", "recipe": "diffnet"}, "no pose network shared"),
+        ({"seed": 2**32}, "--seed"),
+        ({"split": "list.txt", "fov": 50, "gap": 2}, "--fov and --gap"),
+        ({"camera": "calibrated"}, "KITTI's recordings"),
     ],
 )
 def test_wrong_options(tmp_path, options, word):

@@ -71,7 +71,7 @@ class Settings(Options):
     every: int | None = Field(
         None, ge=1, description="Steps between validations (default: an epoch, at most 1000)."
     )
-    seed: int = Field(0, ge=0, description="Seed of weights, order and augmentation.")
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of weights, order and augmentation.")
     device: Device | str = Field("auto", description="Where it trains; cuda:1 is the second GPU.")
     workers: int = Field(2, ge=1, description="Threads that read and change pictures beside the training.")
     threads: int | None = Field(None, ge=1, description="Torch threads on a CPU (default: torch's own).")

@@ -20,7 +20,7 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
-from ...choices import one_of
+from ...choices import listed, one_of
 from ...errors import ResourceError, UsageError
 from ...files import write_bytes
 from ...learning.checkpoint import Counters, Standing, read_counters, resumable
@@ -32,7 +32,7 @@ from ...models.device import pick_device
 from ...models.layouts import depth_and_pose_files
 from ...networks.monodepth2 import DepthDecoder
 from ...networks.monodepth2_pose import SharedPose
-from ...options import sentence, user_names, written_options
+from ...options import flag, sentence, user_names, written_options
 from ...progress import Progress
 from .. import curves
 from ..threads import torch_threads
@@ -189,6 +189,17 @@ def _read(data: Path, recipe: str, options: Mapping[str, Any]) -> tuple[Settings
         raise UsageError(
             "A predictive mask is monodepth2's, in place of the auto-mask.",
             "Give --no-automask beside it, or leave --predictive-mask out.",
+        )
+    clips_only = [flag(name) for name in ("fov", "intrinsics", "gap") if getattr(settings, name) is not None]
+    if settings.split is not None and clips_only:
+        raise UsageError(
+            f"With --split the data is KITTI's, and nobody would look at {listed(clips_only)}.",
+            f"Leave {listed(clips_only)} out, or --split for clips.",
+        )
+    if settings.split is None and settings.camera is not None:
+        raise UsageError(
+            f"--camera {settings.camera} is of KITTI's recordings.",
+            "Give a list with --split; clips have camera files, --intrinsics or --fov.",
         )
     if settings.split is None and (settings.velocity or settings.val_split):
         raise UsageError("Lists and measured motion are KITTI's.", "Give a list with --split.")
