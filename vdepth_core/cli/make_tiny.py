@@ -9,6 +9,7 @@ import typer
 
 from ..choices import check_seed, one_of
 from ..errors import UsageError
+from ..files import make_folder
 
 
 def make_tiny(
@@ -27,7 +28,7 @@ def make_tiny(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is not an empty folder.", "Name a new one.")
     check_seed(seed)
-    make(family, folder, seed)
+    make(family, make_folder(folder), seed)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     use = f"Use it with --model {folder}"
     if "merge" in family:  # no model: it is found by its name only

@@ -10,7 +10,7 @@ from crashing import Crash, CrashAt
 from typer.testing import CliRunner
 
 from vdepth_core.cli.main import app
-from vdepth_core.errors import InputError, UsageError, WeightsError
+from vdepth_core.errors import InputError, ResourceError, UsageError, WeightsError
 from vdepth_core.geometry.poses import monodepth2_pose
 from vdepth_core.learning.config import Stepped
 from vdepth_core.learning.systems import featdepth
@@ -257,6 +257,13 @@ def test_wrong_options(tmp_path, options, word):
     with pytest.raises(UsageError) as error:
         train_selfsup(tmp_path, tmp_path / "run", device="cpu", **options)
     assert word in str(error.value)
+
+
+def test_a_file_in_the_folder_s_place(tmp_path):
+    (tmp_path / "run").write_text("theirs")
+    with pytest.raises(ResourceError):
+        train_selfsup(tmp_path, tmp_path / "run", device="cpu")
+    assert (tmp_path / "run").read_text() == "theirs"
 
 
 def test_the_verb(tree, tiny, tmp_path):

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from ...errors import ResourceError, UsageError
+from ...files import make_folder
 from ...learning.checkpoint import Counters, Standing, read_counters, resumable
 from ...learning.config import LoopConfig, Stepped
 from ...learning.diffusion.adapters import INSTALL, Trained, choose, fold
@@ -111,7 +112,7 @@ def train_diffusion(
         state = _state(out, chosen.stages(settings.steps)[0])
         with mendable(state, begun):
             read_counters(state, identity)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     with (
         alone(out) if accelerator.is_main_process else nullcontext(),
         torch.random.fork_rng([device] if device.startswith("cuda") else []),

@@ -22,7 +22,7 @@ from torch import nn
 
 from ...choices import listed, one_of
 from ...errors import ResourceError, UsageError
-from ...files import write_bytes
+from ...files import make_folder, write_bytes
 from ...learning.checkpoint import Counters, Standing, read_counters, resumable
 from ...learning.config import LoopConfig, Stepped
 from ...learning.loop import learn, parameter_groups
@@ -100,7 +100,7 @@ def train_selfsup(
     if not resume and out.is_dir() and (others := {path.name for path in out.iterdir()} - {CACHE}):
         what = "a run" if STATE in others else f"{min(others)}, which is not ours to replace"
         raise UsageError(f"The folder {out} holds {what}.", "Go on with --resume, or choose another folder.")
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     device = pick_device(settings.device)
     with (
         torch.random.fork_rng([device] if device.startswith("cuda") else []),
