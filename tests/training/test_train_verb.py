@@ -70,6 +70,15 @@ def test_one_step_on_every_kind_of_source(tmp_path, monkeypatch):
     assert out.with_suffix(".training").is_file()
     cache = out.with_suffix(".cache")
     assert sorted(p.name for p in cache.iterdir()) == ["embedded-clip", "rgbd-rec", "scenes"]
+    # what it began with need not be said again, nor be there any more
+    again = [*options, "--steps", "2", "--cycles", str(tmp_path), "--resume"]
+    monkeypatch.setattr("vdepth_core.training.architectures.find_weights", None)
+    result = CliRunner().invoke(app, ["train-embedded", "-o", str(out), *again])
+    torch.set_num_threads(before)
+    assert result.exit_code == 0, result.output
+    card = out.with_suffix(".md").read_text(encoding="utf-8")
+    assert "| Steps | 2 of 2 |" in card
+    assert "peak rate 0.00015" in card
 
 
 def test_another_architecture_from_a_wheel(tmp_path, monkeypatch):

@@ -105,7 +105,7 @@ def train_embedded(
     from ..progress import Progress, cancelling
     from ..training.config import TrainConfig
     from ..training.encoder import fetch, published_weights
-    from ..training.train import train
+    from ..training.train import began_whole, train
 
     cv2.setNumThreads(1)  # the trainer's threads are counted by the option
     for room in ("learning", "training"):
@@ -123,9 +123,12 @@ def train_embedded(
     )
     begun = init or ("tcmonodepth-small" if kind.trunk else None)
     start = Path(begun) if begun and Path(begun).is_file() else begun
-    whole = start is not None and is_whole(start)
-    if whole and encoder is not None:
-        raise UsageError(f"{begun} has an encoder already.", "Leave --encoder out.")
+    if resume:
+        whole = began_whole(out, config)
+    else:
+        whole = start is not None and is_whole(start)
+        if whole and encoder is not None:
+            raise UsageError(f"{begun} has an encoder already.", "Leave --encoder out.")
     config = config.for_tuning() if whole else config.for_encoder()
     folder = cache or out.with_suffix(".cache")
     filled = None

@@ -96,7 +96,7 @@ def train(
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     groups = architecture.groups(network, config.rate, config.decay)
     optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.99))
-    state, identity = out.with_suffix(".training"), f"{config.architecture}, seed {config.seed}"
+    state, identity = out.with_suffix(".training"), _identity(config)
     if resume:
         standing = Standing.restored(state, network, optimiser, read_counters(state, identity))
     else:
@@ -115,6 +115,21 @@ def train(
         for source in sources:
             source.close()
     return out
+
+
+def began_whole(out: Path, config: TrainConfig) -> bool:
+    """Whether the run that would be gone on with began with a whole network, not with its published parts.
+
+    Args:
+        out: Its weights file.
+        config: Its seed and architecture.
+
+    Raises:
+        WeightsError: there is no readable checkpoint beside it.
+        UsageError: it is of another seed or architecture.
+    """
+    source = read_counters(out.with_suffix(".training"), _identity(config)).source
+    return not any(package.name in source for package in PACKAGES.values())
 
 
 class _Sources(Lesson):
@@ -245,6 +260,10 @@ def export(weights: Weights, path: Path) -> None:
         for key, value in weights.items()
     }
     write_weights(path, tensors, {"license": LICENSE, "commercial": "true"})
+
+
+def _identity(config: TrainConfig) -> str:
+    return f"{config.architecture}, seed {config.seed}"
 
 
 def _broad(config: TrainConfig, step: int) -> bool:
