@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def refuse_former(path: Path, keys: Collection[str]) -> None:
-    """Says of weights of the network that was embedded until vdepth 0.1 that it is gone.
+    """Says of weights of the network that was embedded before that it is gone.
 
     Args:
         path: The weights file.
