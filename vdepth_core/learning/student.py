@@ -17,9 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UsageError, WeightsError
-from ..models.embedded import refuse_former
 from ..models.network_model import Family, channels_last
-from ..models.registry import family_of, match_family, plugins
+from ..models.registry import family_of, plugins, read_family
 from ..types import ModelSpec
 from ..weights.catalogue import published_models
 from ..weights.folders import holds_checkpoints
@@ -130,10 +129,7 @@ def _find(name_or_path: str | Path) -> tuple[Family, Weights, ModelSpec | None]:
         )
     if isinstance(name_or_path, str) and not path.exists() and len(path.parts) == 1 and not path.suffix:
         raise UsageError(f"There is no model {name_or_path}.", hint)
-    weights = read_network(path)
-    family = match_family(weights.state)
-    if family is None:
-        refuse_former(path, weights.state)
+    family, weights = read_family(path)
     if family is None or not family.trainable:
         raise WeightsError(f"{path.name} holds no network that can be adapted.", hint)
     return family, weights, None

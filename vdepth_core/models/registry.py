@@ -19,6 +19,7 @@ from ..protocols import DepthModel, SnippetModel
 from ..types import ModelSpec, Quantity, Space
 from ..weights.catalogue import published_models
 from ..weights.folders import folder_kind
+from ..weights.loading import Weights
 from ..weights.location import find_weights
 from ..weights.parts import read_network
 from ..weights.reading import unreadable
@@ -231,6 +232,22 @@ def match_family(keys: Collection[str]) -> Family | None:
     return next((family for family in file_families() if family.matches(keys)), None)
 
 
+def read_family(path: Path) -> tuple[Family | None, Weights]:
+    """Reads a weights file, or a folder of some, and the family it belongs to; None: to none of ours.
+
+    Args:
+        path: The file or folder.
+
+    Raises:
+        WeightsError: it is missing or damaged, or of a network that is gone.
+    """
+    weights = read_network(path)
+    family = match_family(weights.state)
+    if family is None:
+        refuse_former(path, weights.state)
+    return family, weights
+
+
 def _loader(place: str) -> Any:
     """Imports what ``place``, a value of `_FAMILIES`, names."""
     module, name = place.split(":")
@@ -272,10 +289,8 @@ def _load_path(path: Path, device: str, dtype: str) -> DepthModel:
     if path.is_dir() and (kind := folder_kind(path)) in _FOLDERS:
         load: Load = _loader(_FOLDERS[kind])
         return load(path, device, dtype)
-    weights = read_network(path)
-    family = match_family(weights.state)
+    family, weights = read_family(path)
     if family is None:
-        refuse_former(path, weights.state)
         raise WeightsError(
             f"{path.name} holds the weights of no network known here "
             f"(its first entry is {next(iter(weights.state))}).",
