@@ -25,7 +25,7 @@ import pycolmap
 from vdepth_core.clip import ShotView, open_clip
 from vdepth_core.progress import Progress
 from vdepth_core.training.card import licences_of
-from vdepth_core.training.shards import LARGE, write_points, write_shards
+from vdepth_core.training.shards import SHORTER, write_points, write_shards
 
 SEEN = 5  # frames
 ANGLE = 1.5  # degrees between the rays of the two frames farthest apart
@@ -63,7 +63,7 @@ def main() -> None:
         frames = []
         for t in kept:
             height, width = pictures[t].shape[:2]
-            small = min(1.0, LARGE / min(height, width))
+            small = min(1.0, SHORTER / min(height, width))
             size = round(width * small), round(height * small)
             picture = cv2.resize(pictures[t], size, interpolation=cv2.INTER_AREA)
             scaled = points[t] * (size[0] / width, size[1] / height, 1 / unit)
