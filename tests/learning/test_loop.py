@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,19 @@ def test_a_stopped_run_ends_like_a_straight_one(tmp_path: Path) -> None:
     assert len(straight.counters.losses) == 6
     assert resumed.counters.history == straight.counters.history
     assert [step for step, _ in straight.counters.history] == [0, 2, 4, 6]
+
+
+def test_a_run_stopped_at_a_step_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+    straight = run(tmp_path / "straight")
+    halted = run(tmp_path / "halted", replace(CONFIG, stop_at=3))
+    assert halted.counters.step == 3
+    again = run(tmp_path / "halted", replace(CONFIG, stop_at=2), resume=True)
+    assert again.counters.step == 3  # it is past that
+    resumed = run(tmp_path / "halted", resume=True)
+    assert resumed.counters.losses == straight.counters.losses
+    assert resumed.counters.history == straight.counters.history
+    for name, value in straight.average.items():
+        assert torch.equal(resumed.average[name], value)
 
 
 def test_without_patience_validations_are_only_noted(tmp_path: Path) -> None:

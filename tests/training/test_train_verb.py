@@ -30,6 +30,10 @@ from vdepth_core.training.shards import write_shard
         (["-o", "{}/w.safetensors", "--seed", "900"], "899"),
         (["-o", "{}/w.safetensors", "--form", "square"], "square"),
         (["-o", "{}/w.safetensors", "--temporal", "-1"], "temporal loss"),
+        (["-o", "{}/w.safetensors", "--rate", "0"], "rate"),
+        (["-o", "{}/w.safetensors", "--rate", "nan"], "rate"),
+        (["-o", "{}/w.safetensors", "--stop-at", "0"], "step 0"),
+        (["-o", "{}/w.safetensors", "--blend", "1.5"], "blend"),
         (["-o", "{}/w.safetensors", "--architecture", "lite9"], "lite9"),
         (["-o", "{}/w.safetensors", "--init", "embedded", "--encoder", "x.whl"], "has an encoder"),
     ],
@@ -66,7 +70,7 @@ def test_one_step_on_every_kind_of_source(tmp_path, monkeypatch):
     result = CliRunner().invoke(app, ["train-embedded", "-o", str(out), *options, *map(str, more)])
     torch.set_num_threads(before)
     assert result.exit_code == 0, result.output
-    assert load_model(out).spec.native_size == 256
+    assert load_model(out).spec.native_size == 384
     assert out.with_suffix(".training").is_file()
     cache = out.with_suffix(".cache")
     assert sorted(p.name for p in cache.iterdir()) == ["embedded-clip", "rgbd-rec", "scenes"]

