@@ -58,6 +58,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=1e9)
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
+    keep_to(options.threads)
     bpy.ops.wm.read_factory_settings(use_empty=True)
     things = read_catalogues(options.catalogues, options.folder / "catalogues")
     photos = sorted(options.photos.glob("*.jpg")) if options.photos else []
@@ -72,6 +73,13 @@ def main() -> None:
             if frames:
                 _write(options.folder / name, frames)
             print(f"{name} {kind} {len(frames)} frames {time.monotonic() - started:.1f} s", flush=True)
+
+
+def keep_to(threads: int) -> None:
+    """Keeps to as many cores as there are threads: idle ones of Blender's own pool spin, a core's worth."""
+    if hasattr(os, "sched_setaffinity"):  # Linux
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, random.sample(cores, min(threads, len(cores))))
 
 
 def shard(

@@ -48,6 +48,7 @@ def main() -> None:
     width, height = map(int, options.size.split("x"))
     for part in ("color", "depth"):
         (options.folder / part).mkdir(parents=True, exist_ok=True)
+    shards.keep_to(options.threads)
     bpy.ops.wm.read_factory_settings(use_empty=True)
     things = read_catalogues(options.catalogues, options.folder / "catalogues")
     for number in range(options.each):
