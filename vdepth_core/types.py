@@ -53,6 +53,8 @@ class ModelSpec:
         multiple: Both sides of the network input are multiples of this.
         native_size: The side of the network input that ``native_side`` names, in pixels.
         native_side: Which side ``native_size`` speaks of; "shorter of 16:9": of wider pictures it is less.
+        native_least: Pictures smaller than ``native_size`` are run at their own size, but at no less than this:
+            enlarging adds nothing to see; None: they are enlarged.
         fixed_size: The only (height, width) the network takes, whatever the picture's aspect; None: any.
         canonical: Disparity is per picture width: times width / fx it is metric (Depth Pro); such a model is
             usually a `CameraModel`.
@@ -70,6 +72,7 @@ class ModelSpec:
     multiple: int = 32
     native_size: int = 256
     native_side: NativeSide = "shorter"
+    native_least: int | None = None
     fixed_size: tuple[int, int] | None = None
     canonical: bool = False
     parameters: int = 0

@@ -37,6 +37,23 @@ def test_native_size_and_pixel_aspect():
 
 @pytest.mark.parametrize(
     ("width", "height", "expected"),
+    [
+        (1920, 1080, (384, 672)),
+        (540, 360, (352, 544)),
+        (360, 640, (640, 352)),
+        (320, 240, (256, 352)),
+        (16, 16, (256, 256)),
+    ],
+)
+def test_small_pictures_need_not_be_enlarged(width, height, expected):
+    spec = replace(SPEC, native_size=384, native_least=256)
+    assert network_size(width, height, Fraction(1), spec) == expected
+    assert min(network_size(width, height, Fraction(1), spec, 384)) == 384  # what the user says holds
+    assert network_size(2 * width, height, Fraction(1, 2), spec) == expected
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "expected"),
     [(1920, 1080, (432, 768)), (1080, 1920, (768, 432)), (1998, 1080, (416, 768)), (5000, 100, (16, 768))],
 )
 def test_a_native_size_may_be_that_of_the_longer_side(width, height, expected):

@@ -56,7 +56,9 @@ def network_size(
     4 targets and the shorter one shrinks instead. Where the model's native size is that of the longer side
     (the latent diffusion models: 1920x1080 at 768 -> 768x432), both sides are rounded to the nearest
     multiple. A model of one fixed size gets just that, and the aspect is not kept. Video Depth Anything's
-    rule keeps the area of pictures wider than 16:9 by a smaller target.
+    rule keeps the area of pictures wider than 16:9 by a smaller target. A model may say that smaller
+    pictures are not to be enlarged to its native size: their own shorter side, rounded down to a multiple,
+    is the target then.
 
     Args:
         width, height: Picture size in pixels.
@@ -71,7 +73,7 @@ def network_size(
     Raises:
         ValueError: a size is not positive.
     """
-    target = spec.native_size if size is None else size
+    target = _native_target(width, height, pixel_aspect, spec) if size is None else size
     if min(width, height, target) < 1 or pixel_aspect <= 0:
         raise ValueError(
             f"no network size for {width}x{height}, pixel aspect {pixel_aspect}, target {target}"
@@ -260,6 +262,13 @@ def _cubic(before: int, after: int) -> Tensor:
         column = (left + tap).clamp(0, before - 1).long()[:, None]
         matrix.scatter_add_(1, column, torch.where(x <= 1, near, far)[:, None])
     return matrix
+
+
+def _native_target(width: int, height: int, pixel_aspect: Fraction, spec: ModelSpec) -> int:
+    if spec.native_least is None:
+        return spec.native_size
+    own = math.floor(min(width * pixel_aspect, Fraction(height)) / spec.multiple) * spec.multiple
+    return min(spec.native_size, max(own, spec.native_least))
 
 
 def _wide_size(width: float, height: float, target: int, step: int) -> tuple[int, int]:

@@ -102,6 +102,7 @@ class NetworkFacts(_Strict):
     multiple: Annotated[int, Field(ge=1)] = 32
     native_size: Annotated[int, Field(ge=1)] = 256
     native_side: NativeSide = "shorter"
+    native_least: Annotated[int | None, Field(ge=1)] = None
     fixed_size: tuple[int, int] | None = None
     canonical: bool = False
 
