@@ -53,8 +53,8 @@ class ModelSpec:
         multiple: Both sides of the network input are multiples of this.
         native_size: The side of the network input that ``native_side`` names, in pixels.
         native_side: Which side ``native_size`` speaks of; "shorter of 16:9": of wider pictures it is less.
-        native_least: Pictures smaller than ``native_size`` are run at their own size, but at no less than this:
-            enlarging adds nothing to see; None: they are enlarged.
+        native_least: Small pictures are not enlarged to ``native_size`` but run at three quarters of their
+            own size, and at no less than this; None: they are enlarged.
         fixed_size: The only (height, width) the network takes, whatever the picture's aspect; None: any.
         canonical: Disparity is per picture width: times width / fx it is metric (Depth Pro); such a model is
             usually a `CameraModel`.

@@ -24,6 +24,7 @@ SMALLEST = 2  # and no side is below this many multiples
 LARGEST_INPUT, LARGEST_MULTIPLE = 4096, 1024  # pixels; what a folder may ask for
 _KEYS = -0.75  # OpenCV's sharpness of bicubic interpolation
 _WIDE, _WIDE_TARGET = 1.78, 1.777  # 16:9 as published: from where on, and to what, the area is kept
+_SHARP = Fraction(3, 4)  # of a picture's size is what video is sharp to: more lines, and depth gets worse
 _AVERAGE_FROM = 2.0  # how many times larger a picture is when it is averaged first
 
 
@@ -56,9 +57,9 @@ def network_size(
     4 targets and the shorter one shrinks instead. Where the model's native size is that of the longer side
     (the latent diffusion models: 1920x1080 at 768 -> 768x432), both sides are rounded to the nearest
     multiple. A model of one fixed size gets just that, and the aspect is not kept. Video Depth Anything's
-    rule keeps the area of pictures wider than 16:9 by a smaller target. A model may say that smaller
-    pictures are not to be enlarged to its native size: their own shorter side, rounded down to a multiple,
-    is the target then.
+    rule keeps the area of pictures wider than 16:9 by a smaller target. A model may say that small
+    pictures are not to be enlarged to its native size: three quarters of their own shorter side, rounded
+    down to a multiple, are the target then.
 
     Args:
         width, height: Picture size in pixels.
@@ -267,7 +268,8 @@ def _cubic(before: int, after: int) -> Tensor:
 def _native_target(width: int, height: int, pixel_aspect: Fraction, spec: ModelSpec) -> int:
     if spec.native_least is None:
         return spec.native_size
-    own = math.floor(min(width * pixel_aspect, Fraction(height)) / spec.multiple) * spec.multiple
+    seen = _SHARP * min(width * pixel_aspect, Fraction(height))
+    own = math.floor(seen / spec.multiple) * spec.multiple
     return min(spec.native_size, max(own, spec.native_least))
 
 
