@@ -6,6 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from vdepth_core.models.registry import load_model
 from vdepth_core.models.sizing import frames_to_tensor, network_size
 from vdepth_core.types import ModelSpec
 
@@ -52,6 +53,12 @@ def test_small_pictures_need_not_be_enlarged(width, height, expected):
     assert network_size(width, height, Fraction(1), spec) == expected
     assert min(network_size(width, height, Fraction(1), spec, 384)) == 384  # what the user says holds
     assert network_size(2 * width, height, Fraction(1, 2), spec) == expected
+
+
+def test_the_embedded_model_sees_what_a_picture_shows():
+    spec = load_model("embedded").spec
+    assert network_size(640, 360, Fraction(1), spec) == (256, 448)  # the demo clip
+    assert network_size(1920, 1080, Fraction(1), spec) == (384, 672)
 
 
 @pytest.mark.parametrize(
