@@ -27,9 +27,9 @@ class _Choice(NamedTuple):
 # Best first, by what was measured. Zero-shot AbsRel on KITTI and NYUv2 in the paper of Depth Anything V2:
 # large .074 and .045, base .078 and .049, small .078 and .053. MiDaS v3 (DPT) is on average 21 % more
 # accurate than v2.1, says its README, the large one most. tcmonodepth-large is MiDaS v2.1's network trained
-# for steadiness; no accuracy is published. Over the six sets of its card the embedded model is better than
-# tcmonodepth-small at every size: no preset takes the other one. A draft runs at 256 whatever the picture,
-# in half the time of 384.
+# for steadiness; no accuracy is published. On the mean of its card's six sets the embedded model is better
+# than tcmonodepth-small at every size: no preset takes the other one. On a CPU a draft runs at 256 whatever
+# the picture, in half the time of 384.
 _SMALL = ("embedded",)
 _LARGE = ("dpt-large", "dpt-hybrid", "midas-v21", "tcmonodepth-large", *_SMALL)
 # What sees 32 frames at once is steadier than frames aligned afterwards: wherever one is installed it is
