@@ -1,5 +1,7 @@
 """Sources follow from the seed, keep the frames of a clip together, and are mixed by their shares."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -53,6 +55,15 @@ def test_same_generator_same_sample(folder):
     assert np.array_equal(one.rgb, again.rgb)
     assert np.array_equal(one.disparity, again.disparity, equal_nan=True)
     assert not np.array_equal(one.rgb, other.rgb)
+
+
+def test_two_shards_of_one_name_are_refused(folder, tmp_path):
+    """A table of shards could not tell them apart."""
+    other = tmp_path / "elsewhere" / folder.name
+    other.mkdir(parents=True)
+    shutil.copy(folder / "train-1.npz", other)
+    with pytest.raises(InputError, match=r"two .*train-1\.npz"):
+        Shards("teacher", [folder, other], exact=False, floor=None)
 
 
 def test_what_is_held_out_is_fixed_and_never_drawn(folder):

@@ -9,13 +9,16 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 from vdepth_core.cli.main import app
-from vdepth_core.errors import UsageError
+from vdepth_core.cli.train_embedded import _sources
+from vdepth_core.errors import InputError, UsageError
 from vdepth_core.models.registry import load_model
 from vdepth_core.networks.efficientnet_lite import LiteEncoder
 from vdepth_core.training import encoder, pool, sources
+from vdepth_core.training.architectures import ARCHITECTURES
 from vdepth_core.training.shards import write_shard
 
 
@@ -73,7 +76,8 @@ def test_one_step_on_every_kind_of_source(tmp_path, monkeypatch):
     assert load_model(out).spec.native_size == 384
     assert out.with_suffix(".training").is_file()
     cache = out.with_suffix(".cache")
-    assert sorted(p.name for p in cache.iterdir()) == ["embedded-clip", "rgbd-rec", "scenes"]
+    (labels,) = cache.glob("*/embedded-clip")
+    assert sorted(p.name for p in cache.iterdir()) == sorted([labels.parent.name, "rgbd-rec", "scenes"])
     # what it began with need not be said again, nor be there any more
     again = [*options, "--steps", "2", "--cycles", str(tmp_path), "--resume"]
     monkeypatch.setattr("vdepth_core.training.architectures.find_weights", None)
@@ -83,6 +87,50 @@ def test_one_step_on_every_kind_of_source(tmp_path, monkeypatch):
     card = out.with_suffix(".md").read_text(encoding="utf-8")
     assert "| Steps | 2 of 2 |" in card
     assert "peak rate 0.00015" in card
+
+
+def _noise(folder, count, seed=0):
+    folder.mkdir(parents=True)
+    for t in range(count):
+        picture = np.random.default_rng((seed, t)).integers(0, 255, (48, 64, 3), np.uint8)
+        cv2.imwrite(str(folder / f"{t}.png"), picture)
+    return folder
+
+
+def test_a_clip_may_have_a_teacher_of_its_own(tmp_path):
+    """Labels are made once, for the same clip and the same weights only."""
+    network = ARCHITECTURES["hybrid"].build()
+    ARCHITECTURES["hybrid"].fill(network, "embedded", None)
+    own, cache = tmp_path / "own.safetensors", tmp_path / "cache"
+    save_file(network.state_dict(), own)
+    one, odd = _noise(tmp_path / "one", 4), _noise(tmp_path / "a=b", 4, seed=1)
+    clips = [f"{one}={own}", str(odd)]
+
+    def folders():
+        return [s.paths[0].parent for s in _sources(cache, 0, 1, 0, [], [], clips, [], "embedded")[1:]]
+
+    (first,) = folders()
+    assert sorted(p.name for p in cache.glob("*/*")) == ["embedded-a=b", "own.safetensors-one"]
+    made = {path: path.stat().st_mtime_ns for path in cache.rglob("*.npz")}
+    assert folders() == [first]
+    assert made == {path: path.stat().st_mtime_ns for path in cache.rglob("*.npz")}
+    with torch.no_grad():  # other weights under the same name
+        for parameter in network.decoder.parameters():
+            parameter.mul_(1.01)
+    save_file(network.state_dict(), own)
+    folders()
+    assert sorted(p.name for p in cache.glob("*/*")) == [
+        "embedded-a=b",
+        "own.safetensors-one",
+        "own.safetensors-one",
+    ]
+
+
+def test_two_clips_of_one_name(tmp_path):
+    """The second would have been given the first one's pictures."""
+    clips = [str(_noise(tmp_path / place / "shot", 4)) for place in "ab"]
+    with pytest.raises(InputError, match="rename"):
+        _sources(tmp_path / "cache", 0, 1, 0, [], [], clips, [], "embedded")
 
 
 def test_another_architecture_from_a_wheel(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast, get_args
@@ -65,7 +66,11 @@ def train_embedded(
         typer.Option(help="Folder with color/ and depth/ of a depth camera; may be repeated."),
     ] = None,
     clips: Annotated[
-        list[Path] | None, typer.Option(help="Clip for the teacher to label; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            help="Clip for the teacher to label, or CLIP=WEIGHTS, one with a teacher of its own; may be "
+            "repeated."
+        ),
     ] = None,
     points: Annotated[
         list[Path] | None,
@@ -166,9 +171,8 @@ def train_embedded(
 
 def _sources(
     cache: Path, seed: int, scenes: int, renderers: int, cycles: list[Path], rgbd: list[Path],
-    clips: list[Path], points: list[Path], teacher: str,
+    clips: list[str], points: list[Path], teacher: str,
 ) -> list[Source]:  # fmt: skip
-    from ..models.registry import load_model
     from ..training import shards
     from ..training.sources import FLOOR, Points, Procedural, Shards
 
@@ -179,9 +183,28 @@ def _sources(
         folders = [shards.from_rgbd(folder, cache / f"rgbd-{folder.name}") for folder in rgbd]
         found.append(Shards("rgbd", folders, exact=False, floor=1 / shards.FARTHEST, origins=rgbd))
     if clips:
-        model = load_model(teacher)
-        folders = [shards.from_clip(clip, model, cache / f"{model.spec.name}-{clip.stem}") for clip in clips]
-        found.append(Shards("teacher", folders, exact=False, floor=None, origins=clips))
+        named = [_clip_and_teacher(text, teacher) for text in clips]
+        folders = [_labelled(clip, model, cache) for clip, model in named]
+        origins = [clip for clip, _ in named]
+        found.append(Shards("teacher", folders, exact=False, floor=None, origins=origins))
     if points:
         found.append(Points(points))
     return [Procedural(cache / "scenes", seed, scenes, renderers), *found]
+
+
+def _clip_and_teacher(text: str, teacher: str) -> tuple[Path, str]:
+    """A clip and what labels it: CLIP, or CLIP=WEIGHTS; a clip's own name may hold a sign of equality."""
+    clip, sign, own = text.rpartition("=")
+    return (Path(text), teacher) if not sign or Path(text).exists() else (Path(clip), own)
+
+
+def _labelled(clip: Path, teacher: str, cache: Path) -> Path:
+    """Shards of a clip, made unless these weights have labelled it before."""
+    from ..models.registry import load_model
+    from ..training import shards
+
+    model = load_model(teacher)
+    made_of = f"{model.spec.weights_sha256}\n{clip.resolve()}".encode()
+    folder = cache / hashlib.sha256(made_of).hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    return shards.from_clip(clip, model, folder / f"{model.spec.name}-{clip.stem}")

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -166,10 +167,11 @@ class Shards(Source):
         """Lists the folders, which were made of ``origins``, or are the data themselves.
 
         Raises:
-            InputError: there is no shard to train on.
+            InputError: there is no shard to train on, or two have one name.
         """
         self.kind, self.exact, self.floor = kind, exact, floor
-        self.paths = sorted(path for folder in folders for path in folder.glob("train-*.npz"))
+        paths = (path for folder in folders for path in folder.glob("train-*.npz"))
+        self.paths = sorted(paths, key=shard_name)  # wherever the folders lie
         self.since = [0] * len(self.paths)
         self._held = sorted(path for folder in folders for path in folder.glob("held-*.npz"))
         self.origins = tuple(origins or folders)
@@ -180,6 +182,11 @@ class Shards(Source):
                 f"There are no shards for {kind} in {', '.join(map(str, folders)) or 'no folder'}.",
                 "Give a folder with files train-*.npz.",
             )
+        for one, other in pairwise(map(shard_name, self.paths)):
+            if one == other:
+                raise InputError(
+                    f"There are two {one} for {kind}.", "Give each once, or rename a folder or clip."
+                )
 
     def enlist(self, known: Mapping[str, int], step: int, closed: bool) -> dict[str, int]:
         """Says from which step on each shard may be drawn.
@@ -201,7 +208,7 @@ class Shards(Source):
                 f"{lost[0]}, which this training uses, is not there any more.", "Put it back, or begin anew."
             )
         since = {name: known.get(name, step) for name in found if name in known or not closed}
-        order = sorted(since, key=lambda name: (since[name], found[name]))
+        order = sorted(since, key=lambda name: (since[name], name))
         self.paths, self.since = [found[name] for name in order], [since[name] for name in order]
         return since
 
