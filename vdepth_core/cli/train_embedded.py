@@ -12,6 +12,7 @@ import typer
 from ..choices import TemporalForm, menu, one_of
 
 if TYPE_CHECKING:
+    from ..protocols import DepthModel
     from ..training.sources import Source
 
 
@@ -66,15 +67,15 @@ def train_embedded(
         typer.Option(help="Folder with color/ and depth/ of a depth camera; may be repeated."),
     ] = None,
     clips: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Clip for the teacher to label, or CLIP=WEIGHTS, one with a teacher of its own; may be "
-            "repeated."
-        ),
+        list[Path] | None, typer.Option(help="Clip for the teacher to label; may be repeated.")
     ] = None,
     points: Annotated[
         list[Path] | None,
         typer.Option(help="Folder of shards with the depth of points, by motion_points; may be repeated."),
+    ] = None,
+    motion: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of shards with measured depth, by motion_depth; may be repeated."),
     ] = None,
     shards: Annotated[
         Path | None,
@@ -161,8 +162,9 @@ def train_embedded(
     if not whole and not resume:
         filled = published_weights(kind.encoder, encoder or fetch(kind.encoder, folder))
     sources = _sources(
-        folder, seed, scenes, renderers, cycles or [], rgbd or [], clips or [], points or [], teacher
-    )
+        folder, seed, scenes, renderers, cycles or [], rgbd or [], clips or [], points or [], motion or [],
+        teacher,
+    )  # fmt: skip
     progress = Progress()
     with cancelling(progress):
         train(out, sources, config, progress, resume=resume, init=start, encoder=filled, shards=shards)
@@ -171,10 +173,11 @@ def train_embedded(
 
 def _sources(
     cache: Path, seed: int, scenes: int, renderers: int, cycles: list[Path], rgbd: list[Path],
-    clips: list[str], points: list[Path], teacher: str,
+    clips: list[Path], points: list[Path], motion: list[Path], teacher: str,
 ) -> list[Source]:  # fmt: skip
+    from ..models.registry import load_model
     from ..training import shards
-    from ..training.sources import FLOOR, Points, Procedural, Shards
+    from ..training.sources import FLOOR, MEASURED_FLOOR, Points, Procedural, Shards
 
     found: list[Source] = []
     if cycles:
@@ -183,28 +186,19 @@ def _sources(
         folders = [shards.from_rgbd(folder, cache / f"rgbd-{folder.name}") for folder in rgbd]
         found.append(Shards("rgbd", folders, exact=False, floor=1 / shards.FARTHEST, origins=rgbd))
     if clips:
-        named = [_clip_and_teacher(text, teacher) for text in clips]
-        folders = [_labelled(clip, model, cache) for clip, model in named]
-        origins = [clip for clip, _ in named]
-        found.append(Shards("teacher", folders, exact=False, floor=None, origins=origins))
+        model = load_model(teacher)
+        folders = [shards.from_clip(clip, model, _labels(cache, clip, model)) for clip in clips]
+        found.append(Shards("teacher", folders, exact=False, floor=None, origins=clips))
     if points:
         found.append(Points(points))
+    if motion:
+        found.append(Shards("motion", motion, exact=False, floor=MEASURED_FLOOR))
     return [Procedural(cache / "scenes", seed, scenes, renderers), *found]
 
 
-def _clip_and_teacher(text: str, teacher: str) -> tuple[Path, str]:
-    """A clip and what labels it: CLIP, or CLIP=WEIGHTS; a clip's own name may hold a sign of equality."""
-    clip, sign, own = text.rpartition("=")
-    return (Path(text), teacher) if not sign or Path(text).exists() else (Path(clip), own)
-
-
-def _labelled(clip: Path, teacher: str, cache: Path) -> Path:
-    """Shards of a clip, made unless these weights have labelled it before."""
-    from ..models.registry import load_model
-    from ..training import shards
-
-    model = load_model(teacher)
+def _labels(cache: Path, clip: Path, model: DepthModel) -> Path:
+    """Where labels of a clip lie: others of its name, or by other weights of the model's, lie elsewhere."""
     made_of = f"{model.spec.weights_sha256}\n{clip.resolve()}".encode()
     folder = cache / hashlib.sha256(made_of).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
-    return shards.from_clip(clip, model, folder / f"{model.spec.name}-{clip.stem}")
+    return folder / f"{model.spec.name}-{clip.stem}"

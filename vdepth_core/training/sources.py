@@ -31,12 +31,13 @@ SHARES = {
     "rgbd": 0.2,
     "teacher": 0.3,
     "points": 0.1,
+    "motion": 0.15,
 }  # of the frames, if all are there
 VALIDATION = (192, 288)  # size of a validation picture
 VALIDATED = 32  # most validation frames of a source
 HEAD_START = 64  # scenes in the pool at step 0: training begins when they are rendered
 FLOOR = 1 / 80  # least disparity that rendered truth counts down to, per metre
-POINTS_FLOOR = 1 / 20  # least disparity of a point, where the clip's median is 1
+MEASURED_FLOOR = 1 / 20  # least disparity that a camera's motion measures, where the clip's median is 1
 ENOUGH = 100  # rendered shards from which on their kind gets its whole share
 FRESH = 0.4  # scenes each step adds: what a renderer keeps up with
 
@@ -252,7 +253,7 @@ class Points(Shards):
 
     def __init__(self, folders: list[Path], origins: Sequence[Path] = ()) -> None:
         """See `Shards`."""
-        super().__init__("points", folders, exact=False, floor=POINTS_FLOOR, origins=origins)
+        super().__init__("points", folders, exact=False, floor=MEASURED_FLOOR, origins=origins)
 
     def _load(self, path: Path) -> tuple[np.ndarray, Maps]:
         return load_points(path)
