@@ -26,7 +26,7 @@ def street(rng: random.Random, things: Catalogue, photos: list[Path]) -> View:
     """A road with lines, pavements, houses or trees on both sides, cars and people."""
     road, pave = rng.uniform(5, 14), rng.uniform(1.5, 5)
     length, wild = rng.uniform(80, 300), rng.random()
-    grass = looks.material(rng, rng.choice(("speckled", "stone")), _green(rng), 3.0)
+    grass = looks.material(rng, rng.choice(("speckled", "stone")), green(rng), 3.0)
     box((400, 2 * length, 0.1), (0, 0, -0.16), grass)
     box(
         (road, 2 * length, 0.1),
@@ -45,7 +45,7 @@ def street(rng: random.Random, things: Catalogue, photos: list[Path]) -> View:
     for lane in range(1, lanes):
         for k in range(int(length / 8)):
             box((0.12, 3, 0.004), (-road / 2 + road * lane / lanes, -20 + 8 * k, 0), line)
-    trees = [_tree(rng) for _ in range(rng.randint(1, 3))]
+    trees = [grown_tree(rng) for _ in range(rng.randint(1, 3))]
     for side in (-1, 1):
         if wild < 0.75:
             box((pave, 2 * length, 0.12), (side * (road + pave) / 2, 0, -0.02), kerb)
@@ -53,7 +53,7 @@ def street(rng: random.Random, things: Catalogue, photos: list[Path]) -> View:
         while y < length * rng.uniform(0.4, 0.9):
             wide = rng.uniform(5, 16)
             if rng.random() < (0.8 if wild < 0.5 else 0.15):
-                _house(rng, side * (road / 2 + pave + rng.uniform(0.2, 6)), y, side, wide)
+                house(rng, side * (road / 2 + pave + rng.uniform(0.2, 6)), y, side, wide)
             else:
                 for _ in range(rng.randint(1, 4)):
                     at = (side * (road / 2 + pave + rng.uniform(0.5, 14)), y + rng.uniform(0, wide), -0.06)
@@ -101,7 +101,7 @@ def street(rng: random.Random, things: Catalogue, photos: list[Path]) -> View:
             clutter.wires(rng, side * (road / 2 + pave), -12, rng.uniform(15, 30), rng.uniform(6, 9))
         if rng.random() < 0.15:
             clutter.mesh_fence(rng, (side * (road / 2 + pave), -6, 0), 30, math.pi / 2)
-    _sky(rng)
+    sky(rng)
     inside = road / 2 + (pave - 0.5 if rng.random() < 0.4 else -1)
     return View((-inside, -6, 1.0), (inside, 4, rng.choice((1.7, 1.7, 3.0))), targets, (45, 90), 0.7)
 
@@ -111,7 +111,7 @@ def highway(rng: random.Random, things: Catalogue, photos: list[Path]) -> View:
     lanes, lane = rng.randint(2, 5), rng.uniform(3.3, 3.8)
     road, length = lanes * lane, 400.0
     asphalt = looks.material(rng, rng.choice(("speckled", "stone")), looks.colour(rng, 1, 0.04, 0.3), 2.0)
-    box((600, 2 * length, 0.1), (0, 0, -0.16), looks.material(rng, "speckled", _green(rng), 3.0))
+    box((600, 2 * length, 0.1), (0, 0, -0.16), looks.material(rng, "speckled", green(rng), 3.0))
     box((road + 4, 2 * length, 0.1), (0, 0, -0.1), asphalt)
     paint = looks.material(rng, "speckled", rng.choice(((0.75, 0.75, 0.7), (0.7, 0.5, 0.1))))
     for x in (-road / 2, road / 2):
@@ -132,7 +132,7 @@ def highway(rng: random.Random, things: Catalogue, photos: list[Path]) -> View:
             box((0.06, length, 0.3), (edge, length / 2 - 20, 0.45), steel)
             for k in range(60):
                 cylinder(0.05, 0.7, (edge + 0.06 * side, -20 + 3 * k, 0), steel)
-        trees = [_tree(rng) for _ in range(2)]
+        trees = [grown_tree(rng) for _ in range(2)]
         for _ in range(rng.choice((0, 8, 30))):
             at = (edge + side * rng.uniform(3, 50), rng.uniform(-5, 200), -0.06)
             instance(rng.choice(trees), at, rng.uniform(0, 6), rng.uniform(0.7, 1.5))
@@ -162,7 +162,7 @@ def highway(rng: random.Random, things: Catalogue, photos: list[Path]) -> View:
         else:
             cars = things.find(LARGE if large else CARS, 2.5, 14)
             things.place(pick(rng, cars), (x, y, 0), rng.choice((0, math.pi)) + rng.gauss(0, 0.02))
-    _sky(rng)
+    sky(rng)
     return View((-road / 2 + 1, -3, 1.0), (road / 2 - 1, 1, 2.2), targets, (40, 75), 0.8)
 
 
@@ -197,11 +197,11 @@ def park(rng: random.Random, things: Catalogue, photos: list[Path]) -> View:
         rng,
         400,
         rng.choice((1, 4, 12, 40)),
-        looks.material(rng, rng.choice(("stone", "speckled", "cells")), _green(rng), rng.uniform(0.3, 3)),
+        looks.material(rng, rng.choice(("stone", "speckled", "cells")), green(rng), rng.uniform(0.3, 3)),
     )
     bpy.context.view_layer.update()
     at = lambda x, y: (x, y, level(land, x, y))  # noqa: E731
-    trees = [_tree(rng) for _ in range(rng.randint(1, 3))]
+    trees = [grown_tree(rng) for _ in range(rng.randint(1, 3))]
     for _ in range(rng.choice((2, 10, 40))):
         radius, angle = rng.uniform(4, 90), rng.uniform(0, 6.28)
         instance(
@@ -211,7 +211,7 @@ def park(rng: random.Random, things: Catalogue, photos: list[Path]) -> View:
             rng.uniform(0.6, 1.4),
         )
     if rng.random() < 0.7:
-        blade = _grass(rng)
+        blade = tuft(rng)
         for _ in range(rng.choice((50, 150))):
             radius, angle = 1 + 20 * rng.random() ** 2, rng.uniform(0, 6.28)
             instance(
@@ -221,7 +221,7 @@ def park(rng: random.Random, things: Catalogue, photos: list[Path]) -> View:
                 rng.uniform(0.5, 1.5),
             )
     stone = looks.material(rng, "stone", looks.colour(rng, 0.9, 0.1, 0.5))
-    leaf = looks.material(rng, "cells", _green(rng), 0.2)
+    leaf = looks.material(rng, "cells", green(rng), 0.2)
     for _ in range(rng.randint(0, 12)):
         radius, angle = rng.uniform(3, 35), rng.uniform(0, 6.28)
         look, size = rng.choice(((stone, rng.uniform(0.1, 1.5)), (leaf, rng.uniform(0.3, 1.5))))
@@ -249,8 +249,8 @@ def park(rng: random.Random, things: Catalogue, photos: list[Path]) -> View:
     if rng.random() < 0.2:
         clutter.wires(rng, rng.choice((-1, 1)) * rng.uniform(6, 20), -20, 22, 8)
     if rng.random() < 0.35:
-        _house(rng, rng.uniform(12, 40), rng.uniform(-10, 10), 1, rng.uniform(6, 14))
-    _sky(rng)
+        house(rng, rng.uniform(12, 40), rng.uniform(-10, 10), 1, rng.uniform(6, 14))
+    sky(rng)
     low = level(land, 0, -6)
     return View((-4, -9, low + 0.4), (4, -3, low + 1.9), targets, (40, 80), 0.5)
 
@@ -290,28 +290,31 @@ def gathering(rng: random.Random, things: Catalogue, photos: list[Path]) -> View
         )
     clutter.marks(rng, (-5, -4), (5, 8), 0)
     targets.append((0, 1, 0.6))
-    _sky(rng)
+    sky(rng)
     return View((-2.5, -5, 0.3), (2.5, -2.2, 1.9), targets, (35, 75), 0.4)
 
 
-def _sky(rng: random.Random) -> None:
+def sky(rng: random.Random) -> None:
+    """Light from above, with the sun now and then."""
     looks.world(rng, looks.OPEN_AIR, rng.uniform(0.5, 1.5))
     if rng.random() < 0.6:
         looks.sun(rng, rng.uniform(1, 5))
 
 
-def _green(rng: random.Random) -> looks.Colour:
+def green(rng: random.Random) -> looks.Colour:
+    """The colour of leaves, a quarter of them withered."""
     if rng.random() < 0.25:
         return (rng.uniform(0.1, 0.4), rng.uniform(0.08, 0.3), rng.uniform(0.03, 0.15))
     return (rng.uniform(0.03, 0.15), rng.uniform(0.08, 0.25), rng.uniform(0.02, 0.07))
 
 
-def _tree(rng: random.Random) -> Any:
+def grown_tree(rng: random.Random) -> Any:
+    """The mesh of a tree of 4 to 14 m."""
     bark = looks.material(rng, "stone", (0.1, 0.07, 0.05), 0.3)
-    return tree(rng, rng.uniform(4, 14), bark, looks.material(rng, "speckled", _green(rng), 2.0))
+    return tree(rng, rng.uniform(4, 14), bark, looks.material(rng, "speckled", green(rng), 2.0))
 
 
-def _grass(rng: random.Random) -> Any:
+def tuft(rng: random.Random) -> Any:
     """A tuft."""
     points: list[Triple] = []
     faces = []
@@ -324,11 +327,11 @@ def _grass(rng: random.Random) -> Any:
         faces.append((start, start + 1, start + 2))
     mesh = bpy.data.meshes.new("grass")
     mesh.from_pydata(points, [], faces)
-    mesh.materials.append(looks.material(rng, "plain", _green(rng)))
+    mesh.materials.append(looks.material(rng, "plain", green(rng)))
     return mesh
 
 
-def _house(rng: random.Random, x: float, y: float, side: int, wide: float) -> None:
+def house(rng: random.Random, x: float, y: float, side: int, wide: float) -> None:
     """A house whose front is at ``x`` and starts at ``y``: windows, a door, a roof."""
     deep, storeys = rng.uniform(6, 14), rng.choice((1, 2, 2, 3, 5, 8))
     tall = storeys * 3.0

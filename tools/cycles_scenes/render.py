@@ -31,12 +31,15 @@ from filming import filmed  # type: ignore[import-not-found]
 from indoor import View, close_up, corridor, room  # type: ignore[import-not-found]
 from mathutils import Vector
 from outdoor import gathering, highway, park, street  # type: ignore[import-not-found]
+from passage import passage  # type: ignore[import-not-found]
 from solids import gather  # type: ignore[import-not-found]
 
 KINDS = (
     (room, 0.2), (corridor, 0.08), (close_up, 0.14), (street, 0.16), (highway, 0.1), (park, 0.1),
     (gathering, 0.08), (company, 0.14),
 )  # fmt: skip
+LATER = (*KINDS, (passage, 0.4))  # scenes of earlier seeds stay what they were
+LATER_FROM = 700_000
 OUTSIDE = (street, park, gathering)  # where a camera may rise above heads
 STATIONS, STEPS = 4, 2  # places a scene is seen from, and frames a hand's breadth apart at each
 SIZES = ((416, 240), (336, 252), (400, 240))  # pixels
@@ -88,7 +91,8 @@ def shard(
     """The frames (rgb, disparity) of a scene; none if no camera place was good."""
     rng = random.Random(seed)
     empty_file()
-    make = rng.choices([k for k, _ in KINDS], [w for _, w in KINDS])[0]
+    kinds = LATER if seed >= LATER_FROM else KINDS
+    make = rng.choices([k for k, _ in kinds], [w for _, w in kinds])[0]
     view = make(rng, things, photos)
     if make is not close_up:
         view = filmed(rng, view, make in OUTSIDE)
