@@ -81,9 +81,9 @@ def test_each_starts_from_what_is_published(name, lite0, trunk, tmp_path):
             small = TCSmallNet().eval()
             small.load_state_dict(load_file(trunk))
             torch.testing.assert_close(first, small(picture * 255), rtol=1e-4, atol=1e-5)
-    groups = kind.groups(network, 1.0, 0.1)
+    groups = kind.groups(network, 1.0, 0.1, published=0.25)
     rates = {group["lr"] for group in groups}
-    assert rates == {1.0, 0.1}
+    assert rates == {1.0, 0.25}
     still = [name for name, p in network.named_parameters() if not p.requires_grad]
     assert still
     assert all(name.startswith("encoder.") for name in still)

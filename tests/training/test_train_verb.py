@@ -37,6 +37,7 @@ from vdepth_core.training.shards import write_shard
         (["-o", "{}/w.safetensors", "--rate", "nan"], "rate"),
         (["-o", "{}/w.safetensors", "--stop-at", "0"], "step 0"),
         (["-o", "{}/w.safetensors", "--blend", "1.5"], "blend"),
+        (["-o", "{}/w.safetensors", "--published", "0"], "published"),
         (["-o", "{}/w.safetensors", "--architecture", "lite9"], "lite9"),
         (["-o", "{}/w.safetensors", "--init", "embedded", "--encoder", "x.whl"], "has an encoder"),
     ],

@@ -52,6 +52,10 @@ def train_embedded(
             "whole network 0.5)."
         ),
     ] = None,
+    published: Annotated[
+        float | None,
+        typer.Option(help="Factor of the rate for layers that published weights fill (default: 0.1)."),
+    ] = None,
     temporal: Annotated[float, typer.Option(help="Weight of the temporal loss; 0: none.")] = 0.25,
     form: Annotated[
         str, typer.Option(metavar=menu(TemporalForm), help="The temporal loss; plain is the paper's.")
@@ -115,8 +119,9 @@ def train_embedded(
         raise UsageError(f"There is no step {stop_at} to stop at.", "Choose one from 1 up.")
     if rate is not None and not 0 < rate <= 1:
         raise UsageError(f"A rate of {rate:g} is out of range.", "Choose one above 0 and at most 1.")
-    if blend is not None and not 0 < blend <= 1:
-        raise UsageError(f"A blend of {blend:g} is out of range.", "Choose one above 0 and at most 1.")
+    for name, share in (("blend", blend), ("factor for published layers", published)):
+        if share is not None and not 0 < share <= 1:
+            raise UsageError(f"A {name} of {share:g} is out of range.", "Choose one above 0 and at most 1.")
     if not 0 <= seed < 900:
         raise UsageError(f"The seed {seed} is not in 0..899.", "Seeds above are kept for validation.")
     from ..training.architectures import ARCHITECTURES, is_whole
@@ -156,7 +161,7 @@ def train_embedded(
         whole = start is not None and is_whole(start)
         if whole and encoder is not None:
             raise UsageError(f"{begun} has an encoder already.", "Leave --encoder out.")
-    config = (config.for_tuning() if whole else config.for_encoder()).with_own(rate, blend)
+    config = (config.for_tuning() if whole else config.for_encoder()).with_own(rate, blend, published)
     folder = cache or out.with_suffix(".cache")
     filled = None
     if not whole and not resume:

@@ -27,7 +27,7 @@ class Architecture:
         build: Makes the network.
         encoder: Variant of EfficientNet-Lite whose ImageNet weights it begins with.
         trunk: Whether it has a trunk that weights of `TCSmallNet` fill (``load_trunk``).
-        rates: Prefixes of parameters and their factors of the learning rate: less for what is published.
+        published: Prefixes of parameters that training begins with; they may learn slower than the others.
         fixed: Modules whose normalisations keep the published statistics.
         still: Prefixes of parameters that are not trained at all.
     """
@@ -35,22 +35,23 @@ class Architecture:
     build: Callable[[], nn.Module]
     encoder: str
     trunk: bool = False
-    rates: tuple[tuple[str, float], ...] = ()
+    published: tuple[str, ...] = ()
     fixed: tuple[str, ...] = ()
     still: tuple[str, ...] = ()
 
-    def groups(self, network: nn.Module, rate: float, decay: float) -> list[dict[str, Any]]:
+    def groups(self, network: nn.Module, rate: float, decay: float, published: float) -> list[dict[str, Any]]:
         """The optimiser's groups: parameters by rate and by whether they decay.
 
         Args:
             network: Of this architecture; what stays still is told to need no gradient.
             rate: Peak learning rate.
             decay: Weight decay.
+            published: Factor of the rate for what is published.
         """
         groups: dict[float, list[nn.Parameter]] = {1.0: []}
         for name, parameter in network.named_parameters():
             parameter.requires_grad_(not name.startswith(self.still) if self.still else True)
-            factor = next((f for prefix, f in self.rates if name.startswith(prefix)), 1.0)
+            factor = published if self.published and name.startswith(self.published) else 1.0
             groups.setdefault(factor, []).append(parameter)
         return [
             group
@@ -110,10 +111,9 @@ def _early(blocks: int) -> tuple[str, ...]:
 
 
 _PUBLISHED = ("encoder.", "trunk.", "decoder.")
-_SLOW = tuple((prefix, 0.1) for prefix in _PUBLISHED)
-_LITE = partial(Architecture, rates=_SLOW[:1], fixed=("encoder",))
+_LITE = partial(Architecture, published=_PUBLISHED[:1], fixed=("encoder",))
 _HYBRID = partial(
-    Architecture, encoder="lite0", trunk=True, rates=_SLOW, fixed=("encoder", "trunk", "decoder")
+    Architecture, encoder="lite0", trunk=True, published=_PUBLISHED, fixed=("encoder", "trunk", "decoder")
 )
 ARCHITECTURES = {
     "lite0": _LITE(partial(LiteDepthNet, "lite0"), "lite0", still=_early(3)),

@@ -78,8 +78,8 @@ def write(out: Path, sources: Sequence[Source], config: TrainConfig, counters: C
         "Steps": f"{counters.step}" + (f" of {config.steps}" if config.steps else ""),
         "Hours": f"{counters.elapsed / 3600:.2f}, {config.threads} CPU thread(s)",
         "Processor hours": f"{counters.computed / 3600:.2f}",
-        "Batch": f"{config.batch} frame{'s' * (config.batch != 1)}; peak rate {config.rate:g}, "
-        f"weight decay {config.decay:g}",
+        "Batch": f"{config.batch} frame{'s' * (config.batch != 1)}; peak rate {config.rate:g}, of it "
+        f"{config.published:g} for published layers, weight decay {config.decay:g}",
         "Temporal loss": f"{config.form}, λ = {config.temporal:g}, σ = {config.sigma:g}"
         if config.temporal
         else "none",

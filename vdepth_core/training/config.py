@@ -31,6 +31,7 @@ class TrainConfig(LoopConfig):
         blend: How far the released weights go from where training started (0) to where it ended (1). Between
             them lies what forgets less of pictures unlike the training's (Wortsman et al., "Robust
             Fine-Tuning of Zero-Shot Models", CVPR 2022).
+        published: Factor of the rate for layers that published weights fill.
         architecture: Key of `architectures.ARCHITECTURES`.
         broad_from: Step from which on pictures are of all sizes a model is used at, and normalisations keep
             their statistics: a batch then holds as many pixels as ever, and too few pictures for statistics.
@@ -53,20 +54,22 @@ class TrainConfig(LoopConfig):
     coarse_steps: int = COARSE_STEPS
     threads: int = 1
     blend: float = 1.0
+    published: float = 0.1
     architecture: str = "hybrid"
     broad_from: int | None = BROAD_FROM
 
-    def with_own(self, rate: float | None, blend: float | None) -> TrainConfig:
+    def with_own(self, rate: float | None, blend: float | None, published: float | None) -> TrainConfig:
         """The same with what somebody chose in place of the defaults.
 
         Args:
             rate: Peak learning rate; None: as it is.
-            blend: As the attribute; None: as it is.
+            blend, published: As the attributes; None: as they are.
         """
         return replace(
             self,
             rate=self.rate if rate is None else rate,
             blend=self.blend if blend is None else blend,
+            published=self.published if published is None else published,
         )
 
     def for_encoder(self) -> TrainConfig:

@@ -94,7 +94,7 @@ def train(
     if not resume:
         architecture.fill(network, init, encoder)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    groups = architecture.groups(network, config.rate, config.decay)
+    groups = architecture.groups(network, config.rate, config.decay, config.published)
     optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.99))
     state, identity = out.with_suffix(".training"), _identity(config)
     if resume:
