@@ -6,13 +6,14 @@ python tools/motion_depth.py CLIP … -o DIR [--size 320]
 The environment is vdepth's. The camera's path is found as `vdepth adapt --recipe monodepth2` finds it, and
 depth is triangulated along flow between frames far apart; it is kept where it is sure, and left unknown at
 silhouettes, in the sky, on what moves by itself and where nothing has texture. Each clip gives a folder of
-shards, DIR/NAME (their form: `vdepth_core.training.shards`), and its licence beside it. Look at the picture
-it writes, NAME.png, before you train on it: near is bright, unknown is blue.
+shards, DIR/NAME (their form: `vdepth_core.training.shards`), with its licence. Look at the picture in it,
+look.png, before you train on it: near is bright, unknown is blue. Nothing that is there is replaced.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from contextlib import closing
 from pathlib import Path
@@ -29,8 +30,8 @@ from vdepth_core.errors import InputError
 from vdepth_core.learning.student import load_student
 from vdepth_core.models.sizing import network_size
 from vdepth_core.progress import Progress
-from vdepth_core.training.card import licences_of
-from vdepth_core.training.shards import LABELLED, write_shard, write_shards
+from vdepth_core.training.card import UNKNOWN, licences_of
+from vdepth_core.training.shards import LABELLED, SHORTER, homes, write_shard, write_shards
 
 SURE = 0.7  # trust from which on depth is kept: its standard deviation is then 6 % of it at most
 ENOUGH = 0.15  # of a frame that must be known
@@ -42,29 +43,47 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("clips", type=Path, nargs="+")
-    parser.add_argument("-o", "--out", type=Path, required=True)
+    parser.add_argument("clips", type=Path, nargs="+", help="movies, or folders of images")
+    parser.add_argument(
+        "-o", "--out", type=Path, required=True, help="folder for a folder of each clip; what is there stays"
+    )
     parser.add_argument("--size", type=int, default=320, help="shorter side depth is measured at, pixels")
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
-    for clip in options.clips:
-        try:
-            frames = measured(clip, options.size)
-        except InputError as error:
-            print(f"{clip.name} is left out: {error}")
-            continue
-        if len(frames) < 2:
-            print(f"{clip.name} is left out: too little of it is sure")
-            continue
-        write_shards(frames, options.out / clip.stem, write_shard)
-        (options.out / f"{clip.stem}.license").write_text(f"{licences_of(clip)}\n", encoding="utf-8")
-        _draw(frames, options.out / f"{clip.stem}.png")
-        known = np.mean([1 - np.isnan(disparity).mean() for _, disparity in frames])
-        print(f"{clip.name}: {len(frames)} frames, {known:.0%} of them known", flush=True)
+    if not 64 <= options.size <= SHORTER:
+        parser.error(f"--size {options.size} is not within 64 and {SHORTER}")
+    try:
+        places = homes(options.clips, options.out)
+    except InputError as error:
+        parser.error(str(error))
+    made = [_make(clip, home, options.size) for clip, home in zip(options.clips, places, strict=True)]
+    sys.exit(0 if any(made) else 3)
 
 
-def measured(path: Path, size: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Pairs of neighbours from all over a clip.
+def _make(clip: Path, home: Path, size: int) -> bool:
+    """Makes a clip's folder, and says what came of it."""
+    if home.exists():
+        print(f"{home} is there already; delete it to measure again")
+        return True
+    try:
+        shots = measured(clip, size)
+    except InputError as error:
+        print(f"{clip.name} is left out: {error.message}")
+        return False
+    frames = [frame for shot in shots for frame in shot]
+    if not frames:
+        print(f"{clip.name} is left out: too little of it is sure")
+        return False
+    write_shards(shots, home, write_shard)
+    _draw(frames, home / "look.png")
+    if (licence := licences_of(clip)) != UNKNOWN:
+        (home / "LICENSE").write_text(f"{licence}\n", encoding="utf-8")
+    known = np.mean([1 - np.isnan(disparity).mean() for _, disparity in frames])
+    print(f"{clip.name}: {len(frames)} frames, {known:.0%} of them known", flush=True)
+    return True
+
+
+def measured(path: Path, size: int) -> list[list[tuple[np.ndarray, np.ndarray]]]:
+    """Pairs of neighbours from all over a clip, by shot: each has a unit of its own.
 
     Args:
         path: Of the clip.
@@ -90,14 +109,15 @@ def measured(path: Path, size: int) -> list[tuple[np.ndarray, np.ndarray]]:
             depths = cameras.depths
             assert depths is not None
             pairs = [(k, k + 1) for span in cameras.spans for k in span[:-1:2]]
-            frames = []
+            frames: list[list[tuple[np.ndarray, np.ndarray]]] = [[] for _ in footage.shots]
             for pair in pairs[:: max(1, -(-2 * len(pairs) // LABELLED))]:
                 inverse, trust = (maps.numpy() for maps in depths.read(pair))
                 sure = (trust >= SURE) & (inverse > 0) & (inverse < NEAR)
                 if sure.mean((1, 2)).min() >= ENOUGH:
                     pictures = [footage.frames.read(k)[0] for k in pair]
-                    frames += list(zip(pictures, np.where(sure, inverse, np.nan), strict=True))
-    return frames
+                    shot = next(k for k, shot in enumerate(footage.shots) if pair[0] in shot)
+                    frames[shot] += list(zip(pictures, np.where(sure, inverse, np.nan), strict=True))
+    return [shot for shot in frames if shot]
 
 
 def _draw(frames: list[tuple[np.ndarray, np.ndarray]], path: Path) -> None:

@@ -4,10 +4,10 @@
 python tools/motion_points.py CLIP … -o DIR [--frames 64] [--side 1280]
 
 The environment is vdepth's, with ``pip install pycolmap`` (BSD-3, COLMAP) beside it. Each clip gives a folder
-of shards, DIR/NAME (their form: `vdepth_core.training.shards`), and its licence beside it. Kept are points
+of shards, DIR/NAME (their form: `vdepth_core.training.shards`), and its licence in it. Kept are points
 that COLMAP saw in at least `SEEN` frames under an angle of at least `ANGLE`, and that lie within `OFF` of
 where they were found: what moves by itself, and what is too far for the camera's way, is left out. Look at
-the picture it writes, NAME.png, before you train on it: near points are red, far ones blue.
+the picture it writes, DIR/NAME/look.png, before you train on it: near points are red, far ones blue.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ import pycolmap
 
 from vdepth_core.clip import ShotView, open_clip
 from vdepth_core.progress import Progress
-from vdepth_core.training.card import licences_of
-from vdepth_core.training.shards import SHORTER, write_points, write_shards
+from vdepth_core.training.card import UNKNOWN, licences_of
+from vdepth_core.training.shards import SHORTER, homes, write_points, write_shards
 
 SEEN = 5  # frames
 ANGLE = 1.5  # degrees between the rays of the two frames farthest apart
@@ -50,8 +50,10 @@ def main() -> None:
     )
     parser.add_argument("--side", type=int, default=1280, help="longest side points are found at, pixels")
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
-    for clip in options.clips:
+    for clip, home in zip(options.clips, homes(options.clips, options.out), strict=True):
+        if home.exists():
+            print(f"{home} is there already; delete it to measure again")
+            continue
         pictures = _frames(clip, options.frames, options.side)
         points = _points(pictures)
         pairs = [(k, k + 1) for k in range(0, len(pictures) - 1, 2)]
@@ -68,9 +70,10 @@ def main() -> None:
             picture = cv2.resize(pictures[t], size, interpolation=cv2.INTER_AREA)
             scaled = points[t] * (size[0] / width, size[1] / height, 1 / unit)
             frames.append((picture, scaled[scaled[:, 2] > 1 / FAR]))
-        write_shards(frames, options.out / clip.stem, write_points)
-        (options.out / f"{clip.stem}.license").write_text(f"{licences_of(clip)}\n", encoding="utf-8")
-        _draw(frames, options.out / f"{clip.stem}.png")
+        write_shards([frames], home, write_points)
+        _draw(frames, home / "look.png")
+        if (licence := licences_of(clip)) != UNKNOWN:
+            (home / "LICENSE").write_text(f"{licence}\n", encoding="utf-8")
         count = np.mean([len(found) for _, found in frames])
         print(f"{clip.name}: {len(frames)} frames of {len(pictures)}, {count:.0f} points a frame")
 

@@ -59,7 +59,7 @@ def sources(tmp_path, monkeypatch):
     (tmp_path / "cycles").mkdir()
     write_shard(tmp_path / "cycles/train-0.npz", rgb, rgb[..., 0] / 255)
     points = [(frame, rng.uniform(1, 60, (80, 3))) for frame in rgb]
-    write_shards(points, tmp_path / "points", write_points)
+    write_shards([points], tmp_path / "points", write_points)
     return [Shards("cycles", [tmp_path / "cycles"], True, 0.1), Points([tmp_path / "points"])]
 
 

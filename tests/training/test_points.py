@@ -23,7 +23,7 @@ def folder(tmp_path):
                 rgb[y - 5 : y + 6, x - 5 : x + 6] = level
                 points.append((x + 0.5, y + 0.5, level / 100))
         frames.append((rgb, np.array(points)))
-    return shards.write_shards(frames, tmp_path / "dots", shards.write_points)
+    return shards.write_shards([frames], tmp_path / "dots", shards.write_points)
 
 
 def test_points_stay_with_their_picture(folder):

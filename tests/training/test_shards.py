@@ -101,9 +101,13 @@ def test_what_is_no_recording_or_shard(recording, tmp_path):
     with pytest.raises(InputError, match="20 pictures in color and 19 in depth"):
         shards.from_rgbd(recording, tmp_path / "out")
     broken = tmp_path / "train-0.npz"
-    broken.write_bytes(b"no archive")
-    with pytest.raises(InputError, match="no shard"):
-        shards.load_shard(broken)
+    shards.write_shard(broken, np.zeros((2, 4, 4, 3), np.uint8), np.zeros((2, 4, 4)))
+    whole = broken.read_bytes()
+    for data in (b"no archive", b"", whole[:300]):  # a copy that was cut off
+        broken.write_bytes(data)
+        for load in (shards.load_shard, shards.load_points):
+            with pytest.raises(InputError, match="no shard"):
+                load(broken)
     shards.write_shard(broken, np.zeros((2, 4, 4, 3), np.uint8), np.zeros((1, 4, 4)))
     with pytest.raises(InputError, match="truth"):
         shards.load_shard(broken)

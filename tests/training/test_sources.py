@@ -66,6 +66,12 @@ def test_two_shards_of_one_name_are_refused(folder, tmp_path):
         Shards("teacher", [folder, other], exact=False, floor=None)
 
 
+def test_a_folder_without_shards_is_named(folder, tmp_path):
+    """Also beside good ones: a mistyped name is no data."""
+    with pytest.raises(InputError, match="mistyped"):
+        Shards("motion", [folder, tmp_path / "mistyped"], exact=False, floor=None)
+
+
 def test_what_is_held_out_is_fixed_and_never_drawn(folder):
     source = Shards("rgbd", [folder], exact=False, floor=0.1)
     assert [path.name for path in source.paths] == ["train-0.npz", "train-1.npz"]

@@ -19,7 +19,7 @@ from vdepth_core.models.registry import load_model
 from vdepth_core.networks.efficientnet_lite import LiteEncoder
 from vdepth_core.training import encoder, pool, sources
 from vdepth_core.training.architectures import ARCHITECTURES
-from vdepth_core.training.shards import write_shard
+from vdepth_core.training.shards import load_shard, write_shard
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,11 @@ def test_one_step_on_every_kind_of_source(tmp_path, monkeypatch):
     assert load_model(out).spec.native_size == 384
     assert out.with_suffix(".training").is_file()
     cache = out.with_suffix(".cache")
-    (labels,) = cache.glob("*/embedded-clip")
-    assert sorted(p.name for p in cache.iterdir()) == sorted([labels.parent.name, "rgbd-rec", "scenes"])
+    assert {p.name for p in cache.glob("*/*") if p.is_dir()} == {"embedded-clip", "rgbd-rec"}
+    stands = out.with_suffix(".training").read_bytes()
+    result = CliRunner().invoke(app, ["train-embedded", "-o", str(out), *options])
+    assert "holds a training" in str(result.exception)  # hours of work, and --resume forgotten
+    assert out.with_suffix(".training").read_bytes() == stands
     # what it began with need not be said again, nor be there any more
     again = [*options, "--steps", "2", "--cycles", str(tmp_path), "--resume"]
     monkeypatch.setattr("vdepth_core.training.architectures.find_weights", None)
@@ -117,6 +120,20 @@ def test_labels_are_made_once_for_a_clip_and_its_teacher(tmp_path):
         parameter.mul_(1.01)
     save_file(network.state_dict(), own)
     assert len(made()) == 2
+
+
+def test_a_recording_made_anew_is_read_anew(tmp_path):
+    for part in ("color", "depth"):
+        (tmp_path / "rec" / part).mkdir(parents=True)
+
+    def read(level):
+        for t in range(2):
+            cv2.imwrite(str(tmp_path / f"rec/color/{t}.png"), np.full((48, 64, 3), level, np.uint8))
+            cv2.imwrite(str(tmp_path / f"rec/depth/{t}.png"), np.full((48, 64), 900, np.uint16))
+        (_, source) = _sources(tmp_path / "cache", 0, 1, 0, [], [tmp_path / "rec"], [], [], [], "")
+        return load_shard(source.paths[0])[0].mean()
+
+    assert (read(50), read(190)) == (50, 190)
 
 
 def test_two_clips_of_one_name(tmp_path):

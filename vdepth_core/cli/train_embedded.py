@@ -131,6 +131,11 @@ def train_embedded(
     kind = ARCHITECTURES[architecture]
     if not out.parent.is_dir():
         raise UsageError(f"The folder {out.parent} does not exist.", "Make it first.")
+    checkpoint = out.with_suffix(".training")
+    if checkpoint.exists() and not resume:
+        raise UsageError(
+            f"{checkpoint.name} holds a training.", "Go on with --resume, or delete it to begin anew."
+        )
     import cv2
 
     from ..progress import Progress, cancelling
@@ -188,7 +193,9 @@ def _sources(
     if cycles:
         found.append(Shards("cycles", cycles, exact=True, floor=FLOOR))
     if rgbd:
-        folders = [shards.from_rgbd(folder, cache / f"rgbd-{folder.name}") for folder in rgbd]
+        folders = [
+            shards.from_rgbd(folder, _own(cache, _stamp(folder)) / f"rgbd-{folder.name}") for folder in rgbd
+        ]
         found.append(Shards("rgbd", folders, exact=False, floor=1 / shards.FARTHEST, origins=rgbd))
     if clips:
         model = load_model(teacher)
@@ -202,8 +209,21 @@ def _sources(
 
 
 def _labels(cache: Path, clip: Path, model: DepthModel) -> Path:
-    """Where labels of a clip lie: others of its name, or by other weights of the model's, lie elsewhere."""
-    made_of = f"{model.spec.weights_sha256}\n{clip.resolve()}".encode()
-    folder = cache / hashlib.sha256(made_of).hexdigest()[:16]
+    """Where labels of a clip lie: of another clip of its name, or by other weights, they lie elsewhere."""
+    from ..clip import fingerprint, open_clip
+
+    made_of = model.spec.weights_sha256, fingerprint(open_clip(clip)).digest
+    return _own(cache, made_of) / f"{model.spec.name}-{clip.stem}"
+
+
+def _own(cache: Path, made_of: tuple[object, ...]) -> Path:
+    folder = cache / hashlib.sha256(repr(made_of).encode()).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{model.spec.name}-{clip.stem}"
+    return folder
+
+
+def _stamp(folder: Path) -> tuple[object, ...]:
+    """Names, sizes and times of a recording's files."""
+    files = (*folder.glob("scale.txt"), *folder.glob("color/*"), *folder.glob("depth/*"))
+    states = [(path, path.stat()) for path in sorted(files)]
+    return tuple((path.name, state.st_size, state.st_mtime_ns) for path, state in states)

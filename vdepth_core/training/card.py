@@ -47,6 +47,7 @@ def licences_of(path: Path) -> str:
     Returns:
         The SPDX identifiers in these files, or what else names the licence; `UNKNOWN` if there are none.
     """
+    path = path.resolve()  # also where it is called "."
     beside = path.with_name(f"{path.name}.license")
     folder = path if path.is_dir() else path.parent
     own = [beside] if beside.is_file() else _files(folder)

@@ -16,6 +16,8 @@ import logging
 import os
 import shutil
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +45,7 @@ HELD_OUT = 0.2  # the last part of every clip, never trained on
 NEAREST, FARTHEST = 0.2, 10.0  # metres a depth sensor is believed between
 LABELLED = 96  # most frames of a clip that are kept with a teacher's labels
 
+_DAMAGED = (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
 Frame = tuple[np.ndarray, np.ndarray]  # picture and disparity, or points
 Maps = np.ndarray | Sequence[np.ndarray]  # one a frame
 Write = Callable[[Path, np.ndarray, Sequence[np.ndarray]], None]
@@ -72,8 +75,10 @@ def load_shard(path: Path) -> tuple[np.ndarray, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as data:
             rgb, disparity = data["rgb"], data["disparity"].astype(np.float32)
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(f"{path} is no shard: {error}.", "Delete it and make it again.") from error
+    except _DAMAGED as error:
+        raise InputError(
+            f"{path} is no shard of maps: {error}.", "Make it again, or leave it out."
+        ) from error
     if rgb.ndim != 4 or rgb.shape[3] != 3 or rgb.shape[:3] != disparity.shape:
         raise InputError(f"{path} holds {rgb.shape} pictures for {disparity.shape} truth.", "Make it again.")
     return rgb, disparity
@@ -104,8 +109,10 @@ def load_points(path: Path) -> tuple[np.ndarray, list[np.ndarray]]:
     try:
         with np.load(path, allow_pickle=False) as data:
             rgb, points = data["rgb"], data["points"].astype(np.float32)
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(f"{path} is no shard of points: {error}.", "Make it again.") from error
+    except _DAMAGED as error:
+        raise InputError(
+            f"{path} is no shard of points: {error}.", "Make it again, or leave it out."
+        ) from error
     if rgb.ndim != 4 or rgb.shape[3] != 3 or points.ndim != 2 or points.shape[1] != 4:
         raise InputError(f"{path} holds {rgb.shape} pictures and {points.shape} points.", "Make it again.")
     return rgb, [points[points[:, 0] == t, 1:] for t in range(len(rgb))]
@@ -142,7 +149,7 @@ def from_rgbd(folder: Path, out: Path) -> Path:
         metres = units.astype(np.float32) / per_metre
         known = (metres > NEAREST) & (metres < FARTHEST)
         frames.append(_shrink(bgr[..., ::-1], np.where(known, 1 / np.maximum(metres, NEAREST), np.nan)))
-    return write_shards(frames, out, write_shard)
+    return write_shards([frames], out, write_shard)
 
 
 def from_clip(path: Path, teacher: DepthModel, out: Path) -> Path:
@@ -184,7 +191,7 @@ def from_clip(path: Path, teacher: DepthModel, out: Path) -> Path:
                     if k // 2 % stride == 0 and k // 2 * 2 + 1 < len(shot):
                         pairs.append(_shrink(frame.rgb, store.final.read(k)[0]))
     top = max(float(np.max(label)) for _, label in pairs) or 1.0
-    return write_shards([(picture, label / top) for picture, label in pairs], out, write_shard)
+    return write_shards([[(picture, label / top) for picture, label in pairs]], out, write_shard)
 
 
 class _Mirrored:
@@ -197,27 +204,52 @@ class _Mirrored:
         return (self.model.predict(frames) + self.model.predict(frames.flip(-1)).flip(-1)) / 2
 
 
-def write_shards(frames: list[Frame], out: Path, write: Write) -> Path:
+def write_shards(parts: Sequence[Sequence[Frame]], out: Path, write: Write) -> Path:
     """Splits off the held-out end, and writes shards whose pairs of neighbours lie far apart in the clip.
 
     Args:
-        frames: Of one clip, in its order; every second one and the next are neighbours in time.
-        out: Folder to make, or to replace.
+        parts: Frames of one clip, in its order; every second one and the next are neighbours in time. A part
+            has one scale of its own, and no shard holds frames of two.
+        out: Folder to make; there is none of that name.
         write: What writes a shard: `write_shard` or `write_points`.
     """
-    pairs = [frames[k : k + 2] for k in range(0, len(frames) - 1, 2)]
-    first_held = len(pairs) - int(len(pairs) * HELD_OUT)
     temporary = out.with_name(f"{out.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    for kind, part in (("train", pairs[:first_held]), ("held", pairs[first_held:])):
-        shards = -(-2 * len(part) // FRAMES)
-        for number in range(shards):
-            rgb, disparity = zip(*(frame for pair in part[number::shards] for frame in pair), strict=True)
-            write(temporary / f"{kind}-{number:05d}.npz", np.stack(rgb), disparity)
+    counts = {"train": 0, "held": 0}
+    for frames in parts:
+        pairs = [frames[k : k + 2] for k in range(0, len(frames) - 1, 2)]
+        first_held = len(pairs) - int(len(pairs) * HELD_OUT)
+        for kind, part in (("train", pairs[:first_held]), ("held", pairs[first_held:])):
+            shards = -(-2 * len(part) // FRAMES)
+            for number in range(shards):
+                rgb, disparity = zip(*(frame for pair in part[number::shards] for frame in pair), strict=True)
+                write(temporary / f"{kind}-{counts[kind] + number:05d}.npz", np.stack(rgb), disparity)
+            counts[kind] += shards
     take_place(temporary, out)
-    _log.info("%s: %d pairs, the last %d held out", out.name, len(pairs), len(pairs) - first_held)
+    _log.info("%s: %d shards, %d more held out", out.name, counts["train"], counts["held"])
     return out
+
+
+def homes(clips: Sequence[Path], out: Path) -> list[Path]:
+    """Where the shards of each clip go: a folder of its name in ``out``.
+
+    Args:
+        clips: Movies, or folders of images.
+        out: The folder.
+
+    Raises:
+        InputError: two clips have one name, or ``out`` is a file.
+    """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file.", "Name a folder.")
+    found: dict[Path, Path] = {}
+    for clip in (clip.resolve() for clip in clips):
+        home = out / (clip.name if clip.is_dir() else clip.stem)
+        if home in found:
+            raise InputError(f"{found[home]} and {clip} have one name.", "Measure them into two folders.")
+        found[home] = clip
+    return list(found)
 
 
 def _shrink(rgb: np.ndarray, disparity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -168,21 +168,22 @@ class Shards(Source):
         """Lists the folders, which were made of ``origins``, or are the data themselves.
 
         Raises:
-            InputError: there is no shard to train on, or two have one name.
+            InputError: a folder has no shard to train on, or two shards have one name.
         """
         self.kind, self.exact, self.floor = kind, exact, floor
-        paths = (path for folder in folders for path in folder.glob("train-*.npz"))
-        self.paths = sorted(paths, key=shard_name)  # wherever the folders lie
+        folders = [folder.resolve() for folder in folders]  # a shard is named by its folder
+        listed = [sorted(folder.glob("train-*.npz")) for folder in folders]
+        if empty := [str(folder) for folder, own in zip(folders, listed, strict=True) if not own]:
+            raise InputError(
+                f"There are no shards for {kind} in {', '.join(empty)}.",
+                "Give a folder with files train-*.npz.",
+            )
+        self.paths = sorted((path for own in listed for path in own), key=shard_name)
         self.since = [0] * len(self.paths)
         self._held = sorted(path for folder in folders for path in folder.glob("held-*.npz"))
         self.origins = tuple(origins or folders)
         count = len(self.paths)
         self.contents = f"{count} shard{'s' * (count != 1)}, {len(self._held)} more held out"
-        if not self.paths:
-            raise InputError(
-                f"There are no shards for {kind} in {', '.join(map(str, folders)) or 'no folder'}.",
-                "Give a folder with files train-*.npz.",
-            )
         for one, other in pairwise(map(shard_name, self.paths)):
             if one == other:
                 raise InputError(
