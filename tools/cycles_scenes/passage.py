@@ -122,7 +122,7 @@ def _front(rng: random.Random, side: int, edge: float, long: float, look: Any, p
 
 
 def _bed(rng: random.Random, things: Catalogue, side: int, wide: float, long: float) -> None:
-    """A kerbed bed or a trough along the wall, full of bushes, grass or twigs."""
+    """A kerbed bed along the wall, full of bushes, grass or twigs."""
     deep, tall = rng.uniform(0.15, 0.3) * wide, rng.choice((0.1, 0.4, 0.8)) * rng.uniform(0.8, 1.2)
     x, start = side * (wide / 2 - deep / 2), rng.uniform(-4, 5)
     length = rng.uniform(3, max(4, 0.6 * long))

@@ -73,7 +73,7 @@ def load_shard(path: Path) -> tuple[np.ndarray, np.ndarray]:
         InputError: it is no shard.
     """
     try:
-        with np.load(path, allow_pickle=False) as data:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
             rgb, disparity = data["rgb"], data["disparity"].astype(np.float32)
     except _DAMAGED as error:
         raise InputError(
@@ -107,7 +107,7 @@ def load_points(path: Path) -> tuple[np.ndarray, list[np.ndarray]]:
         InputError: it is no such shard.
     """
     try:
-        with np.load(path, allow_pickle=False) as data:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
             rgb, points = data["rgb"], data["points"].astype(np.float32)
     except _DAMAGED as error:
         raise InputError(
