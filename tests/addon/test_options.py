@@ -1,23 +1,18 @@
 """What the add-on says of the core's options is the core's own, and what it asks for exists there."""
 
-import importlib.util
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from scripts import script
 
 from blender_addon.core_process.request import Request
 from blender_addon.options import OPTIONS, Option
 
-TOOL = Path(__file__).parents[2] / "tools" / "addon_options.py"
-
 
 @pytest.fixture(scope="module")
 def tool():
-    spec = importlib.util.spec_from_file_location("addon_options", TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("tools/addon_options.py")
 
 
 def test_the_file_is_up_to_date(tool):

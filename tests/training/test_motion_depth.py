@@ -1,27 +1,22 @@
 """tools/motion_depth.py measures a clip whose depth is known, and says where it knows nothing."""
 
-import importlib.util
 import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from procedural_shots import corridor
+from scripts import script
 
 from vdepth_core.training.shards import load_shard
 from vdepth_core.training.sources import MEASURED_FLOOR, Shards
 
-TOOL = Path(__file__).parents[2] / "tools" / "motion_depth.py"
 SIZE = (160, 256)
 
 
 @pytest.fixture(scope="module")
 def tool():
-    spec = importlib.util.spec_from_file_location("motion_depth", TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("tools/motion_depth.py")
 
 
 def _clip(folder, cameras, size=SIZE):
