@@ -16,6 +16,7 @@ import argparse
 import sys
 import tempfile
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -30,7 +31,7 @@ from vdepth_core.errors import InputError
 from vdepth_core.learning.student import load_student
 from vdepth_core.models.sizing import network_size
 from vdepth_core.progress import Progress
-from vdepth_core.training.card import UNKNOWN, licences_of
+from vdepth_core.training.card import keep_licence
 from vdepth_core.training.shards import LABELLED, SHORTER, homes, write_shard, write_shards
 
 SURE = 0.7  # trust from which on depth is kept: its standard deviation is then 6 % of it at most
@@ -73,10 +74,7 @@ def _make(clip: Path, home: Path, size: int) -> bool:
     if not frames:
         print(f"{clip.name} is left out: too little of it is sure")
         return False
-    write_shards(shots, home, write_shard)
-    _draw(frames, home / "look.png")
-    if (licence := licences_of(clip)) != UNKNOWN:
-        (home / "LICENSE").write_text(f"{licence}\n", encoding="utf-8")
+    write_shards(shots, home, write_shard, partial(_finish, clip, frames))
     known = np.mean([1 - np.isnan(disparity).mean() for _, disparity in frames])
     print(f"{clip.name}: {len(frames)} frames, {known:.0%} of them known", flush=True)
     return True
@@ -118,6 +116,12 @@ def measured(path: Path, size: int) -> list[list[tuple[np.ndarray, np.ndarray]]]
                     shot = next(k for k, shot in enumerate(footage.shots) if pair[0] in shot)
                     frames[shot] += list(zip(pictures, np.where(sure, inverse, np.nan), strict=True))
     return [shot for shot in frames if shot]
+
+
+def _finish(clip: Path, frames: list[tuple[np.ndarray, np.ndarray]], folder: Path) -> None:
+    """What a folder holds beside its shards."""
+    _draw(frames, folder / "look.png")
+    keep_licence(clip, folder)
 
 
 def _draw(frames: list[tuple[np.ndarray, np.ndarray]], path: Path) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ import pycolmap
 
 from vdepth_core.clip import ShotView, open_clip
 from vdepth_core.progress import Progress
-from vdepth_core.training.card import UNKNOWN, licences_of
+from vdepth_core.training.card import keep_licence
 from vdepth_core.training.shards import SHORTER, homes, write_points, write_shards
 
 SEEN = 5  # frames
@@ -70,10 +71,7 @@ def main() -> None:
             picture = cv2.resize(pictures[t], size, interpolation=cv2.INTER_AREA)
             scaled = points[t] * (size[0] / width, size[1] / height, 1 / unit)
             frames.append((picture, scaled[scaled[:, 2] > 1 / FAR]))
-        write_shards([frames], home, write_points)
-        _draw(frames, home / "look.png")
-        if (licence := licences_of(clip)) != UNKNOWN:
-            (home / "LICENSE").write_text(f"{licence}\n", encoding="utf-8")
+        write_shards([frames], home, write_points, partial(_finish, clip, frames))
         count = np.mean([len(found) for _, found in frames])
         print(f"{clip.name}: {len(frames)} frames of {len(pictures)}, {count:.0f} points a frame")
 
@@ -173,6 +171,12 @@ def _sure(solved: Any) -> set[int]:
         if np.degrees(np.arccos(np.clip(least, -1, 1))) >= ANGLE:
             kept.add(key)
     return kept
+
+
+def _finish(clip: Path, frames: list[tuple[np.ndarray, np.ndarray]], folder: Path) -> None:
+    """What a folder holds beside its shards."""
+    _draw(frames, folder / "look.png")
+    keep_licence(clip, folder)
 
 
 def _draw(frames: list[tuple[np.ndarray, np.ndarray]], path: Path) -> None:

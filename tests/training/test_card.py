@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from vdepth_core.learning.checkpoint import Counters
-from vdepth_core.training.card import UNKNOWN, licences_of, write
+from vdepth_core.training.card import UNKNOWN, keep_licence, licences_of, write
 from vdepth_core.training.config import TrainConfig
 
 MIT = (
@@ -81,3 +81,15 @@ def test_card_of_a_training_that_was_stopped_at_once(tmp_path):
     assert "| Started from | random weights |" in card
     assert "| Temporal loss | none |" in card
     assert "Not measured" in card
+
+
+def test_a_folder_made_of_data_keeps_their_licence(tmp_path):
+    """And says nothing where nothing is known: a LICENSE that is put beside it later is read then."""
+    data, folder = tmp_path / "data", tmp_path / "made"
+    data.mkdir()
+    folder.mkdir()
+    keep_licence(data, folder)
+    assert not list(folder.iterdir())
+    (data / "LICENSE").write_text("SPDX-License-Identifier: CC0-1.0\n", encoding="utf-8")
+    keep_licence(data, folder)
+    assert licences_of(folder) == licences_of(data) == "CC0-1.0"

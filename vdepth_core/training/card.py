@@ -56,6 +56,17 @@ def licences_of(path: Path) -> str:
     return ", ".join(dict.fromkeys(map(_summary, own))) or UNKNOWN
 
 
+def keep_licence(data: Path, folder: Path) -> None:
+    """Writes what is said about the licence of data into a folder that was made of it, if anything is.
+
+    Args:
+        data: As of `licences_of`.
+        folder: Of shards.
+    """
+    if (licence := licences_of(data)) != UNKNOWN:
+        (folder / "LICENSE").write_text(f"{licence}\n", encoding="utf-8")
+
+
 def write(out: Path, sources: Sequence[Source], config: TrainConfig, counters: Counters) -> None:
     """Writes ``out`` with the suffix ``.md``, atomically.
 

@@ -204,7 +204,9 @@ class _Mirrored:
         return (self.model.predict(frames) + self.model.predict(frames.flip(-1)).flip(-1)) / 2
 
 
-def write_shards(parts: Sequence[Sequence[Frame]], out: Path, write: Write) -> Path:
+def write_shards(
+    parts: Sequence[Sequence[Frame]], out: Path, write: Write, finish: Callable[[Path], None] | None = None
+) -> Path:
     """Splits off the held-out end, and writes shards whose pairs of neighbours lie far apart in the clip.
 
     Args:
@@ -212,6 +214,7 @@ def write_shards(parts: Sequence[Sequence[Frame]], out: Path, write: Write) -> P
             has one scale of its own, and no shard holds frames of two.
         out: Folder to make; there is none of that name.
         write: What writes a shard: `write_shard` or `write_points`.
+        finish: Adds what else belongs in the folder, before it gets its name.
     """
     temporary = out.with_name(f"{out.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -226,6 +229,8 @@ def write_shards(parts: Sequence[Sequence[Frame]], out: Path, write: Write) -> P
                 rgb, disparity = zip(*(frame for pair in part[number::shards] for frame in pair), strict=True)
                 write(temporary / f"{kind}-{counts[kind] + number:05d}.npz", np.stack(rgb), disparity)
             counts[kind] += shards
+    if finish:
+        finish(temporary)
     take_place(temporary, out)
     _log.info("%s: %d shards, %d more held out", out.name, counts["train"], counts["held"])
     return out
