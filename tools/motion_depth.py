@@ -31,7 +31,7 @@ from vdepth_core.errors import InputError
 from vdepth_core.learning.student import load_student
 from vdepth_core.models.sizing import network_size
 from vdepth_core.progress import Progress
-from vdepth_core.training.card import keep_licence
+from vdepth_core.training.card import label
 from vdepth_core.training.shards import LABELLED, SHORTER, homes, write_shard, write_shards
 
 SURE = 0.7  # trust from which on depth is kept: its standard deviation is then 6 % of it at most
@@ -74,7 +74,7 @@ def _make(clip: Path, home: Path, size: int) -> bool:
     if not frames:
         print(f"{clip.name} is left out: too little of it is sure")
         return False
-    write_shards(shots, home, write_shard, partial(_finish, clip, frames))
+    write_shards(shots, home, write_shard, partial(label, clip, _drawn(frames)))
     known = np.mean([1 - np.isnan(disparity).mean() for _, disparity in frames])
     print(f"{clip.name}: {len(frames)} frames, {known:.0%} of them known", flush=True)
     return True
@@ -118,13 +118,7 @@ def measured(path: Path, size: int) -> list[list[tuple[np.ndarray, np.ndarray]]]
     return [shot for shot in frames if shot]
 
 
-def _finish(clip: Path, frames: list[tuple[np.ndarray, np.ndarray]], folder: Path) -> None:
-    """What a folder holds beside its shards."""
-    _draw(frames, folder / "look.png")
-    keep_licence(clip, folder)
-
-
-def _draw(frames: list[tuple[np.ndarray, np.ndarray]], path: Path) -> None:
+def _drawn(frames: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
     """Four of the frames, each beside its depth."""
     rows = []
     for place in np.linspace(0, len(frames) - 1, 4).astype(int):
@@ -134,7 +128,7 @@ def _draw(frames: list[tuple[np.ndarray, np.ndarray]], path: Path) -> None:
         drawn = cv2.applyColorMap(shade, cv2.COLORMAP_INFERNO)
         drawn[np.isnan(disparity)] = (90, 40, 0)
         rows.append(np.hstack((rgb[..., ::-1], drawn)))
-    cv2.imwrite(str(path), np.vstack(rows))
+    return np.vstack(rows)
 
 
 if __name__ == "__main__":

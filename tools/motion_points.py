@@ -25,7 +25,7 @@ import pycolmap
 
 from vdepth_core.clip import ShotView, open_clip
 from vdepth_core.progress import Progress
-from vdepth_core.training.card import keep_licence
+from vdepth_core.training.card import label
 from vdepth_core.training.shards import SHORTER, homes, write_points, write_shards
 
 SEEN = 5  # frames
@@ -71,7 +71,7 @@ def main() -> None:
             picture = cv2.resize(pictures[t], size, interpolation=cv2.INTER_AREA)
             scaled = points[t] * (size[0] / width, size[1] / height, 1 / unit)
             frames.append((picture, scaled[scaled[:, 2] > 1 / FAR]))
-        write_shards([frames], home, write_points, partial(_finish, clip, frames))
+        write_shards([frames], home, write_points, partial(label, clip, _drawn(frames)))
         count = np.mean([len(found) for _, found in frames])
         print(f"{clip.name}: {len(frames)} frames of {len(pictures)}, {count:.0f} points a frame")
 
@@ -173,13 +173,7 @@ def _sure(solved: Any) -> set[int]:
     return kept
 
 
-def _finish(clip: Path, frames: list[tuple[np.ndarray, np.ndarray]], folder: Path) -> None:
-    """What a folder holds beside its shards."""
-    _draw(frames, folder / "look.png")
-    keep_licence(clip, folder)
-
-
-def _draw(frames: list[tuple[np.ndarray, np.ndarray]], path: Path) -> None:
+def _drawn(frames: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
     """Four of the frames and their points, side by side."""
     tiles = []
     for place in np.linspace(0, len(frames) - 1, 4).astype(int):
@@ -190,7 +184,7 @@ def _draw(frames: list[tuple[np.ndarray, np.ndarray]], path: Path) -> None:
         for (x, y, _), shade in zip(points, shades, strict=True):
             cv2.circle(tile, (int(x), int(y)), 3, shade.tolist(), -1)
         tiles.append(tile)
-    cv2.imwrite(str(path), np.vstack((np.hstack(tiles[:2]), np.hstack(tiles[2:]))))
+    return np.vstack((np.hstack(tiles[:2]), np.hstack(tiles[2:])))
 
 
 if __name__ == "__main__":

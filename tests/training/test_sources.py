@@ -10,6 +10,8 @@ from vdepth_core.errors import InputError
 from vdepth_core.training import shards, sources
 from vdepth_core.training.sources import TOGETHER, Sample, Shards, mix
 
+SHARDS = {"train-0.npz", "train-1.npz", "held-0.npz"}
+
 
 class Flat:
     """Frames whose colour says which source they are from."""
@@ -64,6 +66,16 @@ def test_two_shards_of_one_name_are_refused(folder, tmp_path):
     shutil.copy(folder / "train-1.npz", other)
     with pytest.raises(InputError, match=r"two .*train-1\.npz"):
         Shards("teacher", [folder, other], exact=False, floor=None)
+
+
+def test_order_is_by_name_wherever_the_folders_lie(folder, tmp_path):
+    """What is drawn, and what is validated on, must not depend on where a cache is."""
+    for place, name in (("x", "second"), ("y", "first")):
+        shutil.copytree(folder, tmp_path / place / name, ignore=lambda _, names: set(names) - SHARDS)
+    folders = [tmp_path / "x" / "second", tmp_path / "y" / "first"]
+    source = Shards("teacher", folders, exact=False, floor=None)
+    for paths in (source.paths, source._held):
+        assert [path.parent.name for path in paths] == sorted(path.parent.name for path in paths)
 
 
 def test_a_folder_without_shards_is_named(folder, tmp_path):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cv2
 import torch
 
 from ..files import write_bytes
@@ -16,6 +17,8 @@ from .curves import SMOOTHED
 from .sources import SHARES, Source
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ..learning.checkpoint import Counters
     from .config import TrainConfig
 
@@ -65,6 +68,18 @@ def keep_licence(data: Path, folder: Path) -> None:
     """
     if (licence := licences_of(data)) != UNKNOWN:
         (folder / "LICENSE").write_text(f"{licence}\n", encoding="utf-8")
+
+
+def label(data: Path, look: np.ndarray, folder: Path) -> None:
+    """Puts what goes with shards into their folder: ``look.png``, and the licence of what they are made of.
+
+    Args:
+        data: As of `licences_of`.
+        look: (H, W, 3) uint8, BGR; what somebody should see before training on them.
+        folder: Of shards.
+    """
+    cv2.imwrite(str(folder / "look.png"), look)
+    keep_licence(data, folder)
 
 
 def write(out: Path, sources: Sequence[Source], config: TrainConfig, counters: Counters) -> None:

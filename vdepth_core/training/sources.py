@@ -172,7 +172,7 @@ class Shards(Source):
         """
         self.kind, self.exact, self.floor = kind, exact, floor
         folders = [folder.resolve() for folder in folders]  # a shard is named by its folder
-        listed = [sorted(folder.glob("train-*.npz")) for folder in folders]
+        listed = [list(folder.glob("train-*.npz")) for folder in folders]
         if empty := [str(folder) for folder, own in zip(folders, listed, strict=True) if not own]:
             raise InputError(
                 f"There are no shards for {kind} in {', '.join(empty)}.",
@@ -180,7 +180,8 @@ class Shards(Source):
             )
         self.paths = sorted((path for own in listed for path in own), key=shard_name)
         self.since = [0] * len(self.paths)
-        self._held = sorted(path for folder in folders for path in folder.glob("held-*.npz"))
+        held = (path for folder in folders for path in folder.glob("held-*.npz"))
+        self._held = sorted(held, key=shard_name)
         self.origins = tuple(origins or folders)
         count = len(self.paths)
         self.contents = f"{count} shard{'s' * (count != 1)}, {len(self._held)} more held out"
