@@ -132,4 +132,7 @@ def _drawn(frames: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:  # the folders that are there are whole
+        sys.exit(130)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import sys
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -188,4 +189,7 @@ def _drawn(frames: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:  # the folders that are there are whole
+        sys.exit(130)

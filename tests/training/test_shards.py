@@ -111,3 +111,6 @@ def test_what_is_no_recording_or_shard(recording, tmp_path):
     shards.write_shard(broken, np.zeros((2, 4, 4, 3), np.uint8), np.zeros((1, 4, 4)))
     with pytest.raises(InputError, match="truth"):
         shards.load_shard(broken)
+    shards.write_shard(broken, np.zeros((2, 4, 4, 3), np.uint8), np.full((2, 4, 4), np.nan))
+    with pytest.raises(InputError, match="depth of no pixel"):
+        shards.load_shard(broken)

@@ -277,3 +277,15 @@ def test_samples_keep_picture_and_truth_together():
         if 0.1 < truth.mean() < 0.9:
             agreed += np.corrcoef(picture.mean(0).ravel(), truth.ravel())[0, 1] > 0.9
     assert agreed > 20
+
+
+def test_what_a_training_began_with_stays(sources, lite0, tmp_path):
+    """Other settings in the middle of a run would be neither of two trainings."""
+    out, config = tmp_path / "begun.safetensors", replace(CONFIG, steps=2, stop_at=1)
+    train(out, sources, config, encoder=lite0)
+    for name, value in (("rate", 0.5), ("published", 0.5), ("sigma", 1.0)):
+        with pytest.raises(UsageError, match=f"begun with --{name} {getattr(config, name)}, not {value}"):
+            train(out, sources, replace(config, **{name: value}), resume=True)
+    assert len(history(out)) == 1
+    train(out, sources, replace(config, blend=0.5, stop_at=2), resume=True)  # released may be another share
+    assert len(history(out)) == 2

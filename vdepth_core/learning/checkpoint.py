@@ -34,6 +34,7 @@ class Counters:
         best: Lowest sum of errors on what was held out, and ``since``, how many validations ago it was.
         losses: Of every step.
         history: Steps and the errors on what was held out, by name.
+        settings: Of the loss and the optimiser, where a run says them; empty: nobody compares them.
     """
 
     identity: str
@@ -46,6 +47,7 @@ class Counters:
     since: int = 0
     losses: list[float] = field(default_factory=list)
     history: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+    settings: dict[str, float | str] = field(default_factory=dict)
 
 
 @dataclass

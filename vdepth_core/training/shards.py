@@ -81,6 +81,8 @@ def load_shard(path: Path) -> tuple[np.ndarray, np.ndarray]:
         ) from error
     if rgb.ndim != 4 or rgb.shape[3] != 3 or rgb.shape[:3] != disparity.shape:
         raise InputError(f"{path} holds {rgb.shape} pictures for {disparity.shape} truth.", "Make it again.")
+    if np.isnan(disparity).all():
+        raise InputError(f"{path} knows the depth of no pixel.", "Leave it out.")
     return rgb, disparity
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..errors import UsageError
 from ..learning.checkpoint import Counters, Standing, blend, read_counters, resumable
 from ..learning.loop import Lesson, learn
 from ..learning.losses.exact import aligned_relative_loss, exact_loss
@@ -82,7 +83,8 @@ def train(
 
     Raises:
         WeightsError: ``resume`` without a readable checkpoint, or ``init`` are no such weights.
-        UsageError: ``resume`` with another seed or architecture, or no weights for the encoder.
+        UsageError: ``resume`` with another seed, architecture, rate, batch or temporal loss, or no weights
+            for the encoder.
         InputError: a shard is gone, or ``shards`` is no such table.
         Cancelled: somebody asked to stop; a checkpoint was written first.
     """
@@ -98,10 +100,13 @@ def train(
     optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.99))
     state, identity = out.with_suffix(".training"), _identity(config)
     if resume:
-        standing = Standing.restored(state, network, optimiser, read_counters(state, identity))
+        counters = read_counters(state, identity)
+        _check_settings(counters.settings, config)
+        standing = Standing.restored(state, network, optimiser, counters)
     else:
         begun = (Path(init).name if init else "", PACKAGES[architecture.encoder].name if encoder else "")
         counters = Counters(identity, " and ".join(filter(None, begun)), config.threads)
+        counters.settings = _settings(config)
         standing = Standing.fresh(network, optimiser, counters)
     _log.info("%d parameters, from step %d", sum(p.numel() for p in network.parameters()),
               standing.counters.step)  # fmt: skip
@@ -264,6 +269,23 @@ def export(weights: Weights, path: Path) -> None:
 
 def _identity(config: TrainConfig) -> str:
     return f"{config.architecture}, seed {config.seed}"
+
+
+def _settings(config: TrainConfig) -> dict[str, float | str]:
+    """What a run that goes on must not change in the middle; how long it is and what is released may."""
+    return {
+        name: getattr(config, name) for name in ("rate", "published", "batch", "temporal", "form", "sigma")
+    }
+
+
+def _check_settings(begun: dict[str, float | str], config: TrainConfig) -> None:
+    """Raises a `UsageError` where a checkpoint that says its settings was begun with other ones."""
+    for name, value in _settings(config).items():
+        if begun and begun[name] != value:
+            raise UsageError(
+                f"This training was begun with --{name} {begun[name]}, not {value}.",
+                f"Go on with --{name} {begun[name]}, or begin anew under another name.",
+            )
 
 
 def _broad(config: TrainConfig, step: int) -> bool:
