@@ -308,10 +308,10 @@ def green(rng: random.Random) -> looks.Colour:
     return (rng.uniform(0.03, 0.15), rng.uniform(0.08, 0.25), rng.uniform(0.02, 0.07))
 
 
-def grown_tree(rng: random.Random) -> Any:
-    """The mesh of a tree of 4 to 14 m."""
+def grown_tree(rng: random.Random, full: float = 1.0) -> Any:
+    """The mesh of a tree of 4 to 14 m, with leaves ``full`` times as long."""
     bark = looks.material(rng, "stone", (0.1, 0.07, 0.05), 0.3)
-    return tree(rng, rng.uniform(4, 14), bark, looks.material(rng, "speckled", green(rng), 2.0))
+    return tree(rng, rng.uniform(4, 14), bark, looks.material(rng, "speckled", green(rng), 2.0), full)
 
 
 def tuft(rng: random.Random) -> Any:

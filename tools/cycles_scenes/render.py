@@ -32,14 +32,14 @@ from indoor import View, close_up, corridor, room  # type: ignore[import-not-fou
 from mathutils import Vector
 from outdoor import gathering, highway, park, street  # type: ignore[import-not-found]
 from passage import passage  # type: ignore[import-not-found]
+from road import road  # type: ignore[import-not-found]
 from solids import gather  # type: ignore[import-not-found]
 
 KINDS = (
     (room, 0.2), (corridor, 0.08), (close_up, 0.14), (street, 0.16), (highway, 0.1), (park, 0.1),
     (gathering, 0.08), (company, 0.14),
 )  # fmt: skip
-LATER = (*KINDS, (passage, 0.4))  # scenes of earlier seeds stay what they were
-LATER_FROM = 700_000
+SINCE = ((700_000, passage, 0.4), (800_000, road, 2.0))  # by first seed: earlier scenes stay what they were
 OUTSIDE = (street, park, gathering)  # where a camera may rise above heads
 STATIONS, STEPS = 4, 2  # places a scene is seen from, and frames a hand's breadth apart at each
 SIZES = ((416, 240), (336, 252), (400, 240))  # pixels
@@ -85,13 +85,18 @@ def keep_to(threads: int) -> None:
         os.sched_setaffinity(0, random.sample(cores, min(threads, len(cores))))
 
 
+def kinds_of(seed: int) -> tuple[tuple[Any, float], ...]:
+    """The makers of scenes a seed is drawn from, and their weights."""
+    return (*KINDS, *((make, weight) for first, make, weight in SINCE if seed >= first))
+
+
 def shard(
     seed: int, things: Catalogue, photos: list[Path], samples: int, threads: int
 ) -> tuple[list[Any], str]:
     """The frames (rgb, disparity) of a scene; none if no camera place was good."""
     rng = random.Random(seed)
     empty_file()
-    kinds = LATER if seed >= LATER_FROM else KINDS
+    kinds = kinds_of(seed)
     make = rng.choices([k for k, _ in kinds], [w for _, w in kinds])[0]
     view = make(rng, things, photos)
     if make is not close_up:

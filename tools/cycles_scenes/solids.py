@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from typing import Any
@@ -72,8 +73,18 @@ def rod(start: Triple, end: Triple, radius: float, material: Any) -> None:
     _pend(mesh, start, material, 0)
 
 
+def sheet(rows: list[list[Triple]], material: Any) -> None:
+    """A surface through rows of equally many points; see `gather`."""
+    mesh = bmesh.new()
+    points = [[mesh.verts.new(point) for point in row] for row in rows]
+    for near, far in itertools.pairwise(points):
+        for (a, b), (c, d) in zip(itertools.pairwise(near), itertools.pairwise(far), strict=True):
+            mesh.faces.new((a, b, d, c))
+    _pend(mesh, (0, 0, 0), material, 0)
+
+
 def gather() -> None:
-    """Makes one object a material of the boxes and cylinders: a thousand objects take Cycles seconds."""
+    """Makes one object a material of the boxes, cylinders, sheets: a thousand objects take Cycles seconds."""
     for mesh, material in _pending.values():
         link(mesh, (0, 0, 0), material)
     _pending.clear()
@@ -134,8 +145,8 @@ def _hill(x: float, y: float, height: float, offset: Vector) -> float:
     return height * (far * wide + 0.06 * noise.fractal(Vector((x, y, 0)) / 4 + offset, 0.9, 2.0, 4))
 
 
-def tree(rng: random.Random, height: float, bark: Any, leaves: Any) -> Any:
-    """The mesh of a tree with trunk, branches and leaves; place it with `instance`."""
+def tree(rng: random.Random, height: float, bark: Any, leaves: Any, full: float = 1.0) -> Any:
+    """The mesh of a tree with trunk, branches and leaves ``full`` times as long; place it with `instance`."""
     points: list[Triple] = []
     faces: list[tuple[int, ...]] = []
     kinds: list[int] = []
@@ -169,7 +180,7 @@ def tree(rng: random.Random, height: float, bark: Any, leaves: Any) -> Any:
         if depth == 0:
             for _ in range(0 if bare else 28):
                 drift = Vector((rng.gauss(0, 1), rng.gauss(0, 1), rng.gauss(0, 0.8))) * length * 0.55
-                leaf(tip + drift, rng.uniform(0.03, 0.07) * height / 5 + 0.03)
+                leaf(tip + drift, full * (rng.uniform(0.03, 0.07) * height / 5 + 0.03))
             return
         for _ in range(rng.randint(3, 4)):
             bend = Vector((rng.gauss(0, 1), rng.gauss(0, 1), rng.gauss(0.25, 0.5))) * spread

@@ -52,7 +52,7 @@ def main() -> None:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     things = read_catalogues(options.catalogues, options.folder / "catalogues")
     for number in range(options.each):
-        for place, (make, _) in enumerate(shards.LATER):
+        for place, (make, _) in enumerate(shards.kinds_of(options.first)):
             name = f"{make.__name__}_{number + 1}"
             if (options.folder / "depth" / f"{name}.exr").exists():
                 continue
