@@ -2,7 +2,7 @@
 
 import json
 
-from test_main import vdepth
+from commands import vdepth
 
 from vdepth_core.cli import doctor
 

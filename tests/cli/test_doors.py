@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from commands import COMMAND, vdepth
 from generated import write_movie
 from rich.console import Console
-from test_main import COMMAND, vdepth
 
 from vdepth_core.cli.display import ConsoleDisplay, EventLines
 from vdepth_core.cli.log_lines import NAMED, LogLines, PlainLines
@@ -39,7 +39,7 @@ def test_every_verbs_help_has_examples_choices_and_exit_codes() -> None:
 
 def test_debug_may_stand_anywhere(tmp_path: Path) -> None:
     for arguments in (["--debug", "inspect", "gone.mov"], ["inspect", "gone.mov", "--debug"]):
-        done = vdepth(*arguments)
+        done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False)
         assert done.returncode == 1
         assert "Traceback" in done.stderr
     named = tmp_path / "--debug"  # behind --, it is a name
@@ -111,11 +111,12 @@ def test_a_name_that_is_no_utf8_is_one_sentence(clip: Path, tmp_path: Path) -> N
     named = os.fsencode(tmp_path) + b"/plat\xe9.mp4"
     with open(named, "wb") as file:
         file.write(clip.read_bytes())
-    for verb in (["inspect"], ["estimate", "-o", str(tmp_path / "out"), *FAST, "--events"]):
-        command = [*map(os.fsencode, [*COMMAND, *verb]), named]
-        done = subprocess.run(command, capture_output=True, check=False)
-        assert done.returncode == 3, done.stderr
-        assert b"not UTF-8" in done.stderr
+    command = [*map(os.fsencode, [*COMMAND, "inspect"]), named]
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert done.returncode == 3, done.stderr
+    assert b"not UTF-8" in done.stderr
+    options = ["-o", tmp_path / "out", *FAST, "--events"]
+    assert "not UTF-8" in vdepth("estimate", *options, os.fsdecode(named), check=3).stderr
     assert not (tmp_path / "out").exists()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_main import vdepth
+from commands import vdepth
 from weights import small_catalogue
 from weights.small_catalogue import checkpoint, use
 

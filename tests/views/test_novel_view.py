@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 import typer
+from commands import COMMAND, vdepth
 
 import vdepth_core
 from vdepth_core.cli.watching import watching
@@ -25,13 +26,6 @@ from vdepth_core.progress import Progress
 from vdepth_core.views.novel_view import novel_view
 
 COUNT, HEIGHT, WIDTH = 5, 64, 96
-COMMAND = [sys.executable, "-c", "from vdepth_core.cli.main import main; main()"]
-
-
-def run(*words, check):
-    done = subprocess.run([*COMMAND, *map(str, words)], capture_output=True, text=True, check=False)
-    assert done.returncode == check, done.stderr
-    return done
 
 
 def visible(folder):
@@ -85,7 +79,7 @@ def test_what_is_wrong_is_said_before_other_frames_are_looked_through(finished, 
         (("--path", "dolly", "--device", "abacus"), 2),
         (("--path", "dolly", "--frames", "5000-5001"), 2),
     ):
-        run("novel-view", finished, *words, "-o", tmp_path / "view", check=code)
+        vdepth("novel-view", finished, *words, "-o", tmp_path / "view", check=code)
     assert not (finished / "clean").exists()
     assert not (tmp_path / "view").exists()
 
@@ -195,7 +189,7 @@ def test_the_command_tells_events_and_survives_a_kill(finished, tmp_path):
         while not list((tmp_path / "killed").glob("*.png")) and time.monotonic() - begun < 120:
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
-    done = run(*words, "-o", tmp_path / "killed", "--events", check=0)
+    done = vdepth(*words, "-o", tmp_path / "killed", "--events", check=0)
     events = [parse_event(line) for line in done.stdout.splitlines()]
     assert isinstance(events[-1], Done)
     novel_view(finished, tmp_path / "whole", path="stereo", movie=False)
