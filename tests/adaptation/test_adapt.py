@@ -88,7 +88,7 @@ def test_a_flickering_model_becomes_steady_and_stays_accurate(
     assert (facts["license"], facts["commercial"], facts["recipe"]) == ("Apache-2.0 AND MIT", "true", "tc")
 
 
-SHORT = {"steps": 4, "size": 64, "seed": 3, "device": "cpu", "frames": "0-5"}
+SHORT = {"steps": 2, "size": 64, "seed": 3, "device": "cpu", "frames": "0-5"}
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def straight(plate: Path, tmp_path_factory: pytest.TempPathFactory) -> Adaptatio
 def test_stopped_runs_end_like_uninterrupted_ones(plate: Path, straight: Adaptation, tmp_path: Path) -> None:
     out = tmp_path / "resumed.safetensors"
     with pytest.raises(Cancelled):
-        adapt(plate, out, progress=StopAt("adapt", 2), **SHORT)
+        adapt(plate, out, progress=StopAt("adapt", 1), **SHORT)
     assert not out.exists()
     resumed = adapt(plate, out, resume=True, **SHORT)
     assert resumed.before == straight.before
@@ -114,8 +114,8 @@ def test_stopped_runs_end_like_uninterrupted_ones(plate: Path, straight: Adaptat
     assert adapt(plate, early, resume=True, **SHORT).weights.read_bytes() == straight.weights.read_bytes()
     with pytest.raises(UsageError, match="other options"):
         adapt(plate, out, resume=True, **(SHORT | {"seed": 4}))
-    more = adapt(plate, out, resume=True, **(SHORT | {"steps": 6}))
-    assert more.steps == 6
+    more = adapt(plate, out, resume=True, **(SHORT | {"steps": 3}))
+    assert more.steps == 3
     with pytest.raises(WeightsError, match="resume"):
         adapt(plate, tmp_path / "none.safetensors", resume=True, **SHORT)
 
@@ -130,12 +130,12 @@ class Often(module.LoopConfig):
 save = Standing.save
 def killed(standing, path):
     save(standing, path)
-    if standing.counters.step == 2:
+    if standing.counters.step == 1:
         os.kill(os.getpid(), signal.SIGKILL)
 Standing.save = killed
 module.LoopConfig = Often
 module.probe_threads = lambda model, size: 1
-module.adapt(sys.argv[1], sys.argv[2], steps=4, size=64, seed=3, device="cpu", frames="0-5")
+module.adapt(sys.argv[1], sys.argv[2], steps=2, size=64, seed=3, device="cpu", frames="0-5")
 """
 
 
@@ -154,7 +154,7 @@ def test_a_run_that_does_harm_changes_nothing(
     plate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vdepth_core.adaptation.tc.Tc.rate", 10.0)
-    result = adapt(plate, tmp_path / "w.safetensors", steps=3, size=64, device="cpu", frames="0-5")
+    result = adapt(plate, tmp_path / "w.safetensors", steps=3, size=64, device="cpu", frames="0-3")
     assert not result.changed
     assert result.after == result.before
     untouched = load_student("embedded").network.state_dict()
@@ -180,7 +180,7 @@ def test_a_teacher_of_other_terms_and_scale(
 
     monkeypatch.setattr(module, "load_model", foreign)
     out = tmp_path / "w.safetensors"
-    result = adapt(plate, out, teacher="foreign", steps=2, size=64, device="cpu", frames="0-5")
+    result = adapt(plate, out, teacher="foreign", steps=1, size=64, device="cpu", frames="0-3")
     assert result.before["depth"] < 2  # spreads; hundreds if the scale were not undone
     spec = load_model(out).spec
     assert spec.license == "Apache-2.0 AND MIT AND CC-BY-NC-4.0 (the file's own claim)"
@@ -199,7 +199,7 @@ def test_pairs_never_straddle_a_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(TemporalConsistency, "terms", spy)
     clip = write_movie(tmp_path / "two.mp4", 16, shots=2)
-    adapt(clip, tmp_path / "w.safetensors", steps=10, size=64, device="cpu")
+    adapt(clip, tmp_path / "w.safetensors", steps=4, size=64, device="cpu")
     assert len(seen) > 5
     assert 7 not in seen
 

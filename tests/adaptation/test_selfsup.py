@@ -29,6 +29,7 @@ from vdepth_core.scenes.clip import SceneClip, render_clip
 
 SIZE, FRAMES = (96, 128), 10
 OPTIONS: dict[str, Any] = {"recipe": "monodepth2", "size": SIZE[0], "device": "cpu"}
+SMALL: dict[str, Any] = OPTIONS | {"size": 64, "frames": "0-4", "steps": 1}
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +70,10 @@ def error(weights: Path | str, scene: SceneClip, protocol: Any = "clip-lstsq") -
 def adapted(plate: Path, camera: Path, tmp_path_factory: pytest.TempPathFactory) -> Adaptation:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("vdepth_core.adaptation.adapt.probe_threads", lambda model, size: 1)
-        patch.setattr("vdepth_core.adaptation.selfsup.SelfSupervised.rate", 6e-4)
+        patch.setattr("vdepth_core.adaptation.selfsup.SelfSupervised.rate", 1.5e-3)
         out = tmp_path_factory.mktemp("adapted")
         return adapt(
-            plate, out / "w.safetensors", camera=camera, steps=30, camera_out=out / "out.json", **OPTIONS
+            plate, out / "w.safetensors", camera=camera, steps=12, camera_out=out / "out.json", **OPTIONS
         )
 
 
@@ -109,7 +110,7 @@ def test_lost_outlines_are_warned_of_once(
     heard: list[str] = []
     progress = Progress()
     progress.warn = heard.append  # type: ignore[method-assign]
-    done = adapt(plate, tmp_path / "w.safetensors", camera=camera, steps=1, progress=progress, **OPTIONS)
+    done = adapt(plate, tmp_path / "w.safetensors", camera=camera, progress=progress, **SMALL)
     assert [line for line in heard if "fewer steps or more --edges" in line] == heard[-1:]
     assert done.report.read_text().count("less contrast than before") == 1
 
@@ -118,7 +119,7 @@ def test_lost_outlines_are_warned_of_once(
 def travelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clip whose cameras and lens nobody tells."""
     folder = tmp_path_factory.mktemp("travelled")
-    for t, picture in enumerate(pictures(travelling(12))[0]):
+    for t, picture in enumerate(pictures(travelling(8))[0]):
         cv2.imwrite(str(folder / f"{t:03d}.png"), picture)
     return folder
 
@@ -132,14 +133,14 @@ def test_killed_runs_end_like_uninterrupted_ones(travelled: Path, tmp_path: Path
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("vdepth_core.adaptation.adapt.LoopConfig", Often)
-        options = OPTIONS | {"steps": 4, "size": 128}
+        options = OPTIONS | {"steps": 2}
         straight = adapt(travelled, tmp_path / "straight.safetensors", **options)
         assert straight.path is not None
         assert straight.path.intrinsics[0].source == "estimated"
         assert straight.path.intrinsics[0].fx == pytest.approx(FOCAL, rel=0.1)
         out = tmp_path / "killed.safetensors"
         with pytest.raises(Crash):
-            adapt(travelled, out, progress=CrashAt("adapt", 2), **options)
+            adapt(travelled, out, progress=CrashAt("adapt", 1), **options)
         assert not out.exists()
         resumed = adapt(travelled, out, resume=None, **options)
         assert out.read_bytes() == straight.weights.read_bytes()
@@ -162,7 +163,7 @@ def test_a_lens_that_no_chan_file_holds_costs_no_weights(
     own = lens(scene)
     off.write_text(json.dumps({"fx": own.fx, "fy": own.fy, "cx": own.cx + 9, "cy": own.cy}))
     out = tmp_path / "w.safetensors"
-    options = OPTIONS | {"size": 64, "frames": "0-4", "camera": camera, "intrinsics": off, "steps": 1}
+    options = SMALL | {"camera": camera, "intrinsics": off}
     with pytest.raises(InputError, match="off the picture's middle"):
         adapt(plate, out, camera_out=tmp_path / "path.chan", **options)
     assert out.is_file()
@@ -183,13 +184,13 @@ def test_nothing_that_is_read_is_replaced(plate: Path, camera: Path, tmp_path: P
 
 def test_what_is_known_of_the_camera_is_part_of_the_run(plate: Path, camera: Path, tmp_path: Path) -> None:
     out = tmp_path / "w.safetensors"
-    adapt(plate, out, camera=camera, steps=1, **OPTIONS)
+    adapt(plate, out, camera=camera, **SMALL)
     with pytest.raises(UsageError, match="other options"):
-        adapt(plate, out, camera=camera, fov=50, steps=1, resume=True, **OPTIONS)
+        adapt(plate, out, camera=camera, fov=50, resume=True, **SMALL)
     with pytest.raises(UsageError, match=r"needs no camera.*--fov"):
-        adapt(plate, out, fov=50, steps=1, **(OPTIONS | {"recipe": "tc"}))
+        adapt(plate, out, fov=50, **(SMALL | {"recipe": "tc"}))
     with pytest.raises(UsageError, match="Give one of them"):
-        adapt(plate, out, fov=50, intrinsics=camera, camera=camera, steps=1, **OPTIONS)
+        adapt(plate, out, fov=50, intrinsics=camera, camera=camera, **SMALL)
 
 
 def test_a_part_of_the_clip_takes_its_own_poses_of_those_without_numbers(
@@ -201,7 +202,7 @@ def test_a_part_of_the_clip_takes_its_own_poses_of_those_without_numbers(
     lines = [line for line in file.read_text().splitlines() if not line.startswith("#")]
     stamps = [f"{100 + k:.0f} {line.split(' ', 1)[1]}" for k, line in enumerate(lines)]  # of another clock
     file.write_text("\n".join(stamps) + "\n")
-    done = adapt(plate, tmp_path / "w.safetensors", camera=file, frames="3-8", steps=1, **OPTIONS)
+    done = adapt(plate, tmp_path / "w.safetensors", camera=file, **(SMALL | {"frames": "3-8"}))
     assert done.path is not None
     assert done.path.numbers == tuple(range(3, 9))
     np.testing.assert_allclose(done.path.poses, scene.poses[3:9], atol=1e-5)
@@ -243,12 +244,12 @@ def test_a_camera_that_stands_still_teaches_nothing(plate: Path, scene: SceneCli
     path = CameraPath(tuple(range(FRAMES)), still, (lens(scene),), *SIZE[::-1], "metres")
     write_camera(path, file, Plate(range(FRAMES), 24, *SIZE[::-1], 1, lens(scene)))
     with pytest.raises(InputError, match="too little parallax"):
-        adapt(plate, tmp_path / "w.safetensors", camera=file, steps=1, **OPTIONS)
+        adapt(plate, tmp_path / "w.safetensors", camera=file, **(SMALL | {"frames": None}))
 
 
 @pytest.mark.parametrize("recipe", ["packnet", "sfmlearner", "featdepth", "ddv", "diffnet"])
 def test_every_system_adapts(recipe: str, plate: Path, camera: Path, tmp_path: Path) -> None:
-    options = OPTIONS | {"recipe": recipe, "size": 64, "frames": "0-4", "camera": camera, "steps": 1}
+    options = SMALL | {"recipe": recipe, "camera": camera}
     done = adapt(plate, tmp_path / "w.safetensors", **options)
     assert done.steps == 1
     assert "photometric" in done.before
