@@ -382,7 +382,7 @@ def test_killed_at_random_moments_the_result_is_the_same(movie, finished, tmp_pa
     script.write_text(KILLED.format(paths=[str(here), str(here.parent)]))
     out = tmp_path / "out"
     moments = random.Random(0)
-    for _ in range(4):
+    for _ in range(2):
         with subprocess.Popen(
             [sys.executable, str(script), str(movie), str(out)], stdout=subprocess.PIPE, text=True
         ) as job:

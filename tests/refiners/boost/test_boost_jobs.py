@@ -42,7 +42,7 @@ SIZE = {"size": 64}
 
 @pytest.fixture(scope="module")
 def movie(tmp_path_factory):
-    return write_movie(tmp_path_factory.mktemp("clip") / "shot.mp4", 12, size=(384, 256))
+    return write_movie(tmp_path_factory.mktemp("clip") / "shot.mp4", 8, size=(384, 256))
 
 
 @pytest.fixture(scope="module")
@@ -54,17 +54,17 @@ def boosted(movie, tmp_path_factory):
 
 def test_a_boosted_shot_has_the_detail_of_a_larger_picture(tmp_path):
     """What the model would say of frame 5 at the size of the maps is nearer than what it said."""
-    movie = write_movie(tmp_path / "shot.mp4", 12, size=(576, 384))
+    movie = write_movie(tmp_path / "shot.mp4", 6, size=(576, 384))
     how = {"boost": "shot", "method": "temporal", "keep_store": True, **SIZE}
     assert run([movie], tmp_path / "out", **how)[0].error is None
     shot = tmp_path / "out" / ".vdepth" / "shot_0000"
     with (
-        FrameArray(shot / "final.f32", 12, (64, 96), "<f4") as final,
-        FrameArray(shot / "refined.f32", 12, (128, 192), "<f4") as refined,
+        FrameArray(shot / "final.f32", 6, (64, 96), "<f4") as final,
+        FrameArray(shot / "refined.f32", 6, (128, 192), "<f4") as refined,
     ):
         assert refined.missing() == []
         low, sharp = resized(final.read(5)[0], (128, 192)), refined.read(5)[0]
-    picture = next(iter(ShotView(open_clip(movie), Shot(0, 0, 12)).frames(5, 6))).rgb
+    picture = next(iter(ShotView(open_clip(movie), Shot(0, 0, 6)).frames(5, 6))).rgb
     truth = RampModel().predict(frames_to_tensor([picture], (128, 192)))[0].numpy()
     plain, ours = (np.corrcoef(map_.ravel(), truth.ravel())[0, 1] for map_ in (low, sharp))
     assert 1 - ours < 0.6 * (1 - plain)
@@ -144,7 +144,7 @@ def test_killed_in_the_middle_it_goes_on_to_the_same_bytes(movie, boosted, tmp_p
     with subprocess.Popen(
         [sys.executable, str(script), str(movie), str(out)], stdout=subprocess.PIPE, text=True
     ) as job:
-        for _ in range(4):
+        for _ in range(2):
             assert job.stdout.readline() == "frame\n"
         job.send_signal(signal.SIGKILL)
     done = []
@@ -154,8 +154,8 @@ def test_killed_in_the_middle_it_goes_on_to_the_same_bytes(movie, boosted, tmp_p
         room._Boosting, "_frame", lambda self, t, *rest: done.append(t) or frame(self, t, *rest)
     )
     assert run([movie], out, boost="shot", method="temporal", keep_store=True, **SIZE)[0].error is None
-    assert done[0] >= 4
-    assert done == list(range(done[0], 12))
+    assert done[0] >= 2
+    assert done == list(range(done[0], 8))
     assert digest(out) == digest(boosted)
 
 
