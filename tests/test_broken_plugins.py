@@ -173,11 +173,11 @@ def test_a_plug_in_that_fails_is_named_with_its_package_and_what_to_do(installed
         ),
         f"{job}8 --model slope --method forgetful": (1, "failed: ValueError: settle left 3 of 3 maps out"),
         f"{job}9 --model slope --method brief": (1, "settle gave an alignment of length 1 for a shot of 3."),
-        f"{job}10 --refiner small": (
+        f"{job}10 --model slope --method framewise --refiner small": (
             1,
             "refiner plug-in small (failing:Small) failed: ValueError: frames (1, ",
         ),
-        f"{job}11 --refiner sizeless": (
+        f"{job}11 --model slope --method framewise --refiner sizeless": (
             1,
             "refiner plug-in sizeless (failing:Sizeless) failed: ValueError: size",
         ),

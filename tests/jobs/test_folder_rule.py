@@ -7,7 +7,7 @@ from collections import Counter
 
 from jobs.folder_worlds import Clips, World
 
-WORLDS = 20
+WORLDS = 12
 
 
 def test_nothing_foreign_ever_changes(tmp_path):

@@ -36,7 +36,7 @@ def run(clip, out, model=None, part=None, on_event=None, **options):
 
 @pytest.fixture(scope="module")
 def movie(tmp_path_factory):
-    return write_movie(tmp_path_factory.mktemp("clip") / "shot.mp4", 24, shots=4)
+    return write_movie(tmp_path_factory.mktemp("clip") / "shot.mp4", 48, shots=4)
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def test_a_whole_run_goes_on_from_parts(movie, whole, tmp_path):
     assert run(movie, tmp_path, part=Part(numbers=(1, 3))).error is None
     model = RampModel()
     assert run(movie, tmp_path, model).error is None
-    assert model.seen == 12
+    assert model.seen == 24
     assert digest(tmp_path) == digest(whole)
 
 
@@ -136,7 +136,7 @@ def test_what_is_not_finished_is_named(movie, tmp_path):
         finish(tmp_path)
     assert run(movie, tmp_path).error is None
     before = digest(tmp_path)
-    assert finish(tmp_path).count == 24
+    assert finish(tmp_path).count == 48
     assert digest(tmp_path) == before
 
 
@@ -150,7 +150,7 @@ def test_parts_are_locked_shot_by_shot(movie, tmp_path):
             finish(tmp_path)
         assert run(movie, tmp_path, part=Part(numbers=(2, 4))).error is None
     assert run(movie, tmp_path, part=Part(numbers=(1, 2))).error is None
-    assert finish(tmp_path).count == 24
+    assert finish(tmp_path).count == 48
 
 
 def _names(out):

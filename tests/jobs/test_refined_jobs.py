@@ -65,7 +65,7 @@ NAMES = {"twice": "Twice", "twice-by-model": "TwiceByModel"}
 
 @pytest.fixture(scope="module")
 def movie(tmp_path_factory):
-    return write_movie(tmp_path_factory.mktemp("clip") / "shot.mp4", 24, shots=2)
+    return write_movie(tmp_path_factory.mktemp("clip") / "shot.mp4", 12, shots=2)
 
 
 @pytest.mark.parametrize("refiner", NAMES)
@@ -73,7 +73,7 @@ def test_refined_maps_are_what_is_written(movie, tmp_path, refiner):
     plain, events = tmp_path / "plain", []
     assert run([movie], plain, keep_store=True)[0].error is None
     assert run([movie], tmp_path / "out", None, events.append, refiner=refiner)[0].error is None
-    assert [event.total for event in events if isinstance(event, Stage) and event.name == "refine"] == [24]
+    assert [event.total for event in events if isinstance(event, Stage) and event.name == "refine"] == [12]
     before, after = read_sequence(plain), read_sequence(tmp_path / "out")
     assert before[3].shape == after[3].shape
     assert np.abs(before[3] - after[3]).max() > 0
@@ -88,12 +88,12 @@ def test_refined_maps_are_what_is_written(movie, tmp_path, refiner):
 
 def test_other_files_of_the_same_refinement_refine_nothing(movie, tmp_path):
     assert run([movie], tmp_path, keep_store=True, refiner="twice")[0].error is None
-    assert _twice().refined == 24
+    assert _twice().refined == 12
     assert run([movie], tmp_path, keep_store=True, refiner="twice", far=50.0, overwrite=True)[0].error is None
-    assert _twice().refined == 24
+    assert _twice().refined == 12
     other = {"refiner": "twice-by-model", "keep_store": True}
     assert run([movie], tmp_path, overwrite=True, **other)[0].error is None
-    assert _twice().refined == 48
+    assert _twice().refined == 24
 
 
 def test_stages_of_very_large_frames_take_turns_and_leave_no_decoder_open(movie, tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -140,6 +141,7 @@ def write(out: Path, sources: Sequence[Source], config: TrainConfig, counters: C
     write_bytes(out.with_suffix(".md"), ("\n".join(lines) + "\n").encode())
 
 
+@cache
 def _class_of(architecture: str) -> str:
     kind = type(empty(architecture))
     return f"{kind.__module__}.{kind.__qualname__}"
