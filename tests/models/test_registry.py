@@ -224,6 +224,16 @@ def test_listing_needs_no_torch():
     assert done.stdout.startswith("['embedded'")
 
 
+def test_loading_a_model_does_not_load_torchs_compiler():
+    """It takes every process a second."""
+    code = (
+        "import sys, vdepth_core.models.registry as r; r.load_model('embedded'); "
+        "assert 'sympy' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 class Pretend:
     """A model that takes as long as it is told, by the number of threads, on a clock of its own."""
 

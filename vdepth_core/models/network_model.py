@@ -13,7 +13,7 @@ from ..errors import UsageError
 from ..protocols import DepthModel
 from ..types import ModelSpec
 from ..weights.catalogue import find_entry, published_file
-from ..weights.loading import Weights, check_fit, load_into
+from ..weights.loading import Weights, check_fit, load_into, on_cpu
 from ..weights.parts import read_network
 from .device import kind_of
 from .licence import claim_of_file
@@ -306,7 +306,7 @@ class Family:
         with torch.device("meta"):  # weights that do not fit cost no memory, and none is filled with chance
             network = self.build(state)
         check_fit(network, state, weights.path)
-        network = network.to_empty(device="cpu")
+        network = on_cpu(network)
         load_into(network, state, weights.path)
         return network.eval()
 

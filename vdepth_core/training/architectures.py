@@ -15,7 +15,7 @@ from ..errors import UsageError, WeightsError
 from ..learning.loop import parameter_groups
 from ..networks.hybrid_depth import HybridDepthNet
 from ..networks.lite_depth import LiteDepthNet
-from ..weights.loading import load_into, load_state_dict
+from ..weights.loading import load_into, load_state_dict, on_cpu
 from ..weights.location import find_weights
 
 
@@ -144,7 +144,7 @@ def empty(architecture: str) -> nn.Module:
     """
     with torch.device("meta"):
         network = ARCHITECTURES[architecture].build()
-    return network.to_empty(device="cpu").eval()
+    return on_cpu(network).eval()
 
 
 def _whole(state: Mapping[str, Tensor]) -> bool:

@@ -83,6 +83,24 @@ def read_weights(path: Path) -> Weights:
     )
 
 
+def on_cpu(network: nn.Module) -> nn.Module:
+    """Gives a network of the meta device memory on the CPU, in which anything may stand.
+
+    `torch.nn.Module.to_empty` does the same, and loads half of torch's compiler for it: a second of every
+    process.
+
+    Args:
+        network: Changed in place.
+
+    Returns:
+        The same.
+    """
+    import torch
+
+    network._apply(lambda tensor: torch.empty(tensor.shape, dtype=tensor.dtype))
+    return network
+
+
 def load_into(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
     """Copies ``state`` into ``network``, strictly: every key must match in name and shape.
 

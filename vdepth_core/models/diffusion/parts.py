@@ -19,7 +19,7 @@ from ...errors import WeightsError
 from ...weights.building import build_empty, cannot_build
 from ...weights.catalogue import CatalogueEntry, catalogue
 from ...weights.configs import init_arguments, read_json
-from ...weights.loading import check_fit, load_into, load_state_dict
+from ...weights.loading import check_fit, load_into, load_state_dict, on_cpu
 from ...weights.prepare import empty_prompt_embedding
 from ...weights.reading import AGAIN
 
@@ -218,8 +218,7 @@ def read_network(
     kept = full if dtype.itemsize < torch.float32.itemsize else ()
     for part in kept:
         network.get_submodule(part).float()
-    network.to_empty(device="cpu")
-    load_into(network, state, file)
+    load_into(on_cpu(network), state, file)
     for part in kept:
         keep_full_precision(network, part)
     return network
