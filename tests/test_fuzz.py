@@ -10,9 +10,10 @@ import pytest
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="each run is a fork")
-def test_damaged_inputs_are_sentences_and_documented_codes():
+@pytest.mark.parametrize("inputs", ["23", pytest.param("27", marks=pytest.mark.slow)])  # of every kind
+def test_damaged_inputs_are_sentences_and_documented_codes(inputs):
     script = Path(__file__).parents[1] / "benchmarks" / "fuzz.py"
-    command = [sys.executable, str(script), "--inputs", "23", "--seed", "12"]
+    command = [sys.executable, str(script), "--inputs", inputs, "--seed", "12"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=500)
     assert done.returncode == 0, done.stdout + done.stderr
     facts = json.loads(done.stdout.splitlines()[-1])

@@ -376,13 +376,14 @@ KILLED = textwrap.dedent(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL does not exist on Windows")
-def test_killed_at_random_moments_the_result_is_the_same(movie, finished, tmp_path):
+@pytest.mark.parametrize("kills", [2, pytest.param(4, marks=pytest.mark.slow)])
+def test_killed_at_random_moments_the_result_is_the_same(movie, finished, tmp_path, kills):
     here = Path(__file__).parent
     script = tmp_path / "job.py"
     script.write_text(KILLED.format(paths=[str(here), str(here.parent)]))
     out = tmp_path / "out"
     moments = random.Random(0)
-    for _ in range(2):
+    for _ in range(kills):
         with subprocess.Popen(
             [sys.executable, str(script), str(movie), str(out)], stdout=subprocess.PIPE, text=True
         ) as job:
