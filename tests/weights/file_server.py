@@ -273,8 +273,8 @@ class _Handler(BaseHTTPRequestHandler):
             limit = min(x for x in (fault.cut, fault.stall, len(body)) if x is not None)
             piece = piece[: max(limit - at, 0)]
             if piece:
+                asked.sent += len(piece)  # before: who has the bytes may look at once
                 self.wfile.write(piece if page.sized else b"%x\r\n%s\r\n" % (len(piece), piece))
-                asked.sent += len(piece)
             if asked.sent >= limit < len(body):
                 if fault.stall == limit:
                     self.host.closing.wait(20)
