@@ -1,7 +1,7 @@
 """Tests in Blender as a module: run in an environment of bpy's own, with VDEPTH_PYTHON naming the core's.
 
-python -m venv .venv-bpy && .venv-bpy/bin/pip install 'bpy==5.0.1' 'numpy<2' pytest
-VDEPTH_PYTHON=.venv-test/bin/python .venv-bpy/bin/pytest tests/blender
+python -m venv .venv-bpy && .venv-bpy/bin/pip install 'bpy==5.0.1' 'numpy<2' pytest pytest-xdist
+VDEPTH_PYTHON=.venv-test/bin/python .venv-bpy/bin/pytest -n 2 --dist loadfile tests/blender
 """
 
 import importlib.util
@@ -15,7 +15,8 @@ import pytest
 if importlib.util.find_spec("bpy") is None:
     collect_ignore_glob = ["test_*.py"]
 else:
-    os.environ.setdefault("BLENDER_USER_RESOURCES", tempfile.mkdtemp(prefix="vdepth-blender-"))
+    if "PYTEST_XDIST_WORKER" in os.environ or "BLENDER_USER_RESOURCES" not in os.environ:  # each its own
+        os.environ["BLENDER_USER_RESOURCES"] = tempfile.mkdtemp(prefix="vdepth-blender-")
     ROOT = Path(__file__).parents[2]
     sys.path.insert(0, str(ROOT))
 
