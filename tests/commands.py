@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import pytest
 
+COMMAND = [sys.executable, "-c", "from vdepth_core.cli.main import main; main()"]
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -48,9 +50,6 @@ def vdepth(*words: object, check: int | None = None) -> Ended:
     ended = Ended(code, _text(out), _text(err))
     assert check in (None, ended.returncode), ended.stderr
     return ended
-
-
-COMMAND = [sys.executable, "-c", "from vdepth_core.cli.main import main; main()"]
 
 
 def _stream() -> io.TextIOWrapper:

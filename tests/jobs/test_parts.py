@@ -181,7 +181,7 @@ PROCESS = textwrap.dedent(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL does not exist on Windows")
-def test_three_processes_one_killed_and_repeated(movie, whole, tmp_path):
+def test_two_processes_one_killed_and_its_share_repeated(movie, whole, tmp_path):
     out, tests = tmp_path / "out", Path(__file__).parents[1]
 
     def start(share, pause):

@@ -281,7 +281,7 @@ def _settings(config: TrainConfig) -> dict[str, float | str]:
 def _check_settings(begun: dict[str, float | str], config: TrainConfig) -> None:
     """Raises a `UsageError` where a checkpoint that says its settings was begun with other ones."""
     for name, value in _settings(config).items():
-        if begun and begun[name] != value:
+        if begun.get(name, value) != value:
             raise UsageError(
                 f"This training was begun with --{name} {begun[name]}, not {value}.",
                 f"Go on with --{name} {begun[name]}, or begin anew under another name.",
