@@ -75,6 +75,19 @@ def run(
     return standing
 
 
+@pytest.mark.parametrize("part", ["tensors", "counters"])
+def test_bytes_that_changed_on_the_disk_are_noticed(tmp_path: Path, part: str) -> None:
+    path = tmp_path / "checkpoint"
+    run(path)
+    content = bytearray(path.read_bytes())
+    place = len(content) - 6 if part == "tensors" else content.index(b"step") + 8
+    content[place] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match="is damaged: its content is not what was written") as caught:
+        run(path, resume=True)
+    assert caught.value.hint == "Delete it and start without --resume."
+
+
 def test_a_stopped_run_ends_like_a_straight_one(tmp_path: Path) -> None:
     straight = run(tmp_path / "straight")
     with pytest.raises(Cancelled):

@@ -2,11 +2,14 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from vdepth_core.learning.checkpoint import Counters
 from vdepth_core.training.card import UNKNOWN, keep_licence, licences_of, write
 from vdepth_core.training.config import TrainConfig
+from vdepth_core.training.shards import write_shard
+from vdepth_core.training.sources import Shards
 
 MIT = (
     "Copyright 2017 Somebody\n\nPermission is hereby granted, free of charge, to any person obtaining a copy"
@@ -73,6 +76,20 @@ def test_card_names_sources_settings_and_errors(tmp_path):
         "| 40 | 0.2500 |",
     ):
         assert line in card.splitlines()
+
+
+def test_few_rendered_scenes_have_the_share_they_are_drawn_with(tmp_path):
+    picture = np.zeros((2, 40, 60, 3), np.uint8)
+    (tmp_path / "few").mkdir()
+    for number in range(10):
+        write_shard(tmp_path / "few" / f"train-{number}.npz", picture, picture[..., 0])
+    few = Shards("cycles", [tmp_path / "few"], exact=True, floor=0.1)
+    few.enlist({}, 0, closed=False)
+    many = SimpleNamespace(kind="procedural", contents="9 scenes", origins=())
+    write(tmp_path / "mine.safetensors", [few, many], TrainConfig(), Counters("seed 7", step=40))
+    card = (tmp_path / "mine.md").read_text(encoding="utf-8")
+    assert "| 19% | cycles | 10 shards, 0 more held out |" in card  # a tenth of .35, against .15
+    assert "| 81% | procedural |" in card
 
 
 def test_card_of_a_training_that_was_stopped_at_once(tmp_path):

@@ -18,6 +18,7 @@ from .state import Weights, read_facts, read_tensors, restore_state, write_state
 
 _FORMAT = "vdepth-learning-1"
 _FORMER = ("vdepth-adaptation-1", "vdepth-training-3")  # ours too, but none goes on from them any more
+_ANEW = "Delete it and start without --resume."
 
 
 @dataclass
@@ -122,13 +123,9 @@ class Standing:
             tensors = read_tensors(path)
             average, kept = restore_state(tensors, trained, optimiser, "average", "kept")
         except (OSError, SafetensorError) as error:
-            raise WeightsError(
-                f"The checkpoint {path} is damaged: {error}.", "Start without --resume."
-            ) from error
+            raise WeightsError(f"The checkpoint {path} is damaged: {error}.", _ANEW) from error
         except RuntimeError as error:  # torch lists every key there is and is not
-            raise WeightsError(
-                f"The checkpoint {path} is of other networks.", "Start without --resume."
-            ) from error
+            raise WeightsError(f"The checkpoint {path} is of other networks.", _ANEW) from error
         return cls(trained, optimiser, counters, average, kept, share, start)
 
     def save(self, path: Path) -> None:
@@ -205,15 +202,17 @@ def read_counters(path: Path, identity: str) -> Counters:
         if facts.get("format") in _FORMER:
             raise WeightsError(
                 f"{path.name} is of a former version of vdepth, which cannot be resumed any more.",
-                "Start without --resume.",
+                _ANEW,
             )
         if facts.get("format") != _FORMAT:
             raise ValueError("it is no checkpoint of vdepth")
         counters = Counters(**json.loads(facts["counters"]))
-    except (OSError, SafetensorError, ValueError, TypeError, KeyError) as error:
+    except FileNotFoundError as error:
         raise WeightsError(
-            f"There is nothing to resume from: {path}: {error}.", "Start without --resume."
+            f"There is nothing to resume from: there is no {path}.", "Start without --resume."
         ) from error
+    except (OSError, SafetensorError, ValueError, TypeError, KeyError) as error:
+        raise WeightsError(f"There is nothing to resume from: {path}: {error}.", _ANEW) from error
     check_identity(path, counters.identity, identity)
     counters.history = [(step, errors) for step, errors in counters.history]
     return counters
@@ -233,7 +232,7 @@ def check_identity(path: Path, found: str, wanted: str) -> None:
     if found != wanted:
         raise UsageError(
             f"{path.name} comes from another seed, model, clip or other options.",
-            "Resume with those of the first run, or start without --resume.",
+            "Resume with those of the first run, or choose another name for this one.",
         )
 
 

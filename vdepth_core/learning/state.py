@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from ..weights.saving import save_tensors
 Weights = dict[str, Tensor]
 
 _OPTIMISER = "optimiser"
+_DIGEST = "sha256"  # of all the rest: a disk may give back other bytes than it was given
 
 
 def write_state(
@@ -42,7 +44,7 @@ def write_state(
             tensors[f"{_OPTIMISER}.{key}.{name}"] = torch.as_tensor(value)  # some count steps without one
     # copies: some networks keep one tensor under two keys
     copies = {key: value.detach().cpu().clone().contiguous() for key, value in tensors.items()}
-    save_tensors(copies, path, facts)
+    save_tensors(copies, path, {**facts, _DIGEST: _digest(copies, facts)})
 
 
 def read_facts(path: Path) -> dict[str, str]:
@@ -68,7 +70,12 @@ def read_tensors(path: Path) -> Weights:
         OSError, SafetensorError: it is missing or damaged.
     """
     with safe_open(path, framework="pt") as file:
-        return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        facts = dict(file.metadata() or {})
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    written = facts.pop(_DIGEST, None)  # those of former versions say nothing
+    if written is not None and written != _digest(tensors, facts):
+        raise OSError("its content is not what was written")
+    return tensors
 
 
 def restore_state(
@@ -107,3 +114,12 @@ def parts_of(tensors: Weights, name: str) -> Weights:
     """
     prefix = f"{name}."
     return {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}
+
+
+def _digest(tensors: Weights, facts: Mapping[str, str]) -> str:
+    """SHA-256 of contiguous tensors on the CPU, their names and shapes, and the facts."""
+    digest = hashlib.sha256(repr(sorted(facts.items())).encode())
+    for key, value in sorted(tensors.items()):
+        digest.update(f"{key} {value.dtype} {tuple(value.shape)}\n".encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()

@@ -15,7 +15,7 @@ from ..files import write_bytes
 from ..version import __version__
 from .architectures import empty
 from .curves import SMOOTHED
-from .sources import SHARES, Source
+from .sources import Source, share
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,10 +92,10 @@ def write(out: Path, sources: Sequence[Source], config: TrainConfig, counters: C
         config: How.
         counters: How far it is, and what it started from.
     """
-    total = sum(SHARES[source.kind] for source in sources)
+    shares = [share(source, max(counters.step - 1, 0)) for source in sources]  # of the last step
     rows = [
-        f"| {SHARES[source.kind] / total:.0%} | {source.kind} | {source.contents} | {_origins(source)} |"
-        for source in sources
+        f"| {own / sum(shares):.0%} | {source.kind} | {source.contents} | {_origins(source)} |"
+        for own, source in zip(shares, sources, strict=True)
     ]
     recent = counters.losses[-SMOOTHED:]
     facts = {

@@ -303,8 +303,8 @@ def mix(
         frames: Of the batch.
         height, width: Of its pictures.
     """
-    sources = [source for source in sources if _share(source, step)]
-    shares = np.array([_share(source, step) / source.frames for source in sources])  # they are of frames
+    sources = [source for source in sources if share(source, step)]
+    shares = np.array([share(source, step) / source.frames for source in sources])  # they are of frames
     drawn: list[Sample] = []
     samples: list[Form] = []
     left = frames
@@ -325,8 +325,13 @@ def mix(
     )
 
 
-def _share(source: Source, step: int) -> float:
-    """Of a step's frames; less of few rendered scenes, which would soon be known by heart."""
+def share(source: Source, step: int) -> float:
+    """A source's weight among a step's frames: less of few rendered scenes, soon known by heart.
+
+    Args:
+        source: Of them all.
+        step: Of the training.
+    """
     if not isinstance(source, Shards):
         return SHARES[source.kind]
     have = source.available(step)
