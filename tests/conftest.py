@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,12 @@ try:
     import torch
 except ModuleNotFoundError:  # Blender's environment, which the core is not in; see blender/conftest.py
     torch = None  # type: ignore[assignment]
+
+
+def pytest_collection_finish() -> None:
+    """The collected tests stay to the end: collecting garbage need not walk through them each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

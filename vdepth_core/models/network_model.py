@@ -36,7 +36,10 @@ def fold(network: nn.Module) -> nn.Module:
     """What a `Family` whose network has batch normalisations makes of it for inference.
 
     Args:
-        network: Stays as it is.
+        network: Changed in place.
+
+    Returns:
+        The same.
     """
     from ..networks.folding import fold_batchnorms
 

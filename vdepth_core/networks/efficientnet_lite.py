@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import cache
 from typing import ClassVar
 
 import torch
@@ -167,11 +168,16 @@ def variant_of(state: Mapping[str, Tensor], prefix: str) -> str:
         prefix: Of its keys there.
     """
     for variant in VARIANTS:
-        with torch.device("meta"):
-            own = LiteEncoder(variant).state_dict()
-        if all(f"{prefix}{key}" in state and state[f"{prefix}{key}"].shape == own[key].shape for key in own):
+        own = _shapes(variant)
+        if all(f"{prefix}{key}" in state and state[f"{prefix}{key}"].shape == own[key] for key in own):
             return variant
     return next(iter(VARIANTS))
+
+
+@cache
+def _shapes(variant: str) -> dict[str, torch.Size]:
+    with torch.device("meta"):
+        return {key: value.shape for key, value in LiteEncoder(variant).state_dict().items()}
 
 
 def _rounded(channels: float) -> int:

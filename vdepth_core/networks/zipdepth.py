@@ -6,7 +6,6 @@ The published key layout: the base network, or the one for NPUs, whose last enla
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -287,17 +286,19 @@ class ZipDepth(nn.Module):
 
 
 def fused(network: nn.Module) -> nn.Module:
-    """A copy for inference: blocks of one convolution each, normalisations folded.
+    """For inference: blocks of one convolution each, normalisations folded.
 
     Args:
-        network: A `ZipDepth`; stays as it is.
+        network: A `ZipDepth`; changed in place.
+
+    Returns:
+        The same.
     """
-    plain = copy.deepcopy(network).eval()
-    for module in list(plain.modules()):
+    for module in list(network.modules()):
         for name, child in list(module.named_children()):
             if isinstance(child, RepBlock):
                 setattr(module, name, child.fused())
-    return fold_batchnorms(plain)
+    return fold_batchnorms(network)
 
 
 def _stage(channels: int, depth: int, *more: nn.Module) -> nn.Sequential:
