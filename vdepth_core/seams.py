@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from pydantic import BaseModel
@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from .choices import one_of
 from .errors import UsageError
 from .options import read_options
-from .plugins import Plugin, answering
+from .plugins import Plugin, answering, entry_points
 
 log = logging.getLogger(__name__)
 
@@ -166,7 +166,5 @@ class Seam(Generic[T]):
         return thing
 
     def _plugins(self) -> dict[str, EntryPoint]:
-        places = {
-            own.place for own in self._ours.values()
-        }  # as the metadata of an older vdepth may have them
+        places = {own.place for own in self._ours.values()}  # an older vdepth's metadata may have them
         return {p.name: p for p in entry_points(group=self.group) if p.value not in places}

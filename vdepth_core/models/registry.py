@@ -8,13 +8,13 @@ import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, cast, get_args
 
 from ..choices import Predicts, Runtime, one_of
 from ..errors import UsageError, WeightsError
-from ..plugins import Plugin, answering
+from ..plugins import Plugin, answering, entry_points
 from ..protocols import DepthModel, SnippetModel
 from ..types import ModelSpec, Quantity, Space
 from ..weights.catalogue import published_models
