@@ -15,6 +15,7 @@ from vdepth_core.errors import Cancelled, UsageError, WeightsError
 from vdepth_core.learning.checkpoint import Counters, Standing, is_checkpoint, read_counters
 from vdepth_core.learning.config import Cosine, LoopConfig
 from vdepth_core.learning.loop import Lesson, learn, parameter_groups
+from vdepth_core.learning.state import read_facts, read_tensors
 from vdepth_core.progress import Progress
 
 CONFIG = LoopConfig(steps=6, rate=0.1, validate_every=2, patience=3)
@@ -86,6 +87,15 @@ def test_bytes_that_changed_on_the_disk_are_noticed(tmp_path: Path, part: str) -
     with pytest.raises(WeightsError, match="is damaged: its content is not what was written") as caught:
         run(path, resume=True)
     assert caught.value.hint == "Delete it and start without --resume."
+
+
+def test_a_checkpoint_of_a_former_version_has_no_checksum(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint"
+    run(path)
+    tensors, facts = read_tensors(path), read_facts(path)
+    del facts["sha256"]
+    save_file(tensors, path, facts)
+    assert run(path, resume=True).counters.step == CONFIG.steps
 
 
 def test_a_stopped_run_ends_like_a_straight_one(tmp_path: Path) -> None:
