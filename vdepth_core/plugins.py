@@ -25,13 +25,13 @@ def entry_points(group: str) -> EntryPoints:
     Args:
         group: Name of the entry points.
     """
-    return _entry_points(tuple((folder, _changed(folder)) for folder in sys.path)).select(group=group)
+    return _entry_points(group, tuple((folder, _changed(folder)) for folder in sys.path))
 
 
-@lru_cache(maxsize=1)
-def _entry_points(path: tuple[tuple[str, int], ...]) -> EntryPoints:
-    """All there are on a search path in a state."""
-    return metadata.entry_points()
+@lru_cache(maxsize=16)  # more than there are groups
+def _entry_points(group: str, path: tuple[tuple[str, int], ...]) -> EntryPoints:
+    """Those of a group on a search path in a state."""
+    return metadata.entry_points(group=group)
 
 
 def _changed(folder: str) -> int:

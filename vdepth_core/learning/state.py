@@ -121,5 +121,5 @@ def _digest(tensors: Weights, facts: Mapping[str, str]) -> str:
     digest = hashlib.sha256(repr(sorted(facts.items())).encode())
     for key, value in sorted(tensors.items()):
         digest.update(f"{key} {value.dtype} {tuple(value.shape)}\n".encode())
-        digest.update(value.reshape(-1).view(torch.uint8).numpy())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
