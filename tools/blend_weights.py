@@ -3,8 +3,9 @@
 
 python tools/blend_weights.py START.safetensors END.safetensors SHARE OUT.safetensors
 
-SHARE 0 is START, 1 is END. Between two trainings lies what forgets less of pictures unlike the last one's (Wortsman
-et al., "Robust Fine-Tuning of Zero-Shot Models", CVPR 2022). `train-embedded --blend` does it within one training.
+SHARE 0 is START, 1 is END. Between two trainings lies what forgets less of pictures unlike the last one's
+(Wortsman et al., "Robust Fine-Tuning of Zero-Shot Models", CVPR 2022). ``train-embedded --blend`` does it
+within one training.
 """
 
 from __future__ import annotations
