@@ -33,6 +33,7 @@ def main() -> None:
     if {k: v.shape for k, v in start.items()} != {k: v.shape for k, v in end.items()}:
         parser.error(f"{options.start.name} and {options.end.name} are of different networks")
     share = options.share
+    # not `checkpoint.blend`: it rounds otherwise, and the released weights were made with this sum
     between = {k: (1 - share) * start[k].float() + share * v.float() for k, v in end.items()}
     counters = {k: v for k, v in end.items() if not v.is_floating_point()}
     export({**between, **counters}, options.out)

@@ -286,15 +286,15 @@ class ZipDepth(nn.Module):
 
 
 def fused(network: nn.Module) -> nn.Module:
-    """For inference: blocks of one convolution each, normalisations folded.
+    """Makes each block one convolution, and folds what other normalisations it can.
 
     Args:
-        network: A `ZipDepth`; changed in place.
+        network: A `ZipDepth`; changed in place, for evaluation.
 
     Returns:
         The same.
     """
-    for module in list(network.modules()):
+    for module in list(network.eval().modules()):
         for name, child in list(module.named_children()):
             if isinstance(child, RepBlock):
                 setattr(module, name, child.fused())
