@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from vdepth_core.errors import VdepthError
 from vdepth_core.training.train import export
 from vdepth_core.weights.loading import load_state_dict
 
@@ -29,14 +30,19 @@ def main() -> None:
     options = parser.parse_args()
     if not 0 <= options.share <= 1:
         parser.error(f"a share of {options.share:g} is not between 0 and 1")
-    start, end = load_state_dict(options.start), load_state_dict(options.end)
-    if {k: v.shape for k, v in start.items()} != {k: v.shape for k, v in end.items()}:
-        parser.error(f"{options.start.name} and {options.end.name} are of different networks")
-    share = options.share
-    # not `checkpoint.blend`: it rounds otherwise, and the released weights were made with this sum
-    between = {k: (1 - share) * start[k].float() + share * v.float() for k, v in end.items()}
-    counters = {k: v for k, v in end.items() if not v.is_floating_point()}
-    export({**between, **counters}, options.out)
+    if options.out.exists():
+        parser.error(f"{options.out} is there already: choose another name")
+    try:
+        start, end = load_state_dict(options.start), load_state_dict(options.end)
+        if {k: v.shape for k, v in start.items()} != {k: v.shape for k, v in end.items()}:
+            parser.error(f"{options.start.name} and {options.end.name} are of different networks")
+        share = options.share
+        # not `checkpoint.blend`: it rounds otherwise, and the released weights were made with this sum
+        between = {k: (1 - share) * start[k].float() + share * v.float() for k, v in end.items()}
+        counters = {k: v for k, v in end.items() if not v.is_floating_point()}
+        export({**between, **counters}, options.out)
+    except VdepthError as error:
+        parser.error(f"{error.message} {error.hint}")
 
 
 if __name__ == "__main__":

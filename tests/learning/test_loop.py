@@ -96,6 +96,10 @@ def test_a_checkpoint_of_a_former_version_has_no_checksum(tmp_path: Path) -> Non
     del facts["sha256"]
     save_file(tensors, path, facts)
     assert run(path, resume=True).counters.step == CONFIG.steps
+    del facts["counters"]
+    save_file(tensors, path, facts)
+    with pytest.raises(WeightsError, match="its header is damaged"):
+        run(path, resume=True)
 
 
 def test_a_stopped_run_ends_like_a_straight_one(tmp_path: Path) -> None:

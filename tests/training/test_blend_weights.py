@@ -54,8 +54,14 @@ def test_other_networks_and_other_shares_are_refused(
     for words, said in (
         ((ends[0], tmp_path / "other.safetensors", 0.5), "of different networks"),
         ((*ends, 1.5), "not between 0 and 1"),
+        ((tmp_path / "none.safetensors", ends[1], 0.5), "none.safetensors does not exist"),
     ):
         with pytest.raises(SystemExit):
             blend(monkeypatch, *words, out)
         assert said in capsys.readouterr().err
     assert not out.exists()
+    before = ends[0].read_bytes()
+    with pytest.raises(SystemExit):
+        blend(monkeypatch, *ends, 0.5, ends[0])
+    assert "is there already" in capsys.readouterr().err
+    assert ends[0].read_bytes() == before

@@ -206,12 +206,14 @@ def read_counters(path: Path, identity: str) -> Counters:
             )
         if facts.get("format") != _FORMAT:
             raise ValueError("it is no checkpoint of vdepth")
+        if "counters" not in facts:
+            raise ValueError("its header is damaged")
         counters = Counters(**json.loads(facts["counters"]))
     except FileNotFoundError as error:
         raise WeightsError(
             f"There is nothing to resume from: there is no {path}.", "Start without --resume."
         ) from error
-    except (OSError, SafetensorError, ValueError, TypeError, KeyError) as error:
+    except (OSError, SafetensorError, ValueError, TypeError) as error:
         raise WeightsError(f"There is nothing to resume from: {path}: {error}.", _ANEW) from error
     check_identity(path, counters.identity, identity)
     counters.history = [(step, errors) for step, errors in counters.history]
