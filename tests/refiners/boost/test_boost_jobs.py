@@ -3,17 +3,15 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import textwrap
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from generated import RampModel, write_movie
 from jobs.test_run import digest, run
+from processes import start
 from rolling_fakes import FakeSnippets
 
 from vdepth_core import estimate
@@ -118,7 +116,6 @@ def test_models_of_depth_are_boosted_in_their_own_terms(movie, tmp_path, quantit
 KILLED = textwrap.dedent(
     """
     import sys
-    sys.path[:0] = {paths!r}
     from pathlib import Path
     from jobs.test_run import run
     from vdepth_core.refiners.boost import boost
@@ -137,13 +134,8 @@ KILLED = textwrap.dedent(
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL does not exist on Windows")
 def test_killed_in_the_middle_it_goes_on_to_the_same_bytes(movie, boosted, tmp_path, monkeypatch):
-    tests = Path(__file__).parents[2]
-    script = tmp_path / "job.py"
-    script.write_text(KILLED.format(paths=[str(tests)]))
     out = tmp_path / "out"
-    with subprocess.Popen(
-        [sys.executable, str(script), str(movie), str(out)], stdout=subprocess.PIPE, text=True
-    ) as job:
+    with start(KILLED, movie, out) as job:
         for _ in range(2):
             assert job.stdout.readline() == "frame\n"
         job.send_signal(signal.SIGKILL)
