@@ -104,6 +104,11 @@ def test_stopped_runs_end_like_uninterrupted_ones(plate: Path, straight: Adaptat
     with pytest.raises(Cancelled):
         adapt(plate, out, progress=StopAt("adapt", 1), **SHORT)
     assert not out.exists()
+    kept = out.with_suffix(".adapting").read_bytes()
+    with pytest.raises(UsageError, match=r"resumed\.adapting holds a run that is not over") as refused:
+        adapt(plate, out, **SHORT)
+    assert "--resume" in refused.value.hint
+    assert out.with_suffix(".adapting").read_bytes() == kept
     resumed = adapt(plate, out, resume=True, **SHORT)
     assert resumed.before == straight.before
     assert resumed.after == straight.after

@@ -134,7 +134,8 @@ def adapt(
             recipe's own (``form`` …, see its ``Options``).
 
     Raises:
-        UsageError: an option is wrong, or the model is none that can be adapted.
+        UsageError: an option is wrong, the model is none that can be adapted, or a run that is not over would
+            be lost.
         InputError: the clip cannot be read, or shows no two frames of one shot.
         WeightsError: weights are missing, or there is nothing to resume from.
         ResourceError: disk full or out of memory.
@@ -183,6 +184,7 @@ def adapt(
         guide_size = network_size(info.width, info.height, info.pixel_aspect, guide.spec)
     pace = {name: getattr(chosen, name) for name in ("rate", "share") if hasattr(chosen, name)}
     config = LoopConfig(seed=seed, minutes=minutes, steps=steps, **pace)
+    anyhow = resume is None
     if resume is None:
         before = places.former(identity, student.spec.name)
         if before is not None and places.tidied and run_over(config, before):
@@ -193,7 +195,7 @@ def adapt(
         counters = places.resume(identity, student.spec.name)
     else:
         threads = probe_threads(student, (height, width)) if device == "cpu" else torch.get_num_threads()
-        counters = places.begin(identity, student.spec.name, threads)
+        counters = places.begin(identity, student.spec.name, threads, anyhow=anyhow)
     heard = Listening(progress)
     with resumable(), _clean(places, resumed=resume):
         # poses without numbers are told by how many frames the whole clip has

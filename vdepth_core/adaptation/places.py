@@ -52,16 +52,17 @@ class Places:
         plain_files(self.folder)
         refuse_link(self.state)
 
-    def begin(self, identity: str, source: str, threads: int) -> Counters:
+    def begin(self, identity: str, source: str, threads: int, *, anyhow: bool = False) -> Counters:
         """Removes what a former run left, and notes whose the folder is now.
 
         Args:
             identity: Of the run: what decides its result.
             source: Name of the model that it starts from.
             threads: Of torch; a resumed run takes as many.
+            anyhow: Even if what it learnt is lost.
 
         Raises:
-            UsageError: the folder or the checkpoint is none of ours.
+            UsageError: the folder or the checkpoint is none of ours, or of a run that is not over.
         """
         if os.path.lexists(self.state) and not is_checkpoint(self.state):
             raise UsageError(
@@ -71,6 +72,11 @@ class Places:
             if not (self.folder / _RUN).is_file():
                 raise UsageError(
                     f"{self.folder} is in the way; it is no folder of vdepth.", "Choose another name with -o."
+                )
+            if self.state.exists() and not anyhow:
+                raise UsageError(
+                    f"{self.state} holds a run that is not over.",
+                    "Go on with --resume, or delete it to begin anew.",
                 )
             remove_store(self.folder)
         self.state.unlink(missing_ok=True)

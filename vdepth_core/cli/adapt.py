@@ -67,7 +67,12 @@ def adapt(
     device: Annotated[
         str, _training(metavar=menu(Device), help="Where the network runs; cuda:1 is the second GPU.")
     ] = "auto",
-    frames: Annotated[str | None, typer.Option(metavar="A-B", help="Frames A to B, inclusive.")] = None,
+    frames: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A-B", help="Frames A to B, inclusive; a movie counts from 0, a sequence as its files."
+        ),
+    ] = None,
     right: Annotated[Path | None, _stereo(help="Right eye's clip, for recipes that learn from two.")] = None,
     stereo: Annotated[
         str | None,

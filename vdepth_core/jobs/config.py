@@ -73,7 +73,9 @@ class JobOptions(ClipOptions):
         default=None, description="Shorter side of the network input, 32 to 4096 pixels."
     )
     frames: str | None = Field(
-        default=None, description="Frames A to B, inclusive.", json_schema_extra={"metavar": "A-B"}
+        default=None,
+        description="Frames A to B, inclusive; a movie counts from 0.",
+        json_schema_extra={"metavar": "A-B"},
     )
     start_frame: Annotated[int, Field(ge=0, le=9_999_999)] | None = Field(
         default=None, description="Number of a movie's first frame, 0 to 9999999 (default 1001)."
