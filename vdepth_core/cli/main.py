@@ -6,6 +6,7 @@ Nothing heavy is imported here or at the top of a verb's file, so ``vdepth --hel
 from __future__ import annotations
 
 import contextlib
+import copy
 import errno
 import json
 import logging
@@ -193,11 +194,21 @@ def _run(arguments: list[str]) -> int:
         if printable(word) != word:
             raise InputError(f"The name {printable(word)} is not UTF-8.", "Rename the file or its folder.")
     try:
-        result = app(arguments, prog_name="vdepth", standalone_mode=False)
+        result = _only(arguments[:1])(arguments, prog_name="vdepth", standalone_mode=False)
     except _WrongUsage as error:  # what the parser says of options, with what was probably meant
         error.show()
         return int(error.exit_code)
     return result if isinstance(result, int) else 0
+
+
+def _only(verb: list[str]) -> typer.Typer:
+    """The app without the verbs that are not asked for: reading all their options takes a while."""
+    commands = [command for command in app.registered_commands if [command.name] == verb]
+    if not commands:  # options, a group, or what is no verb
+        return app
+    one = copy.copy(app)
+    one.registered_commands, one.registered_groups = commands, []
+    return one
 
 
 def _fail(error: BaseException) -> int:
