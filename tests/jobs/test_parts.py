@@ -4,15 +4,13 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
 from generated import RampModel, write_movie
 from jobs.test_run import OPTIONS, digest
+from processes import start
 
 from vdepth_core.errors import InputError, JobConflictError, UsageError
 from vdepth_core.jobs.accelerator import ModelShelf
@@ -36,7 +34,7 @@ def run(clip, out, model=None, part=None, on_event=None, **options):
 
 @pytest.fixture(scope="module")
 def movie(tmp_path_factory):
-    return write_movie(tmp_path_factory.mktemp("clip") / "shot.mp4", 48, shots=4)
+    return write_movie(tmp_path_factory.mktemp("clip") / "shot.mp4", 28, shots=4)
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +120,7 @@ def test_a_whole_run_goes_on_from_parts(movie, whole, tmp_path):
     assert run(movie, tmp_path, part=Part(numbers=(1, 3))).error is None
     model = RampModel()
     assert run(movie, tmp_path, model).error is None
-    assert model.seen == 24
+    assert model.seen == 14
     assert digest(tmp_path) == digest(whole)
 
 
@@ -136,7 +134,7 @@ def test_what_is_not_finished_is_named(movie, tmp_path):
         finish(tmp_path)
     assert run(movie, tmp_path).error is None
     before = digest(tmp_path)
-    assert finish(tmp_path).count == 48
+    assert finish(tmp_path).count == 28
     assert digest(tmp_path) == before
 
 
@@ -150,7 +148,7 @@ def test_parts_are_locked_shot_by_shot(movie, tmp_path):
             finish(tmp_path)
         assert run(movie, tmp_path, part=Part(numbers=(2, 4))).error is None
     assert run(movie, tmp_path, part=Part(numbers=(1, 2))).error is None
-    assert finish(tmp_path).count == 48
+    assert finish(tmp_path).count == 28
 
 
 def _names(out):
@@ -162,19 +160,21 @@ def _names(out):
 PROCESS = textwrap.dedent(
     """
     import sys, time
-    sys.path[:0] = {paths!r}
     from pathlib import Path
     from generated import RampModel
     from jobs.test_parts import run
     from vdepth_core.jobs.parts import Part
 
-    class Slow(RampModel):
+    movie, out, share, until = sys.argv[1:]
+
+    class Stopping(RampModel):
         def predict(self, frames):
-            time.sleep({pause})
+            if self.seen >= int(until):
+                print("at work", flush=True)
+                time.sleep(60)
             return super().predict(frames)
 
-    print("ready", flush=True)
-    result = run(Path({movie!r}), Path({out!r}), Slow(), Part(share=({share}, 3)))
+    result = run(Path(movie), Path(out), Stopping(), Part(share=(int(share), 3)))
     sys.exit(1 if result.error else 0)
     """
 )
@@ -182,23 +182,13 @@ PROCESS = textwrap.dedent(
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL does not exist on Windows")
 def test_two_processes_one_killed_and_its_share_repeated(movie, whole, tmp_path):
-    out, tests = tmp_path / "out", Path(__file__).parents[1]
-
-    def start(share, pause):
-        script = tmp_path / f"share_{share}_{pause}.py"
-        values = {"movie": str(movie), "out": str(out), "share": share, "pause": pause}
-        script.write_text(PROCESS.format(paths=[str(tests)], **values))
-        return subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE)
-
-    with start(3, 0.0) as last, start(2, 0.3) as middle:
-        for job in (last, middle):
-            assert job.stdout.readline() == b"ready\n"
-        deadline = time.monotonic() + 30
-        while not list(out.glob(".vdepth/shot_*/raw.f32")) and time.monotonic() < deadline:
-            time.sleep(0.02)
+    out = tmp_path / "out"
+    with start(PROCESS, movie, out, 3, 1000) as last, start(PROCESS, movie, out, 2, 9) as middle:
+        assert middle.stdout.readline() == "at work\n"
         assert last.wait(60) == 0
         middle.send_signal(signal.SIGKILL)
-        middle.wait(60)
+        assert middle.wait(60) == -signal.SIGKILL
+    assert list(out.glob(".vdepth/shot_*/raw.f32"))
     for share in (2, 1):
         assert run(movie, out, part=Part(share=(share, 3))).error is None
     finish(out)
