@@ -25,7 +25,7 @@ class Forked:
         pipes = [os.pipe(), os.pipe()]
         self.stdout, self.stderr = (os.fdopen(end, encoding="utf-8") for end, _ in pipes)
         ends = _Ends([end for _, end in pipes])
-        self._process: Any = _forking().Process(target=_run, args=(code, words, variables, ends))
+        self._process: Any = forking().Process(target=_run, args=(code, words, variables, ends))
         self._process.start()
         for _, end in pipes:
             os.close(end)
@@ -109,7 +109,8 @@ class _Ends:
 
 
 @cache
-def _forking() -> Any:
+def forking() -> Any:
+    """Of `multiprocessing`: starts processes by forking a server that has loaded torch; POSIX only."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_LOADED)
     return context
