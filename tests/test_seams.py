@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 from chrono_fakes import FakeClip
+from commands import Ended
 from generated import RampModel, write_movie
+from processes import run
 from pydantic import BaseModel
 from rolling_fakes import FakeSnippets, Footage
 from windowed_fakes import FakeWindows
@@ -167,6 +169,12 @@ lost = plugged.nowhere:Lost
 table = plugged.table:Table
 odd = builtins:dict
 """
+ANEW = """
+import sys
+for name in [name for name in sys.modules if name.startswith("vdepth_core")]:
+    del sys.modules[name]  # it asks packages for options when it is loaded
+sys.path.insert(0, {!r})
+"""
 RUN = """
 import contextlib, io, json, sys
 from vdepth_core.cli.main import main
@@ -185,13 +193,22 @@ print(json.dumps(said))
 """
 
 
-def vdepth(folder: Path, *commands: str) -> list[tuple[int, str, str, list[str]]]:
-    """What the command says where the package is installed: exit code, output, errors, what is loaded."""
-    environment = {**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "80"}
+def vdepth(folder: Path, *commands: str, alone: bool = False) -> list[tuple[int, str, str, list[str]]]:
+    """What the command says where the package is installed: exit code, output, errors, what is loaded.
+
+    Args:
+        folder: Where packages lie.
+        *commands: Without ``vdepth``.
+        alone: Run where nothing is loaded yet.
+    """
     words = json.dumps([command.format(folder).split() for command in commands])
-    done = subprocess.run(
-        [sys.executable, "-c", RUN, words], env=environment, capture_output=True, text=True, check=False
-    )
+    done: Ended | subprocess.CompletedProcess[str]
+    if alone:
+        environment = {**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "80"}
+        command = [sys.executable, "-c", RUN, words]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    else:
+        done = run(ANEW.format(str(folder)) + RUN, words, env={"COLUMNS": "80"})
     assert done.returncode == 0, done.stderr
     return [tuple(said) for said in json.loads(done.stdout)]
 
@@ -213,10 +230,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_another_package_adds_one_of_each(installed: Path) -> None:
     job = "estimate {0}/clip.mp4 --device cpu --model slope -o {0}/out"
-    asked, of_export, listed, done, refined, exported, lost, start, odd, wrong = vdepth(
+    asked, of_export = vdepth(installed, "estimate --help", "export --help", alone=True)
+    listed, done, refined, exported, lost, start, odd, wrong = vdepth(
         installed,
-        "estimate --help",
-        "export --help",
         "models",
         f"{job} --method nearer --nearer-times 4",
         f"{job}_refined --method nearer --nearer-times 4 --refiner doubled --doubled-farther 3",
