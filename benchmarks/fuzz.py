@@ -44,11 +44,11 @@ _EXPORTS = ("png16", "npz", "mp4", "mp4-edit")
 
 
 def import_all() -> None:
-    """Imports what a run may need once, so that forks need not."""
+    """Imports what a run may need once, so that forks need not; none trains, or runs a diffusion model."""
     root = Path(vdepth_core.__file__).parent
     for path in sorted(root.rglob("*.py")):
         name = ".".join(path.relative_to(root.parent).with_suffix("").parts)
-        if not re.search(r"\.(training|adaptation|__main__|__init__)", name):
+        if not re.search(r"\.(training|adaptation|diffusion|frame_times|__main__|__init__)", name):
             importlib.import_module(name)
     for name in ("cv2", "av", "OpenEXR", "OpenImageIO", "PyOpenColorIO"):
         importlib.import_module(name)

@@ -27,7 +27,7 @@ from vdepth_core.jobs.fleet.tasks import Setup
 
 @pytest.fixture(autouse=True)
 def _loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Six processes that load torch themselves take half a minute; those forked get all they do by pickling."""
+    """Six processes that load torch take half a minute; what those forked are given is pickled as well."""
     if hasattr(os, "fork"):
         contexts = {"spawn": forking()}
         monkeypatch.setattr(devices, "multiprocessing", SimpleNamespace(get_context=contexts.__getitem__))

@@ -22,8 +22,7 @@ from vdepth_core.jobs.fleet.run import Fleet
 from vdepth_core.jobs.fleet.tasks import Order, Setup
 from vdepth_core.jobs.fleet.worker import Worker
 
-
-OPTIONS = PLAIN | {"method": "framewise"}  # the fastest; a fleet asks a method only where its shots may be cut
+OPTIONS = PLAIN | {"method": "framewise"}  # the fastest; which one is no matter of a fleet
 
 
 class Dead(BaseException):
