@@ -50,7 +50,7 @@ def import_all() -> None:
         name = ".".join(path.relative_to(root.parent).with_suffix("").parts)
         if not re.search(r"\.(training|adaptation|diffusion|frame_times|__main__|__init__)", name):
             importlib.import_module(name)
-    for name in ("cv2", "av", "OpenEXR", "OpenImageIO", "PyOpenColorIO"):
+    for name in ("cv2", "av", "OpenEXR", "OpenImageIO", "PyOpenColorIO", "scenedetect"):
         importlib.import_module(name)
 
 
