@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from commands import COMMAND, vdepth
 from generated import write_movie
+from processes import VDEPTH, run
 from rich.console import Console
 
 from vdepth_core.cli.display import ConsoleDisplay, EventLines
@@ -39,7 +40,7 @@ def test_every_verbs_help_has_examples_choices_and_exit_codes() -> None:
 
 def test_debug_may_stand_anywhere(tmp_path: Path) -> None:
     for arguments in (["--debug", "inspect", "gone.mov"], ["inspect", "gone.mov", "--debug"]):
-        done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False)
+        done = run(VDEPTH, *arguments)
         assert done.returncode == 1
         assert "Traceback" in done.stderr
     named = tmp_path / "--debug"  # behind --, it is a name

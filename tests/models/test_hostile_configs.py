@@ -1,16 +1,14 @@
 """A folder's configuration runs no foreign code, asks no server and makes nothing larger than its weights."""
 
 import json
-import os
 import shutil
 import socket
-import subprocess
-import sys
 import textwrap
 import time
 
 import pytest
 import torch
+from processes import run
 from safetensors.torch import load_file, save_file
 from transformers import CONFIG_MAPPING
 
@@ -127,6 +125,7 @@ LOAD = textwrap.dedent(
     import sys
     from pathlib import Path
     sys.modules["peft"] = None  # where it is installed it imports bitsandbytes, whatever a file says
+    assert "transformers" not in sys.modules  # which looks for kernels once
     import kernels, torch
     from transformers import CONFIG_MAPPING, AutoModelForDepthEstimation
     believed = CONFIG_MAPPING["depth_anything"](attn_implementation="kernels-community/flash-attn2")
@@ -166,11 +165,7 @@ def test_an_installed_kernels_package_is_never_called(tiny, tmp_path):
         for path in folder.rglob("config.json"):
             rewrite(path, poison)
         folders.append(str(folder))
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), *filter(None, sys.path)])}
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", LOAD, *folders],
-        env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = run(f"import sys; sys.path.insert(0, {str(site)!r})\n{LOAD}", *folders)
     assert done.stdout.strip() == "loaded", done.stderr[-2000:]
 
 

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from generated import RampModel
 from safetensors.torch import save_file
 
 from vdepth_core.errors import UsageError, WeightsError
@@ -231,7 +232,7 @@ class Pretend:
     """A model that takes as long as it is told, by the number of threads, on a clock of its own."""
 
     def __init__(self, seconds, monkeypatch):
-        self.spec, self.seconds, self.now = load_model("embedded").spec, seconds, 0.0
+        self.spec, self.seconds, self.now = RampModel().spec, seconds, 0.0
         monkeypatch.setattr(threads, "time", SimpleNamespace(perf_counter=lambda: self.now))
 
     def predict(self, frames):

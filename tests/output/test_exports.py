@@ -2,8 +2,6 @@
 
 import json
 import signal
-import subprocess
-import sys
 from importlib.metadata import EntryPoint
 
 import av
@@ -11,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import typer
+from processes import run
 from typer.testing import CliRunner
 
 from vdepth_core import seams
@@ -311,8 +310,7 @@ def test_a_killed_export_leaves_nothing_behind_the_next(job, tmp_path):
     )
     for name in ("png16", "mp4", "npz"):
         out = tmp_path / name
-        done = subprocess.run([sys.executable, "-c", script, str(job), name, str(out)], check=False)
-        assert done.returncode == -signal.SIGKILL
+        assert run(script, job, name, out).returncode == -signal.SIGKILL
         assert visible(out) == []
         files = export(job, name, out)
         assert visible(out) == sorted(path.name for path in files)

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import subprocess
 import sys
 import time
 
@@ -11,7 +10,8 @@ import cv2
 import numpy as np
 import pytest
 import typer
-from commands import COMMAND, vdepth
+from commands import vdepth
+from processes import VDEPTH, start
 
 import vdepth_core
 from vdepth_core.cli.watching import watching
@@ -183,8 +183,7 @@ def test_the_command_tells_events_and_survives_a_kill(finished, tmp_path):
         "cpu",
         "--no-movie",
     ]
-    command = [*COMMAND, *words, "-o", str(tmp_path / "killed"), "--events"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with start(VDEPTH, *words, "-o", tmp_path / "killed", "--events") as process:
         begun = time.monotonic()
         while not list((tmp_path / "killed").glob("*.png")) and time.monotonic() - begun < 120:
             time.sleep(0.01)

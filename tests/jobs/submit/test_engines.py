@@ -37,7 +37,7 @@ def farm(tmp_path: Path) -> FarmJob:
     noting.write_text(
         textwrap.dedent(
             f"""\
-            #!{sys.executable}
+            #!{sys.executable} -IS
             import json, os, sys
             with open(os.path.join({str(tmp_path / "said")!r}, f"{{os.getpid()}}.json"), "w") as file:
                 json.dump(sys.argv[1:], file)
