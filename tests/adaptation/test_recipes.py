@@ -118,21 +118,21 @@ class StopAfter(Progress):
 
 
 def test_its_module_is_trained_saved_and_restored(
-    plate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plate: Path, net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    straight = adapt(plate, tmp_path / "straight.safetensors", **STEPS)
+    straight = adapt(plate, tmp_path / "straight.safetensors", model=net, **STEPS)
     with pytest.raises(Cancelled, match="--resume"):
-        adapt(plate, tmp_path / "stopped.safetensors", progress=StopAfter(1), **STEPS)
+        adapt(plate, tmp_path / "stopped.safetensors", progress=StopAfter(1), model=net, **STEPS)
     monkeypatch.setattr(Brightness, "killed_at", 3)
     with pytest.raises(Killed):
-        adapt(plate, tmp_path / "killed.safetensors", **STEPS)
+        adapt(plate, tmp_path / "killed.safetensors", model=net, **STEPS)
     monkeypatch.setattr(Brightness, "killed_at", None)
     state = load_file(straight.weights.with_suffix(".adapting"))
     for name, steps in (("stopped", 1), ("killed", 2)):
         out = tmp_path / f"{name}.safetensors"
         assert json.loads(read_facts(out.with_suffix(".adapting"))["counters"])["step"] == steps
         torch.manual_seed(steps)  # what the caller does with torch's generator makes no difference
-        resumed = adapt(plate, out, resume=True, **STEPS)
+        resumed = adapt(plate, out, resume=True, model=net, **STEPS)
         assert out.read_bytes() == straight.weights.read_bytes()
         assert (resumed.before, resumed.after) == (straight.before, straight.after)
         again = load_file(out.with_suffix(".adapting"))
@@ -143,34 +143,34 @@ def test_its_module_is_trained_saved_and_restored(
     assert not any("scale" in key for key in load_file(straight.weights))
 
 
-def test_its_option_decides_and_is_part_of_the_run(plate: Path, tmp_path: Path) -> None:
+def test_its_option_decides_and_is_part_of_the_run(plate: Path, net: Path, tmp_path: Path) -> None:
     out = tmp_path / "w.safetensors"
-    plain = adapt(plate, out, **ONE)
-    double = adapt(plate, tmp_path / "2.safetensors", brightness_weight=2.0, **ONE)
+    plain = adapt(plate, out, model=net, **ONE)
+    double = adapt(plate, tmp_path / "2.safetensors", brightness_weight=2.0, model=net, **ONE)
     assert double.before["brightness"] == pytest.approx(2 * plain.before["brightness"])
     with pytest.raises(UsageError, match="other options"):
-        adapt(plate, out, brightness_weight=2.0, resume=True, **ONE)
+        adapt(plate, out, brightness_weight=2.0, resume=True, model=net, **ONE)
     for options, words in (
         ({"brightness_weight": -1}, "--brightness-weight -1 .* above 0"),
         ({"form": "plain"}, "no option form"),
         ({"teacher": "embedded"}, "no teacher"),
     ):
         with pytest.raises(UsageError, match=words):
-            adapt(plate, out, **ONE, **options)
+            adapt(plate, out, model=net, **ONE, **options)
 
 
-def test_how_the_clip_is_read_counts_too(plate: Path, tmp_path: Path) -> None:
+def test_how_the_clip_is_read_counts_too(plate: Path, net: Path, tmp_path: Path) -> None:
     out = tmp_path / "w.safetensors"
-    adapt(plate, out, rate="12", **ONE)
-    linear = adapt(plate, tmp_path / "linear.safetensors", transfer="linear", **ONE)
+    adapt(plate, out, rate="12", model=net, **ONE)
+    linear = adapt(plate, tmp_path / "linear.safetensors", transfer="linear", model=net, **ONE)
     assert linear.weights.read_bytes() != out.read_bytes()
     with pytest.raises(UsageError, match="other options"):
-        adapt(plate, out, transfer="linear", resume=True, **ONE)
-    assert adapt(plate, out, resume=True, **ONE).steps == 1  # the rate decides nothing here
+        adapt(plate, out, transfer="linear", resume=True, model=net, **ONE)
+    assert adapt(plate, out, resume=True, model=net, **ONE).steps == 1  # the rate decides nothing here
     with pytest.raises(UsageError, match="give one"):
-        adapt(plate, out, transfer="linear", colorspace="acescg", **ONE)
+        adapt(plate, out, transfer="linear", colorspace="acescg", model=net, **ONE)
     with pytest.raises(UsageError, match="layer"):
-        adapt(plate, out, layer="beauty", **ONE)
+        adapt(plate, out, layer="beauty", model=net, **ONE)
 
 
 @pytest.mark.parametrize("name", recipes.RECIPES.names())

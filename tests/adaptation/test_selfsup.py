@@ -104,13 +104,13 @@ def test_it_says_what_it_did(adapted: Adaptation, scene: SceneClip, tmp_path: Pa
 
 
 def test_lost_outlines_are_warned_of_once(
-    plate: Path, camera: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plate: Path, camera: Path, net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vdepth_core.adaptation.release.SOFT", 99)  # so many no run keeps
     heard: list[str] = []
     progress = Progress()
     progress.warn = heard.append  # type: ignore[method-assign]
-    done = adapt(plate, tmp_path / "w.safetensors", camera=camera, progress=progress, **SMALL)
+    done = adapt(plate, tmp_path / "w.safetensors", model=net, camera=camera, progress=progress, **SMALL)
     assert [line for line in heard if "fewer steps or more --edges" in line] == heard[-1:]
     assert done.report.read_text().count("less contrast than before") == 1
 
@@ -124,7 +124,7 @@ def travelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_killed_runs_end_like_uninterrupted_ones(travelled: Path, tmp_path: Path) -> None:
+def test_killed_runs_end_like_uninterrupted_ones(travelled: Path, net: Path, tmp_path: Path) -> None:
     """Cameras and focal length are learnt, too."""
 
     class Often(LoopConfig):
@@ -133,7 +133,7 @@ def test_killed_runs_end_like_uninterrupted_ones(travelled: Path, tmp_path: Path
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("vdepth_core.adaptation.adapt.LoopConfig", Often)
-        options = OPTIONS | {"steps": 2}
+        options = OPTIONS | {"model": net, "steps": 2}
         straight = adapt(travelled, tmp_path / "straight.safetensors", **options)
         assert straight.path is not None
         assert straight.path.intrinsics[0].source == "estimated"
@@ -157,13 +157,13 @@ def test_killed_runs_end_like_uninterrupted_ones(travelled: Path, tmp_path: Path
 
 
 def test_a_lens_that_no_chan_file_holds_costs_no_weights(
-    plate: Path, camera: Path, scene: SceneClip, tmp_path: Path
+    plate: Path, camera: Path, net: Path, scene: SceneClip, tmp_path: Path
 ) -> None:
     off = tmp_path / "lens.json"
     own = lens(scene)
     off.write_text(json.dumps({"fx": own.fx, "fy": own.fy, "cx": own.cx + 9, "cy": own.cy}))
     out = tmp_path / "w.safetensors"
-    options = SMALL | {"camera": camera, "intrinsics": off}
+    options = SMALL | {"model": net, "camera": camera, "intrinsics": off}
     with pytest.raises(InputError, match="off the picture's middle"):
         adapt(plate, out, camera_out=tmp_path / "path.chan", **options)
     assert out.is_file()
@@ -182,19 +182,21 @@ def test_nothing_that_is_read_is_replaced(plate: Path, camera: Path, tmp_path: P
     assert camera.read_bytes() == was
 
 
-def test_what_is_known_of_the_camera_is_part_of_the_run(plate: Path, camera: Path, tmp_path: Path) -> None:
-    out = tmp_path / "w.safetensors"
-    adapt(plate, out, camera=camera, **SMALL)
+def test_what_is_known_of_the_camera_is_part_of_the_run(
+    plate: Path, camera: Path, net: Path, tmp_path: Path
+) -> None:
+    out, options = tmp_path / "w.safetensors", SMALL | {"model": net}
+    adapt(plate, out, camera=camera, **options)
     with pytest.raises(UsageError, match="other options"):
-        adapt(plate, out, camera=camera, fov=50, resume=True, **SMALL)
+        adapt(plate, out, camera=camera, fov=50, resume=True, **options)
     with pytest.raises(UsageError, match=r"needs no camera.*--fov"):
-        adapt(plate, out, fov=50, **(SMALL | {"recipe": "tc"}))
+        adapt(plate, out, fov=50, **(options | {"recipe": "tc"}))
     with pytest.raises(UsageError, match="Give one of them"):
-        adapt(plate, out, fov=50, intrinsics=camera, camera=camera, **SMALL)
+        adapt(plate, out, fov=50, intrinsics=camera, camera=camera, **options)
 
 
 def test_a_part_of_the_clip_takes_its_own_poses_of_those_without_numbers(
-    plate: Path, scene: SceneClip, tmp_path: Path
+    plate: Path, net: Path, scene: SceneClip, tmp_path: Path
 ) -> None:
     file = tmp_path / "path.tum"
     path = CameraPath(tuple(range(FRAMES)), scene.poses, (lens(scene),), *SIZE[::-1], "metres")
@@ -202,7 +204,8 @@ def test_a_part_of_the_clip_takes_its_own_poses_of_those_without_numbers(
     lines = [line for line in file.read_text().splitlines() if not line.startswith("#")]
     stamps = [f"{100 + k:.0f} {line.split(' ', 1)[1]}" for k, line in enumerate(lines)]  # of another clock
     file.write_text("\n".join(stamps) + "\n")
-    done = adapt(plate, tmp_path / "w.safetensors", camera=file, **(SMALL | {"frames": "3-8"}))
+    options = SMALL | {"model": net, "frames": "3-8"}
+    done = adapt(plate, tmp_path / "w.safetensors", camera=file, **options)
     assert done.path is not None
     assert done.path.numbers == tuple(range(3, 9))
     np.testing.assert_allclose(done.path.poses, scene.poses[3:9], atol=1e-5)
@@ -248,8 +251,8 @@ def test_a_camera_that_stands_still_teaches_nothing(plate: Path, scene: SceneCli
 
 
 @pytest.mark.parametrize("recipe", ["packnet", "sfmlearner", "featdepth", "ddv", "diffnet"])
-def test_every_system_adapts(recipe: str, plate: Path, camera: Path, tmp_path: Path) -> None:
-    options = SMALL | {"recipe": recipe, "camera": camera}
+def test_every_system_adapts(recipe: str, plate: Path, camera: Path, net: Path, tmp_path: Path) -> None:
+    options = SMALL | {"model": net, "recipe": recipe, "camera": camera}
     done = adapt(plate, tmp_path / "w.safetensors", **options)
     assert done.steps == 1
     assert "photometric" in done.before
