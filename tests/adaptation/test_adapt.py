@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,9 +12,11 @@ import numpy as np
 import pytest
 import torch
 from generated import write_movie
+from processes import run
 from safetensors.torch import load_file
 
 from vdepth_core.adaptation.adapt import Adaptation, adapt
+from vdepth_core.adaptation.tc import Tc
 from vdepth_core.clip import open_clip
 from vdepth_core.errors import Cancelled, InputError, ResourceError, UsageError, WeightsError
 from vdepth_core.evaluation.accuracy import evaluate_clip
@@ -47,7 +47,7 @@ class StopAt(Progress):
 
 @pytest.fixture(scope="module")
 def scene() -> SceneClip:
-    return render_clip(11, 10, *SIZE)
+    return render_clip(11, 8, *SIZE)
 
 
 @pytest.fixture(scope="module")
@@ -72,11 +72,16 @@ def scores(weights: Path | str, plate: Path, scene: SceneClip) -> tuple[float, f
     return consistency(depth, unlit, lambda a, b: next(flows)).rtc[1.05], accuracy.abs_rel
 
 
+@pytest.mark.parametrize(
+    ("rate", "steps"),
+    [(4e-4, 20), pytest.param(Tc.rate, 80, marks=pytest.mark.slow)],  # in few steps what minutes do
+)
 def test_a_flickering_model_becomes_steady_and_stays_accurate(
-    plate: Path, scene: SceneClip, tmp_path: Path
+    plate: Path, scene: SceneClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rate: float, steps: int
 ) -> None:
+    monkeypatch.setattr(Tc, "rate", rate)
     out = tmp_path / "steady.safetensors"
-    result = adapt(plate, out, steps=80, size=SIZE[0], device="cpu")
+    result = adapt(plate, out, steps=steps, size=SIZE[0], device="cpu")
     assert result.changed
     assert result.after["temporal"] < 0.9 * result.before["temporal"]
     steady_before, error_before = scores("embedded", plate, scene)
@@ -99,30 +104,32 @@ def straight(plate: Path, tmp_path_factory: pytest.TempPathFactory) -> Adaptatio
         return adapt(plate, tmp_path_factory.mktemp("straight") / "straight.safetensors", **SHORT)
 
 
-def test_stopped_runs_end_like_uninterrupted_ones(plate: Path, straight: Adaptation, tmp_path: Path) -> None:
+def test_stopped_runs_end_like_uninterrupted_ones(plate: Path, net: Path, tmp_path: Path) -> None:
+    short = SHORT | {"model": net}
+    straight = adapt(plate, tmp_path / "straight.safetensors", **short)
     out = tmp_path / "resumed.safetensors"
     with pytest.raises(Cancelled):
-        adapt(plate, out, progress=StopAt("adapt", 1), **SHORT)
+        adapt(plate, out, progress=StopAt("adapt", 1), **short)
     assert not out.exists()
     kept = out.with_suffix(".adapting").read_bytes()
     with pytest.raises(UsageError, match=r"resumed\.adapting holds a run that is not over") as refused:
-        adapt(plate, out, **SHORT)
+        adapt(plate, out, **short)
     assert "--resume" in refused.value.hint
     assert out.with_suffix(".adapting").read_bytes() == kept
-    resumed = adapt(plate, out, resume=True, **SHORT)
+    resumed = adapt(plate, out, resume=True, **short)
     assert resumed.before == straight.before
     assert resumed.after == straight.after
     assert out.read_bytes() == straight.weights.read_bytes()
     early = tmp_path / "early.safetensors"
     with pytest.raises(Cancelled, match="--resume"):  # while it still prepares
-        adapt(plate, early, progress=StopAt("flow", 2), **SHORT)
-    assert adapt(plate, early, resume=True, **SHORT).weights.read_bytes() == straight.weights.read_bytes()
+        adapt(plate, early, progress=StopAt("flow", 2), **short)
+    assert adapt(plate, early, resume=True, **short).weights.read_bytes() == straight.weights.read_bytes()
     with pytest.raises(UsageError, match="other options"):
-        adapt(plate, out, resume=True, **(SHORT | {"seed": 4}))
-    more = adapt(plate, out, resume=True, **(SHORT | {"steps": 3}))
+        adapt(plate, out, resume=True, **(short | {"seed": 4}))
+    more = adapt(plate, out, resume=True, **(short | {"steps": 3}))
     assert more.steps == 3
     with pytest.raises(WeightsError, match="resume"):
-        adapt(plate, tmp_path / "none.safetensors", resume=True, **SHORT)
+        adapt(plate, tmp_path / "none.safetensors", resume=True, **short)
 
 
 KILLED = """
@@ -147,8 +154,7 @@ module.adapt(sys.argv[1], sys.argv[2], steps=2, size=64, seed=3, device="cpu", f
 def test_a_killed_process_is_gone_on_from(plate: Path, straight: Adaptation, tmp_path: Path) -> None:
     """SIGKILL while it trains; what it leaves is gone on from to the same bytes."""
     out = tmp_path / "killed.safetensors"
-    ended = subprocess.run([sys.executable, "-c", KILLED, str(plate), str(out)], check=False)
-    assert ended.returncode == -signal.SIGKILL
+    assert run(KILLED, plate, out).returncode == -signal.SIGKILL
     assert not out.exists()
     assert 0 < json.loads(read_facts(out.with_suffix(".adapting"))["counters"])["step"] < SHORT["steps"]
     adapt(plate, out, resume=True, **SHORT)
@@ -156,13 +162,14 @@ def test_a_killed_process_is_gone_on_from(plate: Path, straight: Adaptation, tmp
 
 
 def test_a_run_that_does_harm_changes_nothing(
-    plate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plate: Path, net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vdepth_core.adaptation.tc.Tc.rate", 10.0)
-    result = adapt(plate, tmp_path / "w.safetensors", steps=3, size=64, device="cpu", frames="0-3")
+    options = {"steps": 3, "size": 64, "device": "cpu", "frames": "0-3"}
+    result = adapt(plate, tmp_path / "w.safetensors", model=net, **options)
     assert not result.changed
     assert result.after == result.before
-    untouched = load_student("embedded").network.state_dict()
+    untouched = load_student(net).network.state_dict()
     written = load_file(tmp_path / "w.safetensors")
     assert written.keys() == untouched.keys()
     assert all(torch.equal(written[k], untouched[k]) for k in written)
@@ -192,7 +199,7 @@ def test_a_teacher_of_other_terms_and_scale(
     assert not spec.commercial
 
 
-def test_pairs_never_straddle_a_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pairs_never_straddle_a_cut(net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from vdepth_core.adaptation.tc import TemporalConsistency
 
     seen: set[int] = set()
@@ -204,7 +211,8 @@ def test_pairs_never_straddle_a_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(TemporalConsistency, "terms", spy)
     clip = write_movie(tmp_path / "two.mp4", 16, shots=2)
-    adapt(clip, tmp_path / "w.safetensors", steps=7, size=64, device="cpu")  # all that may be seen, and more
+    options = {"model": net, "steps": 7, "size": 64, "device": "cpu"}  # all that may be seen, and more
+    adapt(clip, tmp_path / "w.safetensors", **options)
     assert len(seen) > 5
     assert 7 not in seen
 

@@ -122,18 +122,19 @@ def test_eyes_that_converge_tell_no_metres(scene: StereoClip, tmp_path: Path) ->
 
 
 def test_one_clip_with_both_eyes_gives_the_same_bytes(
-    eyes: tuple[Path, Path], scene: StereoClip, tmp_path: Path
+    eyes: tuple[Path, Path], net: Path, scene: StereoClip, tmp_path: Path
 ) -> None:
-    two = adapt(eyes[0], tmp_path / "two.safetensors", right=eyes[1], steps=1, **OPTIONS)
+    options = OPTIONS | {"model": net, "steps": 1}
+    two = adapt(eyes[0], tmp_path / "two.safetensors", right=eyes[1], **options)
     both = saved(tmp_path / "both", np.concatenate(pictures(scene), 2))
-    one = adapt(both, tmp_path / "one.safetensors", stereo="side-by-side", steps=1, **OPTIONS)
+    one = adapt(both, tmp_path / "one.safetensors", stereo="side-by-side", **options)
     assert one.weights.read_bytes() == two.weights.read_bytes()
     with pytest.raises(UsageError, match="other options"):
-        adapt(eyes[0], two.weights, right=eyes[0], steps=1, resume=True, **OPTIONS)
+        adapt(eyes[0], two.weights, right=eyes[0], resume=True, **options)
 
 
 def test_stopped_and_killed_runs_end_like_uninterrupted_ones(
-    eyes: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    eyes: tuple[Path, Path], net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Killed(BaseException):
         """Nobody cleans up after it."""
@@ -151,7 +152,7 @@ def test_stopped_and_killed_runs_end_like_uninterrupted_ones(
         return terms(self, *arguments)
 
     monkeypatch.setattr("vdepth_core.adaptation.adapt.LoopConfig", Often)
-    options = OPTIONS | {"right": eyes[1], "steps": 2}
+    options = OPTIONS | {"model": net, "right": eyes[1], "steps": 2}
     straight = adapt(eyes[0], tmp_path / "straight.safetensors", **options)
     out = tmp_path / "resumed.safetensors"
     with pytest.raises(Cancelled, match="--resume"):
@@ -177,11 +178,10 @@ def test_the_published_network_says_both_eyes(eyes: tuple[Path, Path], tmp_path:
     assert float(load_model(result.weights).predict(torch.rand(1, 3, 64, 96)).max()) <= 0.3
 
 
-def test_a_clip_of_two_eyes_steadies_its_left_one(tmp_path: Path, scene: StereoClip) -> None:
+def test_a_clip_of_two_eyes_steadies_its_left_one(net: Path, tmp_path: Path, scene: StereoClip) -> None:
     both = saved(tmp_path / "both", np.concatenate(pictures(scene), 2))
-    result = adapt(
-        both, tmp_path / "w.safetensors", recipe="tc", stereo="side-by-side", steps=1, size=64, device="cpu"
-    )
+    options = {"recipe": "tc", "model": net, "steps": 1, "size": 64, "device": "cpu"}
+    result = adapt(both, tmp_path / "w.safetensors", stereo="side-by-side", **options)
     assert result.before.keys() == {"depth", "temporal"}
 
 
@@ -215,10 +215,10 @@ def test_what_are_no_two_eyes_is_refused(
         adapt(one, tmp_path / "w.safetensors", right=other, steps=1, **OPTIONS)
 
 
-def test_rows_that_are_a_little_off_are_said(scene: StereoClip, tmp_path: Path) -> None:
+def test_rows_that_are_a_little_off_are_said(scene: StereoClip, net: Path, tmp_path: Path) -> None:
     left, right = rolled(1)(*pictures(scene))
     one, other, told = saved(tmp_path / "left", left), saved(tmp_path / "right", right), Told()
-    adapt(one, tmp_path / "w.safetensors", right=other, steps=1, progress=told, **OPTIONS)
+    adapt(one, tmp_path / "w.safetensors", model=net, right=other, steps=1, progress=told, **OPTIONS)
     assert "vertically; rectified ones would teach more" in told.words
 
 
