@@ -16,12 +16,12 @@ from vdepth_core.geometry.camera import Intrinsics
 from vdepth_core.geometry.motion.reading import fit_reading
 from vdepth_core.progress import Progress
 
-COUNT = 14
+COUNT = 10
 
 
 @pytest.fixture(scope="module")
 def shot() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    cameras = travelling(COUNT)
+    cameras = travelling(COUNT, (0.07, 0.014, 0.042))  # as far as it takes to see depth
     frames, depth, _ = pictures(cameras)
     return cameras, frames, depth
 
