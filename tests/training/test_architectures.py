@@ -52,6 +52,7 @@ def trunk(tmp_path):
 
 @pytest.fixture
 def sources(tmp_path, monkeypatch):
+    monkeypatch.setattr("vdepth_core.training.sources.VALIDATION", (64, 96))
     for name, shapes in (("COARSE", (64, 96)), ("SHAPES", (64, 64)), ("BROAD", (96, 96))):
         monkeypatch.setattr(f"vdepth_core.training.train.{name}", (shapes,))
     rng = np.random.default_rng(5)

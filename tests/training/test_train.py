@@ -20,7 +20,7 @@ from vdepth_core.training.shards import write_shard
 from vdepth_core.training.sources import Batch, Procedural, Shards
 from vdepth_core.training.train import batch_loss, make_batch, steadiness_loss, train
 
-CONFIG = TrainConfig(seed=3, steps=2, batch=4, validate_every=2)
+CONFIG = TrainConfig(seed=3, steps=3, batch=4, validate_every=2)
 KINDS = (("cycles", True, 0.1), ("rgbd", False, 0.1), ("teacher", False, None))
 
 
@@ -57,15 +57,25 @@ def lite0():
     return LiteEncoder("lite0", whole=True).state_dict()
 
 
-@pytest.fixture
-def sources(folders):
+def opened(folders):
     return [Shards(kind, [folders[kind]], exact, floor) for kind, exact, floor in KINDS]
 
 
+@pytest.fixture
+def sources(folders):
+    return opened(folders)
+
+
+@pytest.fixture(scope="module")
+def straight(folders, lite0, tmp_path_factory):
+    """What a run of `CONFIG` that nothing stopped has written."""
+    return train(
+        tmp_path_factory.mktemp("straight") / "w.safetensors", opened(folders), CONFIG, encoder=lite0
+    )
+
+
 @pytest.fixture(autouse=True)
-def _threads_and_small_pictures(monkeypatch):
-    for name in ("SHAPES", "COARSE", "BROAD"):
-        monkeypatch.setattr(f"vdepth_core.training.train.{name}", ((64, 96), (96, 64)))
+def _threads(small_pictures):
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
@@ -76,32 +86,30 @@ def history(out):
         return list(csv.DictReader(file))
 
 
-def test_resumed_training_gives_the_same_weights(sources, lite0, tmp_path):
-    straight = train(tmp_path / "straight.safetensors", sources, CONFIG, encoder=lite0)
+def test_resumed_training_gives_the_same_weights_and_losses(sources, lite0, straight, tmp_path):
     out = tmp_path / "resumed.safetensors"
     with pytest.raises(Cancelled):
-        train(out, sources, CONFIG, StopAfter(1), encoder=lite0)
+        train(out, sources, CONFIG, StopAfter(2), encoder=lite0)
     halfway = out.read_bytes()
     train(out, sources, CONFIG, resume=True)
     assert out.read_bytes() != halfway
     assert out.read_bytes() == straight.read_bytes()
+    assert history(out) == history(straight)
     assert load_model(out).predict(torch.rand(1, 3, 64, 64)).shape == (1, 64, 64)
     with pytest.raises(UsageError, match="seed"):
         train(out, sources, replace(CONFIG, seed=4), resume=True)
 
 
-def test_the_same_seed_gives_the_same_losses_and_another_does_not(sources, lite0, tmp_path):
-    config = replace(CONFIG, validate_every=1)
-    other = replace(config, steps=1, seed=4)
-    runs = [
-        history(train(tmp_path / f"{k}.safetensors", sources, how, encoder=lite0))
-        for k, how in enumerate((config, config, other))
-    ]
-    assert [row["step"] for row in runs[0]] == ["1", "2"]
+def test_the_same_seed_gives_the_same_losses_and_another_does_not(sources, lite0, straight, tmp_path):
+    runs = [history(straight)]
+    for seed in (CONFIG.seed, 4):
+        config = replace(CONFIG, seed=seed, stop_at=1)
+        runs.append(history(train(tmp_path / f"{seed}.safetensors", sources, config, encoder=lite0)))
+    assert [row["step"] for row in runs[0]] == ["1", "2", "3"]
     assert {f"held out {kind}" for kind, *_ in KINDS} < runs[0][0].keys()
-    assert runs[0] == runs[1]
+    assert runs[0][0]["loss"] == runs[1][0]["loss"]
     assert runs[0][0]["loss"] != runs[2][0]["loss"]
-    drawing = cv2.imread(str(tmp_path / "0.png"))
+    drawing = cv2.imread(str(straight.with_suffix(".png")))
     assert drawing.std() > 5
 
 
@@ -117,21 +125,18 @@ def test_the_clock_does_not_change_the_first_half(sources, lite0, tmp_path):
     assert runs[0] == runs[1]
 
 
-def test_a_short_training_ends_with_a_validation_in_its_card(sources, lite0, tmp_path):
-    out = train(tmp_path / "short.safetensors", sources, replace(CONFIG, steps=3), encoder=lite0)
-    assert [bool(row["held out rgbd"]) for row in history(out)] == [False, True, True]
-    card = out.with_suffix(".md").read_text(encoding="utf-8")
+def test_a_training_ends_with_a_validation_in_its_card(straight):
+    assert [bool(row["held out rgbd"]) for row in history(straight)] == [False, True, True]
+    card = straight.with_suffix(".md").read_text(encoding="utf-8")
     assert "| Steps | 3 of 3 |" in card
-    assert f"| 3 | {float(history(out)[2]['held out cycles']):.4f} | " in card
+    assert f"| 3 | {float(history(straight)[2]['held out cycles']):.4f} | " in card
 
 
-def test_tuning_starts_where_the_released_weights_are(sources, lite0, tmp_path):
-    begun = replace(CONFIG, steps=1)
-    released = train(tmp_path / "released.safetensors", sources, begun, encoder=lite0)
+def test_tuning_starts_where_the_released_weights_are(sources, straight, tmp_path):
     config = replace(CONFIG.for_tuning(), steps=1, rate=1e-9)
-    tuned = train(tmp_path / "tuned.safetensors", sources, config, init=released)
+    tuned = train(tmp_path / "tuned.safetensors", sources, config, init=straight)
     picture = torch.rand(1, 3, 64, 96)
-    expected, found = (load_model(path).predict(picture) for path in (released, tuned))
+    expected, found = (load_model(path).predict(picture) for path in (straight, tuned))
     torch.testing.assert_close(found, expected, rtol=1e-2, atol=1e-3)
     with pytest.raises(WeightsError):
         train(tmp_path / "x.safetensors", sources, config, init=tmp_path / "none.safetensors")
@@ -236,6 +241,8 @@ def test_unknown_truth_counts_for_nothing():
 
 def test_scenes_come_from_the_pool(tmp_path, monkeypatch):
     monkeypatch.setattr("vdepth_core.training.sources.HEAD_START", 2)
+    monkeypatch.setattr(pool, "HEIGHT", pool.HEIGHT // 2)
+    monkeypatch.setattr(pool, "WIDTH", pool.WIDTH // 2)
     source = Procedural(tmp_path / "scenes", seed=7, scenes=2, renderers=0)
     for number in range(2):
         pool.render_scene(tmp_path / "scenes", 8_000_000 + number)
@@ -248,7 +255,7 @@ def test_scenes_come_from_the_pool(tmp_path, monkeypatch):
     assert source.available(10**6) == 2
 
 
-def test_renderers_fill_the_pool(tmp_path):
+def test_renderers_fill_the_pool(tmp_path, monkeypatch):
     renderers = pool.Renderers(tmp_path, 70, 2, 1)
     try:
         pool.wait_for(tmp_path, 71, renderers)
@@ -257,6 +264,7 @@ def test_renderers_fill_the_pool(tmp_path):
     rgb, disparity = pool.load_scene(tmp_path, 71)
     assert rgb.shape == (pool.FRAMES, pool.HEIGHT, pool.WIDTH, 3)
     assert disparity.shape == (pool.FRAMES, pool.HEIGHT, pool.WIDTH)
+    monkeypatch.setattr(pool, "HEIGHT", 32)
     pool.render_scene(tmp_path / ".", 72)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["00000070.npz", "00000071.npz", "00000072.npz"]
 

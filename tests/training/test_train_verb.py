@@ -58,7 +58,7 @@ def _small(monkeypatch):
         monkeypatch.setattr(f"vdepth_core.training.train.{shapes}", ((64, 96),))
 
 
-def test_one_step_on_every_kind_of_source(tmp_path, monkeypatch):
+def test_one_step_on_every_kind_of_source(small_pictures, tmp_path, monkeypatch):
     for name in ("color", "depth", "clip"):
         (tmp_path / "rec" / name).mkdir(parents=True)
     for t in range(6):
@@ -143,7 +143,7 @@ def test_two_clips_of_one_name(tmp_path):
         _sources(tmp_path / "cache", 0, 1, 0, [], [], clips, [], [], "embedded")
 
 
-def test_another_architecture_from_a_wheel(tmp_path, monkeypatch):
+def test_another_architecture_from_a_wheel(small_pictures, tmp_path, monkeypatch):
     """A fake wheel fills the encoder."""
     data = io.BytesIO()
     torch.save(LiteEncoder("lite0", whole=True).state_dict(), data)
