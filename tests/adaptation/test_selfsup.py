@@ -119,7 +119,7 @@ def test_lost_outlines_are_warned_of_once(
 def travelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clip whose cameras and lens nobody tells."""
     folder = tmp_path_factory.mktemp("travelled")
-    for t, picture in enumerate(pictures(travelling(8))[0]):
+    for t, picture in enumerate(pictures(travelling(6, (0.07, 0.014, 0.042)))[0]):
         cv2.imwrite(str(folder / f"{t:03d}.png"), picture)
     return folder
 
@@ -133,7 +133,7 @@ def test_killed_runs_end_like_uninterrupted_ones(travelled: Path, net: Path, tmp
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("vdepth_core.adaptation.adapt.LoopConfig", Often)
-        options = OPTIONS | {"model": net, "steps": 2}
+        options = OPTIONS | {"model": net, "size": 64, "steps": 2}
         straight = adapt(travelled, tmp_path / "straight.safetensors", **options)
         assert straight.path is not None
         assert straight.path.intrinsics[0].source == "estimated"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -14,37 +15,40 @@ from vdepth_core.jobs.batch import estimate, estimate_clips
 from vdepth_core.jobs.config import EstimateConfig
 from vdepth_core.jobs.parts import Part
 
-OPTIONS = {"adapt": "monodepth2", "adapt_minutes": 1e-4, "size": 64, "device": "cpu", "preset": "draft"}
+PLAIN = {"size": 64, "device": "cpu", "preset": "draft"}
+ADAPT = {"adapt": "monodepth2", "adapt_minutes": 1e-4}
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("clip")
-    for t, picture in enumerate(pictures(travelling(8))[0]):
+    for t, picture in enumerate(pictures(travelling(6, (0.07, 0.014, 0.042)))[0]):
         cv2.imwrite(str(folder / f"{t:03d}.png"), picture)
     return folder
 
 
 def test_the_job_s_model_is_the_adapted_one(
-    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    clip: Path, tiny: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    plain = PLAIN | {"model": str(tiny("sfmlearner"))}
+    options = plain | ADAPT
     monkeypatch.setattr("vdepth_core.adaptation.adapt.probe_threads", lambda model, size: 1)
     out = tmp_path / "out"
-    manifest = estimate(clip, out, OPTIONS)
+    manifest = estimate(clip, out, options)
     assert manifest.model.name == WEIGHTS
     weights = (out / WEIGHTS).read_bytes()
     frames = sorted(path.stat().st_mtime_ns for path in out.glob("*.exr"))
-    assert estimate(clip, out, OPTIONS) == manifest  # nothing is done twice
+    assert estimate(clip, out, options) == manifest  # nothing is done twice
     assert (out / WEIGHTS).read_bytes() == weights
     assert sorted(path.stat().st_mtime_ns for path in out.glob("*.exr")) == frames
     with pytest.raises(JobConflictError):
-        estimate(clip, out, {"size": 64, "device": "cpu", "preset": "draft"})
+        estimate(clip, out, plain)
 
 
 def test_another_job_and_shards_are_refused(clip: Path, tmp_path: Path) -> None:
-    estimate(clip, tmp_path / "plain", {"size": 64, "device": "cpu", "preset": "draft"})
+    estimate(clip, tmp_path / "plain", PLAIN)
     with pytest.raises(JobConflictError, match="another model"):
-        estimate(clip, tmp_path / "plain", OPTIONS)
-    config = EstimateConfig.parse(**OPTIONS)
+        estimate(clip, tmp_path / "plain", PLAIN | ADAPT)
+    config = EstimateConfig.parse(**PLAIN | ADAPT)
     result = estimate_clips([clip], tmp_path / "part", config, part=Part.parse(None, "1/2"))[0]
     assert isinstance(result.error, UsageError)
