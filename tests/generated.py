@@ -35,9 +35,9 @@ def write_movie(path: Path, frames: int, shots: int = 1, size: tuple[int, int] =
 class RampModel:
     """Disparity from the picture itself, so that frames differ and every value is known: ramp + green / 4."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int = 64) -> None:
         self.spec = ModelSpec(
-            "ramp", "disparity", "affine_invariant", "CC0", True, native_size=64, weights_sha256="00"
+            "ramp", "disparity", "affine_invariant", "CC0", True, native_size=size, weights_sha256="00"
         )
         self.seen = 0
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 from generated import RampModel, write_movie
-from jobs.test_run import digest, run
+from jobs import test_run
+from jobs.test_run import digest
 from processes import start
 from rolling_fakes import FakeSnippets
 
@@ -35,12 +36,17 @@ from vdepth_core.refiners.boost.options import BoostOptions
 from vdepth_core.store import FrameArray
 from vdepth_core.types import Shot
 
-SIZE = {"size": 64}
+SIZE = {"size": 32}
+
+
+def run(clips, out, model=None, on_event=None, **options):
+    """A job whose network sees little, so that patches of twice that are small too."""
+    return test_run.run(clips, out, model or RampModel(32), on_event, **options)
 
 
 @pytest.fixture(scope="module")
 def movie(tmp_path_factory):
-    return write_movie(tmp_path_factory.mktemp("clip") / "shot.mp4", 8, size=(288, 192))
+    return write_movie(tmp_path_factory.mktemp("clip") / "shot.mp4", 8, size=(144, 96))
 
 
 @pytest.fixture(scope="module")
@@ -52,17 +58,17 @@ def boosted(movie, tmp_path_factory):
 
 def test_a_boosted_shot_has_the_detail_of_a_larger_picture(tmp_path):
     """What the model would say of frame 1 at the size of the maps is nearer than what it said."""
-    movie = write_movie(tmp_path / "shot.mp4", 3, size=(576, 384))
-    how = {"boost": "shot", "method": "temporal", "keep_store": True, **SIZE}
-    assert run([movie], tmp_path / "out", **how)[0].error is None
+    movie = write_movie(tmp_path / "shot.mp4", 2, size=(576, 384))
+    how = {"boost": "shot", "method": "temporal", "keep_store": True, "size": 64}
+    assert run([movie], tmp_path / "out", RampModel(), **how)[0].error is None
     shot = tmp_path / "out" / ".vdepth" / "shot_0000"
     with (
-        FrameArray(shot / "final.f32", 3, (64, 96), "<f4") as final,
-        FrameArray(shot / "refined.f32", 3, (128, 192), "<f4") as refined,
+        FrameArray(shot / "final.f32", 2, (64, 96), "<f4") as final,
+        FrameArray(shot / "refined.f32", 2, (128, 192), "<f4") as refined,
     ):
         assert refined.missing() == []
         low, sharp = resized(final.read(1)[0], (128, 192)), refined.read(1)[0]
-    picture = next(iter(ShotView(open_clip(movie), Shot(0, 0, 3)).frames(1, 2))).rgb
+    picture = next(iter(ShotView(open_clip(movie), Shot(0, 0, 2)).frames(1, 2))).rgb
     truth = RampModel().predict(frames_to_tensor([picture], (128, 192)))[0].numpy()
     plain, ours = (np.corrcoef(map_.ravel(), truth.ravel())[0, 1] for map_ in (low, sharp))
     assert 1 - ours < 0.6 * (1 - plain)
@@ -83,11 +89,11 @@ def test_two_runs_are_byte_identical_and_the_same_by_either_name(movie, tmp_path
 
 
 def test_published_plans_every_picture_and_is_in_the_terms_of_the_estimate(movie, tmp_path):
-    options = {"frames": "0-0", "method": "framewise", **SIZE}
+    options = {"frames": "0-0", "method": "framewise", "size": 64}
     how = {"boost": "published", "boost_max_size": 256}
-    assert run([movie], tmp_path / "plain", **options)[0].error is None
+    assert run([movie], tmp_path / "plain", RampModel(), **options)[0].error is None
     events = []
-    assert run([movie], tmp_path / "out", None, events.append, **how, **options)[0].error is None
+    assert run([movie], tmp_path / "out", RampModel(), events.append, **how, **options)[0].error is None
     looks = [event for event in events if isinstance(event, ProgressEvent) and event.stage == "patches"]
     assert looks[-1].done == looks[-1].total  # of one frame
     plain, sharp = (read_sequence(tmp_path / name)[0] for name in ("plain", "out"))
@@ -98,7 +104,7 @@ def test_published_plans_every_picture_and_is_in_the_terms_of_the_estimate(movie
 def test_models_of_depth_are_boosted_in_their_own_terms(movie, tmp_path, quantity, space):
     class Depths(RampModel):
         def __init__(self):
-            super().__init__()
+            super().__init__(32)
             self.spec = replace(self.spec, quantity=quantity, space=space)
 
         def predict(self, frames):
@@ -117,7 +123,7 @@ KILLED = textwrap.dedent(
     """
     import sys
     from pathlib import Path
-    from jobs.test_run import run
+    from refiners.boost.test_boost_jobs import run
     from vdepth_core.refiners.boost import boost
     frame = boost._Boosting._frame
 
@@ -127,7 +133,7 @@ KILLED = textwrap.dedent(
         return last
 
     boost._Boosting._frame = loud
-    run([Path(sys.argv[1])], Path(sys.argv[2]), boost="shot", method="temporal", keep_store=True, size=64)
+    run([Path(sys.argv[1])], Path(sys.argv[2]), boost="shot", method="temporal", keep_store=True, size=32)
     """
 )
 
@@ -158,7 +164,7 @@ def test_out_of_memory_halves_the_batch(movie, boosted, tmp_path, monkeypatch):
                 raise torch.cuda.OutOfMemoryError("no")
             return super().predict(frames)
 
-    assert run([movie], tmp_path, Small(), boost="shot", method="temporal", **SIZE)[0].error is None
+    assert run([movie], tmp_path, Small(32), boost="shot", method="temporal", **SIZE)[0].error is None
     kept = {name: value for name, value in digest(boosted).items() if name.endswith(".exr")}
     assert kept == {name: value for name, value in digest(tmp_path).items() if name.endswith(".exr")}
 
@@ -166,7 +172,7 @@ def test_out_of_memory_halves_the_batch(movie, boosted, tmp_path, monkeypatch):
 def test_models_that_cannot_look_at_parts_are_refused_before_anything_is_written(movie, tmp_path):
     class Fixed(RampModel):
         def __init__(self):
-            super().__init__()
+            super().__init__(32)
             self.spec = replace(self.spec, fixed_size=(64, 96))
 
     error = run([movie], tmp_path / "out", Fixed(), boost="shot")[0].error
