@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +12,7 @@ import pytest
 import torch
 from chrono_fakes import FakeClip
 from generated import RampModel, write_movie
+from processes import run
 from rolling_fakes import FakeSnippets, Footage
 
 from vdepth_core.errors import ResourceError, UsageError, WeightsError
@@ -68,15 +66,15 @@ def test_every_shot_begins_anew_and_is_resumed_at_any_window(movie: Path, tmp_pa
 
 
 def test_a_torn_map_is_decoded_again_with_the_same_neighbours(tmp_path: Path) -> None:
-    def run(folder: Path, drop: tuple[int, ...] = ()) -> np.ndarray:
+    def maps(folder: Path, drop: tuple[int, ...] = ()) -> np.ndarray:
         with DepthStore(folder, 21, 48, 64) as store:
             store.raw.drop(drop)
             Chrono().run(Footage(21), FakeClip(), store, Progress())
             return store.raw.read(0, 21)
 
-    whole = run(tmp_path / "a")
+    whole = maps(tmp_path / "a")
     for drop in ((0,), (9,), (20,), (3, 13)):
-        np.testing.assert_array_equal(run(tmp_path / "a", drop), whole)
+        np.testing.assert_array_equal(maps(tmp_path / "a", drop), whole)
 
 
 @pytest.mark.parametrize("count", [1, 2, 9, 10, 11, 31, 32, 33, 65])
@@ -153,10 +151,8 @@ with DepthStore(Path(sys.argv[1]), 21, 48, 64) as store:
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
 def test_killed_outright_it_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
-    paths = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
-    command = [sys.executable, "-c", KILLED, str(tmp_path / "cut")]
-    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": paths}, check=False)
-    assert done.returncode == -signal.SIGKILL
+    done = run(KILLED, tmp_path / "cut")
+    assert done.returncode == -signal.SIGKILL, done.stderr
     found, asked = [], []
     for name in ("whole", "cut"):
         with DepthStore(tmp_path / name, 21, 48, 64) as store:

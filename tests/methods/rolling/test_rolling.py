@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import textwrap
 import tracemalloc
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from generated import RampModel
+from processes import start
 from rolling_fakes import SIZE, FakeSnippets, Footage, rolling
 
 from vdepth_core.align.scale_shift import fit_scale_shift
@@ -408,11 +408,10 @@ def test_denoising_steps_and_the_refinement_are_options(tmp_path: Path) -> None:
 KILLED = textwrap.dedent(
     """
     import sys, time
-    sys.path[:0] = {paths!r}
     from pathlib import Path
     import torch
     from rolling_fakes import FakeSnippets, Footage, rolling
-    from test_rolling import estimate
+    from methods.rolling.test_rolling import estimate
 
     torch.set_num_threads(1)
 
@@ -433,13 +432,8 @@ KILLED = textwrap.dedent(
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL does not exist on Windows")
 def test_killed_twice_the_result_is_the_same(tmp_path: Path) -> None:
-    here = Path(__file__).parent
-    script = tmp_path / "job.py"
-    script.write_text(KILLED.format(paths=[str(here), str(here.parents[1])]))
     for seconds in (0.3, 0.6):
-        with subprocess.Popen(
-            [sys.executable, str(script), str(tmp_path / "cut")], stdout=subprocess.PIPE, text=True
-        ) as job:
+        with start(KILLED, tmp_path / "cut") as job:
             assert job.stdout is not None
             assert job.stdout.readline() == "ready\n"
             with pytest.raises(subprocess.TimeoutExpired):

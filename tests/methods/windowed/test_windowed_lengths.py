@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from processes import run
 from rolling_fakes import Footage
 
 from vdepth_core.methods.windowed.method import Windowed
@@ -69,11 +67,8 @@ with DepthStore(Path(sys.argv[2]), 60, 28, 42) as store:
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
 def test_killed_outright_it_goes_on_to_the_same_bytes(tiny: Tiny, tmp_path: Path) -> None:
     weights = tiny("video-depth-anything")
-    paths = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
-    command = [sys.executable, "-c", KILLED, str(weights), str(tmp_path / "cut")]
-    command.append(str(torch.get_num_threads()))
-    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": paths}, check=False)
-    assert done.returncode == -signal.SIGKILL
+    done = run(KILLED, weights, tmp_path / "cut", torch.get_num_threads())
+    assert done.returncode == -signal.SIGKILL, done.stderr
     model, method, found = load_model(weights), Windowed(WindowedOptions(batch=3)), []
     for name in ("cut", "whole"):
         footage = Footage(60, size=(28, 42))
