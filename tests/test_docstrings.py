@@ -4,6 +4,7 @@ import ast
 import doctest
 import inspect
 import re
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,7 @@ def test_every_verb_has_an_example():
     assert verbs == set(IN_ORDER)
 
 
+@cache
 def _arguments(docstring):
     """Names under ``Args:``; several may share a line."""
     section = re.search(r"^Args:\n((?:(?: .*)?\n)*)", inspect.cleandoc(docstring) + "\n", re.MULTILINE)
@@ -104,8 +106,9 @@ def _public(node, owner=""):
             yield f"{owner}{child.name}", child, f"{of_class}{ast.get_docstring(child)}"
 
 
+@cache
 def _public_of(path):
-    return _public(ast.parse(path.read_text(encoding="utf-8")))
+    return tuple(_public(ast.parse(path.read_text(encoding="utf-8"))))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))

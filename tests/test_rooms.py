@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from statistics import median, quantiles
@@ -50,11 +51,17 @@ ROOMS = [
 FLOOR = {room: number for number, rooms in enumerate(ROOMS) for room in rooms}
 
 
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
 def _modules(path: Path) -> set[tuple[str, ...]]:
     """Modules of ours, and names in them, that a module imports, anywhere in it."""
     package = ["vdepth_core", *path.relative_to(ROOT).parts[:-1]]
     found: set[tuple[str, ...]] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(_tree(path)):
         if isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             module = [*base, *(node.module.split(".") if node.module else [])]
@@ -73,6 +80,7 @@ def _imports(path: Path) -> set[str]:
     return {name[1] for name in _modules(path) if len(name) > 1}
 
 
+@cache
 def _file(name: tuple[str, ...]) -> Path | None:
     """The file behind an imported name: the module itself, or the one it is a name in."""
     for parts in (name[1:], name[1:-1]):
@@ -152,7 +160,7 @@ def test_python_files_carry_no_stray_prints():
         str(path.relative_to(ROOT))
         for path in MODULES
         if path.relative_to(ROOT).parts[0] not in {"cli", "training"}
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(_tree(path))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     ]
     assert users == []
