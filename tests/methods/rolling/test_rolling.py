@@ -8,6 +8,8 @@ import signal
 import subprocess
 import textwrap
 import tracemalloc
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +31,10 @@ from vdepth_core.progress import Progress
 from vdepth_core.protocols import Method, SnippetModel
 from vdepth_core.store import DepthStore
 from vdepth_core.types import ModelSpec, ShotAlignment
+
+
+Said = tuple[np.ndarray, ShotAlignment]
+Straight = Callable[[RollingPresetName, int, int], Said]
 
 
 class Watch(Progress):
@@ -54,7 +60,7 @@ def estimate(
     model: object,
     method: Rolling | None = None,
     progress: Progress | None = None,
-) -> tuple[np.ndarray, ShotAlignment]:
+) -> Said:
     """Runs and settles one shot: final maps (N, H, W) and what was done."""
     method, progress = method or rolling(), progress or Progress()
     with DepthStore(folder, len(shot), *shot.size) as store:
@@ -63,6 +69,18 @@ def estimate(
         if method.refines:
             method.refine(shot, model, store, progress)  # type: ignore[arg-type]
         return store.final.read(0, len(shot)), result
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Straight:
+    """What a preset says of so many frames in batches of a size, never interrupted; not to be changed."""
+
+    @cache
+    def straight(preset: RollingPresetName, count: int, batch: int) -> Said:
+        folder = tmp_path_factory.mktemp("whole")
+        return estimate(folder, Footage(count), FakeSnippets(0.2), rolling(preset, batch=batch))
+
+    return straight
 
 
 def truth_of(shot: Footage, model: FakeSnippets) -> np.ndarray:
@@ -178,15 +196,15 @@ def test_batches_do_not_change_the_result(tmp_path: Path, preset: RollingPresetN
     ],
 )
 def test_stopped_and_resumed_gives_equal_bytes(
-    tmp_path: Path, preset: RollingPresetName, stage: str, stop: int
+    tmp_path: Path, preset: RollingPresetName, stage: str, stop: int, whole: Straight
 ) -> None:
     shot, method = Footage(25), rolling(preset, batch=4)
-    whole, told = estimate(tmp_path / "whole", shot, FakeSnippets(0.2), method)
+    expected, told = whole(preset, 25, 4)
     with pytest.raises(Cancelled):
         estimate(tmp_path / "cut", shot, FakeSnippets(0.2), method, Watch(stage, stop))
     again, watch = FakeSnippets(0.2), Watch()
     resumed, result = estimate(tmp_path / "cut", shot, again, method, watch)
-    assert resumed.tobytes() == whole.tobytes()
+    assert resumed.tobytes() == expected.tobytes()
     np.testing.assert_equal(result, told)
     stages = ["infer", "settle"] + (["refine"] if method.refines else [])
     assert watch.seen == dict.fromkeys(stages, 25)
@@ -195,27 +213,36 @@ def test_stopped_and_resumed_gives_equal_bytes(
 
 
 @pytest.mark.parametrize("name", ["maps", "samples", "lows", "latents"])
-def test_a_damaged_file_is_made_again(tmp_path: Path, name: str) -> None:
+def test_a_damaged_file_is_made_again(tmp_path: Path, name: str, whole: Straight) -> None:
     shot, method = Footage(12), rolling(batch=2)
-    whole, _ = estimate(tmp_path / "whole", shot, FakeSnippets(0.2), method)
+    expected, _ = whole("fast", 12, 2)
     with DepthStore(tmp_path / "cut", 12, *SIZE) as store:
         method.run(shot, FakeSnippets(0.2), store, Progress())
     path = tmp_path / "cut" / "snippets" / name
     os.truncate(path, path.stat().st_size * 2 // 3)
     again = FakeSnippets(0.2)
     resumed, _ = estimate(tmp_path / "cut", shot, again, method)
-    assert resumed.tobytes() == whole.tobytes()
+    assert resumed.tobytes() == expected.tobytes()
     assert sum(again.batches) < 18 - 2
+
+
+@pytest.fixture(scope="module")
+def refining(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store whose shot was stopped in its refinement; to be copied."""
+    folder = tmp_path_factory.mktemp("refining") / "cut"
+    with pytest.raises(Cancelled):
+        estimate(folder, Footage(12), FakeSnippets(0.2), rolling("full", batch=2), Watch("refine", 9))
+    return folder
 
 
 @pytest.mark.parametrize("name", ["alignment.json", "snippets/facts.json", "snippets/solution.json"])
 @pytest.mark.parametrize("damage", [None, b"", b"[]", b"null", b'{"scale": []}', b"one digit"])
-def test_a_damaged_note_is_made_again(tmp_path: Path, name: str, damage: bytes | None) -> None:
+def test_a_damaged_note_is_made_again(
+    tmp_path: Path, name: str, damage: bytes | None, whole: Straight, refining: Path
+) -> None:
     shot, method = Footage(12), rolling("full", batch=2)
-    whole, told = estimate(tmp_path / "whole", shot, FakeSnippets(0.2), method)
-    with pytest.raises(Cancelled):
-        estimate(tmp_path / "cut", shot, FakeSnippets(0.2), method, Watch("refine", 9))
-    path = tmp_path / "cut" / name
+    expected, told = whole("full", 12, 2)
+    path = shutil.copytree(refining, tmp_path / "cut") / name
     if damage == b"one digit":
         text = path.read_text()
         at = next(at for at in range(len(text) - 1, 0, -1) if text[at] in "12345678")
@@ -225,7 +252,7 @@ def test_a_damaged_note_is_made_again(tmp_path: Path, name: str, damage: bytes |
     else:
         path.write_bytes(damage)
     resumed, result = estimate(tmp_path / "cut", shot, FakeSnippets(0.2), method)
-    assert resumed.tobytes() == whole.tobytes()
+    assert resumed.tobytes() == expected.tobytes()
     np.testing.assert_equal(result, told)
 
 
@@ -431,7 +458,7 @@ KILLED = textwrap.dedent(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL does not exist on Windows")
-def test_killed_twice_the_result_is_the_same(tmp_path: Path) -> None:
+def test_killed_twice_the_result_is_the_same(tmp_path: Path, whole: Straight) -> None:
     for seconds in (0.3, 0.6):
         with start(KILLED, tmp_path / "cut") as job:
             assert job.stdout is not None
@@ -441,5 +468,4 @@ def test_killed_twice_the_result_is_the_same(tmp_path: Path) -> None:
             job.send_signal(signal.SIGKILL)
     shot, method = Footage(25), rolling("full", batch=4)
     resumed, _ = estimate(tmp_path / "cut", shot, FakeSnippets(0.2), method)
-    whole, _ = estimate(tmp_path / "whole", shot, FakeSnippets(0.2), method)
-    assert resumed.tobytes() == whole.tobytes()
+    assert resumed.tobytes() == whole("full", 25, 4)[0].tobytes()
