@@ -1,6 +1,7 @@
 """Everything is settled and checked before anything is written; a job keeps what it chose."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,9 +92,9 @@ def test_a_range_behind_what_a_movie_declares_is_doubted_at_once(movie, tmp_path
     assert any("declares 8 frames only" in event.message for event in events if isinstance(event, Warning_))
 
 
-def test_a_finished_job_asked_for_again_changes_nothing_at_all(movie, tmp_path):
+def test_a_finished_job_asked_for_again_changes_nothing_at_all(movie, finished, tmp_path):
     """So it answers on a read-only disk as well."""
-    assert run([movie], tmp_path)[0].error is None
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
     before = everything(tmp_path)
     for options in ({}, {"near": 1.0}, {"frames": None, "start_frame": 1001}, {"seed": 0, "far": 100}):
         model = RampModel()
@@ -103,8 +104,8 @@ def test_a_finished_job_asked_for_again_changes_nothing_at_all(movie, tmp_path):
 
 
 @pytest.mark.parametrize("damage", [None, b"", b'{"job": ', b"{\xff"])
-def test_a_lost_or_damaged_manifest_costs_nothing(movie, tmp_path, damage):
-    assert run([movie], tmp_path)[0].error is None
+def test_a_lost_or_damaged_manifest_costs_nothing(movie, finished, tmp_path, damage):
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
     before = everything(tmp_path)
     (tmp_path / "manifest.json").unlink()
     if damage is not None:
@@ -122,25 +123,34 @@ class Stopper(RampModel):
         return super().predict(frames)
 
 
+@pytest.fixture(scope="module")
+def finished(movie, tmp_path_factory):
+    """To be copied."""
+    out = tmp_path_factory.mktemp("finished")
+    assert run([movie], out)[0].error is None
+    return out
+
+
+@pytest.fixture(scope="module")
+def stopped(movie, tmp_path_factory):
+    """To be copied."""
+    out = tmp_path_factory.mktemp("stopped")
+    assert run([movie], out, Stopper())[0].error.exit_code == 130
+    return out
+
+
 @pytest.mark.parametrize("content", [None, b"", b"[]", b"\xff\xfe"])
 @pytest.mark.parametrize(
     "name", ["job.json", "scan.json", "seen.json", "shot_0000/store.json", "shot_0000/raw.f32.crc"]
 )
-def test_damaged_notes_of_an_unfinished_job_are_made_again(movie, tmp_path, finished, name, content):
-    assert run([movie], tmp_path, Stopper())[0].error.exit_code == 130
+def test_damaged_notes_of_an_unfinished_job_are_made_again(movie, tmp_path, finished, stopped, name, content):
+    shutil.copytree(stopped, tmp_path, dirs_exist_ok=True)
     path = tmp_path / ".vdepth" / name
     path.unlink(missing_ok=True)
     if content is not None:
         path.write_bytes(content)
     assert run([movie], tmp_path)[0].error is None
     assert digest(tmp_path) == digest(finished)
-
-
-@pytest.fixture(scope="module")
-def finished(movie, tmp_path_factory):
-    out = tmp_path_factory.mktemp("finished")
-    assert run([movie], out)[0].error is None
-    return out
 
 
 class Metric(RampModel):
@@ -228,8 +238,8 @@ def test_a_model_that_is_gone_is_named(movie, tmp_path, monkeypatch):
     assert "was begun with the model midas-v21, which cannot be used now" in result.error.message
 
 
-def test_another_machines_accelerator_is_named(movie, tmp_path):
-    assert run([movie], tmp_path, Stopper())[0].error.exit_code == 130
+def test_another_machines_accelerator_is_named(movie, stopped, tmp_path):
+    shutil.copytree(stopped, tmp_path, dirs_exist_ok=True)
     record = read_record(tmp_path)
     given = record.given.model_copy(update={"device": "auto"})
     there = record.chosen.model_copy(update={"device": "mps"})

@@ -64,33 +64,33 @@ def test_families_with_published_last_digits_keep_to_torch(tiny):
     assert "--runtime" in caught.value.hint
 
 
-def test_half_precision_stays_with_torch():
-    assert runtime_of(load_model("embedded", dtype="bf16", runtime="auto")) == "torch"
+def test_half_precision_stays_with_torch(random_small):  # noqa: F811
+    assert runtime_of(load_model(random_small, dtype="bf16", runtime="auto")) == "torch"
     with pytest.raises(UsageError, match="half precision"):
-        load_model("embedded", dtype="bf16", runtime="onnx")
+        load_model(random_small, dtype="bf16", runtime="onnx")
 
 
-def test_what_is_not_installed_is_said(monkeypatch):
+def test_what_is_not_installed_is_said(monkeypatch, random_small):  # noqa: F811
     monkeypatch.setattr(runtime, "onnx_runtime", lambda: None)
-    assert runtime_of(load_model("embedded", runtime="auto")) == "torch"
+    assert runtime_of(load_model(random_small, runtime="auto")) == "torch"
     with pytest.raises(UsageError, match="not installed") as caught:
-        load_model("embedded", runtime="onnx")
+        load_model(random_small, runtime="onnx")
     assert "pip install 'vdepth[fast]'" in caught.value.hint
 
 
-def test_what_cannot_be_exported_runs_on_torch_with_a_warning(monkeypatch, caplog):
+def test_what_cannot_be_exported_runs_on_torch_with_a_warning(monkeypatch, caplog, random_small):  # noqa: F811
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    model = load_model("embedded", runtime="auto")
+    model = load_model(random_small, runtime="auto")
     assert runtime_of(model) == "torch"
     assert "torch runs it" in caplog.text
     assert model.predict(torch.rand(1, 3, 64, 64)).shape == (1, 64, 64)
 
 
-def test_another_answer_is_not_taken(monkeypatch):
+def test_another_answer_is_not_taken(monkeypatch, random_small):  # noqa: F811
     exported = runtime._exported
     monkeypatch.setattr(runtime, "_exported", lambda network, x: exported(_Louder(network), x))
     with pytest.raises(UsageError, match="off torch's"):
-        load_model("embedded", runtime="onnx")
+        load_model(random_small, runtime="onnx")
 
 
 class _Louder(torch.nn.Module):

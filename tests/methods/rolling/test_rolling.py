@@ -32,7 +32,6 @@ from vdepth_core.protocols import Method, SnippetModel
 from vdepth_core.store import DepthStore
 from vdepth_core.types import ModelSpec, ShotAlignment
 
-
 Said = tuple[np.ndarray, ShotAlignment]
 Straight = Callable[[RollingPresetName, int, int], Said]
 
