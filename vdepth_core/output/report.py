@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -124,14 +125,7 @@ class ReportCollector:
         Raises:
             ResourceError: the disk is full or the folder cannot be written.
         """
-        environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(Path(__file__).parent),
-            autoescape=True,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            undefined=jinja2.StrictUndefined,
-        )
-        page = environment.get_template("report.html.j2").render(
+        page = _template().render(
             manifest=manifest,
             facts=_facts(manifest),
             thumbnails=self._sheet.items,
@@ -181,6 +175,19 @@ class _Thumbnail:
     number: int
     plate: str
     depth: str
+
+
+@cache
+def _template() -> jinja2.Template:
+    """The page, compiled once a process."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.get_template("report.html.j2")
 
 
 class _Thinned(Generic[_T]):
