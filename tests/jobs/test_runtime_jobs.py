@@ -2,6 +2,7 @@
 
 import pytest
 from generated import write_movie
+from models.test_registry import random_small  # noqa: F401  (a fixture)
 from test_run import digest
 
 from vdepth_core.errors import JobConflictError, UsageError
@@ -23,20 +24,27 @@ def movie(tmp_path_factory):
     return write_movie(tmp_path_factory.mktemp("clip") / "shot.mp4", 4)
 
 
-def run(movie, out, shelf=SHELF, on_event=None, overwrite=False, **options):
-    facts = {"device": "cpu", "size": 64, "method": "framewise", **options}
-    config = EstimateConfig.parse(**facts)
-    return estimate_clips([movie], out, config, on_event=on_event, overwrite=overwrite, shelf=shelf)[0].error
+@pytest.fixture(scope="module")
+def run(random_small):  # noqa: F811
+    """Runs jobs with a network that is exported in half the time the embedded one takes."""
+
+    def job(movie, out, shelf=SHELF, on_event=None, overwrite=False, **options):
+        facts = {"model": str(random_small), "device": "cpu", "size": 64, "method": "framewise", **options}
+        config = EstimateConfig.parse(**facts)
+        how = {"on_event": on_event, "overwrite": overwrite, "shelf": shelf}
+        return estimate_clips([movie], out, config, **how)[0].error
+
+    return job
 
 
 @pytest.fixture(scope="module")
-def finished(movie, tmp_path_factory):
+def finished(run, movie, tmp_path_factory):
     out = tmp_path_factory.mktemp("finished")
     assert run(movie, out, runtime="onnx") is None
     return out
 
 
-def test_the_job_says_what_runs_it_and_torch_goes_unsaid(movie, finished, tmp_path):
+def test_the_job_says_what_runs_it_and_torch_goes_unsaid(run, movie, finished, tmp_path):
     record = read_record(finished)
     assert record.identity["runtime"] == onnx_runtime()
     assert record.chosen.runtime == "onnx"
@@ -45,7 +53,7 @@ def test_the_job_says_what_runs_it_and_torch_goes_unsaid(movie, finished, tmp_pa
     assert "runtime" not in read_record(tmp_path).identity
 
 
-def test_stopped_and_resumed_it_gives_the_same_bytes(movie, finished, tmp_path, monkeypatch):
+def test_stopped_and_resumed_it_gives_the_same_bytes(run, movie, finished, tmp_path, monkeypatch):
     write, done = FrameArray.write, []
 
     def stops(array, index, values):
@@ -62,13 +70,13 @@ def test_stopped_and_resumed_it_gives_the_same_bytes(movie, finished, tmp_path, 
     assert digest(tmp_path) == digest(finished)
 
 
-def test_another_runtime_is_another_job_and_is_named(movie, finished):
+def test_another_runtime_is_another_job_and_is_named(run, movie, finished):
     error = run(movie, finished, runtime="torch")
     assert isinstance(error, JobConflictError)
     assert f"runtime differs: {onnx_runtime()} there, torch here" in error.message
 
 
-def test_a_job_goes_on_with_what_it_was_begun_with(movie, tmp_path, monkeypatch):
+def test_a_job_goes_on_with_what_it_was_begun_with(run, movie, tmp_path, monkeypatch):
     monkeypatch.setattr(runtime, "onnx_runtime", lambda: None)
     assert run(movie, tmp_path, frames="0-3") is None
     monkeypatch.undo()
@@ -81,7 +89,9 @@ def test_a_job_goes_on_with_what_it_was_begun_with(movie, tmp_path, monkeypatch)
     assert read_record(other).identity["runtime"] == onnx_runtime()
 
 
-def test_where_it_is_gone_the_job_says_so_and_a_finished_one_needs_it_no_more(movie, tmp_path, monkeypatch):
+def test_where_it_is_gone_the_job_says_so_and_a_finished_one_needs_it_no_more(
+    run, movie, tmp_path, monkeypatch
+):
     monkeypatch.setattr(runtime, "WORTH_FRAMES", 1)
     assert run(movie, tmp_path) is None
     begun = onnx_runtime()
@@ -96,7 +106,7 @@ def test_where_it_is_gone_the_job_says_so_and_a_finished_one_needs_it_no_more(mo
     assert "vdepth[fast]" in error.hint
 
 
-def test_another_version_is_another_job(movie, tmp_path, monkeypatch):
+def test_another_version_is_another_job(run, movie, tmp_path, monkeypatch):
     assert run(movie, tmp_path, runtime="onnx") is None
     for module in (runtime, plan):
         monkeypatch.setattr(module, "onnx_runtime", lambda: "onnxruntime 9.9")

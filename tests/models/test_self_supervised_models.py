@@ -4,6 +4,7 @@ import hashlib
 import re
 import zipfile
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -26,6 +27,20 @@ from vdepth_core.weights.parts import POSE_PARTS, read_network
 @pytest.fixture(scope="module")
 def movie(tmp_path_factory):
     return write_movie(tmp_path_factory.mktemp("clip") / "shot.mp4", 2)
+
+
+@pytest.fixture(scope="module")
+def loaded(tiny):
+    """The model of a tiny checkpoint."""
+    return cache(lambda family: load_model(tiny(family)))
+
+
+@pytest.fixture(scope="module")
+def contents(tiny):
+    """Name of a file of a tiny checkpoint -> what it holds, which is not to be changed."""
+    return cache(
+        lambda family: {path.name: torch.load(path, weights_only=True) for path in tiny(family).iterdir()}
+    )
 
 
 def copied(source, target, change):
@@ -53,8 +68,8 @@ def test_every_layout_runs_from_its_files_to_exr(family, tiny, movie, tmp_path):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_contract(family, tiny):
-    model = load_model(tiny(family))
+def test_contract(family, tiny, loaded):
+    model = loaded(family)
     assert isinstance(model, DepthModel)
     assert isinstance(model, PreparingModel)
     assert model.spec.name == family
@@ -116,12 +131,12 @@ def test_the_same_seed_gives_the_same_bytes(family, tiny, tmp_path):
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_an_archive_is_its_files_and_says_its_size(tiny, tmp_path):
+def test_an_archive_is_its_files_and_says_its_size(tiny, loaded, tmp_path):
     path = tmp_path / "mono_96x64.zip"
     with zipfile.ZipFile(path, "w") as archive:
         for file in tiny("monodepth2").iterdir():
             archive.write(file, f"mono_96x64/{file.name}")
-    zipped, folder = load_model(path), load_model(tiny("monodepth2"))
+    zipped, folder = load_model(path), loaded("monodepth2")
     assert zipped.spec.fixed_size == folder.spec.fixed_size == (64, 96)
     frames = torch.rand(1, 3, 64, 96)
     assert torch.equal(zipped.predict(frames), folder.predict(frames))
@@ -145,11 +160,11 @@ def test_an_impossible_size_is_not_taken(size, tiny, tmp_path):
         ("packnet01", "PackNet01.ckpt", "pose_pred.bias"),
     ],
 )
-def test_a_pose_network_in_the_same_file_must_be_whole(family, file, key, tiny, tmp_path):
-    content = torch.load(tiny(family) / file, weights_only=True)
-    state = content["state_dict"]
+def test_a_pose_network_in_the_same_file_must_be_whole(family, file, key, contents, tmp_path):
+    content = contents(family)[file]
+    state = dict(content["state_dict"])
     del state[next(name for name in state if name.endswith(key))]
-    torch.save(content, tmp_path / file)
+    torch.save(content | {"state_dict": state}, tmp_path / file)
     with pytest.raises(WeightsError, match=rf"lacks 1 key \({re.escape(key)}\)"):
         load_model(tmp_path / file)
 
@@ -158,18 +173,18 @@ def test_a_pose_network_in_the_same_file_must_be_whole(family, file, key, tiny, 
     ("family", "file", "keep"),
     [("featdepth", "fm_depth.pth", "Depth"), ("packnet01", "PackNet01.ckpt", "model.depth_net.")],
 )
-def test_the_depth_network_alone_is_enough(family, file, keep, tiny, tmp_path):
-    state = torch.load(tiny(family) / file, weights_only=True)["state_dict"]
+def test_the_depth_network_alone_is_enough(family, file, keep, contents, loaded, tmp_path):
+    state = contents(family)[file]["state_dict"]
     alone = {key.removeprefix("model.depth_net."): v for key, v in state.items() if key.startswith(keep)}
     torch.save(alone, tmp_path / "mine.pth")
     frames = torch.rand(1, 3, 64, 96)
     depth = load_model(tmp_path / "mine.pth").predict(frames)
-    assert torch.equal(depth, load_model(tiny(family)).predict(frames))
+    assert torch.equal(depth, loaded(family).predict(frames))
 
 
-def test_older_names_of_packnet(tiny, tmp_path):
+def test_older_names_of_packnet(contents, loaded, tmp_path):
     """Before ``.ckpt``, and with a dropout in the skips."""
-    state = torch.load(tiny("packnet01") / "PackNet01.ckpt", weights_only=True)["state_dict"]
+    state = contents("packnet01")["PackNet01.ckpt"]["state_dict"]
     older = {}
     for key, value in state.items():
         name = key.replace("model.depth_net.", "disp_network.").replace("model.pose_net.", "pose_network.")
@@ -179,49 +194,46 @@ def test_older_names_of_packnet(tiny, tmp_path):
     torch.save({"epoch": 1, "state_dict": older}, tmp_path / "older.pth.tar")
     frames = torch.rand(1, 3, 64, 96)
     depth = load_model(tmp_path / "older.pth.tar").predict(frames)
-    assert torch.equal(depth, load_model(tiny("packnet01")).predict(frames))
+    assert torch.equal(depth, loaded("packnet01").predict(frames))
 
 
 @pytest.mark.parametrize("kept", ["convs.", "decoder."])
-def test_diffnet_under_one_of_its_names(kept, tiny, tmp_path):
+def test_diffnet_under_one_of_its_names(kept, contents, loaded, tmp_path):
     frames = torch.rand(1, 3, 64, 96)
-    for path in tiny("diffnet").iterdir():
-        content = torch.load(path, weights_only=True)
-        if path.name == "depth.pth":
-            content = {key: value for key, value in content.items() if key.startswith(kept)}
-        torch.save(content, tmp_path / path.name)
-    assert torch.equal(load_model(tmp_path).predict(frames), load_model(tiny("diffnet")).predict(frames))
+    files = dict(contents("diffnet"))
+    files["depth.pth"] = {key: value for key, value in files["depth.pth"].items() if key.startswith(kept)}
+    for name, content in files.items():
+        torch.save(content, tmp_path / name)
+    assert torch.equal(load_model(tmp_path).predict(frames), loaded("diffnet").predict(frames))
 
 
-def test_diffnet_under_two_names_that_differ_is_refused(tiny, tmp_path):
-    for path in tiny("diffnet").iterdir():
-        content = torch.load(path, weights_only=True)
-        if path.name == "depth.pth":
-            content["decoder.9.conv.bias"] = content["decoder.9.conv.bias"] + 1
-        torch.save(content, tmp_path / path.name)
+def test_diffnet_under_two_names_that_differ_is_refused(contents, tmp_path):
+    files, key = dict(contents("diffnet")), "decoder.9.conv.bias"
+    files["depth.pth"] = files["depth.pth"] | {key: files["depth.pth"][key] + 1}
+    for name, content in files.items():
+        torch.save(content, tmp_path / name)
     with pytest.raises(WeightsError, match=r"dispConvScale3.*differ"):
         load_model(tmp_path)
 
 
-def test_a_dropout_in_ddvs_unused_branch_shifts_a_name(tiny, tmp_path):
-    for path in tiny("ddv").iterdir():
-        content = torch.load(path, weights_only=True)
-        torch.save({key.replace(".dsn.2.", ".dsn.3."): v for key, v in content.items()}, tmp_path / path.name)
+def test_a_dropout_in_ddvs_unused_branch_shifts_a_name(contents, loaded, tmp_path):
+    for name, content in contents("ddv").items():
+        torch.save({key.replace(".dsn.2.", ".dsn.3."): v for key, v in content.items()}, tmp_path / name)
     frames = torch.rand(1, 3, 64, 96)
-    assert torch.equal(load_model(tmp_path).predict(frames), load_model(tiny("ddv")).predict(frames))
+    assert torch.equal(load_model(tmp_path).predict(frames), loaded("ddv").predict(frames))
 
 
-def test_sfmlearner_takes_pictures_around_zero(tiny):
-    model = load_model(tiny("sfmlearner"))
+def test_sfmlearner_takes_pictures_around_zero(loaded):
+    model = loaded("sfmlearner")
     frames = torch.rand(1, 3, 128, 416)
     with torch.inference_mode():
         expected = model.network(frames * 2 - 1)
     torch.testing.assert_close(model.predict(frames), expected, rtol=1e-5, atol=1e-6)
 
 
-def test_pictures_are_resampled_by_lanczos(tiny):
+def test_pictures_are_resampled_by_lanczos(loaded):
     rgb = np.random.default_rng(0).integers(0, 256, (2, 100, 150, 3), np.uint8)
-    model = load_model(tiny("monodepth2"))
+    model = loaded("monodepth2")
     published = np.stack(
         [np.asarray(Image.fromarray(p).resize((96, 64), Image.Resampling.LANCZOS)) for p in rgb]
     )
