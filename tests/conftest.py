@@ -52,10 +52,17 @@ def _no_waiting_for_the_disk() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _few_threads() -> None:
-    """With pictures this small several threads mostly wait for each other, for seconds on a busy machine."""
-    if torch:
-        torch.set_num_threads(1)
+def _few_threads() -> Iterator[None]:
+    """With pictures this small several threads mostly wait for each other, for seconds on a busy machine.
+
+    Nor need jobs measure that for every model and size: they predict eight frames for it, often of clips of
+    two.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if torch:
+            torch.set_num_threads(1)
+            patch.setattr("vdepth_core.models.device._cores", lambda: 1)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -42,13 +42,14 @@ def test_a_frame_gets_the_same_bytes_in_any_batch_and_after_other_sizes(pair):
         assert torch.equal(onnx.predict(frames[index : index + 1])[0], together[index])
 
 
-def test_a_model_says_what_runs_it(pair):
+def test_a_model_says_what_runs_it(pair, monkeypatch):
     ours, onnx = pair
     assert runtime_of(ours) == "torch"
     assert runtime_of(onnx) == onnx_runtime()
     assert runtime_of(object()) == "torch"
     assert onnx_runtime().split()[0] == "onnxruntime"
-    assert probe_threads(onnx, (64, 96)) >= 1
+    monkeypatch.setattr("vdepth_core.models.device._cores", lambda: 2)
+    assert probe_threads(onnx, (64, 96)) in (1, 2)
 
 
 def test_families_with_published_last_digits_keep_to_torch(tiny):
