@@ -32,18 +32,17 @@ def cuts(
 @pytest.mark.parametrize("rate", [24, 25, Fraction(30000, 1001), 50, 60, 120])
 def test_a_flash_shorter_than_a_quarter_second_is_no_shot_at_any_rate(rate: Fraction) -> None:
     rate = Fraction(rate)
-    longest = int(rate / 4)
+    longest, around = int(rate / 4), scene(1, int(rate), 24 / rate)
     for length in {1, 2, 3, 6, longest // 2, longest - 1, longest} - {0}:
         if length <= longest:
-            before, after = scene(1, int(rate), 24 / rate), scene(1, int(rate), 24 / rate)
-            assert cuts([*before, *[WHITE] * length, *after], rate) == [], length
+            assert cuts([*around, *[WHITE] * length, *around], rate) == [], length
 
 
 @pytest.mark.parametrize("rate", [24, 60])
 def test_what_lasts_longer_is_a_shot(rate: int) -> None:
-    length = rate // 4 + 2
+    length, around = rate // 4 + 2, scene(1, rate)
     for middle in ([WHITE] * length, scene(3, length)):
-        found = cuts([*scene(1, rate), *middle, *scene(1, rate)], Fraction(rate))
+        found = cuts([*around, *middle, *around], Fraction(rate))
         assert found == [rate, rate + length]
 
 

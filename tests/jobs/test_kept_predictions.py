@@ -10,7 +10,6 @@ from vdepth_core.clip.movie import MovieClip
 from vdepth_core.errors import JobConflictError
 from vdepth_core.jobs.batch import estimate_clips
 from vdepth_core.jobs.config import EstimateConfig
-from vdepth_core.models.tiny import make_tiny
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +51,8 @@ def test_other_files_of_the_same_predictions(movie, kept, tmp_path, other):
     assert digest(again) == digest(fresh)
 
 
-def test_the_model_may_be_gone(movie, tmp_path):
-    model = tmp_path / "tiny"
-    make_tiny("depth-anything", model)
+def test_the_model_may_be_gone(movie, tiny, tmp_path):
+    model = shutil.copytree(tiny("depth-anything"), tmp_path / "tiny")
     options = {"model": str(model), "device": "cpu", "size": 64, "keep_store": True}
     clean = {**options, "far": 50.0, "normals": True}
     assert _estimate(movie, tmp_path / "fresh", clean).error is None
