@@ -7,7 +7,7 @@ import pickle
 import subprocess
 import sys
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -38,6 +38,12 @@ SPECS = {  # quantity and space, multiple, fixed size
     "tipsv2-dpt": (METRIC, 14, None),
     "glpn": (METRIC, 32, None),
 }
+
+
+@pytest.fixture(scope="module")
+def loaded(tiny):
+    """The model of a family's tiny checkpoint, in fp32; not to be changed."""
+    return cache(lambda family: load_folder(tiny(family)))
 
 
 @pytest.fixture
@@ -74,8 +80,8 @@ def frames(model, count=3, wide=3):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_contract(family, tiny):
-    model = load_folder(tiny(family))
+def test_contract(family, tiny, loaded):
+    model = loaded(family)
     meaning, multiple, fixed = SPECS[family]
     spec = model.spec
     assert (spec.quantity, spec.space) == meaning
@@ -116,10 +122,10 @@ def strided_convolutions_are_right() -> bool:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_half_precision_is_close_and_without_terraces(family, tiny):
+def test_half_precision_is_close_and_without_terraces(family, tiny, loaded):
     if family == "glpn" and not strided_convolutions_are_right():
         pytest.skip("this torch computes strided bfloat16 convolutions wrongly on this CPU")
-    full, half = load_folder(tiny(family)), load_folder(tiny(family), dtype="bf16")
+    full, half = loaded(family), load_folder(tiny(family), dtype="bf16")
     given = frames(full, 1)
     expected, depth = full.predict(given), half.predict(given)
     assert depth.dtype == torch.float32
@@ -167,8 +173,8 @@ def test_disparity_stays_positive_where_the_network_says_zero(tiny, tmp_path):
     assert float(model.predict(given).min()) == pytest.approx(MIN_DEPTH)
 
 
-def test_depth_pro_sees_the_lens_where_it_has_the_head_for_it(tiny, tmp_path):
-    model = load_folder(tiny("depth-pro"))
+def test_depth_pro_sees_the_lens_where_it_has_the_head_for_it(tiny, loaded, tmp_path):
+    model = loaded("depth-pro")
     assert isinstance(model, CameraModel)
     given = frames(model)
     disparity, fov = model.predict_with_fov(given)
@@ -191,23 +197,23 @@ def test_depth_pro_refuses_a_size_its_patches_do_not_fit(tiny, tmp_path):
         load_folder(folder)
 
 
-def test_weights_published_in_half_precision_run_in_full(tiny, tmp_path):
+def test_weights_published_in_half_precision_run_in_full(tiny, loaded, tmp_path):
     """As Depth Pro's are: 1.9 GB for 952 million parameters."""
     folder = copy(tiny("depth-pro"), tmp_path / "half")
     change(folder, dtype="float16")
     change_weights(folder, lambda state: state.update({k: v.half() for k, v in state.items()}))
-    model, full = load_folder(folder), load_folder(tiny("depth-pro"))
+    model, full = load_folder(folder), loaded("depth-pro")
     assert {parameter.dtype for parameter in model.network.parameters()} == {torch.float32}
     given = frames(full)
     expected = full.predict(given)
     assert float((model.predict(given) - expected).abs().max()) < 0.01 * float(expected.max())
 
 
-def test_compiling_changes_nothing_but_rounding(tiny, monkeypatch):
+def test_compiling_changes_nothing_but_rounding(tiny, loaded, monkeypatch):
     monkeypatch.setattr(
         torch, "compile", partial(torch.compile, backend="eager")
     )  # the capture without a compiler
-    plain, compiled = load_folder(tiny("depth-anything")), load_folder(tiny("depth-anything"))
+    plain, compiled = loaded("depth-anything"), load_folder(tiny("depth-anything"))
     compiled.compile()
     given = frames(plain)
     torch.testing.assert_close(compiled.predict(given), plain.predict(given))
@@ -246,8 +252,8 @@ def test_out_of_memory_is_no_fault_of_the_compiler(tiny, monkeypatch):
             model.predict(frames(model))
 
 
-def test_the_hash_is_that_of_what_was_read(tiny, checkpoint):
-    digest = load_folder(tiny("depth-anything")).spec.weights_sha256
+def test_the_hash_is_that_of_what_was_read(loaded, checkpoint):
+    digest = loaded("depth-anything").spec.weights_sha256
     assert len(digest) == 64
     assert load_folder(checkpoint).spec.weights_sha256 == digest
     (checkpoint / "notes.txt").write_text("not read")
@@ -286,7 +292,7 @@ def test_weights_must_fit_strictly(work, message, checkpoint):
 
 
 @pytest.mark.parametrize("family", ["dpt", "depth-pro", "depth-anything"])
-def test_what_no_network_reads_may_be_missing(family, tiny, tmp_path):
+def test_what_no_network_reads_may_be_missing(family, tiny, loaded, tmp_path):
     """Intel's DPT checkpoints lack the first fusion layer's unused half."""
     folder = copy(tiny(family), tmp_path / family)
 
@@ -298,12 +304,12 @@ def test_what_no_network_reads_may_be_missing(family, tiny, tmp_path):
             del state[key]
 
     change_weights(folder, drop)
-    model, whole = load_folder(folder), load_folder(tiny(family))
+    model, whole = load_folder(folder), loaded(family)
     assert torch.equal(model.predict(frames(model)), whole.predict(frames(whole)))
 
 
-def test_pickled_weights_are_read_as_tensors_only(tiny, checkpoint, tmp_path):
-    expected = load_folder(checkpoint)
+def test_pickled_weights_are_read_as_tensors_only(loaded, checkpoint, tmp_path):
+    expected = loaded("depth-anything")
     state = load_file(checkpoint / "model.safetensors")
     (checkpoint / "model.safetensors").unlink()
     torch.save(state, checkpoint / "pytorch_model.bin")
