@@ -25,9 +25,9 @@ from vdepth_core.jobs.fleet.run import Fleet, whole_jobs_only
 from vdepth_core.jobs.fleet.tasks import Setup
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def _loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Six processes that load torch take half a minute; what those forked are given is pickled as well."""
+    """Workers are forked from a process that has loaded torch; what they are given is pickled as well."""
     if hasattr(os, "fork"):
         contexts = {"spawn": forking()}
         monkeypatch.setattr(devices, "multiprocessing", SimpleNamespace(get_context=contexts.__getitem__))
@@ -87,6 +87,7 @@ def test_two_devices_one_killed_in_the_middle_give_the_bytes_of_one_run(tmp_path
     assert not any(process.is_alive() for process, _ in crew._hands.values())
 
 
+@pytest.mark.usefixtures("_loaded")
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL does not exist on Windows")
 def test_one_long_shot_is_shared_and_a_killed_range_is_done_again(tmp_path: Path) -> None:
     take, events, killed = write_movie(tmp_path / "take.mp4", 24), [], []
