@@ -97,16 +97,18 @@ SHORT = {"steps": 2, "size": 64, "seed": 3, "device": "cpu", "frames": "0-5"}
 
 
 @pytest.fixture(scope="module")
-def straight(plate: Path, tmp_path_factory: pytest.TempPathFactory) -> Adaptation:
+def straight(plate: Path, net: Path, tmp_path_factory: pytest.TempPathFactory) -> Adaptation:
     """A run of `SHORT` that nothing stopped."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("vdepth_core.adaptation.adapt.probe_threads", lambda model, size: 1)
-        return adapt(plate, tmp_path_factory.mktemp("straight") / "straight.safetensors", **SHORT)
+        out = tmp_path_factory.mktemp("straight") / "straight.safetensors"
+        return adapt(plate, out, model=net, **SHORT)
 
 
-def test_stopped_runs_end_like_uninterrupted_ones(plate: Path, net: Path, tmp_path: Path) -> None:
+def test_stopped_runs_end_like_uninterrupted_ones(
+    plate: Path, net: Path, straight: Adaptation, tmp_path: Path
+) -> None:
     short = SHORT | {"model": net}
-    straight = adapt(plate, tmp_path / "straight.safetensors", **short)
     out = tmp_path / "resumed.safetensors"
     with pytest.raises(Cancelled):
         adapt(plate, out, progress=StopAt("adapt", 1), **short)
@@ -147,17 +149,20 @@ def killed(standing, path):
 Standing.save = killed
 module.LoopConfig = Often
 module.probe_threads = lambda model, size: 1
-module.adapt(sys.argv[1], sys.argv[2], steps=2, size=64, seed=3, device="cpu", frames="0-5")
+short = {"steps": 2, "size": 64, "seed": 3, "device": "cpu", "frames": "0-5"}
+module.adapt(sys.argv[1], sys.argv[2], model=sys.argv[3], **short)
 """
 
 
-def test_a_killed_process_is_gone_on_from(plate: Path, straight: Adaptation, tmp_path: Path) -> None:
+def test_a_killed_process_is_gone_on_from(
+    plate: Path, net: Path, straight: Adaptation, tmp_path: Path
+) -> None:
     """SIGKILL while it trains; what it leaves is gone on from to the same bytes."""
     out = tmp_path / "killed.safetensors"
-    assert run(KILLED, plate, out).returncode == -signal.SIGKILL
+    assert run(KILLED, plate, out, net).returncode == -signal.SIGKILL
     assert not out.exists()
     assert 0 < json.loads(read_facts(out.with_suffix(".adapting"))["counters"])["step"] < SHORT["steps"]
-    adapt(plate, out, resume=True, **SHORT)
+    adapt(plate, out, model=net, resume=True, **SHORT)
     assert out.read_bytes() == straight.weights.read_bytes()
 
 
