@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 from fractions import Fraction
 from pathlib import Path
@@ -117,7 +118,11 @@ def test_stopped_runs_end_like_uninterrupted_ones(
     with pytest.raises(UsageError, match=r"resumed\.adapting holds a run that is not over") as refused:
         adapt(plate, out, **short)
     assert "--resume" in refused.value.hint
+    with pytest.raises(UsageError, match="not over") as refused:
+        adapt(plate, out, **(short | {"seed": 4}))
+    assert "begun with other options" in refused.value.hint
     assert out.with_suffix(".adapting").read_bytes() == kept
+    shutil.rmtree(out.with_suffix(".footage"))  # it is large, and made again
     resumed = adapt(plate, out, resume=True, **short)
     assert resumed.before == straight.before
     assert resumed.after == straight.after

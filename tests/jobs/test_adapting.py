@@ -43,6 +43,13 @@ def test_the_job_s_model_is_the_adapted_one(
     assert sorted(path.stat().st_mtime_ns for path in out.glob("*.exr")) == frames
     with pytest.raises(JobConflictError):
         estimate(clip, out, plain)
+    with pytest.raises(UsageError, match="has other options"):
+        estimate(clip, out, options | {"seed": 7})
+    assert (out / WEIGHTS).read_bytes() == weights
+    assert estimate(clip, out, options) == manifest
+    config = EstimateConfig.parse(**options | {"seed": 7})
+    assert estimate_clips([clip], out, config, overwrite=True)[0].error is None
+    assert (out / WEIGHTS).read_bytes() != weights
 
 
 def test_another_job_and_shards_are_refused(clip: Path, tmp_path: Path) -> None:

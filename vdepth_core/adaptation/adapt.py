@@ -99,6 +99,7 @@ def adapt(
     fov: float | None = None,
     intrinsics: str | Path | None = None,
     resume: bool | None = False,
+    overwrite: bool = False,
     progress: Progress | None = None,
     **options: Any,
 ) -> Adaptation:
@@ -128,6 +129,8 @@ def adapt(
         intrinsics: JSON file with the lens. Without it, ``fov`` or ``camera``, the focal length is learnt.
         resume: Go on where a run with the same options stopped; ``minutes`` and ``steps`` may be more. None:
             go on if there is one, begin if there is none, and do nothing if it is over.
+        overwrite: Begin anew even over a run that is not over, and with ``resume`` None over one with other
+            options.
         progress: Stages ``scan``, ``infer``, ``settle``, ``flow``, ``solve``, ``depth``, ``adapt`` and
             ``report``; may cancel.
         **options: How the clip is read (``rate``, ``layer``, ``transfer`` …, see `ClipOptions`), and the
@@ -184,18 +187,22 @@ def adapt(
         guide_size = network_size(info.width, info.height, info.pixel_aspect, guide.spec)
     pace = {name: getattr(chosen, name) for name in ("rate", "share") if hasattr(chosen, name)}
     config = LoopConfig(seed=seed, minutes=minutes, steps=steps, **pace)
-    anyhow = resume is None
     if resume is None:
         before = places.former(identity, student.spec.name)
         if before is not None and places.tidied and run_over(config, before):
             return _result(places, config, before, None)
         resume = before is not None
+        if not resume and not overwrite:
+            places.spare_other()
+    elif not resume and not overwrite:
+        places.spare_unfinished(identity)
     trained = resume and places.state.exists()
     if resume:
         counters = places.resume(identity, student.spec.name)
+        places.claim(identity, counters.threads)
     else:
         threads = probe_threads(student, (height, width)) if device == "cpu" else torch.get_num_threads()
-        counters = places.begin(identity, student.spec.name, threads, anyhow=anyhow)
+        counters = places.begin(identity, student.spec.name, threads)
     heard = Listening(progress)
     with resumable(), _clean(places, resumed=resume):
         # poses without numbers are told by how many frames the whole clip has

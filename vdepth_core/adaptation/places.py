@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import UsageError, WeightsError
-from ..files import plain_files, refuse_link, require_space
+from ..files import plain_files, refuse_link, require_space, write_bytes
 from ..learning.checkpoint import Counters, check_identity, is_checkpoint, read_counters
 from ..learning.student import is_adapted
 from ..store import remove_store
@@ -52,37 +52,59 @@ class Places:
         plain_files(self.folder)
         refuse_link(self.state)
 
-    def begin(self, identity: str, source: str, threads: int, *, anyhow: bool = False) -> Counters:
+    def begin(self, identity: str, source: str, threads: int) -> Counters:
         """Removes what a former run left, and notes whose the folder is now.
 
         Args:
             identity: Of the run: what decides its result.
             source: Name of the model that it starts from.
             threads: Of torch; a resumed run takes as many.
-            anyhow: Even if what it learnt is lost.
 
         Raises:
-            UsageError: the folder or the checkpoint is none of ours, or of a run that is not over.
+            UsageError: the folder or the checkpoint is none of ours.
         """
         if os.path.lexists(self.state) and not is_checkpoint(self.state):
             raise UsageError(
                 f"{self.state} is in the way; it is no checkpoint of vdepth.", "Choose another name with -o."
             )
+        self._check_folder()
         if self.folder.exists():
-            if not (self.folder / _RUN).is_file():
-                raise UsageError(
-                    f"{self.folder} is in the way; it is no folder of vdepth.", "Choose another name with -o."
-                )
-            if self.state.exists() and not anyhow:
-                raise UsageError(
-                    f"{self.state} holds a run that is not over.",
-                    "Go on with --resume, or delete it to begin anew.",
-                )
             remove_store(self.folder)
         self.state.unlink(missing_ok=True)
-        self.folder.mkdir(exist_ok=True)
-        (self.folder / _RUN).write_text(json.dumps({"identity": identity, "threads": threads}))
+        self.claim(identity, threads)
         return Counters(identity, source, threads)
+
+    def spare_unfinished(self, identity: str) -> None:
+        """Refuses to begin anew where a run that is not over would be lost.
+
+        Args:
+            identity: Of the run that would begin.
+
+        Raises:
+            UsageError: there is one that can be gone on with.
+        """
+        if self.tidied or not is_checkpoint(self.state):
+            return
+        try:
+            read_counters(self.state, identity)
+            hint = "Go on with --resume, or delete it to begin anew."
+        except UsageError:
+            hint = "It was begun with other options: choose another name with -o, or delete it."
+        except WeightsError:  # damaged, or of a former version: nothing can go on with it
+            return
+        raise UsageError(f"{self.state} holds a run that is not over.", hint)
+
+    def spare_other(self) -> None:
+        """Refuses to begin anew where anything is left of a run, which was another one.
+
+        Raises:
+            UsageError: there is.
+        """
+        if self.out.exists() or is_checkpoint(self.state):
+            raise UsageError(
+                f"{self.out} cannot be gone on with: it has other options, or its checkpoint is lost.",
+                "Choose another folder, or add --overwrite.",
+            )
 
     def resume(self, identity: str, source: str) -> Counters:
         """Where a former run stands, which may have been stopped before its first step.
@@ -106,6 +128,25 @@ class Places:
             ) from error
         check_identity(self.folder, found, identity)
         return Counters(identity, source, threads)
+
+    def claim(self, identity: str, threads: int) -> None:
+        """Makes the folder, and notes whose it is.
+
+        Args:
+            identity, threads: As of `begin`.
+
+        Raises:
+            UsageError: it is there, and none of ours.
+        """
+        self._check_folder()
+        self.folder.mkdir(exist_ok=True)
+        write_bytes(self.folder / _RUN, json.dumps({"identity": identity, "threads": threads}).encode())
+
+    def _check_folder(self) -> None:
+        if self.folder.exists() and not (self.folder / _RUN).is_file() and not _arrays_alone(self.folder):
+            raise UsageError(
+                f"{self.folder} is in the way; it is no folder of vdepth.", "Choose another name with -o."
+            )
 
     def former(self, identity: str, source: str) -> Counters | None:
         """Where a former run stands if it was the same one; None: there is none to go on from.
@@ -143,3 +184,11 @@ class Places:
         """Removes the folder; what is left of it is in nobody's way."""
         with suppress(OSError):
             remove_store(self.folder)
+
+
+def _arrays_alone(folder: Path) -> bool:
+    """Whether a folder holds nothing but a store's arrays, as one that is being removed does."""
+    return all(
+        _arrays_alone(path) if path.is_dir() else path.suffix == ".crc" or Path(f"{path}.crc").exists()
+        for path in folder.iterdir()
+    )

@@ -31,6 +31,7 @@ def adapted_config(
 
     Raises:
         JobConflictError: the folder holds a job with a model that was not adapted here.
+        UsageError: the folder holds what was adapted with other options.
         VdepthError: as of `adapt`.
     """
     from ..adaptation.adapt import adapt
@@ -50,7 +51,7 @@ def adapted_config(
     done = adapt(
         path, weights, recipe=config.adapt, model=config.model or STUDENT, minutes=config.adapt_minutes,
         size=config.size, seed=config.seed, device=config.device, frames=config.frames, resume=None,
-        progress=progress, **known,
+        overwrite=overwrite, progress=progress, **known,
         **{name: getattr(config, name) for name in ClipOptions.model_fields},
     )  # fmt: skip
     if not done.changed:
