@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import av
@@ -126,6 +127,13 @@ def join_films(parts: Iterable[tuple[Path, Fraction]], path: Path, place: Place 
         draft.discard()
 
 
+@cache
+def _turbo() -> np.ndarray:
+    """The table, as (256, 1, 3) RGB; OpenCV interpolates it anew for every picture, which takes longer."""
+    levels = np.arange(256, dtype=np.uint8)[:, None]
+    return np.asarray(cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_TURBO), cv2.COLOR_BGR2RGB))
+
+
 def colour_map(d: np.ndarray) -> np.ndarray:
     """Turbo colours (H, W, 3) uint8 RGB of normalised disparity (H, W) in [0, 1]: red near, blue far.
 
@@ -133,7 +141,7 @@ def colour_map(d: np.ndarray) -> np.ndarray:
         d: What lies outside is clipped, but far below 0 is the sky and black.
     """
     grey = np.clip(d * np.float32(255) + np.float32(0.5), 0, 255).astype(np.uint8)
-    colours = np.asarray(cv2.cvtColor(cv2.applyColorMap(grey, cv2.COLORMAP_TURBO), cv2.COLOR_BGR2RGB))
+    colours = np.asarray(cv2.applyColorMap(grey, _turbo()))
     colours[d < _SKY] = 0
     return colours
 
