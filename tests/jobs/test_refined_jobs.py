@@ -87,11 +87,12 @@ def test_refined_maps_are_what_is_written(movie, tmp_path, refiner):
 
 
 def test_other_files_of_the_same_refinement_refine_nothing(movie, tmp_path):
-    assert run([movie], tmp_path, keep_store=True, refiner="twice")[0].error is None
+    same = {"keep_store": True, "refiner": "twice", "method": "framewise"}
+    assert run([movie], tmp_path, **same)[0].error is None
     assert _twice().refined == 12
-    assert run([movie], tmp_path, keep_store=True, refiner="twice", far=50.0, overwrite=True)[0].error is None
+    assert run([movie], tmp_path, far=50.0, overwrite=True, **same)[0].error is None
     assert _twice().refined == 12
-    other = {"refiner": "twice-by-model", "keep_store": True}
+    other = same | {"refiner": "twice-by-model"}
     assert run([movie], tmp_path, overwrite=True, **other)[0].error is None
     assert _twice().refined == 24
 
