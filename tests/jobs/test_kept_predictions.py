@@ -17,8 +17,9 @@ def movie(tmp_path_factory):
     return write_movie(tmp_path_factory.mktemp("clip") / "shot.mp4", 12, shots=2)
 
 
+FRAMEWISE = {"method": "framewise"}  # the fastest; nothing below but the first asks for another
 OTHERS = [
-    {"far": 50.0, "normals": True},
+    {"far": 50.0, "normals": True, "method": "temporal"},
     {"sky": True, "sky_depth": True},
     {"sharpen": False},
     {"layered": True},
@@ -33,14 +34,22 @@ OTHERS = [
 @pytest.fixture(scope="module")
 def kept(movie, tmp_path_factory):
     out = tmp_path_factory.mktemp("kept")
+    assert run([movie], out, keep_store=True, **FRAMEWISE)[0].error is None
+    return out
+
+
+@pytest.fixture(scope="module")
+def kept_temporal(movie, tmp_path_factory):
+    out = tmp_path_factory.mktemp("kept")
     assert run([movie], out, keep_store=True)[0].error is None
     return out
 
 
 @pytest.mark.parametrize("other", OTHERS, ids="+".join)
-def test_other_files_of_the_same_predictions(movie, kept, tmp_path, other):
+def test_other_files_of_the_same_predictions(movie, kept, kept_temporal, tmp_path, other):
     fresh, again = tmp_path / "fresh", tmp_path / "again"
-    shutil.copytree(kept, again)
+    shutil.copytree(kept_temporal if "method" in other else kept, again)
+    other = FRAMEWISE | other
     model = RampModel()
     refused = run([movie], again, model, keep_store=True, **other)[0].error
     assert isinstance(refused, JobConflictError)
@@ -53,7 +62,7 @@ def test_other_files_of_the_same_predictions(movie, kept, tmp_path, other):
 
 def test_the_model_may_be_gone(movie, tiny, tmp_path):
     model = shutil.copytree(tiny("depth-anything"), tmp_path / "tiny")
-    options = {"model": str(model), "device": "cpu", "size": 64, "keep_store": True}
+    options = {"model": str(model), "device": "cpu", "size": 64, "keep_store": True, **FRAMEWISE}
     clean = {**options, "far": 50.0, "normals": True}
     assert _estimate(movie, tmp_path / "fresh", clean).error is None
     assert _estimate(movie, tmp_path / "out", options).error is None
@@ -74,12 +83,12 @@ def _estimate(movie, out, options, overwrite=False):
 @pytest.mark.parametrize("name", ["preview.mp4", "report.html", "manifest.json"])
 def test_a_lost_file_of_the_whole_costs_that_file(movie, kept, tmp_path, monkeypatch, name):
     out = tmp_path / "out"
-    assert run([movie], out)[0].error is None
+    assert run([movie], out, **FRAMEWISE)[0].error is None
     before = digest(out)
     (out / name).unlink()
     model = RampModel()
     monkeypatch.setattr(MovieClip, "read", _not_read)
-    assert run([movie], out, model)[0].error is None
+    assert run([movie], out, model, **FRAMEWISE)[0].error is None
     assert model.seen == 0
     assert digest(out) == before
 
@@ -97,7 +106,7 @@ def test_a_lost_frame_costs_its_frame_while_predictions_are_kept(movie, kept, tm
 
     model = RampModel()
     monkeypatch.setattr(MovieClip, "read", reading)
-    assert run([movie], out, model, keep_store=True)[0].error is None
+    assert run([movie], out, model, keep_store=True, **FRAMEWISE)[0].error is None
     assert model.seen == 0
     assert read[0] == 7  # 1008
     assert digest(out) == digest(kept)
@@ -118,7 +127,7 @@ def test_default_values_are_no_other_job(movie, kept, tmp_path):
     out = tmp_path / "out"
     shutil.copytree(kept, out)
     model = RampModel()
-    assert run([movie], out, model, keep_store=True, near=1.0, far=100.0)[0].error is None
+    assert run([movie], out, model, keep_store=True, near=1.0, far=100.0, **FRAMEWISE)[0].error is None
     assert model.seen == 0
 
 

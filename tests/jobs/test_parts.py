@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from generated import RampModel, write_movie
-from jobs.test_run import OPTIONS, digest
+from jobs.test_run import OPTIONS as PLAIN
+from jobs.test_run import digest
 from processes import start
 
 from vdepth_core.errors import InputError, JobConflictError, UsageError
@@ -23,6 +24,8 @@ from vdepth_core.jobs.parts import Part
 from vdepth_core.output.verify import verify
 from vdepth_core.progress import Progress
 from vdepth_core.types import Shot
+
+OPTIONS = PLAIN | {"method": "framewise"}  # the fastest; parts of `temporal` are made where it says so
 
 
 def run(clip, out, model=None, part=None, on_event=None, **options):
@@ -96,7 +99,9 @@ def test_a_shot_the_clip_has_not(movie, tmp_path):
     assert "shots 0 to 3; there is no shot 5" in error.message
 
 
-@pytest.mark.parametrize("options", [{}, {"cfr": "10"}, {"normals": True, "layered": True}])
+@pytest.mark.parametrize(
+    "options", [{"method": "temporal"}, {"cfr": "10"}, {"normals": True, "layered": True}]
+)
 def test_shares_in_reverse_order_give_the_bytes_of_one_run(movie, tmp_path, options):
     assert run(movie, tmp_path / "whole", **options).error is None
     events = []

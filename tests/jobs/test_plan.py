@@ -98,7 +98,7 @@ def test_a_finished_job_asked_for_again_changes_nothing_at_all(movie, finished, 
     before = everything(tmp_path)
     for options in ({}, {"near": 1.0}, {"frames": None, "start_frame": 1001}, {"seed": 0, "far": 100}):
         model = RampModel()
-        assert run([movie], tmp_path, model, **options)[0].error is None
+        assert run([movie], tmp_path, model, method="framewise", **options)[0].error is None
         assert model.seen == 0
     assert everything(tmp_path) == before
 
@@ -111,7 +111,7 @@ def test_a_lost_or_damaged_manifest_costs_nothing(movie, finished, tmp_path, dam
     if damage is not None:
         (tmp_path / "manifest.json").write_bytes(damage)
     model = RampModel()
-    assert run([movie], tmp_path, model)[0].error is None
+    assert run([movie], tmp_path, model, method="framewise")[0].error is None
     assert model.seen == 0
     assert (tmp_path / "manifest.json").read_bytes() == before["manifest.json"][1]
 
@@ -127,7 +127,7 @@ class Stopper(RampModel):
 def finished(movie, tmp_path_factory):
     """To be copied."""
     out = tmp_path_factory.mktemp("finished")
-    assert run([movie], out)[0].error is None
+    assert run([movie], out, method="framewise")[0].error is None
     return out
 
 
@@ -135,7 +135,7 @@ def finished(movie, tmp_path_factory):
 def stopped(movie, tmp_path_factory):
     """To be copied."""
     out = tmp_path_factory.mktemp("stopped")
-    assert run([movie], out, Stopper())[0].error.exit_code == 130
+    assert run([movie], out, Stopper(), method="framewise")[0].error.exit_code == 130
     return out
 
 
@@ -149,7 +149,7 @@ def test_damaged_notes_of_an_unfinished_job_are_made_again(movie, tmp_path, fini
     path.unlink(missing_ok=True)
     if content is not None:
         path.write_bytes(content)
-    assert run([movie], tmp_path)[0].error is None
+    assert run([movie], tmp_path, method="framewise")[0].error is None
     assert digest(tmp_path) == digest(finished)
 
 
@@ -245,7 +245,7 @@ def test_another_machines_accelerator_is_named(movie, stopped, tmp_path):
     there = record.chosen.model_copy(update={"device": "mps"})
     record = record.model_copy(update={"given": given, "chosen": there})
     (tmp_path / ".vdepth" / "job.json").write_text(record.model_dump_json())
-    error = run([movie], tmp_path, device="auto")[0].error
+    error = run([movie], tmp_path, device="auto", method="framewise")[0].error
     assert "was begun on mps, which is not available on this machine" in error.message
 
 
@@ -279,7 +279,7 @@ def test_packages_are_looked_through_before_the_first_shot_only(tmp_path, monkey
                 monkeypatch.setattr(f"{place}.entry_points", lambda **group: asked.append(group) or ())
             return super().predict(frames)
 
-    movie = write_movie(tmp_path / "two.mp4", 24, shots=2)
+    movie = write_movie(tmp_path / "two.mp4", 14, shots=2)
     (result,) = run([movie], tmp_path / "out", Watching(), method="temporal")
     assert result.error is None, result.error
     assert len(result.manifest.shots) == 2

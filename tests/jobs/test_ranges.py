@@ -22,6 +22,8 @@ from vdepth_core.methods.registry import METHODS
 from vdepth_core.output.naming import JobNames
 from vdepth_core.types import Shot
 
+TEMPORAL = {"method": "temporal"}  # its second pass looks across the ranges' ends; others are framewise
+
 
 @pytest.fixture(scope="module")
 def take(tmp_path_factory):
@@ -33,7 +35,7 @@ def take(tmp_path_factory):
 def whole(take, tmp_path_factory):
     """What one run makes of it."""
     out = tmp_path_factory.mktemp("whole")
-    assert run(take, out).error is None
+    assert run(take, out, **TEMPORAL).error is None
     return out
 
 
@@ -55,7 +57,7 @@ def test_ranges_and_shots_make_the_clip_and_begin_at_a_batch(lengths, step, coun
 
 @pytest.mark.parametrize(
     ("order", "options"),
-    [((3, 1, 2), {}), ((2, 3, 1), {"method": "framewise", "batch": 4, "cfr": "10", "normals": True})],
+    [((3, 1, 2), TEMPORAL), ((2, 3, 1), {"batch": 4, "cfr": "10", "normals": True})],
 )
 def test_ranges_of_one_shot_in_any_order_give_the_bytes_of_one_run(take, tmp_path, order, options):
     assert run(take, tmp_path / "whole", **options).error is None
@@ -110,15 +112,15 @@ def test_a_killed_range_is_done_again_from_where_it_stopped(take, whole, tmp_pat
 
     out = tmp_path / "out"
     for share in (1, 3):
-        assert run(take, out, part=Part(share=(share, 3))).error is None
-    assert run(take, out, Dies(), Part(share=(2, 3))).error is not None
+        assert run(take, out, part=Part(share=(share, 3)), **TEMPORAL).error is None
+    assert run(take, out, Dies(), Part(share=(2, 3)), **TEMPORAL).error is not None
     with pytest.raises(InputError, match=r"1 of the 1 shot in .* is not finished: 0"):
         finish(out)
     model = RampModel()
-    assert run(take, out, model, Part(share=(2, 3))).error is None
+    assert run(take, out, model, Part(share=(2, 3)), **TEMPORAL).error is None
     assert model.seen < 8 - 3
     again = RampModel()
-    assert run(take, out, again, Part(share=(1, 3))).error is None  # a farm runs a chunk twice
+    assert run(take, out, again, Part(share=(1, 3)), **TEMPORAL).error is None  # a farm runs a chunk twice
     assert again.seen == 0
     finish(out)
     assert digest(out) == digest(whole)
@@ -126,12 +128,12 @@ def test_a_killed_range_is_done_again_from_where_it_stopped(take, whole, tmp_pat
 
 def test_who_dies_after_the_last_range_is_followed_by_any_share(take, whole, tmp_path, monkeypatch):
     out = tmp_path / "out"
-    assert run(take, out, part=Part(share=(1, 2))).error is None
+    assert run(take, out, part=Part(share=(1, 2)), **TEMPORAL).error is None
     with monkeypatch.context() as patch:
         patch.setattr("vdepth_core.jobs.run.ShotWriter.finish", lambda *_: 1 / 0)
-        assert run(take, out, part=Part(share=(2, 2))).error is not None
+        assert run(take, out, part=Part(share=(2, 2)), **TEMPORAL).error is not None
     model = RampModel()
-    assert run(take, out, model, Part(share=(1, 2))).error is None
+    assert run(take, out, model, Part(share=(1, 2)), **TEMPORAL).error is None
     assert model.seen == 0
     finish(out)
     assert digest(out) == digest(whole)

@@ -196,7 +196,8 @@ def test_constant_rate_repeats_frames_without_gaps(movie, tmp_path):
 
 
 def test_a_constant_rate_waits_for_the_end_of_the_scan(movie, tmp_path, monkeypatch):
-    assert run([movie], tmp_path / "quick", cfr="60")[0].error is None
+    options = {"cfr": "60", "method": "framewise"}
+    assert run([movie], tmp_path / "quick", **options)[0].error is None
     scan = MovieClip.scan
 
     def slow(self, **options):
@@ -205,7 +206,7 @@ def test_a_constant_rate_waits_for_the_end_of_the_scan(movie, tmp_path, monkeypa
             time.sleep(0.5)  # the first shot is predicted and settled long before the second is found
 
     monkeypatch.setattr(MovieClip, "scan", slow)
-    assert run([movie], tmp_path / "slow", cfr="60")[0].error is None
+    assert run([movie], tmp_path / "slow", **options)[0].error is None
     assert digest(tmp_path / "slow") == digest(tmp_path / "quick")
 
 
@@ -404,7 +405,7 @@ def test_a_finished_job_whose_journal_lost_lines_mends_it(movie, finished, tmp_p
     assert sorted(journal.read_bytes().splitlines()) == sorted(whole.splitlines())
     assert not verify(out).faults
     assert digest(out) == before
-    assert run([movie], out, near=2.0, overwrite=True)[0].error is None  # they are all its own again
+    assert run([movie], out, method="framewise", overwrite=True)[0].error is None  # all its own again
 
 
 def test_a_manifest_that_verify_calls_damaged_is_not_called_done(movie, finished, tmp_path):
@@ -422,6 +423,7 @@ def test_a_manifest_that_verify_calls_damaged_is_not_called_done(movie, finished
 
 @pytest.mark.parametrize("options", [{}, {"cfr": "12"}])
 def test_a_users_frame_outside_the_range_is_in_nobodys_way(movie, tmp_path, options):
+    options = options | {"method": "framewise"}
     assert run([movie], tmp_path, **options)[0].error is None
     for number in (1000, 1015, 5000):
         (tmp_path / f"shot_depth.{number}.exr").write_bytes(b"theirs")
