@@ -17,6 +17,7 @@ from vdepth_core.learning.config import Cosine, LoopConfig
 from vdepth_core.learning.loop import Lesson, learn, parameter_groups
 from vdepth_core.learning.state import read_facts, read_tensors
 from vdepth_core.progress import Progress
+from vdepth_core.weights.saving import save_tensors
 
 CONFIG = LoopConfig(steps=6, rate=0.1, validate_every=2, patience=3)
 
@@ -193,3 +194,15 @@ def test_what_belongs_to_another_run_is_refused(tmp_path: Path) -> None:
     (tmp_path / "s").write_bytes(b"nothing")
     with pytest.raises(WeightsError, match="nothing to resume from"):
         read_counters(tmp_path / "s", "one")
+
+
+def test_arrays_make_the_file_that_tensors_make(tmp_path: Path) -> None:
+    tensors = {
+        "b": torch.rand(3, 2),
+        "a": torch.rand(4).half(),
+        "step": torch.tensor(3),
+        "none": torch.ones(0, 2),
+    }
+    save_tensors(tensors, tmp_path / "tensors", {"format": "x"})
+    save_tensors({key: value.numpy() for key, value in tensors.items()}, tmp_path / "arrays", {"format": "x"})
+    assert (tmp_path / "arrays").read_bytes() == (tmp_path / "tensors").read_bytes()

@@ -44,7 +44,11 @@ def write_state(
             tensors[f"{_OPTIMISER}.{key}.{name}"] = torch.as_tensor(value)  # some count steps without one
     # copies: some networks keep one tensor under two keys
     copies = {key: value.detach().cpu().clone().contiguous() for key, value in tensors.items()}
-    save_tensors(copies, path, {**facts, _DIGEST: _digest(copies, facts)})
+    facts = {**facts, _DIGEST: _digest(copies, facts)}
+    if any(value.dtype == torch.bfloat16 for value in copies.values()):  # NumPy has none
+        save_tensors(copies, path, facts)
+    else:
+        save_tensors({key: value.numpy() for key, value in copies.items()}, path, facts)
 
 
 def read_facts(path: Path) -> dict[str, str]:
