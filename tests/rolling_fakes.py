@@ -17,7 +17,11 @@ from torch.nn.functional import avg_pool2d, interpolate, pad
 
 from vdepth_core.methods.rolling.method import Rolling
 from vdepth_core.methods.rolling.options import RollingOptions
-from vdepth_core.types import ClipInfo, Frame, ModelSpec, Shot
+from vdepth_core.progress import Progress
+from vdepth_core.store import DepthStore
+from vdepth_core.types import ClipInfo, Frame, ModelSpec, Shot, ShotAlignment
+
+Said = tuple[np.ndarray, ShotAlignment]
 
 SIZE = (48, 64)
 
@@ -116,3 +120,20 @@ class FakeSnippets:
 
     def decode(self, depth_latents: Tensor) -> Tensor:
         return self.truth(depth_latents)
+
+
+def estimate(
+    folder: Path,
+    shot: Footage,
+    model: object,
+    method: Rolling | None = None,
+    progress: Progress | None = None,
+) -> Said:
+    """Runs and settles one shot: final maps (N, H, W) and what was done."""
+    method, progress = method or rolling(), progress or Progress()
+    with DepthStore(folder, len(shot), *shot.size) as store:
+        method.run(shot, model, store, progress)  # type: ignore[arg-type]
+        result = method.settle(shot.shot, model.spec, store, progress)  # type: ignore[attr-defined]
+        if method.refines:
+            method.refine(shot, model, store, progress)  # type: ignore[arg-type]
+        return store.final.read(0, len(shot)), result

@@ -17,7 +17,7 @@ import pytest
 import torch
 from generated import RampModel
 from processes import start
-from rolling_fakes import SIZE, FakeSnippets, Footage, rolling
+from rolling_fakes import SIZE, FakeSnippets, Footage, Said, estimate, rolling
 
 from vdepth_core.align.scale_shift import fit_scale_shift
 from vdepth_core.errors import Cancelled, ResourceError, UsageError
@@ -30,9 +30,8 @@ from vdepth_core.models.sizing import frames_to_tensor
 from vdepth_core.progress import Progress
 from vdepth_core.protocols import Method, SnippetModel
 from vdepth_core.store import DepthStore
-from vdepth_core.types import ModelSpec, ShotAlignment
+from vdepth_core.types import ModelSpec
 
-Said = tuple[np.ndarray, ShotAlignment]
 Straight = Callable[[RollingPresetName, int, int], Said]
 
 
@@ -51,23 +50,6 @@ class Watch(Progress):
 
     def warn(self, message: str) -> None:
         self.warnings.append(message)
-
-
-def estimate(
-    folder: Path,
-    shot: Footage,
-    model: object,
-    method: Rolling | None = None,
-    progress: Progress | None = None,
-) -> Said:
-    """Runs and settles one shot: final maps (N, H, W) and what was done."""
-    method, progress = method or rolling(), progress or Progress()
-    with DepthStore(folder, len(shot), *shot.size) as store:
-        method.run(shot, model, store, progress)  # type: ignore[arg-type]
-        result = method.settle(shot.shot, model.spec, store, progress)  # type: ignore[attr-defined]
-        if method.refines:
-            method.refine(shot, model, store, progress)  # type: ignore[arg-type]
-        return store.final.read(0, len(shot)), result
 
 
 @pytest.fixture(scope="module")
@@ -436,8 +418,7 @@ KILLED = textwrap.dedent(
     import sys, time
     from pathlib import Path
     import torch
-    from rolling_fakes import FakeSnippets, Footage, rolling
-    from methods.rolling.test_rolling import estimate
+    from rolling_fakes import FakeSnippets, Footage, estimate, rolling
 
     torch.set_num_threads(1)
 
