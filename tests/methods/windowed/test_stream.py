@@ -152,7 +152,7 @@ def test_what_flickers_is_filtered_where_that_is_asked_for(
     streams: bool, space: str, tiny: Tiny, tmp_path: Path
 ) -> None:
     model = load_model(tiny(f"video-depth-anything{space}"))
-    found, count = {}, 12 if streams else 40  # more than a window of 32
+    found, count = {}, 8 if streams else 34  # more than a window of 32
     for name in ("off", "align", "filter"):
         footage = Footage(count, size=(28, 42))
         method = Windowed(WindowedOptions(stream=streams, stabilize=name))  # type: ignore[arg-type]
