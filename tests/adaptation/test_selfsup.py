@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,9 @@ from vdepth_core.geometry.camera_files.formats import read_camera, write_camera
 from vdepth_core.geometry.camera_files.plate import Plate
 from vdepth_core.geometry.camera_path import CameraPath
 from vdepth_core.learning.config import LoopConfig
+from vdepth_core.learning.systems import featdepth
 from vdepth_core.models.registry import load_model
+from vdepth_core.networks import featdepth_train
 from vdepth_core.progress import Progress
 from vdepth_core.scenes.clip import SceneClip, render_clip
 
@@ -251,7 +254,11 @@ def test_a_camera_that_stands_still_teaches_nothing(plate: Path, scene: SceneCli
 
 
 @pytest.mark.parametrize("recipe", ["packnet", "sfmlearner", "featdepth", "ddv", "diffnet"])
-def test_every_system_adapts(recipe: str, plate: Path, camera: Path, net: Path, tmp_path: Path) -> None:
+def test_every_system_adapts(
+    recipe: str, plate: Path, camera: Path, net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AutoEncoder", "FeatPose"):  # as small as the rest
+        monkeypatch.setattr(featdepth, name, partial(getattr(featdepth_train, name), width=8))
     options = SMALL | {"model": net, "recipe": recipe, "camera": camera}
     done = adapt(plate, tmp_path / "w.safetensors", **options)
     assert done.steps == 1
