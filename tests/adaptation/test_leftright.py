@@ -98,7 +98,7 @@ def test_a_known_baseline_makes_depth_metric(
 ) -> None:
     fov = 2 * np.degrees(np.arctan(WIDTH / 2 / scene.left.K[0, 0]))
     known = {"baseline": scene.baseline, "fov": fov, "right": eyes[1]}
-    done = adapt(eyes[0], tmp_path / "w.safetensors", steps=12, **known, **OPTIONS)
+    done = adapt(eyes[0], tmp_path / "w.safetensors", steps=6, **known, **OPTIONS)
     model = load_model(done.weights)
     assert (model.spec.space, model.spec.quantity) == ("metric", "depth")
     found = model.predict(torch.from_numpy(scene.left.rgb)).numpy()
