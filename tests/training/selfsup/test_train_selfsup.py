@@ -151,7 +151,7 @@ def test_featdepth_with_features_that_stay(tree, tiny, tmp_path, monkeypatch):
 @pytest.mark.parametrize("mask", [False, True])
 def test_what_shares_the_encoder_of_the_depth_network(tree, tiny, tmp_path, mask):
     more = {"use": "both", "predictive_mask": True, "automask": False} if mask else {}
-    root, options = small(tree, tiny, steps=2, batch=1, **{"pose": "shared"} | more)
+    root, options = small(tree, tiny, steps=1, batch=1, **{"pose": "shared"} | more)
     done = train_selfsup(root, tmp_path / "run", **options)
     assert ("explainability" in done.held_out) == mask
     names = {path.name for path in (tmp_path / "run").iterdir() if path.suffix == ".pth"}
@@ -188,7 +188,7 @@ def test_folders_of_the_left_and_of_the_right_eye(tiny, tmp_path):
         for name in ("a", "b"):
             write_clip(data / {"l": "left", "r": "right"}[eye] / name, 5, side=eye)
     more = {"init": str(tiny("monodepth2")), "pose": "cnn", "device": "cpu", "threads": 1, "batch": 2}
-    more |= {"fov": 64.0, "gap": 1, "height": 64, "width": 96, "steps": 2}
+    more |= {"fov": 64.0, "gap": 1, "height": 64, "width": 96, "steps": 1}
     for use in ("stereo", "both"):
         done = train_selfsup(data, tmp_path / use, use=use, **more)
         assert done.held_out["photometric"] > 0
