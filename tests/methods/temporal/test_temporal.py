@@ -45,7 +45,7 @@ def errors(
 
 @pytest.fixture(scope="module")
 def dolly() -> Frames:
-    return [corridor(0.06 * t) for t in range(120)]
+    return [corridor(0.06 * t) for t in range(220)]
 
 
 def jitter(count: int) -> tuple[np.ndarray, np.ndarray]:
