@@ -1,4 +1,4 @@
-"""One torch thread: two measured numbers of threads could differ, and then so could the last bits."""
+"""A network for what no network matters to."""
 
 from __future__ import annotations
 
@@ -6,11 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-
-@pytest.fixture(autouse=True)
-def _no_probing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vdepth_core.adaptation.adapt.probe_threads", lambda model, size: 1)
 
 
 @pytest.fixture(scope="session")

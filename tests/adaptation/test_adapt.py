@@ -100,10 +100,8 @@ SHORT = {"steps": 2, "size": 64, "seed": 3, "device": "cpu", "frames": "0-5"}
 @pytest.fixture(scope="module")
 def straight(plate: Path, net: Path, tmp_path_factory: pytest.TempPathFactory) -> Adaptation:
     """A run of `SHORT` that nothing stopped."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("vdepth_core.adaptation.adapt.probe_threads", lambda model, size: 1)
-        out = tmp_path_factory.mktemp("straight") / "straight.safetensors"
-        return adapt(plate, out, model=net, **SHORT)
+    out = tmp_path_factory.mktemp("straight") / "straight.safetensors"
+    return adapt(plate, out, model=net, **SHORT)
 
 
 def test_stopped_runs_end_like_uninterrupted_ones(
@@ -140,7 +138,7 @@ def test_stopped_runs_end_like_uninterrupted_ones(
 
 
 KILLED = """
-import os, signal, sys
+import json, os, signal, sys
 from vdepth_core.adaptation import adapt as module
 from vdepth_core.learning.checkpoint import Standing
 class Often(module.LoopConfig):
@@ -154,8 +152,7 @@ def killed(standing, path):
 Standing.save = killed
 module.LoopConfig = Often
 module.probe_threads = lambda model, size: 1
-short = {"steps": 2, "size": 64, "seed": 3, "device": "cpu", "frames": "0-5"}
-module.adapt(sys.argv[1], sys.argv[2], model=sys.argv[3], **short)
+module.adapt(sys.argv[1], sys.argv[2], model=sys.argv[3], **json.loads(sys.argv[4]))
 """
 
 
@@ -164,7 +161,7 @@ def test_a_killed_process_is_gone_on_from(
 ) -> None:
     """SIGKILL while it trains; what it leaves is gone on from to the same bytes."""
     out = tmp_path / "killed.safetensors"
-    assert run(KILLED, plate, out, net).returncode == -signal.SIGKILL
+    assert run(KILLED, plate, out, net, json.dumps(SHORT)).returncode == -signal.SIGKILL
     assert not out.exists()
     assert 0 < json.loads(read_facts(out.with_suffix(".adapting"))["counters"])["step"] < SHORT["steps"]
     adapt(plate, out, model=net, resume=True, **SHORT)

@@ -72,7 +72,6 @@ def error(weights: Path | str, scene: SceneClip, protocol: Any = "clip-lstsq") -
 @pytest.fixture(scope="module")
 def adapted(plate: Path, camera: Path, tmp_path_factory: pytest.TempPathFactory) -> Adaptation:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("vdepth_core.adaptation.adapt.probe_threads", lambda model, size: 1)
         patch.setattr("vdepth_core.adaptation.selfsup.SelfSupervised.rate", 1.5e-3)
         out = tmp_path_factory.mktemp("adapted")
         return adapt(

@@ -24,8 +24,7 @@ def clip(tmp_path_factory):
     return write_movie(tmp_path_factory.mktemp("clip") / "clip.mp4", 6)
 
 
-def test_two_steps(clip, tmp_path, monkeypatch):
-    monkeypatch.setattr("vdepth_core.adaptation.adapt.probe_threads", lambda model, size: 1)
+def test_two_steps(clip, tmp_path):
     out = tmp_path / "w.safetensors"
     options = ["--steps", "2", "--size", "64", "--frames", "0-4", "--form", "plain", "--device", "cpu"]
     result = CliRunner().invoke(app, [str(clip), "-o", str(out), *options])

@@ -27,12 +27,9 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_job_s_model_is_the_adapted_one(
-    clip: Path, tiny: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_job_s_model_is_the_adapted_one(clip: Path, tiny: Callable[[str], Path], tmp_path: Path) -> None:
     plain = PLAIN | {"model": str(tiny("sfmlearner"))}
     options = plain | ADAPT
-    monkeypatch.setattr("vdepth_core.adaptation.adapt.probe_threads", lambda model, size: 1)
     out = tmp_path / "out"
     manifest = estimate(clip, out, options)
     assert manifest.model.name == WEIGHTS
