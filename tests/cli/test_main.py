@@ -56,6 +56,8 @@ def test_help_names_every_verb():
         ("inspect {text}", 3, "text.mp4"),
         ("export {out} --to npz", 3, "manifest"),
         ("estimate {clip} --out=", 2, "--out has no value"),
+        ("--json", 2, "--json goes behind a verb"),
+        ("--json inspect {clip}", 2, "--json goes behind a verb"),
     ],
 )
 def test_failures_are_one_sentence_with_the_documented_code(tmp_path, command, code, words, monkeypatch):

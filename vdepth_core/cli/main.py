@@ -156,6 +156,10 @@ def _options(
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter(NAMED) if _debug else PlainLines(NAMED))
     logging.basicConfig(level=logging.DEBUG if _debug else logging.WARNING, handlers=[handler])
+    if json_ and not version:
+        raise UsageError(
+            "--json goes behind a verb, or with --version.", "Write vdepth inspect shot.mov --json."
+        )
     if version:
         facts = {"vdepth": __version__, "python": ".".join(map(str, sys.version_info[:3])), "events": 1}
         typer.echo(json.dumps(facts) if json_ else f"vdepth {__version__}")
