@@ -10,10 +10,11 @@ import pytest
 from layered import pictures, travelling
 
 from vdepth_core.errors import JobConflictError, UsageError
-from vdepth_core.jobs.adapting import WEIGHTS
 from vdepth_core.jobs.batch import estimate, estimate_clips
 from vdepth_core.jobs.config import EstimateConfig
 from vdepth_core.jobs.parts import Part
+from vdepth_core.output.naming import ADAPTED
+from vdepth_core.output.verify import verify
 
 PLAIN = {"size": 64, "device": "cpu", "preset": "draft"}
 ADAPT = {"adapt": "monodepth2", "adapt_minutes": 1e-4}
@@ -32,21 +33,25 @@ def test_the_job_s_model_is_the_adapted_one(clip: Path, tiny: Callable[[str], Pa
     options = plain | ADAPT
     out = tmp_path / "out"
     manifest = estimate(clip, out, options)
-    assert manifest.model.name == WEIGHTS
-    weights = (out / WEIGHTS).read_bytes()
+    assert manifest.model.name == ADAPTED
+    weights = (out / ADAPTED).read_bytes()
+    assert not verify(out).faults
+    (out / ADAPTED).write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
+    assert [(fault.name, fault.kind) for fault in verify(out).faults] == [(ADAPTED, "damaged")]
+    (out / ADAPTED).write_bytes(weights)
     frames = sorted(path.stat().st_mtime_ns for path in out.glob("*.exr"))
     assert estimate(clip, out, options) == manifest  # nothing is done twice
-    assert (out / WEIGHTS).read_bytes() == weights
+    assert (out / ADAPTED).read_bytes() == weights
     assert sorted(path.stat().st_mtime_ns for path in out.glob("*.exr")) == frames
     with pytest.raises(JobConflictError):
         estimate(clip, out, plain)
     with pytest.raises(UsageError, match="has other options"):
         estimate(clip, out, options | {"seed": 7})
-    assert (out / WEIGHTS).read_bytes() == weights
+    assert (out / ADAPTED).read_bytes() == weights
     assert estimate(clip, out, options) == manifest
     config = EstimateConfig.parse(**options | {"seed": 7})
     assert estimate_clips([clip], out, config, overwrite=True)[0].error is None
-    assert (out / WEIGHTS).read_bytes() != weights
+    assert (out / ADAPTED).read_bytes() != weights
 
 
 def test_another_job_and_shards_are_refused(clip: Path, tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 
 from ..errors import JobConflictError
 from ..output.journal import JOB, WORK
+from ..output.naming import ADAPTED
 from ..progress import Progress
 from .config import MOTION, EstimateConfig
 
-WEIGHTS = "adapted.safetensors"
 STUDENT = "embedded"  # unless the user names a model: presets may choose one that is not ours to train
 
 
@@ -38,7 +38,7 @@ def adapted_config(
     from ..adaptation.recipes import create_recipe
     from ..clip.options import ClipOptions
 
-    weights = out / WEIGHTS
+    weights = out / ADAPTED
     if (out / WORK / JOB).exists() and not weights.exists() and not overwrite:
         raise JobConflictError(
             f"{out} holds a job with another model.", "Choose another folder, or add --overwrite."

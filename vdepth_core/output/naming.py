@@ -13,6 +13,7 @@ from pathlib import Path
 
 from .channels import SequenceKind
 
+ADAPTED = "adapted.safetensors"  # weights that a job made for itself, beside its frames
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*#%\ud800-\udfff]')
 # Windows', what hosts read as a frame pattern, and what stands for bytes that are no UTF-8
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?$")  # device names on Windows

@@ -11,7 +11,7 @@ from ..errors import InputError
 from ..progress import Progress
 from .journal import WORK, Fault, Journal, find_fault
 from .manifest import Manifest, known_journal, read_manifest
-from .naming import manifest_path
+from .naming import ADAPTED, manifest_path
 
 STAGE = "verify"
 
@@ -68,9 +68,12 @@ def verify(out: Path, progress: Progress | None = None) -> Verification:
             "Run vdepth estimate with --overwrite to write it anew.",
         )
     faults = _all(known.names, lambda name: find_fault(out, name, known.files.get(name), checksums), progress)
-    return Verification(
-        out, known.job, True, len(known.names) + 1, (*faults, *_manifest_fault(out / name, journal))
-    )
+    weights = out / ADAPTED
+    own = known.model.name == ADAPTED and weights.is_file()  # no file: they lay elsewhere, or were not kept
+    if own and checksums.of(weights) != known.model.weights_sha256:
+        faults = (*faults, Fault(ADAPTED, "damaged"))
+    faults = (*faults, *_manifest_fault(out / name, journal))
+    return Verification(out, known.job, True, len(known.names) + 1 + own, faults)
 
 
 def _finished(out: Path, journal: Journal) -> tuple[Manifest | None, InputError]:
