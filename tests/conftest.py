@@ -87,3 +87,13 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         return made[family]
 
     return folder
+
+
+@pytest.fixture(scope="session")
+def random_small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random checkpoint of tcmonodepth-small's published layout; not to be changed."""
+    from generated import random_network
+
+    path = tmp_path_factory.mktemp("random") / "mine.pt.tar"
+    torch.save({"state_dict": {f"module.{k}": v for k, v in random_network(0).state_dict().items()}}, path)
+    return path

@@ -9,6 +9,7 @@ import av
 import numpy as np
 import torch
 
+from vdepth_core.networks.tcmonodepth_small import TCSmallNet
 from vdepth_core.types import ModelSpec
 
 
@@ -45,3 +46,12 @@ class RampModel:
         """(T, 3, H, W) -> (T, H, W)."""
         self.seen += len(frames)
         return torch.linspace(0.2, 1.0, frames.shape[2])[None, :, None] + frames[:, 1] / 4
+
+
+def random_network(seed: int) -> TCSmallNet:
+    """Random weights whose output is not all zero behind the last ReLU."""
+    torch.manual_seed(seed)
+    network = TCSmallNet().eval()
+    torch.nn.init.normal_(network.decoder.final.weight, 0, 1)
+    torch.nn.init.constant_(network.decoder.final.bias, 1)  # type: ignore[arg-type]
+    return network

@@ -2,7 +2,6 @@
 
 import pytest
 from generated import write_movie
-from models.test_registry import random_small  # noqa: F401  (a fixture)
 from test_run import digest
 
 from vdepth_core.errors import JobConflictError, UsageError
@@ -25,7 +24,7 @@ def movie(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def run(random_small):  # noqa: F811
+def run(random_small):
     """Runs jobs with a network that is exported in half the time the embedded one takes."""
 
     def job(movie, out, shelf=SHELF, on_event=None, overwrite=False, **options):

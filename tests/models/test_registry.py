@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from generated import RampModel
+from generated import RampModel, random_network
 from safetensors.torch import save_file
 
 from vdepth_core.errors import UsageError, WeightsError
@@ -30,23 +30,6 @@ PUBLISHED = Path(__file__).parents[2] / ".." / "shared" / "weights" / "tcmonodep
 def installed():
     """Names of the models whose weights are there."""
     return {entry.name for entry in list_models() if entry.installed}
-
-
-def random_network(seed):
-    """Random weights whose output is not all zero behind the last ReLU."""
-    torch.manual_seed(seed)
-    network = TCSmallNet().eval()
-    torch.nn.init.normal_(network.decoder.final.weight, 0, 1)
-    torch.nn.init.constant_(network.decoder.final.bias, 1)
-    return network
-
-
-@pytest.fixture(scope="module")
-def random_small(tmp_path_factory):
-    """A random checkpoint of the published layout."""
-    path = tmp_path_factory.mktemp("weights") / "mine.pt.tar"
-    torch.save({"state_dict": {f"module.{k}": v for k, v in random_network(0).state_dict().items()}}, path)
-    return path
 
 
 @pytest.fixture(scope="module", params=["embedded", "file", "published"])

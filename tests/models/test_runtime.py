@@ -4,7 +4,6 @@ import sys
 
 import pytest
 import torch
-from test_registry import random_small  # noqa: F401  (a fixture)
 
 from vdepth_core.errors import UsageError
 from vdepth_core.models import runtime
@@ -16,7 +15,7 @@ pytestmark = pytest.mark.skipif(onnx_runtime() is None, reason="needs vdepth[fas
 
 
 @pytest.fixture(scope="module", params=["embedded", "tcmonodepth-small"])
-def pair(request, random_small):  # noqa: F811
+def pair(request, random_small):
     name = "embedded" if request.param == "embedded" else random_small
     return load_model(name), load_model(name, runtime="onnx")
 
@@ -65,13 +64,13 @@ def test_families_with_published_last_digits_keep_to_torch(tiny):
     assert "--runtime" in caught.value.hint
 
 
-def test_half_precision_stays_with_torch(random_small):  # noqa: F811
+def test_half_precision_stays_with_torch(random_small):
     assert runtime_of(load_model(random_small, dtype="bf16", runtime="auto")) == "torch"
     with pytest.raises(UsageError, match="half precision"):
         load_model(random_small, dtype="bf16", runtime="onnx")
 
 
-def test_what_is_not_installed_is_said(monkeypatch, random_small):  # noqa: F811
+def test_what_is_not_installed_is_said(monkeypatch, random_small):
     monkeypatch.setattr(runtime, "onnx_runtime", lambda: None)
     assert runtime_of(load_model(random_small, runtime="auto")) == "torch"
     with pytest.raises(UsageError, match="not installed") as caught:
@@ -79,7 +78,7 @@ def test_what_is_not_installed_is_said(monkeypatch, random_small):  # noqa: F811
     assert "pip install 'vdepth[fast]'" in caught.value.hint
 
 
-def test_what_cannot_be_exported_runs_on_torch_with_a_warning(monkeypatch, caplog, random_small):  # noqa: F811
+def test_what_cannot_be_exported_runs_on_torch_with_a_warning(monkeypatch, caplog, random_small):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     model = load_model(random_small, runtime="auto")
     assert runtime_of(model) == "torch"
@@ -87,7 +86,7 @@ def test_what_cannot_be_exported_runs_on_torch_with_a_warning(monkeypatch, caplo
     assert model.predict(torch.rand(1, 3, 64, 64)).shape == (1, 64, 64)
 
 
-def test_another_answer_is_not_taken(monkeypatch, random_small):  # noqa: F811
+def test_another_answer_is_not_taken(monkeypatch, random_small):
     exported = runtime._exported
     monkeypatch.setattr(runtime, "_exported", lambda network, x: exported(_Louder(network), x))
     with pytest.raises(UsageError, match="off torch's"):
