@@ -111,13 +111,13 @@ def _public_of(path):
     return tuple(_public(ast.parse(path.read_text(encoding="utf-8"))))
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_errors_are_explained(path):
+def test_errors_are_explained():
     """Every public function names the errors that it raises itself."""
     silent = {}
-    for name, function, docstring in _public_of(path):
-        if missing := {error for error in _raised(function) if error not in docstring}:
-            silent[name] = missing
+    for path in FILES:
+        for name, function, docstring in _public_of(path):
+            if missing := {error for error in _raised(function) if error not in docstring}:
+                silent[f"{path.relative_to(ROOT)}: {name}"] = missing
     assert silent == {}
 
 
@@ -135,7 +135,7 @@ def _taken(function):
 def explained():
     """Name of a function, with and without its class -> the arguments that each of that name explains."""
     found = {}
-    for path in FILES + VERBS:
+    for path in EVERY:
         for name, _, docstring in _public_of(path):
             for word in {name, name.rpartition(".")[2]}:
                 found.setdefault(word, []).append(set(_arguments(docstring)))
@@ -151,11 +151,10 @@ def _is_verb(function):
     return "typer." in ast.unparse(function.args) or ".command(" in _decorators(function)
 
 
-@pytest.mark.parametrize("path", FILES + VERBS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_argument_is_explained(path, explained):
+def test_every_argument_is_explained(explained):
     """Under ``Args:``, all and in order, or where a function of the same arguments is: "See `Clip.read`."."""
     wrong = {}
-    for name, function, docstring in _public_of(path):
+    for path, (name, function, docstring) in ((p, each) for p in EVERY for each in _public_of(p)):
         names, said = _taken(function), _arguments(docstring)
         if function.name == "__init__" or ".setter" in _decorators(function):
             continue  # a class explains its attributes
@@ -165,5 +164,5 @@ def test_every_argument_is_explained(path, explained):
             continue
         elsewhere = [found for word in SEE.findall(docstring) for found in explained.get(word, ())]
         if said or not any(set(names) <= found for found in elsewhere):
-            wrong[name] = f"takes {names}, explains {said}"
+            wrong[f"{path.relative_to(ROOT)}: {name}"] = f"takes {names}, explains {said}"
     assert wrong == {}
