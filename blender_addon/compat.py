@@ -10,6 +10,14 @@ import bpy
 VERSION: tuple[int, int] = bpy.app.version[:2]
 
 
+def orientation_of(movie: bool) -> str:
+    """How much Blender does of what a file asks to make its picture upright, in the core's words.
+
+    Since 4.4 a movie is turned, but never mirrored; an image's EXIF is not looked at.
+    """
+    return "turned" if movie and VERSION >= (4, 4) else "stored"
+
+
 def set_modifier_input(modifier: Any, identifier: str, value: Any) -> None:
     """Sets a geometry-nodes modifier's input by its socket identifier (``Socket_2``), updates the object."""
     if VERSION >= (5, 2):

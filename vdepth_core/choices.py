@@ -13,6 +13,7 @@ Compression = Literal["zip", "zips", "pxr24"]
 Device = Literal["auto", "cuda", "mps", "cpu"]
 """Of several CUDA devices one can be named by its number from 0, ``cuda:1``: see `is_device`."""
 Dtype = Literal["auto", "fp32", "fp16", "bf16"]
+Shown = Literal["upright", "turned", "stored"]
 Runtime = Literal["auto", "torch", "onnx"]
 Predicts = Literal[
     "affine-disparity", "affine-depth", "scale-disparity", "scale-depth", "metric-disparity", "metric-depth"

@@ -155,7 +155,7 @@ class ClipInfo:
         path: The movie file, or the first file of an image sequence.
         kind: ``movie`` or ``sequence``.
         name: Stem used in output file names.
-        width, height: Size of the upright picture in pixels.
+        width, height: Size of the picture as it is shown, in pixels: upright unless asked otherwise.
         pixel_aspect: Width of a pixel over its height, after rotation.
         rate: Nominal frames per second.
         first_number: Frame number of the first frame: a sequence's own, else None.
@@ -165,7 +165,8 @@ class ClipInfo:
         primaries, matrix, color_range: What the file says, in FFmpeg's words, empty where it does not.
         colorspace: The colour space the picture is taken as, where one was stated or found.
         colour: Identity of what makes light of the numbers, as far as the files alone do not decide it.
-        rotation, mirrored: Clockwise degrees applied to make the picture upright; whether it was flipped too.
+        rotation, mirrored: Clockwise degrees applied to the stored picture; whether it was flipped before.
+        shown: ``upright``, or that not all was done which the files ask for: ``turned`` or ``stored``.
         has_alpha, interlaced: The source has an alpha channel (dropped); its frames are woven fields.
         origin: Left upper corner of an EXR's display window: where the picture lies.
         layer, layers: The layer taken of an EXR, and all there are.
@@ -194,6 +195,7 @@ class ClipInfo:
     colour: str = ""
     rotation: int = 0
     mirrored: bool = False
+    shown: str = "upright"
     has_alpha: bool = False
     interlaced: bool = False
     origin: tuple[int, int] = (0, 0)

@@ -22,6 +22,7 @@ class Request:
         first, last: Frames wanted, counted from 0 as Blender does, inclusive.
         number: Number Blender's first frame has for the core: 0 in a movie, the file's own in a sequence.
         rate: Rate Blender plays the movie at, or the scene's for a sequence.
+        orientation: How much Blender does of what the file asks to make its picture upright.
         fov: Horizontal field of view in degrees; None leaves the lens to the model.
     """
 
@@ -33,6 +34,7 @@ class Request:
     last: int
     number: int
     rate: Fraction
+    orientation: str = "upright"
     preset: str = "balanced"
     method: str = ""
     model: str = ""
@@ -59,6 +61,7 @@ class Request:
                 the core resamples it to the same rate; there is no range then: the core counts coded frames.
         """
         words = ["estimate", self.clip, "-o", str(self.folder), "--preset", self.preset]
+        words += ["--orientation", self.orientation] if self.orientation != "upright" else []
         if self.movie:
             words += ["--start-frame", "1"]
             words += ["--cfr", str(self.rate)] if variable else []

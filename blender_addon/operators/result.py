@@ -15,7 +15,7 @@ from ..result.manifest import Result, ResultError, read_result
 from ..result.owned import Owned, delete, owned_files
 from ..result.problems import check
 from ..result.watch import WATCH
-from ..scene.active import result_of
+from ..scene.active import check_lies_over, result_of
 from ..scene.image import load_all
 from ..scene.source import absolute, current_clip, stored
 from . import running
@@ -117,11 +117,12 @@ class VDEPTH_OT_relink(_OnResult, bpy.types.Operator):
         if path.is_dir():
             path /= "manifest.json"
         found = read_result(path)
-        if sorted((found.width, found.height)) != sorted(clip.size):  # 4.x does not turn a portrait movie
+        if sorted((found.width, found.height)) != sorted(clip.size):
             raise ResultError(
                 f"That depth is {found.width} x {found.height}, {clip.name} is "
                 f"{clip.size[0]} x {clip.size[1]}: choose the folder of this clip."
             )
+        check_lies_over(clip, found)
         moved = _move_images(clip, found)
         clip.vdepth.manifest, clip.vdepth.folder = stored(path), stored(path.parent)
         load_all(found)

@@ -54,6 +54,8 @@ class Result:
         count: Number of frames.
         shots: In order.
         sequences: Kind (``depth``, ``disparity``, ``normal``, ``sky``) to file pattern with ``####``.
+        orientation: How much was done of what the file asks to make its picture upright.
+        turned: Whether that turned or mirrored the picture, and how.
         model, method, space: What made it; ``space`` is affine_invariant, scale_invariant or metric.
     """
 
@@ -70,6 +72,8 @@ class Result:
     model: str
     method: str
     space: str
+    orientation: str = "upright"
+    turned: tuple[int, bool] = (0, False)
 
     @property
     def last_number(self) -> int:
@@ -80,6 +84,20 @@ class Result:
     def numbers(self) -> range:
         """Numbers in the file names, in order."""
         return range(self.first_number, self.first_number + self.count)
+
+    def lies_as(self, orientation: str, size: tuple[int, int]) -> bool:
+        """Whether the depth lies over a picture for which so much is done, rather than turned or mirrored.
+
+        Args:
+            orientation: ``stored``, ``turned`` or ``upright``.
+            size: Of the picture, width and height; another scale is none of our business.
+        """
+        if size == (self.height, self.width) != (self.width, self.height):
+            return False
+        if self.orientation == orientation:
+            return True
+        rotation, mirrored = self.turned
+        return not mirrored and (orientation != "stored" or rotation == 0)
 
     def path(self, kind: str, number: int) -> Path:
         """File of a sequence by its number."""
@@ -122,7 +140,8 @@ def read_result(manifest: str | Path) -> Result:
         return Result(
             path, clip["path"], clip["width"], clip["height"], Fraction(clip["rate"]), frames["first"],
             frames["start_number"], frames["count"], shots, dict(data["sequences"]), model["name"],
-            data["method"], model["space"],
+            data["method"], model["space"], data.get("configuration", {}).get("orientation") or "upright",
+            (clip.get("rotation", 0), clip.get("mirrored", False)),
         )  # fmt: skip
     except FileNotFoundError:
         raise ResultError(f"{path} is gone: relink the result or estimate again.") from None

@@ -8,6 +8,7 @@ from typing import Any
 
 import bpy
 
+from ..compat import orientation_of
 from ..result.manifest import Result, ResultError, read_result
 from ..result.paths import file_number
 
@@ -30,7 +31,23 @@ def result_of(clip: Any) -> Result:
         raise ResultError("No clip is chosen: choose one in the Video Depth tab.")
     if not clip.vdepth.manifest:
         raise ResultError(f"{clip.name} has no depth yet: press Estimate Video Depth.")
-    return read_result(bpy.path.abspath(clip.vdepth.manifest))
+    found = read_result(bpy.path.abspath(clip.vdepth.manifest))
+    check_lies_over(clip, found)
+    return found
+
+
+def check_lies_over(clip: Any, found: Result) -> None:
+    """Whether the depth is of the picture as Blender shows it.
+
+    Raises:
+        ResultError: it is not.
+    """
+    how = orientation_of(clip.source == "MOVIE")
+    if not found.lies_as(how, tuple(clip.size)):
+        raise ResultError(
+            f"That depth is of {clip.name} turned otherwise than this Blender shows it: estimate here, or by "
+            f"vdepth estimate --orientation {how}."
+        )
 
 
 def number_offset(clip: Any, result: Result) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 
 import bpy
 
+from ..compat import orientation_of
 from ..core_process.request import Request, exact_rate
 from ..preferences import preferences
 from ..result.manifest import ResultError
@@ -103,6 +104,7 @@ def make_request(context: Any, clip: Any, *, overwrite: bool = False) -> Request
         last=last,
         number=0 if movie else file_number(clip.filepath),
         rate=rate,
+        orientation=orientation_of(movie),
         preset=settings.preset,
         method="" if settings.method == "PRESET" else settings.method,
         model=settings.model,

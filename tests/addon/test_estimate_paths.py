@@ -41,6 +41,11 @@ def test_movie_starts_at_frame_1_and_gives_no_range_when_whole() -> None:
     assert not {"--frames", "--cfr", "--fov", "--model", "--overwrite"} & set(words)
 
 
+def test_the_picture_is_asked_for_as_blender_shows_it() -> None:
+    assert options(replace(PLATES, orientation="stored").arguments())["--orientation"] == "stored"
+    assert "--orientation" not in PLATES.arguments()
+
+
 def test_range_counts_as_the_core_does() -> None:
     assert options(replace(MOVIE, first=5, last=11).arguments())["--frames"] == "5-11"
     assert options(replace(PLATES, first=2, last=4).arguments())["--frames"] == "12-14"

@@ -60,6 +60,29 @@ def test_numbers_and_shots(job):
     assert result.number_offset(101, 3) + 103 == 1006
 
 
+@pytest.mark.parametrize(
+    ("estimated", "turned", "lies"),  # over a picture as stored, turned, and upright
+    [
+        (None, (0, False), (True, True, True)),
+        (None, (90, False), (False, True, True)),
+        (None, (180, False), (False, True, True)),
+        (None, (0, True), (False, False, True)),
+        ("turned", (180, False), (False, True, True)),
+        ("stored", (0, False), (True, True, True)),  # nobody knows what the file asked for
+    ],
+)
+def test_depth_of_a_picture_turned_otherwise_does_not_lie_over_it(job, estimated, turned, lies):
+    facts = json.loads(job.read_text())
+    facts["clip"] |= {"rotation": turned[0], "mirrored": turned[1]}
+    facts["configuration"] = {"orientation": estimated}
+    job.write_text(json.dumps(facts))
+    result = read_result(job)
+    for orientation, expected in zip(("stored", "turned", "upright"), lies, strict=True):
+        assert result.lies_as(orientation, (640, 360)) == expected
+        assert result.lies_as(orientation, (320, 180)) == expected  # a smaller copy of the clip
+        assert not result.lies_as(orientation, (360, 640))
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"clip": {}, "frames": {}, "model": {}}'])
 def test_what_is_no_manifest_is_said_in_one_sentence(tmp_path, text):
     path = tmp_path / "manifest.json"

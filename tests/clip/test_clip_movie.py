@@ -148,6 +148,17 @@ def test_display_matrix_makes_the_picture_upright(tmp_path: Path, rotation: int,
         assert number_of(frame.rgb) == index
         assert np.abs(frame.rgb.astype(int) - numbered(index, 3)).mean() < 6
 
+    as_stored = open_clip(path, orientation="stored")
+    assert (as_stored.info.rotation, as_stored.info.mirrored) == (0, False)
+    assert as_stored.info.shown == ("stored" if rotation or mirrored else "upright")
+    assert (as_stored.info.height, as_stored.info.width) == stored[0].shape[:2]
+    assert np.abs(next(as_stored.read()).rgb.astype(int) - stored[0]).mean() < 6
+    turned = open_clip(path, orientation="turned")
+    assert turned.info.shown == ("turned" if mirrored else "upright")
+    # its angle alone, as `ffprobe` and Blender 4.4 read it from the matrix' first row
+    quarters = round(np.rad2deg(np.arctan2(matrix[1], matrix[0])) / 90)
+    assert np.abs(next(turned.read()).rgb.astype(int) - np.rot90(stored[0], -quarters)).mean() < 6
+
 
 def test_display_matrix_off_the_right_angle_is_said_to_be_inexact() -> None:
     angle = np.deg2rad(80)

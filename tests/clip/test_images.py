@@ -62,6 +62,11 @@ def test_images_are_turned_upright(tmp_path: Path, code: int, suffix: str) -> No
     shown = next(clip.read()).rgb
     assert shown.shape == upright.shape
     assert np.abs(shown.astype(int) - upright).mean() < 3
+    asked = from_exif(code)
+    assert (clip.info.rotation, clip.info.mirrored) == (asked.rotation, asked.mirrored)
+    as_stored = open_clip(clip.info.path, orientation="stored")
+    assert as_stored.info.shown == ("upright" if code == 1 else "stored")
+    assert np.abs(next(as_stored.read()).rgb.astype(int) - stored).mean() < 3
 
 
 def test_exif_codes_are_what_opencv_makes_of_them(tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ def identity(spec=SPEC, clip=None, camera=None, size=(256, 384), **options):
         {"keep_store": True},
         {"rolling_preset": "paper"},
         {"rolling_steps": 3},
+        {"orientation": "stored"},  # of a picture that asks for nothing
         {"transfer": "srgb"},  # what the clip is taken as counts, not who said so
     ],
 )
@@ -83,6 +84,7 @@ def test_an_option_at_its_default_is_no_other_job(same):
             "weights",
         ),
         ({"clip": info(timecode="01:00:00:00")}, "timecode"),
+        ({"clip": info(shown="stored")}, "orientation"),
         ({"clip": info(transfer="smpte2084")}, "numbers mean"),
         ({"clip": info(transfer="log", colour="studio/ARRI LogC3 (EI800)")}, "numbers mean"),
     ],

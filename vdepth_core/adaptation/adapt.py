@@ -180,6 +180,7 @@ def adapt(
         every_file=reading.every_file, model=student.spec.weights_sha256,
         teacher=guide and (guide.spec.weights_sha256 or guide.spec.name), **eyes_identity(other, stereo),
         **known_identity(fov, lens_file, path_file),
+        **({} if info.shown == "upright" else {"shown": info.shown}),
     )  # fmt: skip
     height, width = network_size(info.width, info.height, info.pixel_aspect, student.spec, size)
     guide_size = height, width

@@ -19,13 +19,14 @@ from typing import Any
 
 import numpy as np
 
+from ..choices import Shown
 from ..errors import InputError, UsageError
 from ..files import said_by_oiio
 from ..types import LensFacts
 from .headers import Header, read_header
 from .layers import Choice, Layer, NoPicture, Part, choose_layer, layer_named, list_layers
 from .lens import Raster, lens_of_exr, lens_of_still
-from .orient import from_exif
+from .orient import AS_IT_IS, Orientation, from_exif
 from .peek import peek
 
 MAX_PIXELS = 1 << 27  # 16384 x 8192, the largest dome there is; a damaged header may say anything
@@ -54,13 +55,14 @@ class ImageFacts:
     """What one image file says about itself.
 
     Attributes:
-        width, height: Pixels, upright.
+        width, height: Pixels of the picture as it is shown.
         bit_depth: Bits a channel.
         linear: Scene-linear light instead of a display picture.
         codec, pixel_format: In FFmpeg's words where it has them.
         header: Time, aspect and colour as the header says them.
         alpha: Has an alpha channel.
         window: Where the picture lies.
+        asked: What would make the stored picture upright.
         overscan: Size of the data, where it goes beyond the picture.
         layer: Name of the layer taken; empty where the format has no layers.
         layers: Names of all layers there are.
@@ -77,6 +79,7 @@ class ImageFacts:
     header: Header
     alpha: bool = False
     window: Window = Window(0, 0, 0, 0)
+    asked: Orientation = AS_IT_IS
     overscan: tuple[int, int] | None = None
     layer: str = ""
     layers: tuple[str, ...] = ()
@@ -89,14 +92,16 @@ class Picture:
     """One image, read.
 
     Attributes:
-        pixels: (H, W, 3) RGB as stored but upright: uint8 or uint16, or float16/float32.
+        pixels: (H, W, 3) RGB, upright unless asked otherwise: uint8 or uint16, or float16/float32, as stored.
         window: Where it lies.
         timecode: The header's packed time code, where it has one.
+        asked: What would make the stored picture upright.
     """
 
     pixels: np.ndarray
     window: Window
     timecode: int | None = None
+    asked: Orientation = AS_IT_IS
 
 
 @dataclass
@@ -113,12 +118,13 @@ class _File:
         return bool(self.image.format_name() == "openexr")
 
 
-def read_image(path: Path, layer: str | None = None) -> Picture:
+def read_image(path: Path, layer: str | None = None, shown: Shown | None = None) -> Picture:
     """Reads one image.
 
     Args:
         path: The file.
         layer: The layer's whole name; None: the beauty, where the format has layers.
+        shown: How much is done of what the file asks to make the picture upright.
 
     Raises:
         InputError: the file is no such image, is damaged, too large, or lacks the layer.
@@ -126,22 +132,23 @@ def read_image(path: Path, layer: str | None = None) -> Picture:
     with _opened(path) as file:
         if layer is None:
             choice = _choose(file, None)
-            return _read(file, choice.layer if choice else None)
+            return _read(file, choice.layer if choice else None, shown)
         found = next((other for other in file.layers if other.name == layer), None)
         if found is None:
             raise InputError(
                 f"{path} has no layer {layer}, with which its sequence began.",
                 f"It has {', '.join(other.name for other in file.layers[:12]) or 'none'}; render it again.",
             )
-        return _read(file, found)
+        return _read(file, found, shown)
 
 
-def image_facts(path: Path, layer: str | None = None) -> ImageFacts:
+def image_facts(path: Path, layer: str | None = None, shown: Shown | None = None) -> ImageFacts:
     """What the file is; reads it once.
 
     Args:
         path: The file.
         layer: The layer the user wants; None: the beauty.
+        shown: As of `read_image`.
 
     Raises:
         UsageError: there is no such layer.
@@ -151,7 +158,7 @@ def image_facts(path: Path, layer: str | None = None) -> ImageFacts:
         choice = _choose(file, layer)
         taken = choice.layer if choice else None
         notes = [choice.note] if choice and choice.note else []
-        picture = _read(file, taken)  # leaves the reader at the layer's part
+        picture = _read(file, taken, shown)  # leaves the reader at the layer's part
         spec = file.image.spec()
         if file.image.format_name() == "tiff" and file.image.seek_subimage(1, 0):
             notes.append(f"{path.name} holds several pages; the first is used.")
@@ -170,6 +177,7 @@ def image_facts(path: Path, layer: str | None = None) -> ImageFacts:
             header=header,
             alpha=_has_alpha(file, taken),
             window=picture.window,
+            asked=picture.asked,
             overscan=_overscan(spec, picture.window) if file.layered else None,
             layer=taken.name if taken else "",
             layers=tuple(other.name for other in file.layers),
@@ -332,7 +340,7 @@ def _choose(file: _File, wanted: str | None) -> Choice | None:
         ) from error
 
 
-def _read(file: _File, layer: Layer | None) -> Picture:
+def _read(file: _File, layer: Layer | None, shown: Shown | None) -> Picture:
     image = file.image
     part = layer.part if layer else 0
     image.seek_subimage(part, 0)
@@ -345,18 +353,19 @@ def _read(file: _File, layer: Layer | None) -> Picture:
     else:
         places = [0, 1, 2] if len(names) >= 3 else [0]
     pixels = _channels(file, part, places, _kind(spec, places, file.layered))
-    window = Window(0, 0, spec.width, spec.height)
+    window, asked = Window(0, 0, spec.width, spec.height), AS_IT_IS
     if file.layered:
         window = Window(spec.full_x, spec.full_y, spec.full_width, spec.full_height)
         pixels = _within(pixels, spec.x - spec.full_x, spec.y - spec.full_y, window)
         if pixels.dtype.kind == "u":
             pixels = pixels.astype(np.float32)
     else:
-        pixels = from_exif(spec.get_int_attribute("Orientation", 1)).apply(pixels)
+        asked = from_exif(spec.get_int_attribute("Orientation", 1))
+        pixels = asked.shown(shown).apply(pixels)
     if pixels.shape[2] == 1:
         pixels = np.repeat(pixels, 3, axis=2)
     code = spec.getattribute("smpte:TimeCode")
-    return Picture(np.ascontiguousarray(pixels), window, code[0] & 0xFFFFFFFF if code else None)
+    return Picture(np.ascontiguousarray(pixels), window, code[0] & 0xFFFFFFFF if code else None, asked)
 
 
 def _kind(spec: Any, places: list[int], layered: bool) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import closing
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import av
 import numpy as np
 from av.video.frame import VideoFrame
 
+from ..choices import Shown
 from ..errors import InputError
 from ..protocols import Light
 from ..types import ClipInfo, Frame
@@ -43,13 +45,20 @@ _SHORT = 300  # frames: a movie of no more is decoded in a second or two, and ma
 class MovieClip(Clip):
     """A movie file: mp4, mov, mkv, webm, avi, gif, mpg and what else FFmpeg reads."""
 
-    def __init__(self, path: Path, transfer: str | None = None, colorspace: str | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        transfer: str | None = None,
+        colorspace: str | None = None,
+        shown: Shown | None = None,
+    ) -> None:
         """Opens the file and decodes its first picture.
 
         Args:
             path: The movie.
             transfer: The transfer characteristic, where the file does not say or is wrong.
             colorspace: The colour space, likewise.
+            shown: How much is done of what the file asks to make the picture upright.
 
         Raises:
             InputError: it is no movie, has no picture stream, or nothing in it decodes.
@@ -63,12 +72,14 @@ class MovieClip(Clip):
                 stream = choose_stream(container, path)
                 self._stream, self._time_base = stream.index, stream.time_base or Fraction(1, 1000)
                 first = _first_picture(path, stream.index)
-                self._orientation, self._coding = orientation(first), Coding(stream)
+                asked, self._coding = orientation(first), Coding(stream)
+                self._orientation = asked.shown(shown)
                 self._size = first.width, first.height
                 self._end = declared_end(stream)
                 colour = settle_colour(self._coding.declared(first), transfer, colorspace)
                 words = self._coding.words(first)
-                self.info = _describe(path, container, stream, first, self._orientation, words, colour)
+                described = _describe(path, container, stream, first, self._orientation, words, colour)
+                self.info = replace(described, shown=asked.kept(shown))
         except (av.FFmpegError, OSError, ValueError) as error:
             raise InputError(f"{path} cannot be opened: {open_failure(path, error)}.", HINT) from error
         self._light = colour.light

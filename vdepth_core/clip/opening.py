@@ -7,6 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+from ..choices import Shown
 from ..errors import InputError, UsageError
 from .base import Clip
 from .naming import find_sequence, is_sequence
@@ -26,6 +27,7 @@ def open_clip(
     layer: str | None = None,
     every_file: bool = False,
     still: bool = False,
+    orientation: Shown | None = None,
 ) -> Clip:
     """Opens a movie, a folder of images, one image of a sequence, or a pattern like ``shot.####.exr``.
 
@@ -40,6 +42,8 @@ def open_clip(
         layer: The layer of an EXR sequence; by default the beauty.
         every_file: Take all images there are in the order of the numbers in their names, gaps or not.
         still: Take one image by itself, whatever numbers it and its neighbours have.
+        orientation: How much is done of what the files ask to make the picture upright, see
+            `Orientation.shown`; by default all.
 
     Raises:
         InputError: it does not exist or cannot be used; one sentence says why.
@@ -56,7 +60,7 @@ def open_clip(
     path = Path(path).expanduser()
     code = None if timecode is None else parse_timecode(timecode)
     try:
-        clip = _open(path, rate, code, transfer, colorspace, layer, every_file, still)
+        clip = _open(path, rate, code, transfer, colorspace, layer, every_file, still, orientation)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.", "Check the path.") from error
     if code is not None:
@@ -74,13 +78,14 @@ def _open(
     layer: str | None,
     every_file: bool,
     still: bool,
+    orientation: Shown | None,
 ) -> Clip:
     if is_sequence(path):
         sequence = find_sequence(path, every_file, still)
         if not (len(sequence.files) == 1 and peek(sequence.files[0]).animated):
             from .sequence import SequenceClip
 
-            return SequenceClip(path, sequence, rate, transfer, colorspace, layer, timecode)
+            return SequenceClip(path, sequence, rate, transfer, colorspace, layer, timecode, orientation)
         path = sequence.files[0]  # an animated PNG is a movie
     if not path.exists():
         hint = "Check the path; patterns like shot.####.exr need an image suffix."
@@ -96,7 +101,7 @@ def _open(
             raise UsageError(f"{path.name} is a movie; {option} is for images.", f"Leave {option} out.")
     from .movie import MovieClip
 
-    return MovieClip(path, transfer, colorspace)
+    return MovieClip(path, transfer, colorspace, orientation)
 
 
 def _counted(code: Timecode, rate: Fraction) -> str:

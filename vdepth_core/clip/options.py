@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from ..choices import Shown
 from ..errors import UsageError
 from .timing import Timecode, parse_rate
 
@@ -33,6 +34,11 @@ class ClipOptions(BaseModel):
         default=None,
         description="Layer of an EXR (default: the beauty).",
         json_schema_extra={"metavar": "NAME"},
+    )
+    orientation: Shown | None = Field(
+        default=None,
+        description="Of a picture that its file asks to turn: upright; turned, not mirrored, as Blender 4.4 "
+        "shows movies; or as stored, as older Blenders do (default: upright).",
     )
     transfer: str | None = Field(
         default=None, description="pq, hlg, linear, srgb, log … (default: what the clip declares)."
@@ -73,7 +79,7 @@ class ClipOptions(BaseModel):
 
     def clip_options(self) -> dict[str, Any]:
         """The same for `open_clip`."""
-        same = ("timecode", "transfer", "colorspace", "layer", "every_file", "still")
+        same = ("timecode", "transfer", "colorspace", "layer", "every_file", "still", "orientation")
         rate = parse_rate(self.rate) if self.rate else None
         return {"rate": rate} | {name: getattr(self, name) for name in same}
 

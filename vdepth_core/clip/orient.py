@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from ..choices import Shown
+
 _TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 
@@ -31,6 +33,28 @@ class Orientation:
         """Whether width and height change places."""
         return self.rotation % 180 == 90
 
+    def shown(self, how: Shown | None) -> Orientation:
+        """What is left of it where not all is done that the file asks for.
+
+        Args:
+            how: ``upright`` or None: all of it; ``turned``: as the matrix turns, without the mirror it may
+                hold, as do programs that read its angle alone (FFmpeg's `av_display_rotation_get`);
+                ``stored``: nothing.
+        """
+        if how == "stored":
+            return AS_IT_IS
+        if how == "turned" and self.mirrored:
+            return Orientation((self.rotation + 180) % 360, False, self.exact)
+        return self
+
+    def kept(self, how: Shown | None) -> Shown:
+        """``how``, or ``upright`` where it leaves nothing undone.
+
+        Args:
+            how: As of `shown`.
+        """
+        return "upright" if how is None or self.shown(how) == self else how
+
     def apply(self, picture: np.ndarray) -> np.ndarray:
         """Turns ``picture`` (H, W, 3) upright; the same array when there is nothing to do.
 
@@ -42,6 +66,9 @@ class Orientation:
         if self.rotation:
             picture = cv2.rotate(picture, _TURNS[self.rotation])
         return picture
+
+
+AS_IT_IS = Orientation()
 
 
 def from_exif(code: int) -> Orientation:

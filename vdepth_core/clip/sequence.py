@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from ..budget import MB, at_most
+from ..choices import Shown
 from ..errors import InputError
 from ..types import ClipInfo, Frame
 from .base import MIN_SIDE, THUMBNAIL, Clip
@@ -45,6 +46,7 @@ class SequenceClip(Clip):
         colorspace: str | None = None,
         layer: str | None = None,
         timecode: Timecode | None = None,
+        shown: Shown | None = None,
     ) -> None:
         """Reads the first file.
 
@@ -56,6 +58,7 @@ class SequenceClip(Clip):
             colorspace: The colour space, likewise.
             layer: The layer of an EXR; by default the beauty.
             timecode: The first picture's time code; by default each picture's own.
+            shown: How much is done of what the files ask to make their pictures upright.
 
         Raises:
             UsageError: no such transfer, colour space or layer.
@@ -63,7 +66,7 @@ class SequenceClip(Clip):
         """
         super().__init__(path)
         self.files = sequence.files
-        facts = image_facts(self.files[0], layer)
+        facts, self._shown = image_facts(self.files[0], layer, shown), shown
         if min(facts.width, facts.height) < MIN_SIDE:
             raise InputError(
                 f"{self.files[0]} is {facts.width} x {facts.height} pixels; "
@@ -95,6 +98,9 @@ class SequenceClip(Clip):
             transfer=colour.transfer,
             colorspace=colour.colorspace,
             colour=colour.identity,
+            rotation=facts.asked.shown(shown).rotation,
+            mirrored=facts.asked.shown(shown).mirrored,
+            shown=facts.asked.kept(shown),
             has_alpha=facts.alpha,
             origin=(facts.window.x, facts.window.y),
             layer=facts.layer,
@@ -148,7 +154,7 @@ class SequenceClip(Clip):
 
     def _pixels(self, index: int, max_side: int | None) -> tuple[np.ndarray, int | None]:
         """One picture as stored, no larger than asked for, and its packed time code."""
-        read = read_image(self.files[index], self.info.layer or None)
+        read = read_image(self.files[index], self.info.layer or None, self._shown)
         pixels = read.pixels
         if pixels.shape[:2] != (self.info.height, self.info.width):
             raise InputError(

@@ -29,7 +29,7 @@ PREDICTIONS_FORMAT = 1
 # What only leads to other values, and what says itself in other words below.
 _RESOLVED = {
     "preset", "non_commercial", "keep_store", "predicts", "fov", "intrinsics", "camera", "transfer",
-    "colorspace", "every_file", "still", "boost",
+    "colorspace", "orientation", "every_file", "still", "boost",
 }  # fmt: skip
 _WORDS = {
     "colour": "what the picture's numbers mean",
@@ -48,7 +48,7 @@ FILES = frozenset(
     | {"refiner", "sharpen", "sky", "sky_depth"}
 )
 # Younger than the format, and what a job without them is: it goes unsaid, as before there were any.
-_UNSAID: dict[str, Any] = {"sky": False, "sky_depth": False, "runtime": TORCH}
+_UNSAID: dict[str, Any] = {"sky": False, "sky_depth": False, "runtime": TORCH, "orientation": "upright"}
 _SAID = object()  # equal to no value
 
 
@@ -114,6 +114,7 @@ class Identity:
             "picture": [info.width, info.height, str(info.pixel_aspect)],
             "timecode": f"{info.timecode}, stated" if stated else info.timecode,
             "layer": info.layer,
+            "orientation": info.shown,
             "colour": info.colour or info.transfer,
             **config.method_facts(),
             "refiner": _refiner_facts(config, refiner_weights) if config.refiner else None,
