@@ -84,7 +84,7 @@ def find_core(preference: str = "", managed: Path | None = None) -> Core:
         except CoreError:
             pass  # its sources are importable, what it needs is not
     raise CoreError(
-        "The vdepth core is not installed: press Install Core, "
+        "The vdepth core is not installed: press Install Core under Environment below, "
         "or name its Python in the add-on's preferences."
     )
 

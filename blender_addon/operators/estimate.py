@@ -15,7 +15,16 @@ from ..result.manifest import ResultError
 from ..result.watch import WATCH
 from ..scene.active import result_of
 from ..scene.image import load_all
-from ..scene.source import absolute, is_unsaved, make_request, resolve_clip, stored, template, unsaved_folder
+from ..scene.source import (
+    absolute,
+    clip_of_file,
+    is_unsaved,
+    make_request,
+    resolve_clip,
+    stored,
+    template,
+    unsaved_folder,
+)
 from . import result, running
 from .clip_operator import ClipOperator
 from .running import Job
@@ -64,9 +73,9 @@ class VDEPTH_OT_estimate(ClipOperator, bpy.types.Operator):
             self.report({"INFO"}, STATE.message or "Cancelled.")
             return {"CANCELLED"}
         clip = bpy.data.movieclips.get(self._run.clip)
-        if clip is None:
-            self.report({"WARNING"}, f"{self._run.clip} is no longer in the file; its depth is on disk.")
-            return {"CANCELLED"}
+        if clip is None:  # an undo takes along what was loaded for the estimate
+            clip = clip_of_file(self._run.request.clip)
+            context.scene.vdepth.clip = clip
         try:
             finished = adopt(clip, Path(self._run.manifest))
         except ResultError as error:

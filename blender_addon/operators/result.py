@@ -16,7 +16,9 @@ from ..result.owned import Owned, delete, owned_files
 from ..result.problems import check
 from ..result.watch import WATCH
 from ..scene.active import check_lies_over, result_of
+from ..scene.compositor import find_node
 from ..scene.image import load_all
+from ..scene.mesh import find_mesh
 from ..scene.source import absolute, current_clip, stored
 from . import running
 from .clip_operator import ClipOperator
@@ -83,12 +85,18 @@ class VDEPTH_OT_delete_files(ClipOperator, bpy.types.Operator):
         if owned is None:
             self.report({"ERROR"} if STATE.error else {"INFO"}, STATE.error or STATE.message)
             return {"CANCELLED"}
+        left = []  # what was made of the depth is the user's, and says nothing of its own
         if (clip := bpy.data.movieclips.get(self._run.clip)) is not None:
             clip.vdepth.manifest = clip.vdepth.folder = ""
+            left += ["its mesh"] if find_mesh(clip) is not None else []
+            left += ["its nodes in the compositor"] if find_node(context.scene, clip) is not None else []
         if owned.changed:
             kept = ", ".join(path.name for path in owned.changed[:3])
             self.report({"WARNING"}, f"Changed since, and left alone: {len(owned.changed)} ({kept}).")
-        self.report({"INFO"}, f"Files of {self._run.clip} deleted: {len(owned.files)}.")
+        said = f"Files of {self._run.clip} deleted: {len(owned.files)}."
+        if left:
+            said += f" Without them {' and '.join(left)} show nothing: remove them, or estimate again."
+        self.report({"WARNING"} if left else {"INFO"}, said)
         return {"FINISHED"}
 
 

@@ -24,7 +24,7 @@ _LABELS = {
 }
 _WORDS = ((" with -o", " in Output"), ("--frames", "Range"), ("--size", "Size"), ("--near", "Near"))
 _CONFLICT = "The folder holds depth made with other settings, or of a file that has changed."
-_CONFLICT_HINT = "Press Replace, or choose another folder in Output."
+_CONFLICT_HINT = "Press Replace Earlier Depth, or choose another folder in Output."
 
 
 @dataclass

@@ -86,8 +86,19 @@ def same_name(one: str | Path, other: str | Path) -> bool:
 
 
 def is_unfinished(folder: Path) -> bool:
-    """Whether a job began in a folder and did not end."""
-    return (folder / ".vdepth" / "job.json").is_file() and not (folder / "manifest.json").is_file()
+    """Whether a job began in a folder and did not end; the depth it would replace may still be there."""
+    begun = _job(folder / ".vdepth" / "job.json")
+    return begun is not None and begun != _job(folder / "manifest.json")
+
+
+def _job(record: Path) -> str | None:
+    """Which job a record is of; None where there is none, "" where it cannot be read."""
+    try:
+        return str(json.loads(record.read_text(encoding="utf-8"))["job"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _candidates(base: Path) -> Iterator[Path]:

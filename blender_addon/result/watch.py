@@ -100,19 +100,20 @@ class Watch:
 
 
 def _look(manifest: str, folder: str) -> Seen:
-    if folder and is_unfinished(Path(folder)):
-        return Seen(unfinished=True)
-    if not manifest:
-        return Seen()
+    unfinished = bool(folder) and is_unfinished(Path(folder))
     path = Path(manifest)
+    if not manifest or (unfinished and not path.is_file()):
+        return Seen(unfinished)
     try:
         summary = summarise(path)
     except ResultError as error:
-        return Seen(error=str(error))
+        return Seen(unfinished, error=str(error))
     beside = {name: path.with_name(name) for name in ("preview.mp4", "preview.png", "report.html")}
     there = {name: str(file) for name, file in beside.items() if file.is_file()}
     preview = there.get("preview.mp4", there.get("preview.png", ""))
-    return Seen(False, summary, "", tuple(problems(summary.result)), preview, there.get("report.html", ""))
+    return Seen(
+        unfinished, summary, "", tuple(problems(summary.result)), preview, there.get("report.html", "")
+    )
 
 
 WATCH = Watch()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from .image import load_sequence, set_image_user
 def load_picture(path: Path, name: str) -> Any:
     """The image data-block of a picture file, by its name: made once, read anew each time.
 
+    It is packed: the file lies in this session's own folder, and the .blend may be saved.
+
     Args:
         path: The file.
         name: Of the data-block.
@@ -23,8 +26,11 @@ def load_picture(path: Path, name: str) -> Any:
     if image is None:
         image = bpy.data.images.load(str(path))
         image.name = name
+    elif image.packed_file:
+        image.unpack(method="REMOVE")
     image.filepath = str(path)
     image.reload()
+    image.pack()
     return image
 
 
@@ -46,15 +52,16 @@ def show_soon(image: Any) -> None:
         bpy.app.timers.register(show, first_interval=0.1)
 
 
-def show_image(context: Any, image: Any) -> Any:
-    """Shows a picture; returns the editor's space, None without a window.
+def show_image(context: Any, image: Any, play: Callable[[Any], None] | None = None) -> None:
+    """Shows a picture, fitted; does nothing without a window.
 
     Args:
         context: Blender's.
         image: The image data-block.
+        play: Sets the editor's image user, where the image is a sequence: without a frame it has no size.
     """
     if bpy.app.background or context.window is None:
-        return None
+        return
     windows = [context.window, *context.window_manager.windows]
     open_ones = ((w, area) for w in windows for area in w.screen.areas if area.type == "IMAGE_EDITOR")
     window, area = next(open_ones, (None, None))
@@ -65,10 +72,11 @@ def show_image(context: Any, image: Any) -> Any:
         area.type = "IMAGE_EDITOR"
     space = area.spaces.active
     space.image = image
+    if play is not None:
+        play(space.image_user)
     region = next(region for region in area.regions if region.type == "WINDOW")
     with context.temp_override(window=window, area=area, region=region):
         bpy.ops.image.view_all(fit_view=True)
-    return space
 
 
 def show_depth(context: Any, clip: Any, result: Result) -> Any:
@@ -84,7 +92,5 @@ def show_depth(context: Any, clip: Any, result: Result) -> Any:
     """
     kind = "disparity" if "disparity" in result.sequences else "depth"
     image = load_sequence(result, kind)
-    space = show_image(context, image)
-    if space is not None:
-        set_image_user(space.image_user, clip, result)
+    show_image(context, image, lambda user: set_image_user(user, clip, result))
     return image

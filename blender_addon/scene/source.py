@@ -20,7 +20,6 @@ from ..result.paths import (
     choose_folder,
     clip_stem,
     file_number,
-    is_unfinished,
     manifest_owner,
     same_name,
     same_path,
@@ -65,9 +64,18 @@ def resolve_clip(context: Any) -> Any:
         path = absolute(chosen)
         if not os.path.isfile(path):
             raise ResultError(f"{path} does not exist: choose another file.")
-        chosen = _loaded(path) or bpy.data.movieclips.load(path)
+        chosen = clip_of_file(path)
     check_clip(chosen)
     return chosen
+
+
+def clip_of_file(path: str) -> Any:
+    """The movie clip of a file, loaded if need be.
+
+    Raises:
+        RuntimeError: Blender cannot read it.
+    """
+    return _loaded(path) or bpy.data.movieclips.load(path)
 
 
 def check_clip(clip: Any) -> None:
@@ -172,12 +180,6 @@ def seen(clip: Any) -> Seen | None:
     """What is known of the clip's files; None while nobody has looked yet."""
     manifest, folder = clip.vdepth.manifest, clip.vdepth.folder
     return WATCH.seen(absolute(manifest) if manifest else "", absolute(folder) if folder else "")
-
-
-def unfinished_folder(clip: Any) -> Path | None:
-    """The folder of an estimate of this clip that was begun and not finished."""
-    folder = Path(absolute(clip.vdepth.folder)) if clip.vdepth.folder else None
-    return folder if folder is not None and is_unfinished(folder) else None
 
 
 def absolute(path: str) -> str:

@@ -51,9 +51,8 @@ def test_this_python_counts_when_the_core_is_importable(monkeypatch):
 
 
 def test_nothing_anywhere_says_what_to_do():
-    with pytest.raises(
-        CoreError, match=r"^The vdepth core is not installed: press Install Core, or .* preferences\.$"
-    ):
+    sentence = r"^The vdepth core is not installed: press Install Core under Environment .* preferences\.$"
+    with pytest.raises(CoreError, match=sentence):
         find_core()
 
 

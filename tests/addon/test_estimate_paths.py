@@ -153,13 +153,18 @@ def test_useless_folder_is_refused_in_one_sentence(template) -> None:
         choose_folder(template, "shot", lambda folder: None)
 
 
-def test_unfinished_folder_is_one_with_a_job_and_no_manifest(tmp_path) -> None:
+def test_unfinished_folder_is_one_with_another_job_than_its_manifest_s(tmp_path) -> None:
     assert not is_unfinished(tmp_path)
     (tmp_path / ".vdepth").mkdir()
-    (tmp_path / ".vdepth" / "job.json").touch()
+    record = tmp_path / ".vdepth" / "job.json"
+    record.write_text('{"job": "a"}')
     assert is_unfinished(tmp_path)
-    (tmp_path / "manifest.json").touch()
+    (tmp_path / "manifest.json").write_text('{"job": "a"}')
     assert not is_unfinished(tmp_path)
+    record.write_text('{"job": "b"}')  # one that will replace it
+    assert is_unfinished(tmp_path)
+    record.write_text("cut off")
+    assert is_unfinished(tmp_path)
 
 
 def test_menu_lists_installed_models_only() -> None:

@@ -123,7 +123,10 @@ def test_what_the_core_set_aside_stays(job: Path) -> None:
 def test_replace_is_offered_only_where_it_helps() -> None:
     state = State()
     state.fail("x holds a job with another configuration.", "Use --overwrite to replace it.", "job_conflict")
-    assert (state.code, state.hint) == ("job_conflict", "Press Replace, or choose another folder in Output.")
+    assert (state.code, state.hint) == (
+        "job_conflict",
+        "Press Replace Earlier Depth, or choose another folder in Output.",
+    )
     state.fail("/d holds the clip itself (a.mov).", "Choose another folder with -o.", "job_conflict")
     assert state.code == "folder"
     assert "holds the clip itself" in state.error

@@ -72,7 +72,7 @@ def test_cancel_stops_at_once_and_the_same_job_goes_on(blender, settings) -> Non
     from blender_addon.operators.estimate import VDEPTH_OT_estimate
     from blender_addon.operators.running import Job
     from blender_addon.operators.state import STATE
-    from blender_addon.scene.source import make_request, output_folder, stored, unfinished_folder
+    from blender_addon.scene.source import make_request, output_folder, seen, stored
 
     settings.range = "WHOLE"
     clip, context = settings.clip, blender.context
@@ -107,8 +107,47 @@ def test_cancel_stops_at_once_and_the_same_job_goes_on(blender, settings) -> Non
     assert said == ["Cancelled: press Resume to go on where it stopped."]
     assert STATE.error == ""
     assert blender.ops.vdepth.estimate.poll()
-    assert unfinished_folder(clip) is not None
-    assert unfinished_folder(clip) == output_folder(clip, settings.folder)  # the same one again
+    assert seen(clip).unfinished
+    assert output_folder(clip, settings.folder) == Path(clip.vdepth.folder)  # the same one again
+
+
+def test_an_undo_in_between_does_not_lose_the_result(blender, settings) -> None:
+    """It takes along a clip that was loaded for the estimate."""
+    from blender_addon.operators import running
+    from blender_addon.operators.estimate import VDEPTH_OT_estimate
+    from blender_addon.operators.running import Job
+    from blender_addon.scene.active import result_of
+    from blender_addon.scene.source import make_request
+
+    clip = settings.clip
+    job = running.begin(Job(clip.name, make_request(blender.context, clip), follow_time=True))
+    job.advance()
+    blender.data.movieclips.remove(clip)
+    said = []
+    operator = SimpleNamespace(_run=job, report=lambda kind, text: said.append(text))
+    while not job.advance():
+        time.sleep(0.02)
+    assert VDEPTH_OT_estimate._end(operator, blender.context) == {"FINISHED"}
+    assert settings.clip.name == "clip.mp4"
+    assert result_of(settings.clip).count == 3
+    assert said[-1] == "3 frames of depth for clip.mp4."
+
+
+def test_deleting_names_what_shows_nothing_without_the_files(blender, settings) -> None:
+    from blender_addon.operators.result import VDEPTH_OT_delete_files
+
+    assert blender.ops.vdepth.estimate() == {"FINISHED"}
+    assert blender.ops.vdepth.setup_compositor() == {"FINISHED"}
+    said = []
+    owned = SimpleNamespace(changed=[], files=["a", "b"])
+    operator = SimpleNamespace(
+        _run=SimpleNamespace(value=owned, clip=settings.clip.name),
+        report=lambda kind, text: said.append(text),
+    )
+    assert VDEPTH_OT_delete_files._end(operator, blender.context) == {"FINISHED"}
+    (sentence,) = said
+    assert "its nodes in the compositor show nothing" in sentence
+    assert "mesh" not in sentence
 
 
 def test_another_file_ends_the_core(blender, settings) -> None:

@@ -29,6 +29,8 @@ def test_a_frame_is_shown_and_the_clip_stays_as_it_is(blender, settings) -> None
     assert (settings.clip.vdepth.manifest, settings.clip.vdepth.folder, STATE.factor) == ("", "", 0.5)
     assert blender.ops.vdepth.preview_frame() == {"FINISHED"}  # again, over the first
     assert len(blender.data.images) == 1
+    assert image.packed_file.size > 10_000  # its file goes with the session
+    assert image.filepath.endswith("preview.png")
 
 
 def test_presets_are_shown_side_by_side_with_their_times(blender, settings, monkeypatch) -> None:

@@ -19,6 +19,7 @@ def jobs(tmp_path, monkeypatch):
     """Two made-up jobs: a film of three frames, and a still."""
     rgb = np.full((SIZE[1], SIZE[0], 3), (0, 200, 0), np.uint8)
     manifests = {}
+    timings = {"total": 60.0, "scan": 1.0, "infer": 4.0, "write": 1.0}  # a long start
     for name, preview in (("draft", "preview.mp4"), ("best", "preview.png")):
         out = tmp_path / name
         out.mkdir()
@@ -30,7 +31,7 @@ def jobs(tmp_path, monkeypatch):
             write_picture(out / preview, rgb, np.zeros((8, 8), np.float32))
         manifests[out / "manifest.json"] = SimpleNamespace(
             clip=SimpleNamespace(name="shot"), preview=preview, method="framewise", count=3,
-            model=SimpleNamespace(name="embedded"), configuration={"preset": name}, timings={"total": 6.0},
+            model=SimpleNamespace(name="embedded"), configuration={"preset": name}, timings=timings,
         )  # fmt: skip
     monkeypatch.setattr(comparison, "read_manifest", manifests.__getitem__)
     monkeypatch.setattr(comparison, "manifest_path", lambda out: out / "manifest.json")
