@@ -44,7 +44,7 @@ class VDEPTH_OT_open_file(bpy.types.Operator):
 
 
 class VDEPTH_OT_show_depth(OnDepth, bpy.types.Operator):
-    """Show the clip's depth in an Image Editor, near parts bright; it follows the scene's frame"""
+    """Show the clip's depth beside its plate in an Image Editor; it follows the scene's frame"""
 
     bl_idname = "vdepth.show_depth"
     bl_label = "Show Depth"

@@ -53,6 +53,24 @@ def load_files(first: Path, name: str, colourspace: str = "Non-Color") -> Any:
     return image
 
 
+def load_film(path: Path) -> Any:
+    """The image datablock of a job's preview, made once, read anew when called again.
+
+    Args:
+        path: The film.
+    """
+    wanted = os.path.realpath(path)
+    films = (image for image in bpy.data.images if image.source == "MOVIE")
+    image = next((i for i in films if os.path.realpath(bpy.path.abspath(i.filepath)) == wanted), None)
+    if image is None:
+        image = bpy.data.images.load(str(path), check_existing=False)
+        image.name = f"{path.parent.name}_preview"
+        if bpy.data.filepath:
+            image.filepath = _relative(path)
+    image.reload()
+    return image
+
+
 def load_all(result: Result) -> list[Any]:
     """Image datablocks of all sequences of a result."""
     return [load_sequence(result, kind) for kind in result.sequences]

@@ -10,7 +10,7 @@ from typing import Any
 import bpy
 
 from ..result.manifest import Result
-from .image import load_sequence, set_image_user
+from .image import load_film, load_sequence, set_image_user
 
 
 def load_picture(path: Path, name: str) -> Any:
@@ -80,7 +80,9 @@ def show_image(context: Any, image: Any, play: Callable[[Any], None] | None = No
 
 
 def show_depth(context: Any, clip: Any, result: Result) -> Any:
-    """Shows what can be looked at best, at the scene's frame: disparity lies within what a screen shows.
+    """Shows the depth beside its plate at the scene's frame: the job's preview, or without it the values.
+
+    Blender shows values as they are, and of most depth half is beyond white.
 
     Args:
         context: Blender's.
@@ -90,7 +92,16 @@ def show_depth(context: Any, clip: Any, result: Result) -> Any:
     Raises:
         ResultError: its files are gone.
     """
-    kind = "disparity" if "disparity" in result.sequences else "depth"
-    image = load_sequence(result, kind)
-    show_image(context, image, lambda user: set_image_user(user, clip, result))
+    film = result.manifest.with_name("preview.mp4")
+    if not film.is_file():
+        image = load_sequence(result, "disparity" if "disparity" in result.sequences else "depth")
+        show_image(context, image, lambda user: set_image_user(user, clip, result))
+        return image
+    image = load_film(film)
+
+    def play(user: Any) -> None:
+        set_image_user(user, clip, result)
+        user.frame_offset = 0  # a film has no numbers
+
+    show_image(context, image, play)
     return image

@@ -2,6 +2,7 @@
 
 import builtins
 import os
+from pathlib import Path
 from types import MethodType, SimpleNamespace
 
 import pytest
@@ -113,10 +114,16 @@ def test_objects_that_come_and_go_are_noticed(blender, shot) -> None:
     assert find_mesh(shot) is not None
 
 
-def test_depth_is_shown_as_disparity_where_there_is_some(blender, shot, demo_job) -> None:
+def test_depth_is_shown_by_its_preview_where_there_is_one(blender, shot, demo_job) -> None:
     from blender_addon.operators.estimate import adopt
+    from blender_addon.scene.active import result_of
+    from blender_addon.scene.show import show_depth
 
-    assert blender.ops.vdepth.show_depth() == {"FINISHED"}
+    assert blender.ops.vdepth.show_depth() == {"FINISHED"}  # a job of the test's own, without
+    found = result_of(shot)
+    assert show_depth(blender.context, shot, found).source == "SEQUENCE"
     adopt(shot, demo_job / "manifest.json")
-    assert blender.ops.vdepth.show_depth() == {"FINISHED"}
-    assert any("disparity" in image.name for image in blender.data.images)
+    film = show_depth(blender.context, shot, result_of(shot))
+    assert (film.source, Path(film.filepath).name) == ("MOVIE", "preview.mp4")
+    assert show_depth(blender.context, shot, result_of(shot)) == film  # made once
+    assert tuple(film.size) == (1280, 360)  # the plate, and its depth
