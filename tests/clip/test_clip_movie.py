@@ -151,6 +151,8 @@ def test_display_matrix_makes_the_picture_upright(tmp_path: Path, rotation: int,
     as_stored = open_clip(path, orientation="stored")
     assert (as_stored.info.rotation, as_stored.info.mirrored) == (0, False)
     assert as_stored.info.shown == ("stored" if rotation or mirrored else "upright")
+    assert any("lies on its side" in note for note in as_stored.info.notes) == bool(rotation or mirrored)
+    assert not clip.info.notes
     assert (as_stored.info.height, as_stored.info.width) == stored[0].shape[:2]
     assert np.abs(next(as_stored.read()).rgb.astype(int) - stored[0]).mean() < 6
     turned = open_clip(path, orientation="turned")

@@ -66,6 +66,7 @@ def test_images_are_turned_upright(tmp_path: Path, code: int, suffix: str) -> No
     assert (clip.info.rotation, clip.info.mirrored) == (asked.rotation, asked.mirrored)
     as_stored = open_clip(clip.info.path, orientation="stored")
     assert as_stored.info.shown == ("upright" if code == 1 else "stored")
+    assert any("lies on its side" in note for note in as_stored.info.notes) == (code != 1)
     assert np.abs(next(as_stored.read()).rgb.astype(int) - stored).mean() < 3
 
 

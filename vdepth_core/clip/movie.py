@@ -24,7 +24,7 @@ from .display import ExposureMeter, log_picture, show
 from .facts import Probe
 from .film_lens import lens_of_movie
 from .lens import Raster
-from .orient import Orientation
+from .orient import NOT_ALL, Orientation
 from .picture import Coding, Converter, orientation
 from .stream import (
     HINT,
@@ -79,7 +79,9 @@ class MovieClip(Clip):
                 colour = settle_colour(self._coding.declared(first), transfer, colorspace)
                 words = self._coding.words(first)
                 described = _describe(path, container, stream, first, self._orientation, words, colour)
-                self.info = replace(described, shown=asked.kept(shown))
+                kept = asked.kept(shown)
+                notes = described.notes if kept == "upright" else (*described.notes, NOT_ALL)
+                self.info = replace(described, shown=kept, notes=notes)
         except (av.FFmpegError, OSError, ValueError) as error:
             raise InputError(f"{path} cannot be opened: {open_failure(path, error)}.", HINT) from error
         self._light = colour.light

@@ -25,6 +25,7 @@ from .display import ExposureMeter, log_picture, show
 from .facts import Probe
 from .images import ImageFacts, image_facts, read_image, to_display8
 from .naming import Sequence
+from .orient import NOT_ALL
 from .smpte import read_timecode
 from .timing import Timecode
 
@@ -107,7 +108,7 @@ class SequenceClip(Clip):
             layers=facts.layers,
             frames_declared=len(self.files),
             lens=facts.lens,
-            notes=(*sequence.notes, *facts.notes, *_notes(facts, rate), *colour.notes),
+            notes=(*sequence.notes, *facts.notes, *_notes(facts, rate, shown), *colour.notes),
         )
 
     def read(
@@ -187,10 +188,12 @@ def _declared(facts: ImageFacts) -> Declared:
     return Declared(transfer, "iec61966-2-1", facts.header.chromaticities, facts.header.colorspace)
 
 
-def _notes(facts: ImageFacts, rate: Fraction | None) -> list[str]:
+def _notes(facts: ImageFacts, rate: Fraction | None, shown: Shown | None) -> list[str]:
     notes = []
     if facts.alpha:
         notes.append("The alpha channel is dropped; depth is estimated for the whole picture.")
+    if facts.asked.kept(shown) != "upright":
+        notes.append(NOT_ALL)
     if facts.overscan:
         notes.append(
             f"The images have overscan ({facts.overscan[0]} x {facts.overscan[1]} pixels of data); depth "
