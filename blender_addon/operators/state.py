@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +24,8 @@ _LABELS = {
     "fuse": "Fusing the clean plate",
 }
 _WORDS = ((" with -o", " in Output"), ("--frames", "Range"), ("--size", "Size"), ("--near", "Near"))
-_CONFLICT = "The folder holds depth made with other settings, or of a file that has changed."
+_CONFLICT = "The folder holds depth made with other settings"
+_DIFFERENCES = re.compile(r"another configuration( \(.*\))\.$")  # in the core's sentence
 _CONFLICT_HINT = "Press Replace Earlier Depth, or choose another folder in Output."
 
 
@@ -94,7 +96,9 @@ class State:
         """Keeps why it ended, in the panel's words rather than the command line's."""
         if code == "job_conflict":
             if "--overwrite" in hint:
-                message, hint = _CONFLICT, _CONFLICT_HINT
+                differs = _DIFFERENCES.search(message)
+                message = f"{_CONFLICT}{differs[1]}." if differs else message
+                hint = _CONFLICT_HINT
             else:
                 code = "folder"  # files of the user, or the clip: Replace would not help
         for word, ours in _WORDS:

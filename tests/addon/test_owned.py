@@ -122,7 +122,12 @@ def test_what_the_core_set_aside_stays(job: Path) -> None:
 
 def test_replace_is_offered_only_where_it_helps() -> None:
     state = State()
-    state.fail("x holds a job with another configuration.", "Use --overwrite to replace it.", "job_conflict")
+    said = "/d holds a job with another configuration (near differs: 1 there, 2 here)."
+    state.fail(said, "Use --overwrite to replace it, or another folder with -o.", "job_conflict")
+    assert state.error == "The folder holds depth made with other settings (near differs: 1 there, 2 here)."
+    said = "/d was finished with another state of the clip: a.mov changed since."
+    state.fail(said, "Use --overwrite to predict it again.", "job_conflict")
+    assert state.error.endswith("a.mov changed since.")
     assert (state.code, state.hint) == (
         "job_conflict",
         "Press Replace Earlier Depth, or choose another folder in Output.",
