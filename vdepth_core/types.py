@@ -12,6 +12,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from .choices import Shown
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -195,7 +197,7 @@ class ClipInfo:
     colour: str = ""
     rotation: int = 0
     mirrored: bool = False
-    shown: str = "upright"
+    shown: Shown = "upright"
     has_alpha: bool = False
     interlaced: bool = False
     origin: tuple[int, int] = (0, 0)

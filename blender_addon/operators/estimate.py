@@ -73,12 +73,11 @@ class VDEPTH_OT_estimate(ClipOperator, bpy.types.Operator):
             self.report({"INFO"}, STATE.message or "Cancelled.")
             return {"CANCELLED"}
         clip = bpy.data.movieclips.get(self._run.clip)
-        if clip is None:  # an undo takes along what was loaded for the estimate
-            clip = clip_of_file(self._run.request.clip)
-            context.scene.vdepth.clip = clip
         try:
+            if clip is None:  # an undo takes along what was loaded for the estimate
+                context.scene.vdepth.clip = clip = clip_of_file(self._run.request.clip)
             finished = adopt(clip, Path(self._run.manifest))
-        except ResultError as error:
+        except (ResultError, RuntimeError) as error:  # or the file is gone as well
             STATE.fail(str(error))
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}

@@ -41,12 +41,7 @@ def load_files(first: Path, name: str, colourspace: str = "Non-Color") -> Any:
         name: Of a new datablock.
         colourspace: Blender's name of theirs.
     """
-    image = _existing(first)
-    if image is None:
-        image = bpy.data.images.load(str(first), check_existing=False)
-        image.name = name
-        if bpy.data.filepath:
-            image.filepath = _relative(first)
+    image = _existing(first, {"FILE", "SEQUENCE"}) or _new(first, name)
     image.source = "SEQUENCE"
     image.colorspace_settings.name = colourspace
     image.reload()
@@ -59,14 +54,7 @@ def load_film(path: Path) -> Any:
     Args:
         path: The film.
     """
-    wanted = os.path.realpath(path)
-    films = (image for image in bpy.data.images if image.source == "MOVIE")
-    image = next((i for i in films if os.path.realpath(bpy.path.abspath(i.filepath)) == wanted), None)
-    if image is None:
-        image = bpy.data.images.load(str(path), check_existing=False)
-        image.name = f"{path.parent.name}_preview"
-        if bpy.data.filepath:
-            image.filepath = _relative(path)
+    image = _existing(path, {"MOVIE"}) or _new(path, f"{path.parent.name}_preview")
     image.reload()
     return image
 
@@ -88,10 +76,18 @@ def set_image_user(user: Any, clip: Any, result: Result) -> None:
     user.use_auto_refresh = True
 
 
-def _existing(file: Path) -> Any | None:
+def _new(file: Path, name: str) -> Any:
+    image = bpy.data.images.load(str(file), check_existing=False)
+    image.name = name
+    if bpy.data.filepath:
+        image.filepath = _relative(file)
+    return image
+
+
+def _existing(file: Path, sources: set[str]) -> Any | None:
     wanted = _pattern(str(file))
     for image in bpy.data.images:
-        on_disk = image.source in {"FILE", "SEQUENCE"} and image.filepath
+        on_disk = image.source in sources and image.filepath
         if on_disk and _pattern(bpy.path.abspath(image.filepath)) == wanted:
             return image
     return None

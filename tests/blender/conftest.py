@@ -48,6 +48,16 @@ else:
             pytest.skip("VDEPTH_PYTHON names no interpreter with vdepth_core")
         return path
 
+    @pytest.fixture
+    def settings(blender, core_python, tmp_path):
+        """Settings for three small frames of the demo clip."""
+        settings = blender.context.scene.vdepth
+        settings.clip = blender.data.movieclips.load(str(ROOT / "vdepth_core" / "demo" / "clip.mp4"))
+        settings.folder = str(tmp_path / "out" / "{clip}")
+        settings.preset, settings.size = "draft", 64
+        settings.range, settings.frame_start, settings.frame_end = "CUSTOM", 6, 8
+        return settings
+
     @pytest.fixture(scope="session")
     def demo_job(core_python, tmp_path_factory) -> Path:
         """Folder of a finished job on the bundled clip: depth, disparity, normals, numbers from 1."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from .display import ExposureMeter, log_picture, show
 from .facts import Probe
 from .film_lens import lens_of_movie
 from .lens import Raster
-from .orient import NOT_ALL, Orientation
+from .orient import Orientation
 from .picture import Coding, Converter, orientation
 from .stream import (
     HINT,
@@ -73,15 +72,12 @@ class MovieClip(Clip):
                 self._stream, self._time_base = stream.index, stream.time_base or Fraction(1, 1000)
                 first = _first_picture(path, stream.index)
                 asked, self._coding = orientation(first), Coding(stream)
-                self._orientation = asked.shown(shown)
+                self._orientation, kept = asked.shown(shown), asked.kept(shown)
                 self._size = first.width, first.height
                 self._end = declared_end(stream)
                 colour = settle_colour(self._coding.declared(first), transfer, colorspace)
                 words = self._coding.words(first)
-                described = _describe(path, container, stream, first, self._orientation, words, colour)
-                kept = asked.kept(shown)
-                notes = described.notes if kept == "upright" else (*described.notes, NOT_ALL)
-                self.info = replace(described, shown=kept, notes=notes)
+                self.info = _describe(path, container, stream, first, self._orientation, kept, words, colour)
         except (av.FFmpegError, OSError, ValueError) as error:
             raise InputError(f"{path} cannot be opened: {open_failure(path, error)}.", HINT) from error
         self._light = colour.light
@@ -218,6 +214,7 @@ def _describe(
     stream: Any,
     first: VideoFrame,
     turned: Orientation,
+    shown: Shown,
     words: tuple[str, str, str],
     colour: Colour,
 ) -> ClipInfo:
@@ -266,6 +263,7 @@ def _describe(
         colour=colour.identity,
         rotation=turned.rotation,
         mirrored=turned.mirrored,
+        shown=shown,
         has_alpha=alpha,
         interlaced=interlaced,
         frames_declared=declared_frames(container, stream),

@@ -14,6 +14,10 @@ from .naming import find_sequence, is_sequence
 from .peek import peek
 from .timing import Timecode, can_drop, parse_timecode
 
+_NOT_UPRIGHT = (
+    "The file asks to turn or mirror its picture, and as stated not all of that is done; models see a "
+    "picture that lies on its side worse."
+)
 _log = logging.getLogger(__name__)
 
 
@@ -63,6 +67,8 @@ def open_clip(
         clip = _open(path, rate, code, transfer, colorspace, layer, every_file, still, orientation)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.", "Check the path.") from error
+    if clip.info.shown != "upright":
+        clip.info = replace(clip.info, notes=(*clip.info.notes, _NOT_UPRIGHT))
     if code is not None:
         clip.info = replace(clip.info, timecode=_counted(code, clip.info.rate))
     _log.debug("opened %s: %s", path, clip.info)

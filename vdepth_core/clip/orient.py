@@ -69,10 +69,6 @@ class Orientation:
 
 
 AS_IT_IS = Orientation()
-NOT_ALL = (
-    "The file asks to turn or mirror its picture, and as stated not all of that is done; models see a "
-    "picture that lies on its side worse."
-)
 
 
 def from_exif(code: int) -> Orientation:

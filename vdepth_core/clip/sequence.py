@@ -25,7 +25,6 @@ from .display import ExposureMeter, log_picture, show
 from .facts import Probe
 from .images import ImageFacts, image_facts, read_image, to_display8
 from .naming import Sequence
-from .orient import NOT_ALL
 from .smpte import read_timecode
 from .timing import Timecode
 
@@ -80,6 +79,7 @@ class SequenceClip(Clip):
         self._readers = at_most(_READERS, each, _READERS_BYTES)
         colour = settle_colour(_declared(facts), transfer, colorspace)
         self._light = colour.light
+        turned = facts.asked.shown(shown)
         header, settled = facts.header, rate or facts.header.rate or _DEFAULT_RATE
         if timecode is None and header.timecode is not None:
             timecode = read_timecode(header.timecode, settled)
@@ -99,8 +99,8 @@ class SequenceClip(Clip):
             transfer=colour.transfer,
             colorspace=colour.colorspace,
             colour=colour.identity,
-            rotation=facts.asked.shown(shown).rotation,
-            mirrored=facts.asked.shown(shown).mirrored,
+            rotation=turned.rotation,
+            mirrored=turned.mirrored,
             shown=facts.asked.kept(shown),
             has_alpha=facts.alpha,
             origin=(facts.window.x, facts.window.y),
@@ -108,7 +108,7 @@ class SequenceClip(Clip):
             layers=facts.layers,
             frames_declared=len(self.files),
             lens=facts.lens,
-            notes=(*sequence.notes, *facts.notes, *_notes(facts, rate, shown), *colour.notes),
+            notes=(*sequence.notes, *facts.notes, *_notes(facts, rate), *colour.notes),
         )
 
     def read(
@@ -188,12 +188,10 @@ def _declared(facts: ImageFacts) -> Declared:
     return Declared(transfer, "iec61966-2-1", facts.header.chromaticities, facts.header.colorspace)
 
 
-def _notes(facts: ImageFacts, rate: Fraction | None, shown: Shown | None) -> list[str]:
+def _notes(facts: ImageFacts, rate: Fraction | None) -> list[str]:
     notes = []
     if facts.alpha:
         notes.append("The alpha channel is dropped; depth is estimated for the whole picture.")
-    if facts.asked.kept(shown) != "upright":
-        notes.append(NOT_ALL)
     if facts.overscan:
         notes.append(
             f"The images have overscan ({facts.overscan[0]} x {facts.overscan[1]} pixels of data); depth "

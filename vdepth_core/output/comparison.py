@@ -85,9 +85,9 @@ def _labels(outs: Sequence[Path], manifests: Sequence[Manifest]) -> list[str]:
 def _label(manifest: Manifest) -> str:
     size = manifest.configuration.get("size")
     made = f"{manifest.configuration.get('preset', '')}: {manifest.method}, {manifest.model.name}"
-    stages = {name: seconds for name, seconds in manifest.timings.items() if name != "total"}
-    # Without the start, which takes most of a job of one frame and nothing of a long one.
-    seconds = min(sum(stages.values()), manifest.timings.get("total", 0.0)) / manifest.count
+    total = manifest.timings.get("total", 0.0)
+    stages = sum(manifest.timings.values()) - total  # without the start: most of a job of one frame
+    seconds = min(stages, total) / manifest.count
     return f"{made}{f', {size}' if size else ''}, {seconds:.2g} s a frame"
 
 
