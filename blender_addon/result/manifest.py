@@ -54,7 +54,7 @@ class Result:
         count: Number of frames.
         shots: In order.
         sequences: Kind (``depth``, ``disparity``, ``normal``, ``sky``) to file pattern with ``####``.
-        orientation: How much was done of what the file asks to make its picture upright.
+        orientation: ``upright``, or how much was done of what the file asks to make its picture so.
         turned: Whether that turned or mirrored the picture, and how.
         model, method, space: What made it; ``space`` is affine_invariant, scale_invariant or metric.
     """
@@ -96,8 +96,12 @@ class Result:
             return False
         if self.orientation == orientation:
             return True
+        if self.orientation == "stored":  # the file asks for something, and nobody noted for what
+            return False
         rotation, mirrored = self.turned
-        return not mirrored and (orientation != "stored" or rotation == 0)
+        if orientation == "stored":
+            return (rotation, mirrored) == (0, False)
+        return self.orientation == "upright" and not mirrored
 
     def path(self, kind: str, number: int) -> Path:
         """File of a sequence by its number."""
@@ -140,7 +144,7 @@ def read_result(manifest: str | Path) -> Result:
         return Result(
             path, clip["path"], clip["width"], clip["height"], Fraction(clip["rate"]), frames["first"],
             frames["start_number"], frames["count"], shots, dict(data["sequences"]), model["name"],
-            data["method"], model["space"], data.get("configuration", {}).get("orientation") or "upright",
+            data["method"], model["space"], clip.get("shown", "upright"),
             (clip.get("rotation", 0), clip.get("mirrored", False)),
         )  # fmt: skip
     except FileNotFoundError:

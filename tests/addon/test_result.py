@@ -61,20 +61,20 @@ def test_numbers_and_shots(job):
 
 
 @pytest.mark.parametrize(
-    ("estimated", "turned", "lies"),  # over a picture as stored, turned, and upright
+    ("shown", "turned", "lies"),  # over a picture as stored, turned, and upright
     [
-        (None, (0, False), (True, True, True)),
-        (None, (90, False), (False, True, True)),
-        (None, (180, False), (False, True, True)),
-        (None, (0, True), (False, False, True)),
-        ("turned", (180, False), (False, True, True)),
-        ("stored", (0, False), (True, True, True)),  # nobody knows what the file asked for
+        ("upright", (0, False), (True, True, True)),
+        ("upright", (90, False), (False, True, True)),
+        ("upright", (180, False), (False, True, True)),
+        ("upright", (0, True), (False, False, True)),
+        ("turned", (180, False), (False, True, False)),
+        ("turned", (0, False), (True, True, False)),
+        ("stored", (0, False), (True, False, False)),
     ],
 )
-def test_depth_of_a_picture_turned_otherwise_does_not_lie_over_it(job, estimated, turned, lies):
+def test_depth_of_a_picture_turned_otherwise_does_not_lie_over_it(job, shown, turned, lies):
     facts = json.loads(job.read_text())
-    facts["clip"] |= {"rotation": turned[0], "mirrored": turned[1]}
-    facts["configuration"] = {"orientation": estimated}
+    facts["clip"] |= {"rotation": turned[0], "mirrored": turned[1], "shown": shown}
     job.write_text(json.dumps(facts))
     result = read_result(job)
     for orientation, expected in zip(("stored", "turned", "upright"), lies, strict=True):

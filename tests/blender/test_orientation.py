@@ -86,5 +86,8 @@ def test_depth_of_the_picture_turned_otherwise_is_refused(blender, core_python, 
         result_of(clip)
     from blender_addon.compat import orientation_of
 
+    subprocess.run([*estimate, "--orientation", "stored"], capture_output=True, check=True)  # by an old one
+    with pytest.raises(ResultError, match="turned otherwise"):
+        result_of(clip)
     subprocess.run([*estimate, "--orientation", orientation_of(True)], capture_output=True, check=True)
     assert result_of(clip).lies_as(orientation_of(True), tuple(clip.size))

@@ -57,6 +57,7 @@ def test_help_names_every_verb():
         ("export {out} --to npz", 3, "manifest"),
         ("estimate {clip} --out=", 2, "--out has no value"),
         ("--json", 2, "--json goes behind a verb"),
+        ("inspect {clip} --orientation sideways", 2, "no orientation sideways. Choose one of upright"),
         ("--json inspect {clip}", 2, "--json goes behind a verb"),
     ],
 )

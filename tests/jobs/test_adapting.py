@@ -9,7 +9,8 @@ import cv2
 import pytest
 from layered import pictures, travelling
 
-from vdepth_core.errors import JobConflictError, UsageError
+from vdepth_core.cli.verify import verify as verb
+from vdepth_core.errors import InputError, JobConflictError, UsageError
 from vdepth_core.jobs.batch import estimate, estimate_clips
 from vdepth_core.jobs.config import EstimateConfig
 from vdepth_core.jobs.parts import Part
@@ -38,7 +39,13 @@ def test_the_job_s_model_is_the_adapted_one(clip: Path, tiny: Callable[[str], Pa
     assert not verify(out).faults
     (out / ADAPTED).write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
     assert [(fault.name, fault.kind) for fault in verify(out).faults] == [(ADAPTED, "damaged")]
+    with pytest.raises(InputError, match="--overwrite"):
+        verb(out)
     (out / ADAPTED).write_bytes(weights)
+    theirs = tmp_path / "theirs"
+    estimate(clip, theirs, plain | {"model": str(out / ADAPTED)})
+    (theirs / ADAPTED).write_bytes(b"somebody's")  # no file of this job
+    assert not verify(theirs).faults
     frames = sorted(path.stat().st_mtime_ns for path in out.glob("*.exr"))
     assert estimate(clip, out, options) == manifest  # nothing is done twice
     assert (out / ADAPTED).read_bytes() == weights

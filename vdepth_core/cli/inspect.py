@@ -113,6 +113,7 @@ def describe(clip: Clip) -> dict[str, Any]:
         "range": info.color_range,
         "rotation": info.rotation,
         "mirrored": info.mirrored,
+        "shown": info.shown,
         "alpha": info.has_alpha,
         "interlaced": info.interlaced,
         "camera": lens.camera,

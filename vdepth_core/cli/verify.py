@@ -16,6 +16,7 @@ def verify(
 ) -> None:
     """Check every file of a job against its checksum."""
     from ..errors import InputError
+    from ..output.naming import ADAPTED
     from ..output.verify import verify as run
     from .bars import Bars
 
@@ -31,9 +32,14 @@ def verify(
             len(found.faults),
             "is not as it was" if len(found.faults) == 1 else "are not as they were",
         )
+        hint = (
+            "Run the same vdepth estimate again to write them anew; move a file that you changed away first."
+        )
+        if ADAPTED in {fault.name for fault in found.faults}:  # what was made with it may be wrong as well
+            hint = f"Delete {ADAPTED} and run the same vdepth estimate again with --overwrite."
         raise InputError(
             f"Of the {found.files} file{'s' * (found.files != 1)} in {out}, {count} {verb} written.",
-            "Run the same vdepth estimate again to write them anew; move a file that you changed away first.",
+            hint,
         )
     if not json_:
         state = "" if found.finished else ", of a job that is not finished"

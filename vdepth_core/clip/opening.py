@@ -6,8 +6,9 @@ import logging
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import get_args
 
-from ..choices import Shown
+from ..choices import Shown, one_of
 from ..errors import InputError, UsageError
 from .base import Clip
 from .naming import find_sequence, is_sequence
@@ -51,7 +52,7 @@ def open_clip(
 
     Raises:
         InputError: it does not exist or cannot be used; one sentence says why.
-        UsageError: an option does not go with the clip: a movie has a rate and no layers.
+        UsageError: an option does not go with the clip, as a movie has a rate and no layers, or is none.
 
     Examples:
         >>> import vdepth_core
@@ -61,6 +62,8 @@ def open_clip(
         >>> next(clip.read(2, 3)).rgb.shape  # one frame, decoded
         (64, 96, 3)
     """
+    if orientation is not None and orientation not in get_args(Shown):
+        raise UsageError(f"There is no orientation {orientation}.", one_of(orientation, get_args(Shown)))
     path = Path(path).expanduser()
     code = None if timecode is None else parse_timecode(timecode)
     try:

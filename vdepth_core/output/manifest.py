@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from ..checksums import Checksums
+from ..choices import Shown
 from ..errors import InputError
 from ..files import Place, atomic_path, require_file, write_bytes
 from ..geometry.camera import CameraSource, Intrinsics
@@ -93,6 +94,7 @@ class ClipEntry(_Model):
     transfer: str = ""
     rotation: int = 0
     mirrored: bool = False
+    shown: Shown = "upright"
     has_alpha: bool = False
     interlaced: bool = False
     layer: str = ""
@@ -111,6 +113,7 @@ class ClipEntry(_Model):
             pts, times: Of each frame that the job read: timestamp, and seconds since the clip's first frame.
         """
         same = (
+            "shown",
             "name",
             "kind",
             "width",
@@ -287,10 +290,12 @@ class Manifest(_Model):
 
     @model_serializer(mode="wrap")
     def _only_what_there_is(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Jobs that were not brought to metres do not speak of it: their bytes stay what they were."""
+        """What is as usual goes unsaid, as before there was another way: bytes stay what they were."""
         facts: dict[str, Any] = serialise(self)
         if facts.get("metric", 0) is None:
             del facts["metric"]
+        if facts["clip"].get("shown") == "upright":
+            del facts["clip"]["shown"]
         return facts
 
     @property

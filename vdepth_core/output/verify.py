@@ -68,8 +68,9 @@ def verify(out: Path, progress: Progress | None = None) -> Verification:
             "Run vdepth estimate with --overwrite to write it anew.",
         )
     faults = _all(known.names, lambda name: find_fault(out, name, known.files.get(name), checksums), progress)
-    weights = out / ADAPTED
-    own = known.model.name == ADAPTED and weights.is_file()  # no file: they lay elsewhere, or were not kept
+    weights, adapted = out / ADAPTED, Path(str(known.configuration.get("model")))
+    # Its own: the folder may have been moved since, but another's of that name is none of the job's files.
+    own = adapted.name == ADAPTED and adapted.parent.name == out.resolve().name and weights.is_file()
     if own and checksums.of(weights) != known.model.weights_sha256:
         faults = (*faults, Fault(ADAPTED, "damaged"))
     faults = (*faults, *_manifest_fault(out / name, journal))
