@@ -39,9 +39,19 @@ def test_the_job_s_model_is_the_adapted_one(clip: Path, tiny: Callable[[str], Pa
     assert not verify(out).faults
     (out / ADAPTED).write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
     assert [(fault.name, fault.kind) for fault in verify(out).faults] == [(ADAPTED, "damaged")]
-    with pytest.raises(InputError, match="--overwrite"):
+    (out / ADAPTED).unlink()
+    assert [(fault.name, fault.kind) for fault in verify(out).faults] == [(ADAPTED, "missing")]
+    with pytest.raises(InputError, match="run the same vdepth estimate again"):
         verb(out)
-    (out / ADAPTED).write_bytes(weights)
+    assert estimate(clip, out, options) == manifest  # as it says
+    assert (out / ADAPTED).read_bytes() == weights
+    moved = out.rename(tmp_path / "moved")
+    (moved / ADAPTED).write_bytes(weights[:-1])
+    assert [(fault.name, fault.kind) for fault in verify(moved).faults] == [(ADAPTED, "damaged")]
+    (moved / ADAPTED).unlink()
+    assert estimate(clip, moved, options).job == manifest.job
+    assert not verify(moved).faults
+    moved.rename(out)
     theirs = tmp_path / "theirs"
     estimate(clip, theirs, plain | {"model": str(out / ADAPTED)})
     (theirs / ADAPTED).write_bytes(b"somebody's")  # no file of this job

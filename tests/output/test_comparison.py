@@ -51,6 +51,17 @@ def test_the_plate_and_each_depth_stand_in_one_picture(jobs, tmp_path):
     assert not sheet[high:, wide:].any()
 
 
+def test_a_job_that_lies_another_way_is_not_stretched(jobs, tmp_path):
+    high, wide = SIZE[1], SIZE[0]
+    turned = np.full((wide, high, 3), (0, 200, 0), np.uint8)
+    write_picture(jobs[1] / "preview.png", turned, np.ones((8, 8), np.float32))
+    comparison.compare(jobs, tmp_path / "sheet.png", 0)
+    sheet = cv2.imread(str(tmp_path / "sheet.png"))[high + 30 : 2 * high + 30, :wide, ::-1].astype(int)
+    lit = np.flatnonzero(sheet[high // 2].sum(1) > 60)
+    assert abs(len(lit) - high * high / wide) <= 3  # as narrow as it is high, beside black
+    assert abs(lit.mean() - (wide - 1) / 2) <= 2
+
+
 def test_the_frame_asked_for_is_shown(jobs, tmp_path):
     comparison.compare(jobs[:1], tmp_path / "sheet.png", 1)
     near = cv2.imread(str(tmp_path / "sheet.png"))[20, SIZE[0] + 20, ::-1].astype(int)

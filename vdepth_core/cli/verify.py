@@ -36,7 +36,7 @@ def verify(
             "Run the same vdepth estimate again to write them anew; move a file that you changed away first."
         )
         if ADAPTED in {fault.name for fault in found.faults}:  # what was made with it may be wrong as well
-            hint = f"Delete {ADAPTED} and run the same vdepth estimate again with --overwrite."
+            hint = f"Delete {ADAPTED} if it is there, and run the same vdepth estimate again."
         raise InputError(
             f"Of the {found.files} file{'s' * (found.files != 1)} in {out}, {count} {verb} written.",
             hint,

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import JobConflictError
-from ..output.journal import JOB, WORK
 from ..output.naming import ADAPTED
 from ..progress import Progress
 from .config import MOTION, EstimateConfig
+from .record import read_record
 
 STUDENT = "embedded"  # unless the user names a model: presets may choose one that is not ours to train
 
@@ -39,7 +39,10 @@ def adapted_config(
     from ..clip.options import ClipOptions
 
     weights = out / ADAPTED
-    if (out / WORK / JOB).exists() and not weights.exists() and not overwrite:
+    # Weights that somebody removed come out the same again: only a job with another model is in the way.
+    before = read_record(out)
+    model = Path(str(before.chosen.model)) if before else weights
+    if not weights.exists() and (model.name != ADAPTED or model.exists()) and not overwrite:
         raise JobConflictError(
             f"{out} holds a job with another model.", "Choose another folder, or add --overwrite."
         )

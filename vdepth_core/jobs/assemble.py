@@ -19,7 +19,7 @@ from ..output.manifest import (
     found_manifest,
     write_manifest,
 )
-from ..output.naming import JobNames, frame_pattern, manifest_path, preview_path, report_path
+from ..output.naming import ADAPTED, JobNames, frame_pattern, manifest_path, preview_path, report_path
 from ..output.preview import join_films
 from ..output.report import ReportCollector
 from ..progress import Progress
@@ -59,6 +59,7 @@ def assemble(
         films = [(folder.film(result.entry.index, still=False), _begin(results, result)) for result in shown]
         join_films(films, preview, place)
     manifest = _manifest(record, scan, results, seconds or {})
+    own = Path(str(record.chosen.model)).resolve() == (out / ADAPTED).resolve()
     assert record.source is not None
     report = ReportCollector(Fraction(record.source.pixel_aspect))
     for result in results:
@@ -71,7 +72,7 @@ def assemble(
         if entry is None:
             raise not_ours([path])
         files[path.name] = entry
-    manifest = manifest.model_copy(update={"files": dict(sorted(files.items()))})
+    manifest = manifest.model_copy(update={"files": dict(sorted(files.items())), "adapted": own})
     before = found_manifest(manifest_path(folder.work), record.job)
     if before is not None and before == manifest.model_copy(update={"timings": before.timings}):
         manifest = before  # it was assembled before, and took what it took

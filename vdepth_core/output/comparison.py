@@ -92,9 +92,15 @@ def _label(manifest: Manifest) -> str:
 
 
 def _labelled(picture: np.ndarray, label: str, shape: tuple[int, ...]) -> np.ndarray:
-    """A picture over its label, as wide as the first and as high, (H + 30, W, 3)."""
+    """A picture over its label, as wide as the first and as high, (H + 30, W, 3); fitted, never stretched."""
     height = shape[0] if shape == picture.shape else shape[0] - _STRIP
-    picture = cv2.resize(picture, (shape[1], height), interpolation=cv2.INTER_AREA)
+    scale = min(shape[1] / picture.shape[1], height / picture.shape[0])
+    rows, columns = (max(round(side * scale), 1) for side in picture.shape[:2])
+    inner = cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_AREA)
+    top, left = (height - rows) // 2, (shape[1] - columns) // 2
+    picture = cv2.copyMakeBorder(
+        inner, top, height - rows - top, left, shape[1] - columns - left, cv2.BORDER_CONSTANT
+    )
     strip = np.full((_STRIP, shape[1], 3), 24, np.uint8)
     plain = label.encode("ascii", "replace").decode()
     (width, _), _ = cv2.getTextSize(plain, _FONT, 1.0, 1)

@@ -267,7 +267,7 @@ class Manifest(_Model):
 
     ``files`` says what every file of the job but this one holds, by name. ``camera`` is the first shot's; a
     model that sees the lens estimates one a shot. ``metric``: where the metres of a job come from whose model
-    knows none.
+    knows none. ``adapted``: whether the model is `ADAPTED` beside the frames, made by this job.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -277,6 +277,7 @@ class Manifest(_Model):
     frames: FramesEntry
     shots: list[ShotEntry]
     model: ModelEntry
+    adapted: bool = False
     method: str
     metric: MetricEntry | None = None
     camera: CameraEntry
@@ -294,6 +295,8 @@ class Manifest(_Model):
         facts: dict[str, Any] = serialise(self)
         if facts.get("metric", 0) is None:
             del facts["metric"]
+        if facts.get("adapted") is False:
+            del facts["adapted"]
         if facts["clip"].get("shown") == "upright":
             del facts["clip"]["shown"]
         return facts

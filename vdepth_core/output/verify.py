@@ -68,13 +68,10 @@ def verify(out: Path, progress: Progress | None = None) -> Verification:
             "Run vdepth estimate with --overwrite to write it anew.",
         )
     faults = _all(known.names, lambda name: find_fault(out, name, known.files.get(name), checksums), progress)
-    weights, adapted = out / ADAPTED, Path(str(known.configuration.get("model")))
-    # Its own: the folder may have been moved since, but another's of that name is none of the job's files.
-    own = adapted.name == ADAPTED and adapted.parent.name == out.resolve().name and weights.is_file()
-    if own and checksums.of(weights) != known.model.weights_sha256:
-        faults = (*faults, Fault(ADAPTED, "damaged"))
+    if known.adapted:
+        faults = (*faults, *_weights_fault(out / ADAPTED, known.model.weights_sha256, checksums))
     faults = (*faults, *_manifest_fault(out / name, journal))
-    return Verification(out, known.job, True, len(known.names) + 1 + own, faults)
+    return Verification(out, known.job, True, len(known.names) + 1 + known.adapted, faults)
 
 
 def _finished(out: Path, journal: Journal) -> tuple[Manifest | None, InputError]:
@@ -89,6 +86,12 @@ def _finished(out: Path, journal: Journal) -> tuple[Manifest | None, InputError]
             if journal.job in (None, manifest.job):
                 return manifest, reason
     return None, reason
+
+
+def _weights_fault(path: Path, digest: str | None, checksums: Checksums) -> list[Fault]:
+    if not path.is_file():
+        return [Fault(path.name, "missing")]
+    return [] if checksums.of(path) == digest else [Fault(path.name, "damaged")]
 
 
 def _manifest_fault(path: Path, journal: Journal) -> list[Fault]:
