@@ -32,10 +32,14 @@ def evaluate(
     gt_scale: Annotated[
         float | None, typer.Option(help="Units a metre of the truth (default: 1000 for 16-bit PNG, else 1).")
     ] = None,
+    pred_scale: Annotated[
+        float | None, typer.Option(help="Units a metre of PRED, where it is not aligned (default: as GT's).")
+    ] = None,
     quantity: Annotated[
         str | None,
         typer.Option(
-            metavar=menu(Quantity), help="What PRED holds, where it does not say (default: it does)."
+            metavar=menu(Quantity),
+            help="What PRED holds, where it does not say or holds both (default: it does).",
         ),
     ] = None,
     clip: Annotated[
@@ -75,6 +79,7 @@ def evaluate(
         max_depth=max_depth,
         min_depth=min_depth,
         gt_scale=gt_scale,
+        pred_scale=pred_scale,
         quantity=cast("Quantity | None", quantity),
         clip=clip,
         ordinal=ordinal,
@@ -129,7 +134,8 @@ def _table(result: Evaluation) -> list[str]:
             f"Over time, depth aligned by {result.alignment} (beside {beside}: a still picture would win)",
         ]
         lines += temporal
-    return [*lines, *(f"  {note}" for note in result.notes)]
+    lines += [f"  {note}" for note in result.notes]
+    return [*lines, *([""] if result.warnings else []), *(f"Warning: {said}" for said in result.warnings)]
 
 
 def _boundaries(result: Evaluation) -> list[str]:

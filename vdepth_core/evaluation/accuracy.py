@@ -32,6 +32,7 @@ Frames = Iterable[np.ndarray] | Callable[[], Iterable[np.ndarray]]
 DISPARITY_FLOOR = 1e-3  # the standard's clip of the prediction, before and after alignment
 _FAR = 1e30  # stands for an infinite depth: interpolating infinity would give NaN
 _ERRORS = ("abs_rel", "sq_rel", "rmse", "rmse_log", "delta1", "delta2", "delta3")
+_AS_DEPTH = ("median", "none")  # protocols that compare depth as it is
 _ABSENT = object()
 
 
@@ -48,6 +49,7 @@ class Accuracy:
             no such single pair (``per-frame``, ``median``, ``eigen``).
         frames: Frames that counted; ``frames_without_truth`` had no valid pixel.
         pixels: Valid pixels of all frames.
+        floored: Those of them at which `DISPARITY_FLOOR` replaced the predicted disparity before the fit.
     """
 
     protocol: str
@@ -63,6 +65,7 @@ class Accuracy:
     frames: int
     frames_without_truth: int
     pixels: int
+    floored: int = 0
 
 
 def evaluate_clip(
@@ -77,8 +80,9 @@ def evaluate_clip(
     """Scores the predictions of one clip against its ground truth.
 
     Disparity is clipped to at least 1e-3 and resized bilinearly to the truth; depth is turned into disparity
-    first where the protocol fits in disparity. Aligned disparity is clipped to at least 1e-3, depth to
-    [min_depth, max_depth]; truth counts where min_depth < g < max_depth. ``eigen`` differs: see its module.
+    first, whose unit then means nothing to a fit, so nothing of it is clipped. Aligned disparity is clipped
+    to at least 1e-3, depth to [min_depth, max_depth]; truth counts where min_depth < g < max_depth. ``eigen``
+    differs: see its module.
 
     Args:
         pred: Frames (h, w) in ``quantity``, or a function that starts them; ``clip-lstsq`` reads them twice.
@@ -89,8 +93,8 @@ def evaluate_clip(
         quantity: What the predictions are.
 
     Raises:
-        InputError: a prediction is missing or not finite, there are more predictions than truth, or there is
-            no valid truth at all.
+        InputError: a prediction is missing or not finite, a depth prediction is 0 or less where there is
+            truth, there are more predictions than truth, or there is no valid truth at all.
         UsageError: unknown protocol, an empty depth range or not the protocol's own, or a generator where
             two passes are needed.
     """
@@ -98,9 +102,9 @@ def evaluate_clip(
         raise UsageError(
             f"There is no evaluation protocol {protocol!r}.", f"Use one of {', '.join(get_args(Protocol))}."
         )
-    if not 0 < min_depth < max_depth:
+    if not 0 < min_depth < max_depth < np.inf:
         raise UsageError(
-            f"The depth range {min_depth} to {max_depth} m is empty.",
+            f"The depth range {min_depth} to {max_depth} m is empty or has no end.",
             "Give 0 < min_depth < max_depth, in metres.",
         )
     if protocol == "eigen":
@@ -116,7 +120,7 @@ def evaluate_clip(
         for p, g in pairs():
             fit.add(p, 1 / g)
 
-    sums, frames, empty, pixels = np.zeros(len(_ERRORS)), 0, 0, 0
+    sums, frames, empty, pixels, floored = np.zeros(len(_ERRORS)), 0, 0, 0, 0
     for p, g in pairs():
         if not g.size:
             empty += 1
@@ -134,6 +138,9 @@ def evaluate_clip(
         sums += _errors(np.clip(depth, min_depth, max_depth), g)
         frames += 1
         pixels += g.size
+        if quantity == "disparity" and protocol != "eigen":
+            low = p >= 1 / DISPARITY_FLOOR if protocol in _AS_DEPTH else p <= DISPARITY_FLOOR
+            floored += int(np.count_nonzero(low))
     if not frames:
         raise InputError(
             f"The ground truth has no valid pixel between {min_depth} and {max_depth} m"
@@ -144,8 +151,27 @@ def evaluate_clip(
     scale, shift = single.get(protocol, (float("nan"), float("nan")))
     mean = dict(zip(_ERRORS, (sums / frames).tolist(), strict=True))
     return Accuracy(
-        protocol, **mean, scale=scale, shift=shift, frames=frames, frames_without_truth=empty, pixels=pixels
-    )
+        protocol, **mean, scale=scale, shift=shift, frames=frames, frames_without_truth=empty, pixels=pixels,
+        floored=floored,
+    )  # fmt: skip
+
+
+def disparity_at(p: np.ndarray, quantity: Quantity, shape: tuple[int, ...]) -> np.ndarray:
+    """A prediction as disparity at the truth's size: what is resized is always disparity.
+
+    Args:
+        p: (h, w) float64 in ``quantity``; depth that is infinite, 0 or less is infinitely far.
+        quantity: What it holds.
+        shape: (H, W) of the truth.
+
+    Returns:
+        (H, W) float64, >= 0; predicted disparity is at least `DISPARITY_FLOOR`.
+    """
+    inverse = quantity == "depth"
+    y = np.reciprocal(np.where(p > 0, p, np.inf)) if inverse else np.maximum(p, DISPARITY_FLOOR)
+    if y.shape != shape:
+        y = np.asarray(cv2.resize(y, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR))
+    return y
 
 
 class _Line:
@@ -213,43 +239,58 @@ def _pairs(
                 f"There is no ground truth for the prediction of frame {index}.",
                 "Give both the same frame range.",
             )
-        gt = np.asarray(g)
-        values = _prepare(np.asarray(p), index, quantity, protocol, gt.shape)
+        gt, values = np.asarray(g), np.asarray(p)
+        if values.ndim != 2 or gt.ndim != 2:
+            raise InputError(
+                f"Frame {index} has shape {values.shape} against truth {gt.shape}.",
+                "Give one (height, width) map a frame.",
+            )
         with np.errstate(invalid="ignore"):
             valid = (gt > min_depth) & (gt < max_depth)
         if protocol == "eigen":
-            crop = garg_crop(*gt.shape)
-            values, gt, valid = values[crop], gt[crop], valid[crop]
-        yield values[valid].astype(np.float64), gt[valid].astype(np.float64)
+            inside = np.zeros(gt.shape, bool)
+            inside[garg_crop(*gt.shape)] = True
+            valid &= inside
+        values = _prepare(values.astype(np.float64), index, quantity, protocol, valid)
+        yield values[valid], gt[valid].astype(np.float64)
 
 
 def _prepare(
-    p: np.ndarray, index: int, quantity: Quantity, protocol: Protocol, shape: tuple[int, ...]
+    p: np.ndarray, index: int, quantity: Quantity, protocol: Protocol, valid: np.ndarray
 ) -> np.ndarray:
-    """One prediction as depth or disparity at the truth's shape (H, W)."""
-    if p.ndim != 2 or len(shape) != 2:
-        raise InputError(
-            f"Frame {index} has shape {p.shape} against truth {shape}.",
-            "Give one (height, width) map a frame.",
-        )
-    p = p.astype(np.float64)
+    """One prediction as depth or disparity at the truth's shape (H, W); ``valid``: where there is truth."""
     # An infinite depth is a legal sky (disparity 0); everything else not finite is a broken prediction.
     if np.isnan(p).any() or (quantity == "disparity" and np.isinf(p).any()):
         raise InputError(
             f"The prediction of frame {index} holds values that are not finite.",
             "Fill or re-estimate this frame.",
         )
+    if quantity == "depth":
+        _refuse_holes(p, index, valid)
     if protocol == "eigen":
-        return depth_at(p, quantity, shape)
-    as_depth = protocol in ("median", "none")
-    if quantity == "depth" and not as_depth:
-        p, quantity = 1 / np.maximum(p, 1e-12), "disparity"
-    p = np.maximum(p, DISPARITY_FLOOR) if quantity == "disparity" else np.minimum(p, _FAR)
-    if p.shape != shape:
-        p = cv2.resize(p, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
-    if as_depth and quantity == "disparity":
-        p = 1 / p
-    return p
+        return depth_at(p, quantity, valid.shape)
+    if protocol not in _AS_DEPTH:
+        return disparity_at(p, quantity, valid.shape)
+    if quantity == "depth" and p.shape == valid.shape:
+        return np.minimum(p, _FAR)
+    return 1 / np.maximum(disparity_at(p, quantity, valid.shape), 1 / _FAR)
+
+
+def _refuse_holes(p: np.ndarray, index: int, valid: np.ndarray) -> None:
+    """Depth that is 0 or less is none; as the nearest thing of all it would decide every fit."""
+    holes = p <= 0
+    if not holes.any():
+        return
+    if holes.shape != valid.shape:
+        size = (valid.shape[1], valid.shape[0])
+        holes = cv2.resize(holes.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) > 0
+    count = int(np.count_nonzero(holes & valid))
+    if count:
+        raise InputError(
+            f"The prediction of frame {index} has no depth (0 or less) at {count} pixel{'s' * (count != 1)} "
+            "that have truth.",
+            "Fill them, or set the truth to 0 there.",
+        )
 
 
 def _start(source: Frames) -> Iterator[np.ndarray]:

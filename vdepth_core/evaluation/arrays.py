@@ -6,6 +6,7 @@ A compressed archive of a few megabytes may hold gigabytes, so members are never
 
 from __future__ import annotations
 
+import json
 import math
 import threading
 import weakref
@@ -56,8 +57,8 @@ class Arrays:
         except MemoryError as error:  # the parser's, for what is nested too deep: there is memory enough
             raise ValueError("its header is no header") from error
         self._begin = stream.tell()
-        if self._dtype.kind not in "fiub":
-            raise ValueError(f"numbers of kind {self._dtype} are no depth")
+        if self._dtype.kind not in "fiu":
+            raise InputError(f"{path} holds {self._dtype} values, no depth.", "Save it as float32.")
         if len(self.shape) not in (2, 3):
             raise InputError(f"{path} has shape {self.shape}, not (T, H, W).", "Give one map a frame.")
         self._bytes = math.prod(self.shape[-2:]) * self._dtype.itemsize
@@ -107,12 +108,15 @@ class Arrays:
         return values.reshape(shape[::-1]).T if self._fortran else values.reshape(shape)
 
 
-def open_arrays(path: Path, names: Sequence[tuple[str, Quantity]]) -> tuple[Arrays, Quantity | None]:
+def open_arrays(
+    path: Path, names: Sequence[tuple[str, Quantity]], wanted: Quantity | None = None
+) -> tuple[Arrays, Quantity | None]:
     """Opens the array of maps in a ``.npy`` or ``.npz`` file.
 
     Args:
         path: The file.
         names: Members of an archive to look for, and what they hold; otherwise its only (T, H, W) is taken.
+        wanted: What is looked for first.
 
     Raises:
         InputError: the file is damaged, or does not say which array is meant.
@@ -123,9 +127,9 @@ def open_arrays(path: Path, names: Sequence[tuple[str, Quantity]]) -> tuple[Arra
             return Arrays(path, path.open("rb"), path.name, path.stat().st_size), None
         archive = zipfile.ZipFile(path)
         entries = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
-        for name, quantity in names:
+        for name, quantity in sorted(names, key=lambda entry: entry[1] != wanted):
             if name in entries:
-                return _member(path, archive, entries[name]), quantity
+                return _member(path, archive, entries[name]), _told(path, archive, quantity)
         pictures = {}
         for name, entry in entries.items():
             if entry.filename.endswith(".npy"):
@@ -143,6 +147,21 @@ def open_arrays(path: Path, names: Sequence[tuple[str, Quantity]]) -> tuple[Arra
         f"{path} does not say which of its arrays to read ({', '.join(pictures) or 'none is a picture'}).",
         "Name one depth or disparity.",
     )
+
+
+def _told(path: Path, archive: zipfile.ZipFile, quantity: Quantity) -> Quantity:
+    """What an array holds; our own exports keep every convention under one name, and say which it is."""
+    if "facts.npy" not in archive.namelist():
+        return quantity
+    with archive.open("facts.npy") as stream:
+        facts = json.loads(str(np.lib.format.read_array(stream, allow_pickle=False)))
+    convention = facts.get("convention", "z") if isinstance(facts, dict) else "z"
+    if convention == "ray":
+        raise InputError(
+            f"{path} holds distances along the rays of its pixels, not planar depth.",
+            "Export it with --convention z.",
+        )
+    return quantity if convention == "z" else "disparity"
 
 
 def _member(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Arrays:

@@ -1,7 +1,7 @@
 """Depth as it lies around: folders of maps, archives, arrays, finished jobs and RGB-D recordings.
 
 Read frame by frame, as often as asked, so that evaluating a long clip holds two frames. Numbers come out as
-they were stored, divided by the units a metre has; 0, NaN and infinity mean no value.
+they were stored, divided by the units a metre has; 0, NaN and infinity mean no value in truth.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import contextlib
 import math
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ from .map_files import PLANES, load_map
 
 MAPS = (".exr", ".png", ".npy", ".npz")
 PNG_UNITS = 1000.0  # a metre: 16-bit PNG are millimetres, unless somebody says otherwise
+_NUMBER, _DIGITS = re.compile(r"([0-9]+)"), re.compile(r"[0-9]+")
+_LAST = re.compile(r"(.*?)([0-9]+)([^0-9]*)")  # the last number of a name, and what is around it
 _KNOWN = f"Known: {', '.join(MAPS)} maps, an .npz or .npy with (T, H, W), a job's folder, an RGB-D folder."
 
 
@@ -46,6 +48,8 @@ class DepthMaps:
         note: How they were read, in a few words.
         first: Index of the first frame in its clip: a job may have been asked for a part.
         opened: How a job opened its clip, for `open_clip`.
+        numbers: The frames' numbers, where file names have them.
+        relative: Whether the numbers are known to be no metres.
     """
 
     name: str
@@ -55,6 +59,8 @@ class DepthMaps:
     note: str = ""
     first: int = 0
     opened: Mapping[str, Any] = field(default_factory=dict)
+    numbers: Sequence[int] | None = None
+    relative: bool = False
 
     def __len__(self) -> int:
         return self.count
@@ -76,27 +82,32 @@ class Camera:
     poses: np.ndarray
 
 
-def open_prediction(source: Any, quantity: Quantity | None, protocol: str) -> DepthMaps:
+def open_prediction(
+    source: Any, quantity: Quantity | None, protocol: str, scale: float | None = None
+) -> DepthMaps:
     """Opens what is to be scored.
 
     Args:
         source: A finished job's folder, a folder of maps, an .npz or .npy file, or (T, H, W) itself.
-        quantity: What the numbers are, where the source does not say; of a job, which sequence to take.
+        quantity: What the numbers are, where the source does not say; of what holds both, which to take.
         protocol: Without alignment a job's depth is taken, else its disparity.
+        scale: Units a metre has, as for `open_truth`.
 
     Raises:
         InputError: there is nothing that can be read.
-        UsageError: nobody says whether it is depth or disparity.
+        UsageError: nobody says whether it is depth or disparity, or it says that it is the other.
     """
-    if isinstance(source, str | Path) and manifest_path(Path(source)).is_file():
+    if _is_job(source):
         maps = _of_job(Path(source), quantity, protocol)
     else:
-        maps = open_maps(source, 1.0)
+        maps = open_maps(source, scale, quantity)
     if quantity is None and maps.quantity is None:
         raise UsageError(
             f"Nothing says whether {maps.name} holds depth or disparity.",
-            "Add --quantity depth or disparity.",
+            "Say so with --quantity, or quantity= in Python.",
         )
+    if quantity and maps.quantity not in (None, quantity):
+        raise UsageError(f"{maps.name} says that it holds {maps.quantity}.", "Leave the quantity away.")
     return replace(maps, quantity=quantity or maps.quantity)
 
 
@@ -114,8 +125,12 @@ def open_truth(source: Any, scale: float | None) -> tuple[DepthMaps, list[Path],
         InputError: there is nothing that can be read, or a camera file is wrong.
     """
     folder = Path(source) if isinstance(source, str | Path) else None
-    if folder is None or not (folder / "depth").is_dir():
-        maps, pictures, camera = open_maps(source, scale), [], None
+    pictures: list[Path] = []
+    camera = None
+    if _is_job(source):
+        maps = _of_job(Path(source), "depth", "none")
+    elif folder is None or not (folder / "depth").is_dir():
+        maps = open_maps(source, scale)
     else:
         maps = open_maps(folder / "depth", scale)
         colours = folder / "color"
@@ -132,12 +147,13 @@ def open_truth(source: Any, scale: float | None) -> tuple[DepthMaps, list[Path],
     return maps, pictures, camera
 
 
-def open_maps(source: Any, scale: float | None) -> DepthMaps:
+def open_maps(source: Any, scale: float | None, wanted: Quantity | None = None) -> DepthMaps:
     """Opens maps of any kind.
 
     Args:
         source: A file, a folder of maps, or an array (T, H, W).
         scale: Units a metre has; None: as `open_truth` says.
+        wanted: What to read of files that hold depth and disparity; None: depth.
 
     Raises:
         InputError: there is nothing that can be read.
@@ -146,11 +162,11 @@ def open_maps(source: Any, scale: float | None) -> DepthMaps:
         return _of_array(source, "the array", None, scale)
     path = Path(source).expanduser()
     if path.is_dir():
-        return _of_folder(path, scale)
+        return _of_folder(path, scale, wanted)
     if not path.is_file():
         raise InputError(f"{path} does not exist.", _KNOWN)
     if path.suffix.lower() in (".npz", ".npy"):
-        array, quantity = open_arrays(path, PLANES)
+        array, quantity = open_arrays(path, PLANES, wanted)
         return _of_array(array, str(path), quantity, scale)
     raise InputError(f"{path} holds no depth maps that can be read.", _KNOWN)
 
@@ -168,13 +184,25 @@ def _of_job(out: Path, quantity: Quantity | None, protocol: str) -> DepthMaps:
     opened: Mapping[str, Any] = {}
     with contextlib.suppress(ValidationError):  # another version's options
         opened = ClipOptions.model_validate(sequence.manifest.configuration).clip_options()
-    return DepthMaps(str(out), len(frames), quantity, lambda index: frames[index], note, first, opened)
+    numbered = sequence.manifest.clip.kind == "sequence"  # a movie's frames are numbered by us
+    return DepthMaps(
+        str(out), len(frames), quantity, lambda index: frames[index], note, first, opened,
+        numbers=sequence.manifest.numbers if numbered else None,
+        relative=sequence.manifest.model.space != "metric",
+    )  # fmt: skip
+
+
+def _is_job(source: Any) -> bool:
+    return isinstance(source, str | Path) and manifest_path(Path(source)).is_file()
 
 
 def _of_array(array: Any, name: str, quantity: Quantity | None, scale: float | None) -> DepthMaps:
     shape = getattr(array, "shape", None)
     if shape is None:  # a list of frames
-        frames = list(array)
+        try:
+            frames = list(array)
+        except TypeError:
+            raise InputError(f"{type(array).__name__} is no depth.", _KNOWN) from None
         if any(np.ndim(frame) != 2 for frame in frames):
             raise InputError(f"{name} is no list of (H, W) maps.", _KNOWN)
         shape = (len(frames),)
@@ -186,11 +214,21 @@ def _of_array(array: Any, name: str, quantity: Quantity | None, scale: float | N
     elif len(shape) != 3:
         raise InputError(f"{name} has shape {tuple(shape)}, not (T, H, W).", _KNOWN)
     return DepthMaps(
-        name, int(shape[0]), quantity, lambda index: _metres(np.asarray(array[index]), scale or 1.0)
+        name, int(shape[0]), quantity, lambda index: _metres(_plain(array[index], name), scale or 1.0)
     )
 
 
-def _of_folder(folder: Path, scale: float | None) -> DepthMaps:
+def _plain(values: Any, name: str) -> np.ndarray:
+    """A map of numbers; what is masked is none."""
+    array = np.ma.asanyarray(values)
+    if array.dtype.kind not in "fiu":
+        raise InputError(f"{name} holds {array.dtype} values, no depth.", "Give float32.")
+    if np.ma.is_masked(array):
+        array = array.astype(np.float32).filled(np.nan)
+    return np.asarray(array)
+
+
+def _of_folder(folder: Path, scale: float | None, wanted: Quantity | None) -> DepthMaps:
     found = [
         path for path in folder.iterdir() if path.suffix.lower() in MAPS and not path.name.startswith(".")
     ]
@@ -205,20 +243,43 @@ def _of_folder(folder: Path, scale: float | None) -> DepthMaps:
     kind = kinds[0]
     if scale is None:
         scale = _scale_beside(folder) or (PNG_UNITS if kind == ".png" else 1.0)
-    _, quantity = load_map(files[0])
+    quantity, numbers = _one_sequence(folder, files, wanted)
     units = "" if scale == 1 else f", {scale:g} units a metre"
     return DepthMaps(
         str(folder),
         len(files),
         quantity,
-        lambda index: _metres(load_map(files[index])[0], scale),
+        lambda index: _metres(load_map(files[index], wanted)[0], scale),
         f"{kind[1:]}{units}",
+        numbers=numbers,
     )
+
+
+def _one_sequence(
+    folder: Path, files: list[Path], wanted: Quantity | None
+) -> tuple[Quantity | None, list[int] | None]:
+    """What the files hold, and their numbers where they differ in nothing else.
+
+    Raises:
+        InputError: depth and disparity lie side by side.
+    """
+    kinds = {_DIGITS.sub("#", path.stem): path for path in files}  # one of each is looked at
+    held = {name: load_map(path, wanted)[1] for name, path in kinds.items()}
+    if len(set(held.values())) > 1:
+        names = [next(name for name, held_ in held.items() if held_ == what) for what in set(held.values())]
+        raise InputError(
+            f"The folder {folder} holds several sequences: {' and '.join(sorted(names))}.",
+            "Give a folder with one of them.",
+        )
+    parts = [_LAST.fullmatch(path.stem) for path in files]
+    alike = {(part[1], part[3]) if part else None for part in parts}
+    numbers = [int(part[2]) for part in parts if part] if len(alike) == 1 and None not in alike else None
+    return next(iter(held.values())), numbers
 
 
 def _sorted(paths: Iterable[Path]) -> list[Path]:
     """By name, numbers as numbers: frame 10 comes after frame 9."""
-    return sorted(paths, key=lambda p: [int(k) if k.isdigit() else k for k in re.split(r"(\d+)", p.stem)])
+    return sorted(paths, key=lambda p: [int(k) if k.isdecimal() else k for k in _NUMBER.split(p.stem)])
 
 
 def _scale_beside(folder: Path) -> float | None:
@@ -239,7 +300,7 @@ def _scale_beside(folder: Path) -> float | None:
 
 def _metres(values: np.ndarray, scale: float) -> np.ndarray:
     values = values.astype(np.float32, copy=False)
-    return values if scale == 1 else values / np.float32(scale)
+    return values if scale == 1 else np.asarray(values / np.float32(scale))
 
 
 def _camera(folder: Path, maps: DepthMaps, pictures: list[Path]) -> Camera | None:

@@ -22,16 +22,18 @@ from ..errors import InputError, UsageError
 from ..flow.dis import DisFlow
 from ..progress import Progress
 from ..types import Quantity
-from .accuracy import DISPARITY_FLOOR, Accuracy, evaluate_clip
+from .accuracy import DISPARITY_FLOOR, Accuracy, disparity_at, evaluate_clip
 from .boundaries import BoundaryF1, mean_boundaries
 from .depth_maps import Camera, DepthMaps, open_prediction, open_truth
 from .ordinal import Ordinal, mean_ordinal
+from .remarks import Seen, remarks
 from .tae import AlignmentError, alignment_error
 from .temporal import Consistency, consistency
 from .tgm import gradient_matching
 from .undefined import UndefinedMeasure
 
 STAGE = "evaluate"
+_LEAST = 1e-9  # units a metre: no file has fewer
 MAX_DEPTH = 80.0  # metres, as KITTI; rooms are evaluated to 10
 _Measure = TypeVar("_Measure")
 # Disparity (H, W) that knows nothing of the scene (the first ramp is near below): a figure means something
@@ -65,6 +67,7 @@ class Evaluation:
         tae: Against the camera's motion; None without poses.
         tgm: Temporal gradient matching, metres; None where no pixel has truth twice in a row.
         notes: Why a temporal figure that could be expected is missing.
+        warnings: What makes the figures doubtful, see `vdepth_core.evaluation.remarks`.
     """
 
     prediction: str
@@ -81,6 +84,7 @@ class Evaluation:
     tae: AlignmentError | None = None
     tgm: float | None = None
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON; what is not a number is None."""
@@ -102,6 +106,7 @@ def evaluate(
     max_depth: float = MAX_DEPTH,
     min_depth: float = 1e-3,
     gt_scale: float | None = None,
+    pred_scale: float | None = None,
     quantity: Quantity | None = None,
     clip: str | Path | None = None,
     ordinal: bool = False,
@@ -119,15 +124,16 @@ def evaluate(
         max_depth: Farthest valid truth, metres.
         min_depth: Nearest valid truth, metres.
         gt_scale: Units a metre of the truth; None: 1000 for 16-bit PNG or what ``scale.txt`` says, else 1.
-        quantity: ``depth`` or ``disparity``, where the prediction does not say.
+        pred_scale: The same of the prediction; a fit does not need it.
+        quantity: ``depth`` or ``disparity``, where the prediction does not say, or holds both.
         clip: The plate: turns on rTC, aTC and OPW. Default: an RGB-D folder's pictures.
         ordinal: Whether to measure ORD and D3R (slic) too: about a second a frame, and needs scikit-image.
         progress: Stage ``evaluate``, one unit a measure; may cancel.
 
     Raises:
         InputError: something cannot be read, or the numbers of frames differ.
-        UsageError: unknown protocol or quantity, an empty depth range, nothing says what is predicted, or
-            scikit-image is not installed where it is needed.
+        UsageError: unknown protocol or quantity, an empty depth range, nothing says what is predicted, or it
+            says something else, or scikit-image is not installed where it is needed.
 
     Examples:
         >>> import vdepth_core
@@ -143,33 +149,33 @@ def evaluate(
         )
     if quantity is not None and quantity not in get_args(Quantity):
         raise UsageError(f"There is no quantity {quantity!r}.", "Use depth or disparity.")
-    if gt_scale is not None and not (gt_scale > 0 and np.isfinite(gt_scale)):
-        raise UsageError(f"{gt_scale:g} units a metre is no scale.", "Give for example --gt-scale 1000.")
+    for scale in (gt_scale, pred_scale):
+        if scale is not None and not _LEAST < scale < 1 / _LEAST:
+            raise UsageError(f"{scale:g} units a metre is no scale.", "Give for example 1000.")
     progress = progress or Progress()
-    predicted = open_prediction(pred, quantity, protocol)
+    predicted = open_prediction(pred, quantity, protocol, pred_scale)
     known, files, camera = open_truth(truth, gt_scale)
     _same_count(predicted, known)
     quantity = predicted.quantity
     assert quantity is not None
     progress.stage(STAGE, None)
 
-    def watched(maps: DepthMaps) -> Callable[[], Iterator[np.ndarray]]:
-        def frames() -> Iterator[np.ndarray]:
-            for values in maps:
-                progress.check()
-                yield values
+    seen, seen_truth = Seen(max_depth), Seen(max_depth)
 
-        return frames
+    def ours() -> Iterator[np.ndarray]:
+        return seen.watch(predicted, progress.check)
+
+    def theirs() -> Iterator[np.ndarray]:
+        return seen_truth.watch(known, progress.check)
 
     def score(name: Protocol) -> Accuracy:
         return evaluate_clip(
-            watched(predicted), watched(known), protocol=name, min_depth=min_depth, max_depth=max_depth,
-            quantity=quantity,
-        )  # fmt: skip
+            ours, theirs, protocol=name, min_depth=min_depth, max_depth=max_depth, quantity=quantity
+        )
 
     def ignorant(picture: Callable[[int, int], np.ndarray]) -> Accuracy:
         return evaluate_clip(
-            lambda: (picture(*frame.shape) for frame in known), watched(known),
+            lambda: (picture(*frame.shape) for frame in known), theirs,
             protocol="clip-lstsq" if protocol == "none" else protocol,
             min_depth=min_depth, max_depth=max_depth,
         )  # fmt: skip
@@ -178,10 +184,11 @@ def evaluate(
     baselines = {name: ignorant(picture) for name, picture in BASELINES.items()}
     aligned_by: Protocol = protocol if protocol in _ONE_SCALE else "clip-lstsq"
     fit = accuracy if aligned_by == protocol else score(aligned_by)
-    single = protocol == "eigen"
+    single = protocol == "eigen" or not seen_truth.one_size
     pictures = None if single else _pictures(clip, files, predicted, known)
-    depth = _Aligned(predicted, known, fit, quantity, min_depth, max_depth, progress, single)
-    notes = ["The eigen protocol scores single pictures: nothing is said about time"] if single else []
+    depth = _Aligned(predicted, known, fit, quantity, min_depth, max_depth, progress)
+    why = "The eigen protocol scores single pictures" if protocol == "eigen" else "Truth is of several sizes"
+    notes = [f"{why}: nothing is said about time"] if single else []
 
     def compared() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         for d, g in zip(depth, known, strict=True):
@@ -213,6 +220,7 @@ def evaluate(
         if several
         else None,
         tuple(notes),
+        tuple(remarks(predicted, known, (seen, seen_truth), accuracy, fit)),
     )
 
 
@@ -221,22 +229,16 @@ class _Aligned:
 
     def __init__(
         self, pred: DepthMaps, truth: DepthMaps, fit: Accuracy, quantity: Quantity,
-        min_depth: float, max_depth: float, progress: Progress, single: bool,
+        min_depth: float, max_depth: float, progress: Progress,
     ) -> None:  # fmt: skip
-        self._single = single  # pictures, each of its own size
         self._pred, self._truth, self._fit, self._quantity = pred, truth, fit, quantity
         self._range, self._progress = (min_depth, max_depth), progress
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        size = self._truth.read(0).shape[::-1]
         for index, values in enumerate(self._pred):
             self._progress.check()
-            if self._single:
-                size = self._truth.read(index).shape[::-1]
-            p: np.ndarray = values.astype(np.float64)
-            p = np.maximum(1 / np.maximum(p, 1e-12) if self._quantity == "depth" else p, DISPARITY_FLOOR)
-            if p.shape[::-1] != size:
-                p = np.asarray(cv2.resize(p, size, interpolation=cv2.INTER_LINEAR))
+            shape = self._truth.read(index).shape
+            p = disparity_at(values.astype(np.float64), self._quantity, shape)
             disparity = np.maximum(self._fit.scale * p + self._fit.shift, DISPARITY_FLOOR)
             yield np.clip(1 / disparity, *self._range).astype(np.float32)
 

@@ -16,17 +16,18 @@ from ..types import Quantity
 from .arrays import open_arrays
 
 MAX_PIXELS = 1 << 28  # 16384 x 16384; no depth map is larger, a damaged header may say anything
-PLANES: tuple[tuple[str, Quantity], ...] = (  # EXR channels and npz keys -> what they hold, first one wins
+PLANES: tuple[tuple[str, Quantity], ...] = (  # EXR channels, npz keys; the first that is wanted
     ("Z", "depth"), ("depth.Z", "depth"), ("depth", "depth"),
     ("disparity.Y", "disparity"), ("disparity", "disparity"),
 )  # fmt: skip
 
 
-def load_map(path: Path) -> tuple[np.ndarray, Quantity | None]:
+def load_map(path: Path, wanted: Quantity | None = None) -> tuple[np.ndarray, Quantity | None]:
     """Reads one map.
 
     Args:
         path: EXR, PNG, or anything NumPy wrote.
+        wanted: What to read of a file that holds depth and disparity; None: depth.
 
     Returns:
         (H, W), numbers as stored, and what they are where the file says so.
@@ -36,11 +37,11 @@ def load_map(path: Path) -> tuple[np.ndarray, Quantity | None]:
     """
     kind = path.suffix.lower()
     if kind == ".exr":
-        values, quantity = _load_exr(path)
+        values, quantity = _load_exr(path, wanted)
     elif kind == ".png":
         values, quantity = _load_png(path), None
     else:
-        array, quantity = open_arrays(path, PLANES)
+        array, quantity = open_arrays(path, PLANES, wanted)
         if len(array.shape) == 3 and array.shape[-1] == 1 != array.shape[0]:
             values = array.whole()[..., 0]
         elif array.count != 1:
@@ -63,7 +64,7 @@ def _load_png(path: Path) -> np.ndarray:
         return _pixels(image, path, 0, 0)
 
 
-def _load_exr(path: Path) -> tuple[np.ndarray, Quantity | None]:
+def _load_exr(path: Path, wanted: Quantity | None) -> tuple[np.ndarray, Quantity | None]:
     with _Opened(path) as image:
         names: dict[str, tuple[int, int]] = {}
         part = 0
@@ -71,7 +72,7 @@ def _load_exr(path: Path) -> tuple[np.ndarray, Quantity | None]:
             for position, name in enumerate(image.spec().channelnames):
                 names.setdefault(name, (part, position))
             part += 1
-        for name, quantity in PLANES:
+        for name, quantity in sorted(PLANES, key=lambda entry: entry[1] != wanted):
             if name in names:
                 values = _pixels(image, path, *names[name])
                 if name == "Z" and {"X", "Y"} <= names.keys() and _is_position(image, path, names, values):
