@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from ..types import ClipInfo, Frame
 from .base import MIN_SIDE, THUMBNAIL, Clip
 from .colour import Declared, settle_colour
 from .display import ExposureMeter, log_picture, show
+from .dpx import believed
 from .facts import Probe
 from .images import ImageFacts, image_facts, read_image, to_display8
 from .naming import Sequence
@@ -67,20 +69,24 @@ class SequenceClip(Clip):
         super().__init__(path)
         self.files = sequence.files
         facts, self._shown = image_facts(self.files[0], layer, shown), shown
+        header, told = believed(facts.header, self.files, rate), facts.header.timecode is not None
+        facts = replace(facts, header=header)
         if min(facts.width, facts.height) < MIN_SIDE:
             raise InputError(
                 f"{self.files[0]} is {facts.width} x {facts.height} pixels; "
                 f"depth needs at least {MIN_SIDE} pixels a side.",
                 "Give larger images.",
             )
-        self._float, self._window, self._stated = facts.linear, facts.window, timecode is not None
+        self._float, self._window = facts.linear, facts.window
+        # whether the files' own time codes do not count
+        self._stated = timecode is not None or (told and header.timecode is None)
         # a file's bytes, its pixels as stored and as shown, in one thread and once more waiting
         each = 2 * facts.width * facts.height * (3 + 2 * 3 * facts.bit_depth // 8)
         self._readers = at_most(_READERS, each, _READERS_BYTES)
         colour = settle_colour(_declared(facts), transfer, colorspace)
         self._light = colour.light
         turned = facts.asked.shown(shown)
-        header, settled = facts.header, rate or facts.header.rate or _DEFAULT_RATE
+        settled = rate or header.rate or _DEFAULT_RATE
         if timecode is None and header.timecode is not None:
             timecode = read_timecode(header.timecode, settled)
         self.info = ClipInfo(
