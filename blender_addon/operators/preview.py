@@ -55,7 +55,7 @@ class PreviewRun(ClipRun):
             if STATE.error:
                 return
         outs = [str(request.folder) for request in self.requests]
-        command = Command(python, ["compare", *outs, "-o", str(self.picture)], self._log)
+        command = Command(python, ["compare", *outs, "-o", str(self.picture), "--overwrite"], self._log)
         yield from self.follow(command, lambda: self.labels.extend(command.lines()))
         if self.cancelled:
             raise Stopped

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vdepth_core.errors import InputError, UsageError
+from vdepth_core.errors import InputError, JobConflictError, UsageError
 from vdepth_core.output import comparison
 from vdepth_core.output.preview import PreviewWriter, write_picture
 
@@ -68,6 +68,18 @@ def test_the_frame_asked_for_is_shown(jobs, tmp_path):
     assert near[0] > near[2] + 50  # red, not blue
 
 
+def test_no_file_is_replaced_unless_asked(jobs, tmp_path):
+    with pytest.raises(UsageError, match="no name of a PNG"):
+        comparison.compare(jobs, jobs[0] / "manifest.json", 0)
+    mine = tmp_path / "mine.png"
+    mine.write_bytes(b"mine")
+    with pytest.raises(JobConflictError, match="--overwrite"):
+        comparison.compare(jobs, mine, 0)
+    assert mine.read_bytes() == b"mine"
+    comparison.compare(jobs, mine, 0, overwrite=True)
+    assert cv2.imread(str(mine)) is not None
+
+
 def test_what_is_not_there_is_one_sentence(jobs, tmp_path):
     with pytest.raises(InputError, match="has no frame 9: it has 3"):
         comparison.compare(jobs[:1], tmp_path / "sheet.png", 9)
@@ -85,5 +97,5 @@ def test_jobs_alike_are_told_apart(jobs, tmp_path):
     labels = comparison.compare([jobs[0], jobs[0]], tmp_path / "sheet.png")
     assert labels == ["draft/ draft: framewise, embedded, 2 s a frame"] * 2
     comparison.read_manifest(jobs[1] / "manifest.json").clip.name = "other"
-    labels = comparison.compare(jobs, tmp_path / "sheet.png")
+    labels = comparison.compare(jobs, tmp_path / "other.png")
     assert [label.split(":")[0] for label in labels] == ["shot, draft", "other, best"]

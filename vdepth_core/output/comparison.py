@@ -9,7 +9,7 @@ import av
 import cv2
 import numpy as np
 
-from ..errors import InputError, UsageError
+from ..errors import InputError, JobConflictError, UsageError
 from ..files import write_bytes
 from .manifest import Manifest, read_manifest
 from .naming import manifest_path
@@ -19,24 +19,30 @@ _STRIP = 30  # rows of the label below each
 _FONT, _LINE = cv2.FONT_HERSHEY_SIMPLEX, cv2.LINE_AA
 
 
-def compare(outs: Sequence[Path], picture: Path, frame: int = 0) -> list[str]:
+def compare(outs: Sequence[Path], picture: Path, frame: int = 0, *, overwrite: bool = False) -> list[str]:
     """Writes a PNG of one frame of several jobs, taken from their previews.
 
     Args:
         outs: Folders of finished jobs on one clip; the first one's plate is shown.
         picture: The file to write.
         frame: Which frame of each job, from 0.
+        overwrite: Whether a file that is there gives way.
 
     Returns:
         The labels, in order; what else is alike is told apart by clip or folder.
 
     Raises:
         InputError: a job is not finished, has no preview, or fewer frames.
-        UsageError: there is no such folder for the picture.
+        JobConflictError: there is such a file.
+        UsageError: there is no such folder for the picture, or its name is no PNG's.
         ResourceError: the picture cannot be written.
     """
     if not picture.absolute().parent.is_dir():
         raise UsageError(f"The folder {picture.parent} does not exist.", "Make it first.")
+    if picture.suffix.lower() != ".png":
+        raise UsageError(f"{picture} is no name of a PNG.", "End it with .png.")
+    if picture.exists() and not overwrite:
+        raise JobConflictError(f"{picture} is there already.", "Choose another name, or add --overwrite.")
     tiles: list[np.ndarray] = []
     manifests = [read_manifest(manifest_path(out)) for out in outs]
     labels = _labels(outs, manifests)
