@@ -135,6 +135,47 @@ def test_edges_are_soft_and_whole(plate, tmp_path) -> None:
     assert np.abs(rgba[:, left, :3] - expected).max() < 0.02, "nothing eaten off the outline"
 
 
+def test_the_mesh_never_softens_the_plate(plate, tmp_path) -> None:
+    """Where the mesh catches no shadows it is no second picture over the plate, and still hides the ball."""
+    from depth_job import make_job
+
+    rng = np.random.default_rng(3)
+    image = bpy.data.images.new("grain", WIDTH, HEIGHT)
+    grain = np.ones((HEIGHT, WIDTH, 4), np.float32)
+    grain[..., :3] = rng.uniform(0.1, 0.4, (HEIGHT, WIDTH, 3))
+    image.pixels.foreach_set(grain.ravel())
+    image.filepath_raw, image.file_format = str(tmp_path / "grain.png"), "PNG"
+    image.save()
+    bpy.data.images.remove(image)
+    scene = bpy.context.scene
+    clip = scene.vdepth.clip = bpy.data.movieclips.load(str(tmp_path / "grain.png"))
+    slope = np.geomspace(FAR, WALL, WIDTH)[None].repeat(HEIGHT, 0)
+    (tmp_path / "slope").mkdir()
+    clip.vdepth.manifest = str(make_job(tmp_path / "slope", {1: slope}, CAMERA))
+    scene.vdepth.compositor.catch_shadows = False
+    ball = add_ball(SIDE, 0.0, 8.0, 0.3)
+    assert bpy.ops.vdepth.setup_shot() == {"FINISHED"}
+    mesh = scene.objects[clip.name + " Depth"]
+    assert not scene.view_layers[0].cycles.use_pass_shadow_catcher, "a light is no catcher"
+    ball.hide_render = True
+    without = picture(tmp_path)
+    mesh.hide_render = True
+    alone = picture(tmp_path)
+    assert alone[..., :3].std() > 0.02
+    assert np.abs(without - alone).max() < 1e-5
+    mesh.hide_render = ball.hide_render = False
+    assert red(picture(tmp_path)) == 0, "behind the slope"
+    ball.location = scene.camera.matrix_world @ Vector((-SIDE, 0, -5))
+    before = picture(tmp_path)
+    assert red(before) > 20
+    assert np.abs(before - alone)[:, WIDTH // 2 :].max() < 1e-5
+    bpy.ops.vdepth.remove_compositor()
+    assert not [
+        m for m in mesh.modifiers if m.node_group and m.node_group.name.startswith("Video Depth Light")
+    ]
+    assert np.abs(picture(tmp_path)[8:-8, -8:-2, 3] - 1).max() < 1e-5, "the mesh is seen again"
+
+
 def test_a_ball_in_the_sky_is_seen(plate, tmp_path) -> None:
     add_ball(-3.0, 30.0 * 21 / 64, 30.0, 1.5)
     bpy.ops.vdepth.setup_compositor()

@@ -7,7 +7,7 @@ import pytest
 
 from vdepth_core.errors import InputError
 from vdepth_core.output import sequence as module
-from vdepth_core.output.exr import read_exr
+from vdepth_core.output.exr import read_exr, write_exr
 from vdepth_core.output.manifest import write_manifest
 from vdepth_core.output.naming import frame_pattern
 from vdepth_core.output.sequence import read_sequence
@@ -56,6 +56,14 @@ def test_only_what_is_asked_for_is_read(job, monkeypatch):
     assert opened == []
     depth[1:3]
     assert opened == ["a clip_depth.1002.exr", "a clip_depth.1003.exr"]
+
+
+def test_a_frame_of_another_program_is_named(job):
+    depth = read_sequence(job)
+    path = depth.path(0)
+    write_exr(path, dict.fromkeys("XYZ", depth[0]), {})
+    with pytest.raises(InputError, match=f"{path.name} was written by another program"):
+        depth.attributes(0)
 
 
 def test_layered_jobs_read_the_same(tmp_path, job, attributes, frame, manifest):

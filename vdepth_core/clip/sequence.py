@@ -29,6 +29,7 @@ from .images import ImageFacts, image_facts, read_image, to_display8
 from .naming import Sequence
 from .smpte import read_timecode
 from .timing import Timecode
+from .unlit import Unlit
 
 _DEFAULT_RATE = Fraction(24)
 _READERS = min(4, os.cpu_count() or 1)  # threads; decoders release the interpreter
@@ -131,8 +132,11 @@ class SequenceClip(Clip):
         stop = len(self.files) if stop is None else min(stop, len(self.files))
         for index in range(min(start, stop)):
             yield Probe(index / self.info.rate, self._number(index))
-        for index, (picture, light) in _ahead(self._thumbnail, range(start, stop), self._readers):
+        unlit = Unlit()
+        work = partial(self._thumbnail, unlit)
+        for index, (picture, light) in _ahead(work, range(start, stop), self._readers):
             yield Probe(index / self.info.rate, self._number(index), picture, light)
+        warnings.extend(unlit.sentences())
 
     def glances(self, count: int, start: int, stop: int | None, max_side: int) -> Generator[np.ndarray]:
         """See `Clip.glances`."""
@@ -151,15 +155,17 @@ class SequenceClip(Clip):
         shown = show(pixels, self._light, exposure) if self._light else to_display8(pixels)
         return shown, None if own is None else str(own)
 
-    def _thumbnail(self, index: int) -> tuple[np.ndarray, np.ndarray | None]:
-        pixels, _ = self._pixels(index, THUMBNAIL)
+    def _thumbnail(self, unlit: Unlit, index: int) -> tuple[np.ndarray, np.ndarray | None]:
+        pixels, _ = self._pixels(index, THUMBNAIL, unlit)
         if self._light is None:
             return cv2.cvtColor(to_display8(pixels), cv2.COLOR_RGB2BGR), None
         linear = self._light(pixels)
         picture = to_display8(pixels) if self._light.perceptual else log_picture(linear)
         return cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), ExposureMeter.measure(linear)
 
-    def _pixels(self, index: int, max_side: int | None) -> tuple[np.ndarray, int | None]:
+    def _pixels(
+        self, index: int, max_side: int | None, unlit: Unlit | None = None
+    ) -> tuple[np.ndarray, int | None]:
         """One picture as stored, no larger than asked for, and its packed time code."""
         read = read_image(self.files[index], self.info.layer or None, self._shown)
         pixels = read.pixels
@@ -180,6 +186,8 @@ class SequenceClip(Clip):
                 f"{self.files[index]} mixes integer and floating-point images in one sequence.",
                 "All images of a sequence must be of the same kind.",
             )
+        if unlit is not None and self._float:
+            unlit.look(self._number(index), pixels)
         scale = min(1.0, (max_side or 1 << 30) / max(self.info.width, self.info.height))
         size = max(1, round(self.info.width * scale)), max(1, round(self.info.height * scale))
         if pixels.shape[1::-1] != size:

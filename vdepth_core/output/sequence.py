@@ -14,6 +14,7 @@ import numpy as np
 from ..clip.timing import parse_range
 from ..errors import InputError, UsageError
 from ..geometry.camera import Intrinsics
+from .attributes import PREFIX
 from .channels import SequenceKind
 from .exr import read_exr
 from .exr_header import read_header
@@ -177,15 +178,17 @@ class DepthSequence(LazyFrames):
             index: From 0, or from −1 backwards; not the frame's number.
 
         Raises:
-            InputError: the file is missing or damaged.
+            InputError: the file is missing or damaged, or another program's.
         """
         path = self.path(range(len(self))[index])
+        hint = "Run the same vdepth estimate again to write it anew."
         try:
-            return read_header(path).attributes
+            attributes = read_header(path).attributes
         except (OSError, ValueError) as error:
-            raise InputError(
-                f"Cannot read {path}: {error}.", "Run the same vdepth estimate again to write it anew."
-            ) from error
+            raise InputError(f"Cannot read {path}: {error}.", hint) from error
+        if PREFIX + "cx" not in attributes:
+            raise InputError(f"{path} was written by another program: it does not say its camera.", hint)
+        return attributes
 
 
 def read_sequence(out: str | Path, clip: str | Path | None = None) -> DepthSequence:

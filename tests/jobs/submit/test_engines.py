@@ -41,6 +41,8 @@ def farm(tmp_path: Path) -> FarmJob:
             import json, os, sys
             with open(os.path.join({str(tmp_path / "said")!r}, f"{{os.getpid()}}.json"), "w") as file:
                 json.dump(sys.argv[1:], file)
+            bad = os.environ.get("BAD_SHOT")
+            sys.exit(bool(bad) and any(bad in word for word in sys.argv))
             """
         )
     )
@@ -89,6 +91,17 @@ def test_make_runs_every_chunk_then_the_end(farm: FarmJob, tmp_path: Path) -> No
     assert [shlex.split(line) for line in lines] == [farm.words(chunk) for chunk in farm.chunks]
 
 
+@pytest.mark.skipif(not shutil.which("make"), reason="make is not here")
+def test_one_bad_shot_does_not_keep_the_others_apart(farm: FarmJob, tmp_path: Path) -> None:
+    write_job("make", farm, tmp_path / "job")
+    run = subprocess.run(
+        ["make", "-s", "-C", str(tmp_path / "job"), "-j", "2"],
+        check=False, capture_output=True, env={**os.environ, "BAD_SHOT": "plain.mov"},
+    )  # fmt: skip
+    assert run.returncode != 0
+    assert said(tmp_path) == expected(farm)
+
+
 def test_a_line_break_is_refused_where_lines_count(tmp_path: Path) -> None:
     job = farm_job([tmp_path / "a\nb.mov"], tmp_path, EstimateConfig.parse(), [])
     with pytest.raises(UsageError, match="line break"):
@@ -121,7 +134,7 @@ def test_slurm_arrays_are_bash_and_their_end_waits(farm: FarmJob, tmp_path: Path
     sent = (tmp_path / "sent").read_text().splitlines()
     assert sent == [
         "--parsable --partition=gpu estimate_1.sbatch",
-        "--dependency=afterok:77 --partition=gpu finish.sbatch",
+        "--dependency=afterany:77 --partition=gpu finish.sbatch",
     ]
     assert "--gpus=1" in (tmp_path / "job" / "estimate_1.sbatch").read_text()
 

@@ -20,13 +20,15 @@ def files(job: FarmJob) -> dict[str, str]:
     targets = [f"chunk_{number}" for number in range(1, len(lines) + 1)]
     rules = [f"{target}:\n\t{line.replace('$', '$$')}\n" for target, line in zip(targets, lines, strict=True)]
     made = {COMMANDS: "".join(f"{line}\n" for line in lines)}
-    end = "all: $(chunks)\n"
+    end = "all: chunks\n"
     if job.finish is not None:
         line = one_line(job.finish, "make")
         made[FINISH] = f"{line}\n"
-        end = f"all: $(chunks)\n\t{line.replace('$', '$$')}\n"
-    text = f"# make -j 2 -k: two at a time, and on past a bad one\nchunks := {' '.join(targets)}\n"
-    made[MAKEFILE] = f"{text}.PHONY: all $(chunks)\n{end}\n" + "\n".join(rules)
+        line = line.replace("$", "$$")
+        # what is whole is put together whatever failed, and make says at the end that something did
+        end = f"all:\n\t@code=0; $(MAKE) -k chunks || code=$$?; {line} || code=$$?; exit $$code\n"
+    text = f"# make -j 2 -k: two at a time, and on past a bad one\nparts := {' '.join(targets)}\n"
+    made[MAKEFILE] = f"{text}.PHONY: all chunks $(parts)\n{end}\nchunks: $(parts)\n\n" + "\n".join(rules)
     return made
 
 

@@ -30,7 +30,8 @@ def files(job: FarmJob) -> dict[str, str]:
         send.append(f'ids="$ids:$(sbatch --parsable "$@" {name} | cut -d";" -f1)"')
     if job.finish is not None:
         made["finish.sbatch"] = f"{_head(job)}\nexec {shlex.join(job.finish)}\n"
-        send.append('sbatch --dependency="afterok$ids" "$@" finish.sbatch')
+        # whatever failed: what is whole is put together
+        send.append('sbatch --dependency="afterany$ids" "$@" finish.sbatch')
     first = (
         "#!/bin/bash\n# Options given to this script go to every sbatch: submit.sh --partition=gpu\nset -eu\n"
     )
