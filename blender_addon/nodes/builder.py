@@ -10,6 +10,7 @@ from .. import compat
 
 TAG = "vdepth"
 """Custom property of every node of ours: whose it is and which, ``owner:key``."""
+_WIDTH = 270  # of a column: a Render Layers node is 240 wide
 
 
 class Builder:
@@ -42,7 +43,7 @@ class Builder:
             node[TAG] = f"{self.owner}:{key}"
             node.name = node.label = key
             node.parent, node.select = self.frame, False
-            node.location = (230 * column, -55 * (self._top + self._rows[column]))
+            node.location = (_WIDTH * column, -55 * (self._top + self._rows[column]))
         self._column[node.name] = column
         self._rows[column] += rows
         return node

@@ -3,7 +3,7 @@
 
 The plate glows and a matte surface of its colour lies over it. In a composite the plate is there already, as
 sharp as it was filmed: the modifier `alone_tree` then leaves the glow out of renders, not of viewports, and
-where they show the surface they say so in the pass `PASS`.
+where they show the surface they say so in the pass `PASS`. Footage without light is left out alike.
 """
 
 from __future__ import annotations
@@ -46,11 +46,45 @@ def make_lit(material: Any) -> Any:
         for link in list(emission.outputs[0].links):
             tree.links.new(node.outputs[0], link.to_socket)
         tree.nodes.remove(emission)
+    _mark(tree)
+    return node
+
+
+def leave_plate_out(material: Any) -> None:
+    """Has a footage material show nothing to the camera where `alone_tree` marks what is rendered.
+
+    The composite has the plate, as sharp as it was filmed; other surfaces see the footage as before. An
+    emission whose strength the user linked stays as it is.
+    """
+    tree = material.node_tree
+    for emission in emissions_of(material):
+        strength = emission.inputs["Strength"]
+        if strength.is_linked:
+            continue
+        kinds = ("Attribute", "LightPath", "Math", "Math", "Math")
+        alone, path, both, rest, shown = made = [tree.nodes.new(f"ShaderNode{kind}") for kind in kinds]
+        for place, node in enumerate(made):
+            node.location = (emission.location.x + 200 * place - 1000, emission.location.y - 400)
+        alone.attribute_name = ALONE
+        both.operation, rest.operation, shown.operation = "MULTIPLY", "SUBTRACT", "MULTIPLY"
+        tree.links.new(alone.outputs["Fac"], both.inputs[0])
+        tree.links.new(path.outputs["Is Camera Ray"], both.inputs[1])
+        rest.inputs[0].default_value = 1.0
+        tree.links.new(both.outputs[0], rest.inputs[1])
+        tree.links.new(rest.outputs[0], shown.inputs[0])
+        shown.inputs[1].default_value = strength.default_value
+        tree.links.new(shown.outputs[0], strength)
+    _mark(tree)
+
+
+def _mark(tree: Any) -> None:
+    """The output that says where a material is seen, once a tree."""
+    if any(node.type == "OUTPUT_AOV" and node.aov_name == PASS for node in tree.nodes):
+        return
     mark = tree.nodes.new("ShaderNodeOutputAOV")
     mark.aov_name = PASS
     mark.inputs["Value"].default_value = 1.0
     mark.location = (900, -200)
-    return node
 
 
 def follow(material: Any, leader: Any) -> None:

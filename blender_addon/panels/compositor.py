@@ -33,6 +33,8 @@ class CompositorPanel:
         column = layout.column(heading="Include")
         options = scene.vdepth.compositor
         column.prop(options, "catch_shadows")
+        if options.catch_shadows and scene.render.engine != "CYCLES":
+            column.label(text="Only Cycles catches shadows", icon="INFO")
         column.prop(options, "fog")
         column.prop(options, "defocus")
         column.prop(options, "file_output")

@@ -12,6 +12,8 @@ from .camera import NEAR, fit_lens, has_lens, new_camera
 from .mesh import find_mesh, get_input
 
 CAMERA = "Video Depth Camera"
+MATCHED_KEY = "vdepth_matched"
+"""Custom property of a scene: size and frames of the depth it was last matched to."""
 LARGEST_ASPECT = 200.0
 """Blender's limit for either side of a pixel's aspect, whose least is 1."""
 
@@ -85,17 +87,28 @@ def show_background(camera: Any, clip: Any) -> None:
     background.alpha, background.frame_method = 1.0, "STRETCH"
 
 
-def match(context: Any, clip: Any, result: Result, settings: Any) -> Any:
-    """Sets what the settings ask for; returns the camera."""
+def match(context: Any, clip: Any, result: Result, settings: Any, *, again: bool = False) -> Any:
+    """Sets what the settings ask for; returns the camera.
+
+    Args:
+        context: Blender's.
+        clip: The clip.
+        result: Its depth.
+        settings: The toggles.
+        again: Whether size and range stay as the user made them, if they were matched to this depth before.
+    """
     scene, camera = context.scene, scene_camera(context)
+    what = [result.width, result.height, result.first_number, result.last_number]
+    stays = again and list(scene.get(MATCHED_KEY, ())) == what
+    scene[MATCHED_KEY] = what
     intrinsics = intrinsics_of(scene, clip, result)
     if settings.match_lens:
         fit_lens(camera, intrinsics, result.width, result.height)
-    if settings.match_resolution:
+    if settings.match_resolution and not stays:
         match_resolution(scene, result, intrinsics)
     if settings.match_rate:
         match_rate(scene, result.rate)
-    if settings.match_range:
+    if settings.match_range and not stays:
         match_range(scene, clip, result)
     if settings.match_background:
         show_background(camera, clip)

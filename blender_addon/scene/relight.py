@@ -110,9 +110,17 @@ def added_light(mesh: Any) -> Any | None:
     return light.find_group(get_input(mesh, "Footage")) if is_picture(mesh) else None
 
 
+def shows_plate(mesh: Any) -> bool:
+    """Whether all that a mesh shows is the footage, in materials of ours."""
+    return not is_lit(mesh) and not mesh.is_shadow_catcher and bool(_footage(mesh))
+
+
 def render_light_alone(mesh: Any, *, alone: bool) -> None:
-    """Has renders show the added light without the plate, to be put over it; viewports show both."""
+    """Has renders show the added light, if any, without the plate, to be put over it; viewports show both."""
     modifier = _alone_modifier(mesh)
+    if alone and shows_plate(mesh):
+        for material in _footage(mesh):
+            light.leave_plate_out(material)
     if alone and modifier is None:
         modifier = mesh.modifiers.new(_MODIFIER, "NODES")
         modifier.show_expanded, modifier.node_group = False, light.alone_tree()
@@ -123,6 +131,13 @@ def render_light_alone(mesh: Any, *, alone: bool) -> None:
 def renders_light_alone(mesh: Any) -> bool:
     """Whether renders show a mesh's added light without the plate."""
     return _alone_modifier(mesh) is not None
+
+
+def _footage(mesh: Any) -> list[Any]:
+    """The materials that show a mesh's footage unlit."""
+    names = [name for name in ("Footage", "Clean Footage") if has_input(mesh, name)]
+    materials = [get_input(mesh, name) for name in names]
+    return [m for m in materials if m is not None and m.node_tree and emissions_of(m)]
 
 
 def _alone_modifier(mesh: Any) -> Any | None:

@@ -42,10 +42,12 @@ def prepare(scene: Any, mesh: Any, *, plate: bool, catch_shadows: bool) -> None:
         relight.catch_shadows(scene, mesh)
     else:
         leave_shadows(scene, mesh)
-    adds = plate and relight.added_light(mesh) is not None
+    alone = (
+        mesh is not None and plate and (relight.added_light(mesh) is not None or relight.shows_plate(mesh))
+    )
     if mesh is not None:
-        relight.render_light_alone(mesh, alone=adds)
-    if adds and PASS not in layer.aovs:
+        relight.render_light_alone(mesh, alone=alone)
+    if alone and PASS not in layer.aovs:
         own = layer.aovs.add()
         own.name, own.type = PASS, "VALUE"
     if cycles and _catches(scene):
@@ -83,10 +85,10 @@ def shadows(scene: Any, node: Any) -> Any | None:
 
 
 def lit_share(mesh: Any, node: Any) -> Any | None:
-    """The pass of a Render Layers node that says where the render is light to be added to the plate."""
+    """The pass of a Render Layers node that says where the render shows the mesh, and no plate on it."""
     alone = mesh is not None and relight.renders_light_alone(mesh)
     return node.outputs.get(PASS) if alone else None
 
 
 def _catches(scene: Any) -> bool:
-    return any(obj.is_shadow_catcher for obj in scene.objects)
+    return any(obj.is_shadow_catcher for obj in scene.objects if obj.type != "LIGHT")  # theirs is on as made

@@ -25,7 +25,7 @@ def place(context: Any, clip: Any, result: Result) -> tuple[Any, Aligned | None]
     camera = solve.find_solved_camera(scene, clip) if solve.is_solved(clip) else None
     if camera is not None:  # it is where the mesh will be, so it is what is matched
         scene.camera = camera
-    match(context, clip, result, scene.vdepth.mesh)
+    match(context, clip, result, scene.vdepth.mesh, again=True)
     if not scene.frame_start <= scene.frame_current <= scene.frame_end:
         scene.frame_set(scene.frame_start)
     mesh = build_mesh(context, clip, result)

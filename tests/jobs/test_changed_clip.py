@@ -1,5 +1,6 @@
 """A clip that changed never gives stale depth: what changed is predicted again, and only that."""
 
+import re
 import shutil
 
 import cv2
@@ -136,6 +137,17 @@ def test_a_movie_changed_in_its_middle_is_refused_or_predicted_again(tmp_path):
     model = RampModel()
     assert run([movie], out, model, overwrite=True)[0].error is None
     assert model.seen == 8
+
+
+def test_frames_that_came_or_went_are_told_apart(plate, tmp_path):
+    out = tmp_path / "out"
+    assert run([plate], out)[0].error is None
+    last = sorted(plate.iterdir())[-1]
+    number = int(re.findall(r"\d+", last.name)[-1])
+    (last.parent / last.name.replace(str(number), str(number + 1))).write_bytes(last.read_bytes())
+    repaint(plate, 1005)
+    message = run([plate], out)[0].error.message
+    assert f"frame 1005 and frame {number + 1} (added) of plate changed" in message
 
 
 def test_frames_outside_the_range_make_no_difference(plate, tmp_path):

@@ -54,11 +54,16 @@ class ClipRecord(_Part):
         Args:
             now: The same clip's record of today.
         """
-        numbers = sorted(self.frames.keys() | now.frames.keys())
-        changed = [number for number in numbers if self.frames.get(number) != now.frames.get(number)]
-        if not self.frames or not changed:
+        both = self.frames.keys() & now.frames.keys()
+        kinds = {
+            "": sorted(number for number in both if self.frames[number] != now.frames[number]),
+            " (added)": sorted(now.frames.keys() - both),
+            " (gone)": sorted(self.frames.keys() - both),
+        }
+        parts = [f"{_ranges(numbers)}{how}" for how, numbers in kinds.items() if numbers]
+        if not self.frames or not parts:
             return now.file
-        return f"{_ranges(changed)} of {now.name}"
+        return f"{' and '.join(parts)} of {now.name}"
 
 
 class JobRecord(_Part):
