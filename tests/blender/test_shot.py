@@ -127,6 +127,17 @@ def test_footage_goes_along_with_the_clip(blender, clip):
         assert counted + user.frame_offset == wanted
 
 
+def test_size_and_range_the_user_set_stay_until_asked_for(clip):
+    scene = bpy.context.scene
+    assert bpy.ops.vdepth.setup_shot() == {"FINISHED"}
+    assert (scene.frame_start, scene.frame_end, scene.render.resolution_percentage) == (1, 3, 100)
+    scene.frame_start, scene.frame_end, scene.render.resolution_percentage = 2, 2, 50
+    assert bpy.ops.vdepth.setup_shot() == {"FINISHED"}
+    assert (scene.frame_start, scene.frame_end, scene.render.resolution_percentage) == (2, 2, 50)
+    assert bpy.ops.vdepth.match_camera() == {"FINISHED"}
+    assert (scene.frame_start, scene.frame_end, scene.render.resolution_percentage) == (1, 3, 100)
+
+
 def test_frames_the_user_set_stay(clip, mesh):
     from blender_addon.scene.mesh import set_input
 
