@@ -272,8 +272,8 @@ def _prepare(
     if protocol not in _AS_DEPTH:
         return disparity_at(p, quantity, valid.shape)
     if quantity == "depth" and p.shape == valid.shape:
-        return np.minimum(p, _FAR)
-    return 1 / np.maximum(disparity_at(p, quantity, valid.shape), 1 / _FAR)
+        return np.asarray(np.minimum(p, _FAR))
+    return np.asarray(1 / np.maximum(disparity_at(p, quantity, valid.shape), 1 / _FAR))
 
 
 def _refuse_holes(p: np.ndarray, index: int, valid: np.ndarray) -> None:
