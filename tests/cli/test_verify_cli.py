@@ -54,6 +54,21 @@ def test_all_is_well(out, monkeypatch, capsys):
     assert (code, found["finished"], found["files"], found["faults"]) == (0, True, 9, [])
 
 
+def test_what_cannot_be_read_is_not_called_damaged(out, monkeypatch, capsys):
+    known = checksums.Checksums.of
+
+    def of(self, path, **options):
+        if path.name == "shot_depth.1002.exr":
+            raise PermissionError(13, "Permission denied", str(path))
+        return known(self, path, **options)
+
+    monkeypatch.setattr(checksums.Checksums, "of", of)
+    code, printed, said = verify(monkeypatch, capsys, out)
+    assert code == 3
+    assert printed.strip() == f"unreadable: {out / 'shot_depth.1002.exr'}"
+    assert "1 cannot be read. Check permissions" in said
+
+
 @pytest.mark.parametrize("name", ["shot_depth.1002.exr", "preview.mp4", "report.html", "manifest.json"])
 @pytest.mark.parametrize("kind", ["damaged", "missing"])
 def test_each_damaged_or_missing_file_is_named(out, monkeypatch, capsys, name, kind):

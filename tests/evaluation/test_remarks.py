@@ -90,6 +90,9 @@ def test_an_export_is_what_its_facts_say(tmp_path: Path) -> None:
     result = score(path, quantity=None)
     assert result.quantity == "disparity"
     assert result.accuracy.abs_rel < 1e-5
+    for foreign in ("no JSON", "[1]", np.zeros(3)):
+        np.savez(path, depth=TRUTH, facts=np.asarray(foreign))
+        assert score(path, quantity=None).quantity == "depth"
     np.savez(path, depth=TRUTH, facts=np.asarray(json.dumps({"convention": "ray"})))
     with pytest.raises(InputError, match="along the rays"):
         score(path, quantity=None)

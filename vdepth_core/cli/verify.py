@@ -28,17 +28,17 @@ def verify(
         for fault in found.faults:
             typer.echo(f"{fault.kind}: {out / fault.name}")
     if found.faults:
-        count, verb = (
-            len(found.faults),
-            "is not as it was" if len(found.faults) == 1 else "are not as they were",
-        )
+        count = len(found.faults)
+        what = "is not as it was written" if count == 1 else "are not as they were written"
         hint = (
             "Run the same vdepth estimate again to write them anew; move a file that you changed away first."
         )
+        if all(fault.kind == "unreadable" for fault in found.faults):
+            what, hint = "cannot be read", "Check permissions and the disk; nothing may be wrong with them."
         if ADAPTED in {fault.name for fault in found.faults}:  # what was made with it may be wrong as well
             hint = f"Delete {ADAPTED} if it is there, and run the same vdepth estimate again."
         raise InputError(
-            f"Of the {found.files} file{'s' * (found.files != 1)} in {out}, {count} {verb} written.",
+            f"Of the {found.files} file{'s' * (found.files != 1)} in {out}, {count} {what}.",
             hint,
         )
     if not json_:

@@ -26,6 +26,7 @@ from ..types import Quantity
 _HINT = "Save it again."
 _WHOLE = 1 << 30  # bytes; what must be read in one piece may be as large as this
 _PIXELS = 1 << 28  # of one map
+_FACTS = 1 << 20  # bytes of a text
 _BROKEN = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError,
            OverflowError, SyntaxError, TypeError, TokenError)  # fmt: skip
 
@@ -151,10 +152,14 @@ def open_arrays(
 
 def _told(path: Path, archive: zipfile.ZipFile, quantity: Quantity) -> Quantity:
     """What an array holds; our own exports keep every convention under one name, and say which it is."""
-    if "facts.npy" not in archive.namelist():
+    entry = archive.NameToInfo.get("facts.npy")
+    if entry is None or entry.file_size > _FACTS:
         return quantity
-    with archive.open("facts.npy") as stream:
-        facts = json.loads(str(np.lib.format.read_array(stream, allow_pickle=False)))
+    with archive.open(entry) as stream:
+        try:
+            facts = json.loads(str(np.lib.format.read_array(stream, allow_pickle=False)))
+        except ValueError:  # another writer's
+            return quantity
     convention = facts.get("convention", "z") if isinstance(facts, dict) else "z"
     if convention == "ray":
         raise InputError(

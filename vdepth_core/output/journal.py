@@ -70,11 +70,11 @@ class Fault:
 
     Attributes:
         name: The file.
-        kind: ``missing`` or ``damaged``.
+        kind: ``missing``, ``damaged``, or ``unreadable``: it may be whole.
     """
 
     name: str
-    kind: Literal["missing", "damaged"]
+    kind: Literal["missing", "damaged", "unreadable"]
 
 
 def find_fault(out: Path, name: str, entry: FileEntry | None, checksums: Checksums) -> Fault | None:
@@ -94,7 +94,7 @@ def find_fault(out: Path, name: str, entry: FileEntry | None, checksums: Checksu
     try:
         whole = path.stat().st_size == entry.size and checksums.of(path) == entry.sha256
     except OSError:
-        whole = False
+        return Fault(name, "unreadable")
     return None if whole else Fault(name, "damaged")
 
 
