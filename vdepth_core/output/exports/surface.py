@@ -105,7 +105,7 @@ def surfaces(rig: Rig, options: SurfaceOptions, progress: Progress, mesh: bool =
             try:
                 rgb = next(plates) if plates is not None else None
             except InputError as error:
-                progress.warn(f"The points have no colours: {error.message}")
+                progress.warn(f"The points have no colours: {error}")
                 plates = rgb = None
             found = surface(number, sequence[index], rgb, rig.lens(number), options)
             torn += len(found.points) > 0 and not len(found.faces)
