@@ -12,6 +12,7 @@ from typing import Any
 
 import bpy
 
+from .. import compat
 from .footage import emissions_of
 from .graph import Field, Graph, arrange
 from .normals import shading_normal
@@ -24,6 +25,9 @@ PASS = "Video Depth Light"
 """Name of the shader's output that holds the share of a pixel where light is added."""
 ALONE = "vdepth_light_alone"
 """Attribute of the geometry: 1 where renders show the added light without the plate."""
+LEFT_OUT = "Plate Left Out"
+"""Name of the node of a footage material that says how much of the plate renders show."""
+_SAME = 0.003  # of the picture's width or height; a camera that moved sees most points farther off
 SOCKETS: tuple[tuple[str, str, Any, float, float, str], ...] = (
     ("Plate", "Color", (0.0, 0.0, 0.0, 1.0), 0, 1, "The footage"),
     ("Strength", "Float", 1.0, 0, 100, "Share of the new light that is added; at 0 the plate is as it was"),
@@ -46,45 +50,85 @@ def make_lit(material: Any) -> Any:
         for link in list(emission.outputs[0].links):
             tree.links.new(node.outputs[0], link.to_socket)
         tree.nodes.remove(emission)
-    _mark(tree)
+    alone = tree.nodes.new("ShaderNodeAttribute")
+    alone.attribute_name, alone.location = ALONE, (700, -200)
+    _mark(tree, alone.outputs["Fac"])
     return node
+
+
+def can_leave_plate_out(material: Any) -> bool:
+    """Whether a material is as `build_unlit` makes it, or was left out before; the user's own are not."""
+    return any(_is_left_out(emission) or _is_plain(emission) for emission in emissions_of(material))
 
 
 def leave_plate_out(material: Any) -> None:
     """Has a footage material show nothing to the camera where `alone_tree` marks what is rendered.
 
-    The composite has the plate, as sharp as it was filmed; other surfaces see the footage as before. An
-    emission whose strength the user linked stays as it is.
+    The composite has the plate, as sharp as it was filmed; other surfaces see the footage as before, and
+    so do cameras that see a point elsewhere in their picture than the plate's camera did.
     """
     tree = material.node_tree
     for emission in emissions_of(material):
-        strength = emission.inputs["Strength"]
-        if strength.is_linked:
+        place = _place_of(emission)
+        if not _is_plain(emission):
             continue
-        kinds = ("Attribute", "LightPath", "Math", "Math", "Math")
-        alone, path, both, rest, shown = made = [tree.nodes.new(f"ShaderNode{kind}") for kind in kinds]
-        for place, node in enumerate(made):
-            node.location = (emission.location.x + 200 * place - 1000, emission.location.y - 400)
+        kinds = ("TexCoord", "VectorMath", "Math", "Attribute", "LightPath", "Math", "Math", "Math")
+        window, apart, here, alone, path, marked, left, rest = made = [
+            tree.nodes.new(f"ShaderNode{kind}") for kind in kinds
+        ]
+        for column, node in enumerate(made):
+            node.location = (emission.location.x + 200 * column - 1600, emission.location.y - 400)
+        rest.name = LEFT_OUT
         alone.attribute_name = ALONE
-        both.operation, rest.operation, shown.operation = "MULTIPLY", "SUBTRACT", "MULTIPLY"
-        tree.links.new(alone.outputs["Fac"], both.inputs[0])
-        tree.links.new(path.outputs["Is Camera Ray"], both.inputs[1])
-        rest.inputs[0].default_value = 1.0
-        tree.links.new(both.outputs[0], rest.inputs[1])
-        tree.links.new(rest.outputs[0], shown.inputs[0])
-        shown.inputs[1].default_value = strength.default_value
-        tree.links.new(shown.outputs[0], strength)
-    _mark(tree)
+        apart.operation, here.operation, rest.operation = "DISTANCE", "LESS_THAN", "SUBTRACT"
+        marked.operation = left.operation = "MULTIPLY"
+        here.inputs[1].default_value, rest.inputs[0].default_value = _SAME, 1.0
+        for source, socket in (
+            (window.outputs["Window"], apart.inputs[0]),
+            (place, apart.inputs[1]),
+            (apart.outputs["Value"], here.inputs[0]),
+            (alone.outputs["Fac"], marked.inputs[0]),
+            (path.outputs["Is Camera Ray"], marked.inputs[1]),
+            (marked.outputs[0], left.inputs[0]),
+            (here.outputs[0], left.inputs[1]),
+            (left.outputs[0], rest.inputs[1]),
+            (rest.outputs[0], emission.inputs["Strength"]),
+        ):
+            tree.links.new(source, socket)
+        _mark(tree, left.outputs[0])
 
 
-def _mark(tree: Any) -> None:
-    """The output that says where a material is seen, once a tree."""
-    if any(node.type == "OUTPUT_AOV" and node.aov_name == PASS for node in tree.nodes):
-        return
-    mark = tree.nodes.new("ShaderNodeOutputAOV")
-    mark.aov_name = PASS
-    mark.inputs["Value"].default_value = 1.0
-    mark.location = (900, -200)
+def _place_of(emission: Any) -> Any | None:
+    """Where in the plate an emission's picture is looked up, if a picture is all it shows."""
+    pictures = [link.from_node for link in emission.inputs["Color"].links]
+    places = [
+        link.from_socket
+        for node in pictures
+        if node.type == "TEX_IMAGE"
+        for link in node.inputs["Vector"].links
+    ]
+    return places[0] if places and places[0].node.type == "COMBXYZ" else None
+
+
+def _is_plain(emission: Any) -> bool:
+    """Whether it shows a picture as it is, and nobody set or animated its strength."""
+    strength, tree = emission.inputs["Strength"], emission.id_data
+    moved = compat.fcurves_of(tree) + list(tree.animation_data.drivers if tree.animation_data else ())
+    path = strength.path_from_id("default_value")
+    untouched = not strength.is_linked and strength.default_value == 1
+    return untouched and _place_of(emission) is not None and all(curve.data_path != path for curve in moved)
+
+
+def _is_left_out(emission: Any) -> bool:
+    return any(link.from_node.name.startswith(LEFT_OUT) for link in emission.inputs["Strength"].links)
+
+
+def _mark(tree: Any, share: Any) -> None:
+    """The output that says where a material leaves the plate out, once a tree."""
+    marks = [node for node in tree.nodes if node.type == "OUTPUT_AOV" and node.aov_name == PASS]
+    mark = marks[0] if marks else tree.nodes.new("ShaderNodeOutputAOV")
+    mark.aov_name, mark.location = PASS, (900, -200)
+    tree.links.new(share, mark.inputs["Value"])
 
 
 def follow(material: Any, leader: Any) -> None:

@@ -99,10 +99,11 @@ def remove(scene: Any, clip: Any) -> None:
         return
     if tree:
         Builder(tree, group["vdepth_owner"]).prune()
+        render.restore(find_mesh(clip), scene)
         if not any(node.get(TAG, "").endswith(f":{NAME}") for node in tree.nodes):
             Builder(tree, SHARED).prune()
             _link_directly(tree)
-            render.release(scene, find_mesh(clip))
+            render.release(scene)
         else:
             layers = _layers(tree, scene, None)
             _chain(tree, scene, layers)

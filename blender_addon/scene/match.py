@@ -12,8 +12,8 @@ from .camera import NEAR, fit_lens, has_lens, new_camera
 from .mesh import find_mesh, get_input
 
 CAMERA = "Video Depth Camera"
-MATCHED_KEY = "vdepth_matched"
-"""Custom property of a scene: size and frames of the depth it was last matched to."""
+SIZE_KEY, RANGE_KEY = "vdepth_size", "vdepth_range"
+"""Custom properties of a scene: what its size and its range were last matched to."""
 LARGEST_ASPECT = 200.0
 """Blender's limit for either side of a pixel's aspect, whose least is 1."""
 
@@ -98,18 +98,20 @@ def match(context: Any, clip: Any, result: Result, settings: Any, *, again: bool
         again: Whether size and range stay as the user made them, if they were matched to this depth before.
     """
     scene, camera = context.scene, scene_camera(context)
-    what = [result.width, result.height, result.first_number, result.last_number]
-    stays = again and list(scene.get(MATCHED_KEY, ())) == what
-    scene[MATCHED_KEY] = what
     intrinsics = intrinsics_of(scene, clip, result)
+    offset = number_offset(clip, result)
+    size = f"{result.width} {result.height} {intrinsics.fy / intrinsics.fx:.6g}"
+    frames = f"{result.first_number - offset} {result.last_number - offset}"
     if settings.match_lens:
         fit_lens(camera, intrinsics, result.width, result.height)
-    if settings.match_resolution and not stays:
+    if settings.match_resolution and not (again and scene.get(SIZE_KEY) == size):
         match_resolution(scene, result, intrinsics)
+        scene[SIZE_KEY] = size
     if settings.match_rate:
         match_rate(scene, result.rate)
-    if settings.match_range and not stays:
+    if settings.match_range and not (again and scene.get(RANGE_KEY) == frames):
         match_range(scene, clip, result)
+        scene[RANGE_KEY] = frames
     if settings.match_background:
         show_background(camera, clip)
     return camera

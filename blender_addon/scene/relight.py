@@ -67,7 +67,7 @@ def undo(scene: Any, mesh: Any) -> None:
             set_input(mesh, socket, state[name])
     _smooth_normals(mesh, smooth=False)
     mesh.is_shadow_catcher = False
-    render_light_alone(mesh, alone=False)
+    render_light_alone(scene, mesh, alone=False)
     linked = mesh.light_linking.receiver_collection
     if linked is not None and linked.get(OWN_KEY) == mesh:
         mesh.light_linking.receiver_collection = state.get("receivers")
@@ -115,8 +115,11 @@ def shows_plate(mesh: Any) -> bool:
     return not is_lit(mesh) and not mesh.is_shadow_catcher and bool(_footage(mesh))
 
 
-def render_light_alone(mesh: Any, *, alone: bool) -> None:
-    """Has renders show the added light, if any, without the plate, to be put over it; viewports show both."""
+def render_light_alone(scene: Any, mesh: Any, *, alone: bool) -> None:
+    """Has renders show the added light, if any, without the plate, to be put over it; viewports show both.
+
+    Renders that are not composited show both too.
+    """
     modifier = _alone_modifier(mesh)
     if alone and shows_plate(mesh):
         for material in _footage(mesh):
@@ -124,7 +127,12 @@ def render_light_alone(mesh: Any, *, alone: bool) -> None:
     if alone and modifier is None:
         modifier = mesh.modifiers.new(_MODIFIER, "NODES")
         modifier.show_expanded, modifier.node_group = False, light.alone_tree()
+        driver = modifier.driver_add("show_render").driver
+        driver.type = "AVERAGE"
+        target = driver.variables.new().targets[0]
+        target.id_type, target.id, target.data_path = "SCENE", scene, "render.use_compositing"
     elif modifier is not None and not alone:
+        modifier.driver_remove("show_render")
         mesh.modifiers.remove(modifier)
 
 
@@ -137,7 +145,7 @@ def _footage(mesh: Any) -> list[Any]:
     """The materials that show a mesh's footage unlit."""
     names = [name for name in ("Footage", "Clean Footage") if has_input(mesh, name)]
     materials = [get_input(mesh, name) for name in names]
-    return [m for m in materials if m is not None and m.node_tree and emissions_of(m)]
+    return [m for m in materials if m is not None and m.node_tree and light.can_leave_plate_out(m)]
 
 
 def _alone_modifier(mesh: Any) -> Any | None:

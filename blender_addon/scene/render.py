@@ -46,7 +46,7 @@ def prepare(scene: Any, mesh: Any, *, plate: bool, catch_shadows: bool) -> None:
         mesh is not None and plate and (relight.added_light(mesh) is not None or relight.shows_plate(mesh))
     )
     if mesh is not None:
-        relight.render_light_alone(mesh, alone=alone)
+        relight.render_light_alone(scene, mesh, alone=alone)
     if alone and PASS not in layer.aovs:
         own = layer.aovs.add()
         own.name, own.type = PASS, "VALUE"
@@ -58,11 +58,15 @@ def prepare(scene: Any, mesh: Any, *, plate: bool, catch_shadows: bool) -> None:
         film.release(scene, FILM_OWNER)
 
 
-def release(scene: Any, mesh: Any) -> None:
-    """Takes back what `prepare` did; the passes stay, which change no picture."""
+def restore(mesh: Any, scene: Any) -> None:
+    """Makes a clip's mesh what it was before `prepare`."""
     leave_shadows(scene, mesh)
     if mesh is not None:
-        relight.render_light_alone(mesh, alone=False)
+        relight.render_light_alone(scene, mesh, alone=False)
+
+
+def release(scene: Any) -> None:
+    """Takes back what `prepare` did to the scene; the passes stay, which change no picture."""
     film.release(scene, FILM_OWNER)
 
 

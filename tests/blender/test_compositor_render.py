@@ -135,14 +135,14 @@ def test_edges_are_soft_and_whole(plate, tmp_path) -> None:
     assert np.abs(rgba[:, left, :3] - expected).max() < 0.02, "nothing eaten off the outline"
 
 
-def test_the_mesh_never_softens_the_plate(plate, tmp_path) -> None:
-    """Where the mesh catches no shadows it is no second picture over the plate, and still hides the ball."""
+@pytest.fixture
+def grainy(plate, tmp_path):
+    """A clip as sharp as can be, before a slope; its mesh and composite, without caught shadows."""
     from depth_job import make_job
 
-    rng = np.random.default_rng(3)
     image = bpy.data.images.new("grain", WIDTH, HEIGHT)
     grain = np.ones((HEIGHT, WIDTH, 4), np.float32)
-    grain[..., :3] = rng.uniform(0.1, 0.4, (HEIGHT, WIDTH, 3))
+    grain[..., :3] = np.random.default_rng(3).uniform(0.1, 0.4, (HEIGHT, WIDTH, 3))
     image.pixels.foreach_set(grain.ravel())
     image.filepath_raw, image.file_format = str(tmp_path / "grain.png"), "PNG"
     image.save()
@@ -153,27 +153,104 @@ def test_the_mesh_never_softens_the_plate(plate, tmp_path) -> None:
     (tmp_path / "slope").mkdir()
     clip.vdepth.manifest = str(make_job(tmp_path / "slope", {1: slope}, CAMERA))
     scene.vdepth.compositor.catch_shadows = False
-    ball = add_ball(SIDE, 0.0, 8.0, 0.3)
+    scene.cycles.samples = 2
     assert bpy.ops.vdepth.setup_shot() == {"FINISHED"}
-    mesh = scene.objects[clip.name + " Depth"]
+    return scene.objects[clip.name + " Depth"]
+
+
+def test_the_mesh_never_softens_the_plate(grainy, tmp_path) -> None:
+    """Where the mesh catches no shadows it is no second picture over the plate, and still hides the ball."""
+    scene = bpy.context.scene
     assert not scene.view_layers[0].cycles.use_pass_shadow_catcher, "a light is no catcher"
-    ball.hide_render = True
-    without = picture(tmp_path)
-    mesh.hide_render = True
+    whole = picture(tmp_path)
+    grainy.hide_render = True
     alone = picture(tmp_path)
     assert alone[..., :3].std() > 0.02
-    assert np.abs(without - alone).max() < 1e-5
-    mesh.hide_render = ball.hide_render = False
+    assert np.abs(whole - alone).max() < 1e-5
+    grainy.hide_render = False
+    ball = add_ball(SIDE, 0.0, 8.0, 0.3)
     assert red(picture(tmp_path)) == 0, "behind the slope"
     ball.location = scene.camera.matrix_world @ Vector((-SIDE, 0, -5))
     before = picture(tmp_path)
     assert red(before) > 20
     assert np.abs(before - alone)[:, WIDTH // 2 :].max() < 1e-5
-    bpy.ops.vdepth.remove_compositor()
-    assert not [
-        m for m in mesh.modifiers if m.node_group and m.node_group.name.startswith("Video Depth Light")
-    ]
-    assert np.abs(picture(tmp_path)[8:-8, -8:-2, 3] - 1).max() < 1e-5, "the mesh is seen again"
+
+
+def test_the_mesh_is_seen_where_the_plate_is_not(grainy, tmp_path) -> None:
+    """By another camera, without the composite, as a copy, and after the composite was removed."""
+    scene, inner = bpy.context.scene, (slice(6, -6), slice(20, -6))
+    plate = picture(tmp_path)
+    scene.render.use_compositing = False
+    assert np.abs(picture(tmp_path) - plate)[inner][..., :3].mean() < 0.05
+    scene.render.use_compositing = True
+    camera = scene.camera
+    other = scene.camera = camera.copy()
+    scene.collection.objects.link(other)
+    other.matrix_world = camera.matrix_world
+    other.location += camera.matrix_world.to_quaternion() @ Vector((1, 0, 0))
+    bpy.ops.vdepth.setup_compositor()
+    assert np.abs(picture(tmp_path) - plate)[inner].mean() > 0.01, "it moved"
+    scene.camera = camera
+    copy = grainy.copy()
+    copy.modifiers.remove(next(m for m in copy.modifiers if m.name == "Video Depth Light"))
+    scene.collection.objects.link(copy)
+    grainy.hide_render = True
+    assert picture(tmp_path)[inner][..., :3].max() < 0.6, "not added to the plate"
+    bpy.data.objects.remove(copy)
+    grainy.hide_render = False
+    trees = {
+        material.name: len(material.node_tree.nodes) for material in bpy.data.materials if material.node_tree
+    }
+    bpy.ops.vdepth.setup_compositor()
+    for name, count in trees.items():
+        assert len(bpy.data.materials[name].node_tree.nodes) == count, "once is enough"
+    assert bpy.ops.vdepth.remove_compositor() == {"FINISHED"}
+    assert not grainy.animation_data or not grainy.animation_data.drivers.find(
+        'modifiers["Video Depth Light"].show_render'
+    )
+    assert picture(tmp_path)[inner][..., :3].mean() == pytest.approx(plate[inner][..., :3].mean(), rel=0.1)
+
+
+def test_one_of_two_clips_is_removed_whole(grainy, plate) -> None:
+    scene = bpy.context.scene
+    first, scene.vdepth.clip = scene.vdepth.clip, plate
+    assert bpy.ops.vdepth.setup_shot() == {"FINISHED"}
+    scene.vdepth.clip = first
+    assert len(grainy.modifiers) == 2
+    assert bpy.ops.vdepth.remove_compositor() == {"FINISHED"}
+    assert [m.name for m in grainy.modifiers] == ["Video Depth"]
+    assert len(scene.objects[plate.name + " Depth"].modifiers) == 2, "the other's stays"
+
+
+@pytest.mark.parametrize("crop", [False, True])
+def test_a_part_of_the_frame_is_the_plate_s_too(grainy, tmp_path, crop) -> None:
+    render = bpy.context.scene.render
+    render.use_border, render.use_crop_to_border = True, crop
+    render.border_min_x, render.border_max_x, render.border_min_y, render.border_max_y = (
+        0.25,
+        0.75,
+        0.25,
+        0.75,
+    )
+    part = picture(tmp_path)
+    grainy.hide_render = True
+    assert np.abs(part - picture(tmp_path)).max() < 1e-5
+
+
+def test_a_material_of_the_user_s_own_stays(grainy, tmp_path) -> None:
+    from blender_addon import compat
+    from blender_addon.scene.mesh import set_input
+
+    material = bpy.data.materials.new("Hologram")
+    tree = compat.shader_tree(material)
+    tree.nodes.clear()
+    glow, output = tree.nodes.new("ShaderNodeEmission"), tree.nodes.new("ShaderNodeOutputMaterial")
+    glow.inputs["Color"].default_value = (0.8, 0.0, 0.0, 1.0)
+    tree.links.new(glow.outputs[0], output.inputs["Surface"])
+    set_input(grainy, "Footage", material)
+    bpy.ops.vdepth.setup_compositor()
+    assert len(tree.nodes) == 2
+    assert red(picture(tmp_path)) > 1000
 
 
 def test_a_ball_in_the_sky_is_seen(plate, tmp_path) -> None:

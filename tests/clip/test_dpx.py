@@ -41,6 +41,12 @@ def test_pixels_are_no_time(tmp_path: Path, level: int) -> None:
     assert [frame.timecode for frame in clip.read()] == [None] * 3
 
 
+def test_nor_are_those_after_a_white_frame(tmp_path: Path) -> None:
+    """Whose pixels say that there is no time code."""
+    write(tmp_path, [np.full((HEIGHT, WIDTH, 3), level, np.uint8) for level in (255, 16, 17)])
+    assert [frame.timecode for frame in open_clip(tmp_path).read()] == [None] * 3
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_nor_is_noise(tmp_path: Path, seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -237,6 +237,13 @@ def test_a_job_and_its_clip(tmp_path: Path) -> None:
     own = evaluate(job, sequence[:], quantity="depth", protocol="none", max_depth=1e3)
     assert own.accuracy.abs_rel == pytest.approx(0, abs=1e-6)
     assert own.consistency is None
+    assert "relative depth" in own.warnings[0]
+    itself = evaluate(job, job, quantity="depth", max_depth=1e3)  # as truth: its depth alone
+    assert itself.accuracy.abs_rel == pytest.approx(0, abs=1e-6)
+    assert "it is no truth" in itself.warnings[0]
+    for scale in ("pred_scale", "gt_scale"):
+        with pytest.raises(UsageError, match="its own units"):
+            evaluate(job, job, **{scale: 2.0})
     short = write_movie(tmp_path / "short.mp4", 2)
     with pytest.raises(InputError, match=r"holds 1 frame from frame 1 on, but .*job holds 3"):
         evaluate(job, sequence[:], clip=short, max_depth=1e3)

@@ -90,7 +90,7 @@ def test_an_export_is_what_its_facts_say(tmp_path: Path) -> None:
     result = score(path, quantity=None)
     assert result.quantity == "disparity"
     assert result.accuracy.abs_rel < 1e-5
-    for foreign in ("no JSON", "[1]", np.zeros(3)):
+    for foreign in ("no JSON", "[1]", '{"convention": "opencv"}', '{"convention": null}', np.zeros(3)):
         np.savez(path, depth=TRUTH, facts=np.asarray(foreign))
         assert score(path, quantity=None).quantity == "depth"
     np.savez(path, depth=TRUTH, facts=np.asarray(json.dumps({"convention": "ray"})))
@@ -119,6 +119,11 @@ def test_numbers_that_do_not_run_alike_are_said(tmp_path: Path) -> None:
     assert not score(folders["ours"], folders["ours"]).warnings
     assert "5 of the prediction stands against 6 " in score(folders["ours"], folders["gap"]).warnings[0]
     assert "3 stands against 13 of the truth" in score(folders["ours"], folders["later"]).warnings[0]
+    stamps = tmp_path / "stamps"
+    stamps.mkdir()
+    for fraction, z in zip((193407, 226738, 259001), TRUTH, strict=True):
+        np.save(stamps / f"1305031102.{fraction}.npy", z)
+    assert not score(stamps, folders["ours"]).warnings
     (folders["ours"] / "00003.npy").rename(folders["ours"] / "².npy")  # a digit to some, no number
     assert score(folders["ours"], folders["gap"]).accuracy.frames == 3
 

@@ -76,6 +76,9 @@ def test_no_file_is_replaced_unless_asked(jobs, tmp_path):
     with pytest.raises(JobConflictError, match="--overwrite"):
         comparison.compare(jobs, mine, 0)
     assert mine.read_bytes() == b"mine"
+    (tmp_path / "link.png").symlink_to(tmp_path / "gone.png")
+    with pytest.raises(JobConflictError):
+        comparison.compare(jobs, tmp_path / "link.png", 0)
     comparison.compare(jobs, mine, 0, overwrite=True)
     assert cv2.imread(str(mine)) is not None
 

@@ -33,10 +33,12 @@ def verify(
         hint = (
             "Run the same vdepth estimate again to write them anew; move a file that you changed away first."
         )
+        if ADAPTED in {fault.name for fault in found.faults}:  # what was made with it may be wrong as well
+            hint = (
+                f"Delete {ADAPTED} if it is there, and run the same vdepth estimate again with --overwrite."
+            )
         if all(fault.kind == "unreadable" for fault in found.faults):
             what, hint = "cannot be read", "Check permissions and the disk; nothing may be wrong with them."
-        if ADAPTED in {fault.name for fault in found.faults}:  # what was made with it may be wrong as well
-            hint = f"Delete {ADAPTED} if it is there, and run the same vdepth estimate again."
         raise InputError(
             f"Of the {found.files} file{'s' * (found.files != 1)} in {out}, {count} {what}.",
             hint,

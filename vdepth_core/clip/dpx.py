@@ -25,8 +25,8 @@ _USUAL = frozenset(
 )
 
 
-def believed(header: Header, files: Sequence[Path], rate: Fraction | None) -> Header:
-    """A sequence's header without what is no time.
+def believed(header: Header, files: Sequence[Path], rate: Fraction | None) -> tuple[Header, bool]:
+    """A sequence's header without what is no time, and whether the files' own time codes count.
 
     Args:
         header: Of its first file.
@@ -34,7 +34,7 @@ def believed(header: Header, files: Sequence[Path], rate: Fraction | None) -> He
         rate: Frames per second that the user says; None: the header's count.
     """
     if files[0].suffix.casefold() != ".dpx" or not _overlaps(files[0]):
-        return header
+        return header, True
     own = header.rate if header.rate in _USUAL else None
     settled = rate or own or Fraction(24)
     first, second = _code(header, settled), None
@@ -42,7 +42,7 @@ def believed(header: Header, files: Sequence[Path], rate: Fraction | None) -> He
         with suppress(InputError):  # whoever reads the picture says so
             second = _code(image_facts(files[1]).header, settled)
     runs = first is not None and first.advance(1, settled) == second
-    return replace(header, rate=own, timecode=header.timecode if runs else None)
+    return replace(header, rate=own, timecode=header.timecode if runs else None), runs
 
 
 def _code(header: Header, rate: Fraction) -> Timecode | None:

@@ -70,7 +70,7 @@ class SequenceClip(Clip):
         super().__init__(path)
         self.files = sequence.files
         facts, self._shown = image_facts(self.files[0], layer, shown), shown
-        header, told = believed(facts.header, self.files, rate), facts.header.timecode is not None
+        header, counts = believed(facts.header, self.files, rate)
         facts = replace(facts, header=header)
         if min(facts.width, facts.height) < MIN_SIDE:
             raise InputError(
@@ -79,8 +79,7 @@ class SequenceClip(Clip):
                 "Give larger images.",
             )
         self._float, self._window = facts.linear, facts.window
-        # whether the files' own time codes do not count
-        self._stated = timecode is not None or (told and header.timecode is None)
+        self._stated = timecode is not None or not counts
         # a file's bytes, its pixels as stored and as shown, in one thread and once more waiting
         each = 2 * facts.width * facts.height * (3 + 2 * 3 * facts.bit_depth // 8)
         self._readers = at_most(_READERS, each, _READERS_BYTES)

@@ -166,7 +166,7 @@ def _told(path: Path, archive: zipfile.ZipFile, quantity: Quantity) -> Quantity:
             f"{path} holds distances along the rays of its pixels, not planar depth.",
             "Export it with --convention z.",
         )
-    return quantity if convention == "z" else "disparity"
+    return "disparity" if convention in ("inverse-z", "white-near") else quantity
 
 
 def _member(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Arrays:

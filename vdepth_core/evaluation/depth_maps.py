@@ -33,6 +33,7 @@ MAPS = (".exr", ".png", ".npy", ".npz")
 PNG_UNITS = 1000.0  # a metre: 16-bit PNG are millimetres, unless somebody says otherwise
 _NUMBER, _DIGITS = re.compile(r"([0-9]+)"), re.compile(r"[0-9]+")
 _LAST = re.compile(r"(.*?)([0-9]+)([^0-9]*)")  # the last number of a name, and what is around it
+_STAMP = re.compile(r"[0-9]\.$")  # before the fraction of a second
 _KNOWN = f"Known: {', '.join(MAPS)} maps, an .npz or .npy with (T, H, W), a job's folder, an RGB-D folder."
 
 
@@ -98,6 +99,7 @@ def open_prediction(
         UsageError: nobody says whether it is depth or disparity, or it says that it is the other.
     """
     if _is_job(source):
+        _refuse_scale(source, scale)
         maps = _of_job(Path(source), quantity, protocol)
     else:
         maps = open_maps(source, scale, quantity)
@@ -128,6 +130,7 @@ def open_truth(source: Any, scale: float | None) -> tuple[DepthMaps, list[Path],
     pictures: list[Path] = []
     camera = None
     if _is_job(source):
+        _refuse_scale(source, scale)
         maps = _of_job(Path(source), "depth", "none")
     elif folder is None or not (folder / "depth").is_dir():
         maps = open_maps(source, scale)
@@ -184,12 +187,18 @@ def _of_job(out: Path, quantity: Quantity | None, protocol: str) -> DepthMaps:
     opened: Mapping[str, Any] = {}
     with contextlib.suppress(ValidationError):  # another version's options
         opened = ClipOptions.model_validate(sequence.manifest.configuration).clip_options()
-    numbered = sequence.manifest.clip.kind == "sequence"  # a movie's frames are numbered by us
+    number = _number(Path(sequence.manifest.clip.path))
+    numbered = number is not None and number + first == sequence.manifest.frames.start_number  # not by us
     return DepthMaps(
         str(out), len(frames), quantity, lambda index: frames[index], note, first, opened,
         numbers=sequence.manifest.numbers if numbered else None,
         relative=sequence.manifest.model.space != "metric",
     )  # fmt: skip
+
+
+def _refuse_scale(job: Any, scale: float | None) -> None:
+    if scale is not None:
+        raise UsageError(f"{job} is a job, which says its own units.", "Leave the scale away.")
 
 
 def _is_job(source: Any) -> bool:
@@ -271,10 +280,15 @@ def _one_sequence(
             f"The folder {folder} holds several sequences: {' and '.join(sorted(names))}.",
             "Give a folder with one of them.",
         )
-    parts = [_LAST.fullmatch(path.stem) for path in files]
-    alike = {(part[1], part[3]) if part else None for part in parts}
-    numbers = [int(part[2]) for part in parts if part] if len(alike) == 1 and None not in alike else None
-    return next(iter(held.values())), numbers
+    numbers = [number for path in files if (number := _number(path)) is not None]
+    alike = len({_LAST.sub(r"\1#\3", path.stem) for path in files}) == 1
+    return next(iter(held.values())), numbers if alike and len(numbers) == len(files) else None
+
+
+def _number(path: Path) -> int | None:
+    """A frame's number in its file's name; the fraction of a time stamp is none."""
+    part = _LAST.fullmatch(path.stem)
+    return None if part is None or _STAMP.search(part[1]) else int(part[2])
 
 
 def _sorted(paths: Iterable[Path]) -> list[Path]:

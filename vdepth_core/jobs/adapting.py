@@ -30,22 +30,29 @@ def adapted_config(
         overwrite: Whether another job in the folder gives way.
 
     Raises:
-        JobConflictError: the folder holds a job with a model that was not adapted here.
+        JobConflictError: the folder holds a job with a model that was not adapted here, or that is gone.
         UsageError: the folder holds what was adapted with other options.
         VdepthError: as of `adapt`.
     """
     from ..adaptation.adapt import adapt
+    from ..adaptation.places import Places
     from ..adaptation.recipes import create_recipe
     from ..clip.options import ClipOptions
+    from ..learning.checkpoint import is_checkpoint
 
     weights = out / ADAPTED
-    # Weights that somebody removed come out the same again: only a job with another model is in the way.
     before = read_record(out)
-    model = Path(str(before.chosen.model)) if before else weights
-    if not weights.exists() and (model.name != ADAPTED or model.exists()) and not overwrite:
-        raise JobConflictError(
-            f"{out} holds a job with another model.", "Choose another folder, or add --overwrite."
-        )
+    if before is not None and not weights.exists() and not overwrite:
+        model = Path(str(before.chosen.model))
+        if model.name != ADAPTED or model.exists():
+            raise JobConflictError(
+                f"{out} holds a job with another model.", "Choose another folder, or add --overwrite."
+            )
+        if not is_checkpoint(Places(weights).state):  # minutes by the clock never come out the same
+            raise JobConflictError(
+                f"The weights that the job in {out} was made with are gone, and their checkpoint too.",
+                "Add --overwrite to adapt and estimate anew.",
+            )
     assert config.adapt is not None
     knows = getattr(create_recipe(config.adapt, {})[0], "knows", ())
     known: dict[str, Any] = {name: getattr(config, name) for name in ("fov", "intrinsics") if name in knows}

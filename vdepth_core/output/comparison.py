@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def compare(outs: Sequence[Path], picture: Path, frame: int = 0, *, overwrite: b
         raise UsageError(f"The folder {picture.parent} does not exist.", "Make it first.")
     if picture.suffix.lower() != ".png":
         raise UsageError(f"{picture} is no name of a PNG.", "End it with .png.")
-    if picture.exists() and not overwrite:
+    if os.path.lexists(picture) and not overwrite:
         raise JobConflictError(f"{picture} is there already.", "Choose another name, or add --overwrite.")
     tiles: list[np.ndarray] = []
     manifests = [read_manifest(manifest_path(out)) for out in outs]

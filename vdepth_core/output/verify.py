@@ -91,7 +91,10 @@ def _finished(out: Path, journal: Journal) -> tuple[Manifest | None, InputError]
 def _weights_fault(path: Path, digest: str | None, checksums: Checksums) -> list[Fault]:
     if not path.is_file():
         return [Fault(path.name, "missing")]
-    return [] if checksums.of(path) == digest else [Fault(path.name, "damaged")]
+    try:
+        return [] if checksums.of(path) == digest else [Fault(path.name, "damaged")]
+    except OSError:
+        return [Fault(path.name, "unreadable")]
 
 
 def _manifest_fault(path: Path, journal: Journal) -> list[Fault]:
