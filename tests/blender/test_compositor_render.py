@@ -60,16 +60,22 @@ def add_ball(x=0.0, y=0.0, z=6.0, radius=0.6):
     bpy.ops.mesh.primitive_uv_sphere_add(
         radius=radius, segments=32, ring_count=16, location=camera.matrix_world @ Vector((x, y, -z))
     )
+    ball = bpy.context.object
+    ball.data.materials.append(red_glow())
+    return ball
+
+
+def red_glow():
+    """A material of two nodes."""
     from blender_addon import compat
 
-    ball, material = bpy.context.object, bpy.data.materials.new("Red")
+    material = bpy.data.materials.new("Red")
     tree = compat.shader_tree(material)
     tree.nodes.clear()
     glow, output = tree.nodes.new("ShaderNodeEmission"), tree.nodes.new("ShaderNodeOutputMaterial")
     glow.inputs["Color"].default_value = (0.8, 0.0, 0.0, 1.0)
     tree.links.new(glow.outputs[0], output.inputs["Surface"])
-    ball.data.materials.append(material)
-    return ball
+    return material
 
 
 def picture(folder) -> np.ndarray:
@@ -238,18 +244,12 @@ def test_a_part_of_the_frame_is_the_plate_s_too(grainy, tmp_path, crop) -> None:
 
 
 def test_a_material_of_the_user_s_own_stays(grainy, tmp_path) -> None:
-    from blender_addon import compat
     from blender_addon.scene.mesh import set_input
 
-    material = bpy.data.materials.new("Hologram")
-    tree = compat.shader_tree(material)
-    tree.nodes.clear()
-    glow, output = tree.nodes.new("ShaderNodeEmission"), tree.nodes.new("ShaderNodeOutputMaterial")
-    glow.inputs["Color"].default_value = (0.8, 0.0, 0.0, 1.0)
-    tree.links.new(glow.outputs[0], output.inputs["Surface"])
+    material = red_glow()
     set_input(grainy, "Footage", material)
     bpy.ops.vdepth.setup_compositor()
-    assert len(tree.nodes) == 2
+    assert len(material.node_tree.nodes) == 2
     assert red(picture(tmp_path)) > 1000
 
 
