@@ -21,6 +21,8 @@ STATE_KEY = "vdepth_relight"
 """Custom property of the mesh while it is lit: what it was before."""
 ADD, MATTE, CATCHER = "ADD", "DIFFUSE", "CATCHER"
 """What light falls on: the plate, to which it adds; a surface of its colours; what only takes shadows."""
+COMPOSITED_KEY = "vdepth_composited"
+"""Custom property of a scene whose composite has the plate of meshes in it."""
 _SHARES = {ADD: 0.4, MATTE: 1.0, CATCHER: 1.0}  # of the lights: the plate has one of its own in `ADD`
 _WORLD = {ADD: 0.0, MATTE: 0.05, CATCHER: 0.05}  # shadows keep a trace of detail, where the plate gives none
 _MODIFIER = "Video Depth Light"
@@ -118,7 +120,7 @@ def shows_plate(mesh: Any) -> bool:
 def render_light_alone(scene: Any, mesh: Any, *, alone: bool) -> None:
     """Has renders show the added light, if any, without the plate, to be put over it; viewports show both.
 
-    Renders that are not composited show both too.
+    Renders that are not composited show both too, and so do scenes without a composite.
     """
     modifier = _alone_modifier(mesh)
     if alone and shows_plate(mesh):
@@ -128,12 +130,19 @@ def render_light_alone(scene: Any, mesh: Any, *, alone: bool) -> None:
         modifier = mesh.modifiers.new(_MODIFIER, "NODES")
         modifier.show_expanded, modifier.node_group = False, light.alone_tree()
         driver = modifier.driver_add("show_render").driver
-        driver.type = "AVERAGE"
-        target = driver.variables.new().targets[0]
-        target.id_type, target.id, target.data_path = "SCENE", scene, "render.use_compositing"
+        driver.type = "MIN"
+        for path in ("render.use_compositing", f'["{COMPOSITED_KEY}"]'):
+            variable = driver.variables.new()
+            variable.type, target = "CONTEXT_PROP", variable.targets[0]
+            target.context_property, target.data_path = "ACTIVE_SCENE", path
+            target.use_fallback_value, target.fallback_value = True, 0.0
     elif modifier is not None and not alone:
         modifier.driver_remove("show_render")
         mesh.modifiers.remove(modifier)
+    if any(renders_light_alone(each) for each in scene.objects):
+        scene[COMPOSITED_KEY] = True
+    elif COMPOSITED_KEY in scene:
+        del scene[COMPOSITED_KEY]
 
 
 def renders_light_alone(mesh: Any) -> bool:

@@ -78,15 +78,15 @@ def red_glow():
     return material
 
 
-def picture(folder) -> np.ndarray:
+def picture(folder, scene=None) -> np.ndarray:
     """What F12 gives, (height, width, RGBA) with the top row first, linear."""
-    scene = bpy.context.scene
+    scene = scene or bpy.context.scene
     if hasattr(scene.render.image_settings, "media_type"):
         scene.render.image_settings.media_type = "IMAGE"
     scene.render.image_settings.file_format, scene.render.image_settings.color_depth = "OPEN_EXR", "32"
     scene.render.image_settings.color_mode = "RGBA"
     scene.render.filepath = str(folder / "frame.exr")
-    bpy.ops.render.render(write_still=True)
+    bpy.ops.render.render(write_still=True, scene=scene.name)
     image = bpy.data.images.load(scene.render.filepath)
     flat = np.empty(len(image.pixels), np.float32)
     image.pixels.foreach_get(flat)
@@ -215,6 +215,26 @@ def test_the_mesh_is_seen_where_the_plate_is_not(grainy, tmp_path) -> None:
         'modifiers["Video Depth Light"].show_render'
     )
     assert picture(tmp_path)[inner][..., :3].mean() == pytest.approx(plate[inner][..., :3].mean(), rel=0.1)
+
+
+def test_a_scene_without_the_composite_shows_the_mesh(grainy, tmp_path) -> None:
+    """The mesh is another scene's too: that one has no plate to show instead."""
+    scene, inner = bpy.context.scene, (slice(6, -6), slice(20, -6))
+    plate = picture(tmp_path)
+    other = bpy.data.scenes.new("Other")
+    for each in (grainy, scene.camera):
+        other.collection.objects.link(each)
+    other.camera = scene.camera
+    other.render.engine, other.cycles.samples = "CYCLES", 2
+    other.render.resolution_x, other.render.resolution_y = WIDTH, HEIGHT
+    other.view_settings.view_transform = "Standard"
+    assert np.abs(picture(tmp_path, other) - plate)[inner][..., :3].mean() < 0.05
+    assert np.array_equal(picture(tmp_path), plate)
+    copy = scene.copy()
+    assert np.abs(picture(tmp_path, copy) - plate).max() < 1e-5, "with its composite"
+    keys = set(scene.keys())
+    assert bpy.ops.vdepth.remove_compositor() == {"FINISHED"}
+    assert "vdepth_composited" in keys - set(scene.keys())
 
 
 def test_one_of_two_clips_is_removed_whole(grainy, plate) -> None:
