@@ -99,6 +99,19 @@ def test_what_is_not_there_is_one_sentence(jobs, tmp_path):
 def test_jobs_alike_are_told_apart(jobs, tmp_path):
     labels = comparison.compare([jobs[0], jobs[0]], tmp_path / "sheet.png")
     assert labels == ["draft/ draft: framewise, embedded, 2 s a frame"] * 2
-    comparison.read_manifest(jobs[1] / "manifest.json").clip.name = "other"
+    second = comparison.read_manifest(jobs[1] / "manifest.json")
+    second.configuration |= {
+        "preset": "draft",
+        "refiner": "boost",
+        "boost": "shot",
+        "sharpen": True,
+        "frames": "1-3",
+    }
+    labels = comparison.compare(jobs, tmp_path / "third.png")
+    assert labels == [
+        f"draft: framewise, embedded{what}, 2 s a frame" for what in ("", ", boost shot, sharpen")
+    ]
+    second.configuration = {"preset": "best"}
+    second.clip.name = "other"
     labels = comparison.compare(jobs, tmp_path / "other.png")
     assert [label.split(":")[0] for label in labels] == ["shot, draft", "other, best"]

@@ -16,6 +16,7 @@ from .manifest import Manifest, read_manifest
 from .naming import manifest_path
 
 _ACROSS = 2  # pictures in a row
+_SHOWN = frozenset({"preset", "method", "model", "size", "frames", "device"})  # or no difference to look at
 _STRIP = 30  # rows of the label below each
 _FONT, _LINE = cv2.FONT_HERSHEY_SIMPLEX, cv2.LINE_AA
 
@@ -77,7 +78,10 @@ def _preview(out: Path, manifest: Manifest, frame: int) -> np.ndarray:
 
 def _labels(outs: Sequence[Path], manifests: Sequence[Manifest]) -> list[str]:
     """What made each job, with its clip where there are several, and its folder where all that is alike."""
-    labels = [_label(manifest) for manifest in manifests]
+    settings = [manifest.configuration for manifest in manifests]
+    names = sorted({name for each in settings for name in each} - _SHOWN)
+    apart = [name for name in names if any(each.get(name) != settings[0].get(name) for each in settings)]
+    labels = [_label(manifest, apart) for manifest in manifests]
     clips = [manifest.clip.name for manifest in manifests]
     if len(set(clips)) > 1:
         labels = [f"{clip}, {label}" for clip, label in zip(clips, labels, strict=True)]
@@ -89,9 +93,14 @@ def _labels(outs: Sequence[Path], manifests: Sequence[Manifest]) -> list[str]:
     ]
 
 
-def _label(manifest: Manifest) -> str:
+def _label(manifest: Manifest, apart: Sequence[str]) -> str:
+    """What made a job, with its value of what differs between the jobs, and the time of a frame."""
     size = manifest.configuration.get("size")
     made = f"{manifest.configuration.get('preset', '')}: {manifest.method}, {manifest.model.name}"
+    for name in apart:
+        value = manifest.configuration.get(name)
+        if value is not None and value is not False and value not in apart:  # refiner boost is --boost
+            made += f", {name.replace('_', ' ')}{'' if value is True else f' {value}'}"
     total = manifest.timings.get("total", 0.0)
     stages = sum(manifest.timings.values()) - total  # without the start: most of a job of one frame
     seconds = min(stages, total) / manifest.count
