@@ -28,6 +28,33 @@ def test_frames_come_in_order_with_their_times(movie: Path) -> None:
     assert all(frame.rgb.dtype == np.uint8 and frame.rgb.flags.c_contiguous for frame in frames)
 
 
+def test_a_picture_that_stays_is_no_damage(tmp_path: Path) -> None:
+    """Some encoders, as Theora's, store an empty packet where the picture before stays, also at the end."""
+    path = tmp_path / "stays.nut"  # keeps empty packets as they are
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuvj420p"
+        for place, number in enumerate([0, 0, 0, 3, 4, 4, 6, 6]):
+            picture = av.VideoFrame.from_ndarray(numbered(number, seed=number))
+            picture.pts, picture.time_base = place, Fraction(1, 25)
+            for packet in stream.encode(picture):
+                empty = av.Packet(0)
+                empty.pts, empty.dts, empty.duration = packet.pts, packet.dts, packet.duration
+                empty.time_base, empty.stream = packet.time_base, stream
+                container.mux(packet if place == number else empty)
+    with av.open(str(path)) as container:
+        sizes = [packet.size for packet in container.demux(video=0) if packet.dts is not None]
+    assert sum(size == 0 for size in sizes) == 4
+    clip = open_clip(path)
+    for _ in clip.scan():
+        pass
+    assert clip.facts is not None
+    assert not clip.facts.warnings
+    assert [time * 25 for time in clip.facts.times] == [0, 3, 4, 6]
+    assert [number_of(frame.rgb) for frame in clip.read()] == [0, 3, 4, 6]
+    assert [number_of(frame.rgb) for frame in clip.read(2)] == [4, 6]
+
+
 @pytest.mark.parametrize("scanned", [False, True])
 @pytest.mark.parametrize("start", [1, 11, 12, 13, 35, 47, 59])
 def test_starting_anywhere_gives_the_same_frames(movie: Path, start: int, scanned: bool) -> None:

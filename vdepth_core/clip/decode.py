@@ -39,6 +39,7 @@ class Damage:
         tail: Packets that did not decode at the end of the stream.
         concealed: Pictures the decoder marked as damaged.
         packets: Packets the container handed out.
+        held: Empty ones at the end: how many frames longer the last picture stays.
         unreadable: The container itself broke off.
         first: Index of the picture at the first damage, None for a sound stream.
     """
@@ -47,6 +48,7 @@ class Damage:
     tail: int = 0
     concealed: int = 0
     packets: int = 0
+    held: int = 0
     unreadable: bool = False
     first: int | None = None
 
@@ -93,7 +95,7 @@ def pictures(
         except _Unreliable:
             continue
         if damage is not None:
-            damage.packets = found.packets
+            damage.packets, damage.held = found.packets, found.held
         return
 
 
@@ -126,7 +128,7 @@ def key_pictures(path: Path, stream: int, times: Sequence[Fraction]) -> Generato
         for wanted in ticks:
             try:
                 container.seek(wanted, stream=video, backward=True)
-                decoded = (picture for packet in container.demux(video) for picture in video.decode(packet))
+                decoded = (picture for packet in _full(container, video) for picture in video.decode(packet))
                 picture = next((picture for picture in decoded if picture.key_frame), None)
             except av.FFmpegError:
                 continue
@@ -141,8 +143,7 @@ def _threaded(path: Path, stream: int, known: list[int], damage: Damage) -> Gene
         _use_threads(video)
         index = 0
         try:
-            for packet in container.demux(video):
-                damage.packets += packet.size > 0 or packet.dts is not None
+            for packet in _full(container, video, damage):
                 for picture in video.decode(packet):
                     if picture.is_corrupt:
                         raise _Unreliable
@@ -163,7 +164,9 @@ def _sought(path: Path, stream: int, known: list[int], damage: Damage) -> Genera
         where = {pts: number for number, pts in enumerate(known)}
         try:
             container.seek(target, stream=video, backward=True)
-            for picture in (picture for packet in container.demux(video) for picture in video.decode(packet)):
+            for picture in (
+                picture for packet in _full(container, video) for picture in video.decode(packet)
+            ):
                 if index is None:
                     # Only a key frame at or before the target, known to the scan, proves where we are.
                     whole = picture.key_frame and picture.pict_type == PictureType.I  # no gradual refresh
@@ -184,7 +187,7 @@ def _careful(path: Path, stream: int, known: list[int], damage: Damage) -> Gener
     with open_movie(path) as container:
         video = _video(container, stream)
         video.codec_context.thread_count = 1
-        packets = container.demux(video)
+        packets = _full(container, video, damage)
         index = 0
         while True:
             try:
@@ -203,7 +206,6 @@ def _careful(path: Path, stream: int, known: list[int], damage: Damage) -> Gener
                 damage.tail += 1
                 damage.first = index if damage.first is None else damage.first
                 decoded = []
-            damage.packets += packet is not None and (packet.size > 0 or packet.dts is not None)
             for picture in decoded:
                 damage.lost, damage.tail = damage.lost + damage.tail, 0
                 if picture.is_corrupt:
@@ -213,6 +215,23 @@ def _careful(path: Path, stream: int, known: list[int], damage: Damage) -> Gener
                 index += 1
             if packet is None:
                 return
+
+
+def _full(
+    container: av.container.InputContainer, video: av.VideoStream, damage: Damage | None = None
+) -> Generator[Any]:
+    """The packets that hold something, and the flush at the end.
+
+    An empty one says that the picture before stays (Theora's repeats): no picture of its own, and no damage.
+    """
+    damage = damage or Damage()
+    for packet in container.demux(video):
+        damage.packets += packet.size > 0 or packet.dts is not None
+        if packet.size == 0 and packet.dts is not None:
+            damage.held += 1
+            continue
+        damage.held = damage.held if packet.size == 0 else 0
+        yield packet
 
 
 def _video(container: av.container.InputContainer, stream: int) -> av.VideoStream:

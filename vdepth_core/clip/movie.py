@@ -137,7 +137,8 @@ class MovieClip(Clip):
         name = self.info.path.name
         warnings += _damage_warnings(name, damage, index + 1)
         if complete and not damage.tail and not damage.unreadable:
-            warnings += self._shortfall(damage.packets, index + 1, timeline.origin, time)
+            last = time + damage.held / self.info.rate
+            warnings += self._shortfall(damage.packets, index + 1, timeline.origin, last)
         if timeline.repaired:
             what, how = (
                 ("1 timestamp", "is missing or runs")
