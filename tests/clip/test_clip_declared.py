@@ -1,7 +1,9 @@
-"""Colour facts that only the stream or its container declares."""
+"""Colour facts that only the stream, its container or a chunk of a picture declares."""
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import av
 import numpy as np
 import pytest
 from clip_media import numbered, write_movie
+from image_media import light, write_image
 
 from vdepth_core.clip import open_clip
 
@@ -91,3 +94,70 @@ def test_matrix_and_range_of_the_container_decide_the_picture(tmp_path: Path) ->
         r, b = luma + 2 * (1 - kr) * red, luma + 2 * (1 - kb) * blue
         expected = 255 * np.array([r, (luma - kr * r - kb * b) / (1 - kr - kb), b])
         assert np.abs(shown - expected).max() < 1.5, (matrix, range_)
+
+
+def with_chunk(path: Path, kind: bytes, body: bytes) -> Path:
+    """A PNG that says of its colours what this chunk does, and nothing else."""
+    data, place, kept = path.read_bytes(), 8, [path.read_bytes()[:8]]
+    while place < len(data):
+        length, name = struct.unpack(">I4s", data[place : place + 8])
+        if name not in {b"sRGB", b"gAMA", b"cHRM", b"iCCP", b"cICP"}:
+            kept.append(data[place : place + 12 + length])
+        place += 12 + length
+    whole = kind + body
+    kept.insert(2, struct.pack(">I", len(body)) + whole + struct.pack(">I", zlib.crc32(whole)))
+    path.write_bytes(b"".join(kept))
+    return path
+
+
+def as_pq(linear: np.ndarray) -> np.ndarray:
+    """BT.2100's inverse EOTF of light whose diffuse white is at 203 cd/m2."""
+    power = (linear * 203 / 10000) ** (2610 / 16384)
+    return ((3424 / 4096 + 2413 / 128 * power) / (1 + 2392 / 128 * power)) ** (2523 / 32)
+
+
+@pytest.mark.parametrize(
+    ("encode", "chunk", "transfer"),
+    [
+        (as_pq, (b"cICP", bytes([1, 16, 0, 1])), "smpte2084"),
+        (lambda linear: linear, (b"cICP", bytes([1, 8, 0, 1])), "linear"),
+        (lambda linear: linear, (b"gAMA", struct.pack(">I", 100_000)), "linear"),
+    ],
+    ids=["PQ", "linear", "gamma 1"],
+)
+def test_a_png_s_chunks_say_what_its_numbers_are(
+    tmp_path: Path, encode: Callable, chunk: tuple[bytes, bytes], transfer: str
+) -> None:
+    """It looks as the same light in an EXR."""
+    linear = light(numbered(3))
+    codes = np.round(encode(linear) * 65535).astype(np.uint16)
+    write_image(tmp_path / "light.exr", linear)
+    write_image(tmp_path / "coded.png", codes)
+    coded = open_clip(with_chunk(tmp_path / "coded.png", *chunk))
+    assert coded.info.transfer == transfer
+    shown, same = next(coded.read()).rgb, next(open_clip(tmp_path / "light.exr").read()).rgb
+    assert np.abs(shown.astype(int) - same).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [(b"cICP", bytes([1, 13, 0, 1])), (b"gAMA", struct.pack(">I", 45_455)), (b"sRGB", b"\0")],
+)
+def test_a_png_for_a_display_is_used_as_it_is(tmp_path: Path, kind: bytes, body: bytes) -> None:
+    picture = numbered(3)
+    write_image(tmp_path / "plain.png", picture)
+    assert np.array_equal(next(open_clip(with_chunk(tmp_path / "plain.png", kind, body)).read()).rgb, picture)
+
+
+def test_wide_primaries_of_a_png_are_turned(tmp_path: Path) -> None:
+    """BT.2020's red is beyond Rec. 709's: green and blue end at nothing."""
+    red = np.zeros((64, 64, 3), np.uint16)
+    red[..., 0] = 40_000
+    red[:, 32:] = 20_000
+    shown = {}
+    for primaries, name in ((1, "narrow"), (9, "wide")):
+        path = write_image(tmp_path / f"{name}.png", red)
+        clip = open_clip(with_chunk(path, b"cICP", bytes([primaries, 8, 0, 1])))
+        shown[primaries] = next(clip.read()).rgb.astype(int)
+    assert np.abs(shown[1][:, 40:] - shown[9][:, 40:]).max() <= 1, "grey stays grey"
+    assert shown[9][5, 5, 0] > shown[1][5, 5, 0] + 3

@@ -8,7 +8,9 @@ from fractions import Fraction
 from typing import Any
 
 from .colour import named_by_image
+from .primaries import PRIMARIES
 from .timing import nominal_rate
+from .transfer import TRANSFERS, Curve
 
 _RATES = ("framesPerSecond", "FramesPerSecond", "dpx:FrameRate", "dpx:TemporalFrameRate", "cineon:FrameRate")
 _ASPECT_FORMATS = frozenset({"openexr", "dpx", "cineon"})  # elsewhere it is made up from print resolutions
@@ -52,6 +54,7 @@ def read_header(spec: Any, form: str = "") -> Header:
         form: OpenImageIO's name of the format; empty: unknown.
     """
     code, chromaticities = spec.getattribute("smpte:TimeCode"), spec.getattribute("chromaticities")
+    transfer, primaries = _coded(spec, form)
     keys = ["colorInteropID", "dpx:Transfer"]
     if chromaticities is None:  # the library's own reading of the header; numbers say more
         keys.append("oiio:ColorSpace")
@@ -60,10 +63,27 @@ def read_header(spec: Any, form: str = "") -> Header:
         pixel_aspect=_aspect(spec) if form in _ASPECT_FORMATS else None,
         rate=next(filter(None, (_rate(spec.getattribute(name)) for name in _RATES)), None),
         timecode=code[0] & 0xFFFFFFFF if code else None,
-        transfer="log100" if spec.get_string_attribute("dpx:Transfer").casefold() == "logarithmic" else "",
+        transfer=transfer,
         colorspace="Cineon" if form == "cineon" else named_by_image(said),
-        chromaticities=None if chromaticities is None else tuple(float(value) for value in chromaticities),
+        chromaticities=primaries
+        if chromaticities is None
+        else tuple(float(value) for value in chromaticities),
     )
+
+
+def _coded(spec: Any, form: str) -> tuple[str, tuple[float, ...] | None]:
+    """A transfer, empty where a picture is for a display, and with it primaries, by code points (H.273).
+
+    PNG's gAMA of 1 says linear, too. DPX writers put "linear" there whatever the picture is.
+    """
+    if spec.get_string_attribute("dpx:Transfer").casefold() == "logarithmic":
+        return "log100", None
+    code = spec.getattribute("CICP")
+    if code is not None:
+        transfer = TRANSFERS.get(code[1], "")
+        return (transfer, PRIMARIES.get(code[0], PRIMARIES[1])[1]) if Curve.knows(transfer) else ("", None)
+    linear = form == "png" and spec.get_string_attribute("oiio:ColorSpace").startswith("lin_")
+    return "linear" if linear else "", None
 
 
 def _aspect(spec: Any) -> Fraction | None:
