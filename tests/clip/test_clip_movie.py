@@ -288,6 +288,15 @@ def test_anamorphic_pixels_follow_the_rotation(tmp_path: Path) -> None:
     assert open_clip(path).info.pixel_aspect == Fraction(3, 4)
 
 
+@pytest.mark.parametrize(("aspect", "taken"), [(Fraction(2), 2), (Fraction(45), 1), (Fraction(1, 45), 1)])
+def test_an_aspect_that_cannot_be_is_none(tmp_path: Path, aspect: Fraction, taken: int) -> None:
+    def squeeze(_: av.container.OutputContainer, stream: av.VideoStream) -> None:
+        stream.sample_aspect_ratio = aspect
+
+    path = write_movie(tmp_path / "aspect.mp4", [numbered(0)], prepare=squeeze)
+    assert open_clip(path).info.pixel_aspect == taken
+
+
 def test_truncated_file_gives_its_frames_and_says_so(tmp_path: Path) -> None:
     whole = write_movie(
         tmp_path / "whole.mkv", [numbered(k, k) for k in range(40)], options={"g": "5", "bf": "0"}

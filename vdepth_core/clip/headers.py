@@ -86,11 +86,18 @@ def _coded(spec: Any, form: str) -> tuple[str, tuple[float, ...] | None]:
     return "linear" if linear else "", None
 
 
+def is_aspect(value: float | Fraction) -> bool:
+    """Whether pixels may be that many times as wide as they are high; damaged headers say anything.
+
+    Args:
+        value: What the file says.
+    """
+    return math.isfinite(value) and 0.1 <= value <= 10
+
+
 def _aspect(spec: Any) -> Fraction | None:
     value = spec.get_float_attribute("PixelAspectRatio")
-    if not math.isfinite(value) or not 0.1 <= value <= 10:
-        return None
-    return Fraction(value).limit_denominator(1000)
+    return Fraction(value).limit_denominator(1000) if is_aspect(value) else None
 
 
 def _rate(value: Any) -> Fraction | None:

@@ -13,6 +13,7 @@ from typing import Any
 import av
 
 from ..errors import InputError
+from .headers import is_aspect
 from .quicktime import lacks_index, timecode_track
 from .timing import Timecode, nominal_rate
 
@@ -69,13 +70,13 @@ def picture_rate(stream: Any) -> Fraction:
 
 
 def pixel_aspect(stream: Any) -> Fraction:
-    """Width of a stored pixel over its height.
+    """Width of a stored pixel over its height; 1 where the file says none that can be.
 
     Args:
         stream: A video stream of PyAV.
     """
     aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or Fraction(1)
-    return aspect if aspect > 0 else Fraction(1)
+    return aspect if is_aspect(aspect) else Fraction(1)
 
 
 def start_timecode(container: Any, stream: Any, path: Path, rate: Fraction) -> str | None:
